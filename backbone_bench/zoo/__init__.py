@@ -1,0 +1,1 @@
+"""What can be profiled. `catalogue` is free of torch; everything else here needs it."""

@@ -1,0 +1,99 @@
+"""From a name to a network: a dictionary and a decorator.
+
+A family is one file: it registers its builders, each under its own name, and
+the catalogue (generated, free of torch) says which file holds which name, so
+that building one network imports one family.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+import backbone_bench.zoo
+from backbone_bench.records import Scalar
+
+Builder = Callable[..., nn.Module]
+
+
+class Paper(NamedTuple):
+    """Where a family comes from."""
+
+    title: str
+    arxiv: str
+    year: int
+
+
+class Model(NamedTuple):
+    """A registered network."""
+
+    name: str
+    family: str
+    paper: Paper
+    input_shape: tuple[int, int, int]  # channels, height, width: those of the paper's cost figures
+    build: Builder
+
+
+_models: dict[str, Model] = {}
+
+
+def register(family: str, paper: Paper, size: int = 224) -> Callable[[Builder], Builder]:
+    """Make a builder available under its own name, with square inputs of `size`."""
+
+    def enter(builder: Builder) -> Builder:
+        name = builder.__name__
+        if name in _models:
+            raise ValueError(f"two models are called {name!r}")
+        _models[name] = Model(name, family, paper, (3, size, size), builder)
+        return builder
+
+    return enter
+
+
+def load_all() -> Mapping[str, Model]:
+    """Import every family; all models by name, in the order of the files."""
+    for module in iter_modules(backbone_bench.zoo.__path__, "backbone_bench.zoo."):
+        import_module(module.name)
+    return _models
+
+
+def load(name: str, module: str) -> Model:
+    """The model `name` of the family file `module`."""
+    import_module(f"backbone_bench.zoo.{module}")
+    return _models[name]
+
+
+def build(model: Model, arguments: Mapping[str, Scalar], *, on_meta: bool) -> nn.Module:
+    """Build a network: for real on the CPU, or on the meta device with initialisation skipped."""
+    if not on_meta:
+        return model.build(**arguments)
+    with shapes_only():
+        return model.build(**arguments)
+
+
+@contextmanager
+def shapes_only() -> Iterator[None]:
+    """Modules built inside have parameters with a shape and no values."""
+    with torch.device("meta"), _NoInitialisation():
+        yield
+
+
+class _NoInitialisation(TorchFunctionMode):
+    """Values are not needed to count, and the first draw of a normal on `meta` loads 800 modules of torch."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return kwargs["tensor"] if kwargs and "tensor" in kwargs else args[0]
+        if func in _FILLS:
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
+_FILLS = {
+    torch.Tensor.fill_, torch.Tensor.zero_, torch.Tensor.uniform_, torch.Tensor.normal_,
+}  # fmt: skip

@@ -1,0 +1,205 @@
+"""ResNet (He et al., 1512.03385, Tables 1 and 6) and Wide ResNet (1605.07146).
+
+Table 1 prints 1.8, 3.6, 3.8, 7.6 and 11.3 G FLOPs. The paper strides in the
+first 1x1 convolution of a bottleneck (the `_v1` names: 3.858, 7.570, 11.282
+G); the networks that people run, torchvision's and timm's, stride in its 3x3:
+4.089, 7.801 and 11.514 G. ResNet-18 and -34 are 1.814 and 3.664 G with
+projection shortcuts and 1.795 and 3.645 G with the paper's option A, which
+pads the identity with zeros. Table 6's parameters reproduce.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from backbone_bench.zoo.blocks import Classifier, ConvNorm, relu
+from backbone_bench.zoo.registry import Paper, register
+
+PAPER = Paper("Deep Residual Learning for Image Recognition", "1512.03385", 2015)
+WIDE = Paper("Wide Residual Networks", "1605.07146", 2016)
+
+# Blocks in conv2_x … conv5_x: the columns of Table 1.
+DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+
+
+class Design(NamedTuple):
+    """What a residual network is made of, besides its depth."""
+
+    bottleneck: bool = True
+    stride_in_1x1: bool = False  # the paper's place; False is the 3x3, as in torchvision and ResNeXt
+    padded_shortcut: bool = False  # option A
+    groups: int = 1
+    base_width: int = 64  # of the 3x3 convolution, per group, in conv2_x
+
+
+class PaddedShortcut(nn.Module):
+    """Option A: every second pixel, and zeros for the channels that are new. No parameters."""
+
+    def __init__(self, ci: int, co: int, stride: int) -> None:
+        super().__init__()
+        self.new, self.stride = co - ci, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.new))
+
+
+class Residual(nn.Module):
+    """`relu(body(x) + shortcut(x))`."""
+
+    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+        super().__init__()
+        self.body, self.shortcut, self.act = body, shortcut, relu()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.act(self.body(x) + self.shortcut(x))
+
+
+def residual(ci: int, width: int, stride: int, design: Design) -> Residual:
+    """One unit of Table 1: two 3x3 convolutions, or 1x1, 3x3 and 1x1."""
+    co = width * 4 if design.bottleneck else width
+    body = _bottleneck(ci, width, stride, design) if design.bottleneck else _basic(ci, width, stride)
+    if ci == co and stride == 1:
+        return Residual(body, nn.Identity())
+    if design.padded_shortcut:
+        return Residual(body, PaddedShortcut(ci, co, stride))
+    return Residual(body, ConvNorm(ci, co, 1, stride, act=None))
+
+
+def _basic(ci: int, width: int, stride: int) -> nn.Sequential:
+    return nn.Sequential(ConvNorm(ci, width, 3, stride), ConvNorm(width, width, 3, act=None))
+
+
+def _bottleneck(ci: int, width: int, stride: int, design: Design) -> nn.Sequential:
+    inner = width * design.base_width // 64 * design.groups
+    first, second = (stride, 1) if design.stride_in_1x1 else (1, stride)
+    return nn.Sequential(
+        ConvNorm(ci, inner, 1, first),
+        ConvNorm(inner, inner, 3, second, groups=design.groups),
+        ConvNorm(inner, width * 4, 1, act=None),
+    )
+
+
+def stages(ci: int, widths: Sequence[int], depths: Sequence[int], design: Design) -> nn.Sequential:
+    """The residual stages; every stage but the first halves the map."""
+    body = nn.Sequential()
+    for number, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+        units = []
+        for unit in range(depth):
+            units.append(residual(ci, width, 2 if number and unit == 0 else 1, design))
+            ci = width * 4 if design.bottleneck else width
+        body.add_module(f"stage{number + 1}", nn.Sequential(*units))
+    return body
+
+
+class ResNet(nn.Module):
+    """Table 1: a 7x7 stem and a pool, four stages, global pooling, a classifier."""
+
+    def __init__(self, depths: Sequence[int], num_classes: int, design: Design) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(ConvNorm(3, 64, 7, 2), nn.MaxPool2d(3, 2, padding=1))
+        self.stages = stages(64, (64, 128, 256, 512), depths, design)
+        self.classifier = Classifier(2048 if design.bottleneck else 512, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.stages(self.stem(x)))
+
+
+class CifarResNet(nn.Module):
+    """Section 4.2: a 3x3 stem and three stages of `n` basic units, option A; 6n + 2 layers."""
+
+    def __init__(self, layers: int, num_classes: int) -> None:
+        super().__init__()
+        depth = (layers - 2) // 6
+        self.stem = ConvNorm(3, 16)
+        self.stages = stages(16, (16, 32, 64), (depth,) * 3, Design(bottleneck=False, padded_shortcut=True))
+        self.classifier = Classifier(64, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.stages(self.stem(x)))
+
+
+@register("resnet", PAPER)
+def resnet18(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[18], num_classes, Design(bottleneck=False))
+
+
+@register("resnet", PAPER)
+def resnet34(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[34], num_classes, Design(bottleneck=False))
+
+
+@register("resnet", PAPER)
+def resnet50(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[50], num_classes, Design())
+
+
+@register("resnet", PAPER)
+def resnet101(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[101], num_classes, Design())
+
+
+@register("resnet", PAPER)
+def resnet152(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[152], num_classes, Design())
+
+
+@register("resnet", PAPER)
+def resnet18_a(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[18], num_classes, Design(bottleneck=False, padded_shortcut=True))
+
+
+@register("resnet", PAPER)
+def resnet34_a(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[34], num_classes, Design(bottleneck=False, padded_shortcut=True))
+
+
+@register("resnet", PAPER)
+def resnet50_v1(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[50], num_classes, Design(stride_in_1x1=True))
+
+
+@register("resnet", PAPER)
+def resnet101_v1(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[101], num_classes, Design(stride_in_1x1=True))
+
+
+@register("resnet", PAPER)
+def resnet152_v1(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[152], num_classes, Design(stride_in_1x1=True))
+
+
+@register("resnet", WIDE)
+def wide_resnet50_2(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[50], num_classes, Design(base_width=128))
+
+
+@register("resnet", PAPER, size=32)
+def cifar_resnet20(num_classes: int = 10) -> CifarResNet:
+    return CifarResNet(20, num_classes)
+
+
+@register("resnet", PAPER, size=32)
+def cifar_resnet32(num_classes: int = 10) -> CifarResNet:
+    return CifarResNet(32, num_classes)
+
+
+@register("resnet", PAPER, size=32)
+def cifar_resnet44(num_classes: int = 10) -> CifarResNet:
+    return CifarResNet(44, num_classes)
+
+
+@register("resnet", PAPER, size=32)
+def cifar_resnet56(num_classes: int = 10) -> CifarResNet:
+    return CifarResNet(56, num_classes)
+
+
+@register("resnet", PAPER, size=32)
+def cifar_resnet110(num_classes: int = 10) -> CifarResNet:
+    return CifarResNet(110, num_classes)
+
+
+@register("resnet", PAPER, size=32)
+def cifar_resnet1202(num_classes: int = 10) -> CifarResNet:
+    return CifarResNet(1202, num_classes)

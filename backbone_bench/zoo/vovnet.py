@@ -1,0 +1,159 @@
+"""VoVNet (Lee et al., 1904.09730, Table 1) and its one-shot aggregation (OSA).
+
+Table 1 pools after the stem and after each stage and strides once in the stem
+(the `_paper` names); the authors' released code strides twice in the stem and
+drops the first pool, which is what people run: 7.072 G against 7.766 G for
+VoVNet-39, equal parameters (22.60 M). The paper prints no cost of a bare backbone.
+
+The networks for CIFAR stand in the place of DenseNet-40 (Section 3.2). The
+paper gives their depth and width and "similar number of parameter and
+computation", but neither stem nor transitions: 16 and 272/384/512 keep
+DenseNet-40's stem, +2.0 % of its parameters and -0.1 % of its FLOPs.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from backbone_bench.zoo.blocks import Classifier, ConvNorm
+from backbone_bench.zoo.registry import Paper, register
+
+PAPER = Paper("An Energy and GPU-Computation Efficient Backbone Network for Real-Time Object Detection",
+              "1904.09730", 2019)  # fmt: skip
+
+
+class Stage(NamedTuple):
+    """One row of Table 1."""
+
+    growth: int  # channels of each convolution in the chain
+    out: int  # channels after the aggregation
+    blocks: int = 1
+
+
+VOVNET27_SLIM = (Stage(64, 128), Stage(80, 256), Stage(96, 384), Stage(112, 512))
+VOVNET39 = (Stage(128, 256), Stage(160, 512), Stage(192, 768, 2), Stage(224, 1024, 2))
+VOVNET57 = (Stage(128, 256), Stage(160, 512), Stage(192, 768, 4), Stage(224, 1024, 3))
+
+
+class OSA(nn.Module):
+    """A chain of 3x3 convolutions whose outputs, and its input, are joined once by a 1x1 convolution."""
+
+    def __init__(self, ci: int, growth: int, co: int, layers: int = 5, *, bottleneck: bool = False) -> None:
+        super().__init__()
+        widths = [ci] + [growth] * (layers - 1)
+        self.chain = nn.ModuleList(_step(width, growth, bottleneck=bottleneck) for width in widths)
+        self.join = ConvNorm(ci + layers * growth, co, kernel=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        maps = [x]
+        for step in self.chain:
+            maps.append(step(maps[-1]))
+        return self.join(torch.cat(maps, dim=1))
+
+
+def _step(ci: int, growth: int, *, bottleneck: bool) -> nn.Module:
+    if not bottleneck:
+        return ConvNorm(ci, growth)
+    # Table 3: "1x1 conv with channel half of input channel" before every 3x3.
+    return nn.Sequential(ConvNorm(ci, ci // 2, kernel=1), ConvNorm(ci // 2, growth))
+
+
+class VoVNet(nn.Module):
+    """A stem of three 3x3 convolutions, four stages of OSA modules, global pooling, a classifier."""
+
+    def __init__(
+        self, stages: Sequence[Stage], num_classes: int, *, paper_stem: bool = False, bottleneck: bool = False
+    ) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(
+            ConvNorm(3, 64, stride=2), ConvNorm(64, 64), ConvNorm(64, 128, stride=1 if paper_stem else 2)
+        )
+        self.stages = nn.Sequential()
+        ci = 128
+        for number, stage in enumerate(stages, start=2):
+            layers: list[nn.Module] = [] if number == 2 and not paper_stem else [_pool()]
+            for _ in range(stage.blocks):
+                layers.append(OSA(ci, stage.growth, stage.out, bottleneck=bottleneck))
+                ci = stage.out
+            self.stages.add_module(f"stage{number}", nn.Sequential(*layers))
+        self.classifier = Classifier(ci, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.stages(self.stem(x)))
+
+
+def _pool() -> nn.MaxPool2d:
+    return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+
+class CifarOSA(nn.Module):
+    """DenseNet-40 with each dense block and its transition replaced by one OSA module (Section 3.2, Figure 2)."""
+
+    def __init__(self, growth: int, layers: int, num_classes: int, stem: int, widths: Sequence[int]) -> None:
+        super().__init__()
+        self.stem = ConvNorm(3, stem)
+        self.stages = nn.Sequential()
+        ci = stem
+        for number, co in enumerate(widths, start=1):
+            self.stages.add_module(f"osa{number}", OSA(ci, growth, co, layers))
+            if number < len(widths):
+                self.stages.add_module(f"pool{number}", nn.AvgPool2d(2))
+            ci = co
+        self.classifier = Classifier(ci, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.stages(self.stem(x)))
+
+
+def cifar_osa(
+    growth: int, layers: int, num_classes: int = 10, stem: int = 16, widths: Sequence[int] = (272, 384, 512)
+) -> CifarOSA:
+    """A network of the parity-matched family that the paper's Section 3.2 describes without naming its widths."""
+    return CifarOSA(growth, layers, num_classes, stem, widths)
+
+
+@register("vovnet", PAPER)
+def vovnet27_slim(num_classes: int = 1000) -> VoVNet:
+    return VoVNet(VOVNET27_SLIM, num_classes)
+
+
+@register("vovnet", PAPER)
+def vovnet39(num_classes: int = 1000) -> VoVNet:
+    return VoVNet(VOVNET39, num_classes)
+
+
+@register("vovnet", PAPER)
+def vovnet57(num_classes: int = 1000) -> VoVNet:
+    return VoVNet(VOVNET57, num_classes)
+
+
+@register("vovnet", PAPER)
+def vovnet27_slim_paper(num_classes: int = 1000) -> VoVNet:
+    return VoVNet(VOVNET27_SLIM, num_classes, paper_stem=True)
+
+
+@register("vovnet", PAPER)
+def vovnet39_paper(num_classes: int = 1000) -> VoVNet:
+    return VoVNet(VOVNET39, num_classes, paper_stem=True)
+
+
+@register("vovnet", PAPER)
+def vovnet57_paper(num_classes: int = 1000) -> VoVNet:
+    return VoVNet(VOVNET57, num_classes, paper_stem=True)
+
+
+@register("vovnet", PAPER)
+def vovnet27_slim_bottleneck(num_classes: int = 1000) -> VoVNet:
+    return VoVNet(VOVNET27_SLIM, num_classes, bottleneck=True)
+
+
+@register("vovnet", PAPER, size=32)
+def cifar_osa_5x43(num_classes: int = 10) -> CifarOSA:
+    return cifar_osa(43, 5, num_classes)
+
+
+@register("vovnet", PAPER, size=32)
+def cifar_osa_12x20(num_classes: int = 10) -> CifarOSA:
+    return cifar_osa(20, 12, num_classes)
