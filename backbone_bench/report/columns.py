@@ -1,0 +1,185 @@
+"""What a table can show: each column is a line.
+
+A key is the quantity in base units (`--columns`, CSV); a heading is the same in
+the unit that people read. FLOPs count a multiply-add once, `doubled` says otherwise.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.records import Missing, Record
+from backbone_bench.report.tables import Column, Value
+from backbone_bench.report.units import (
+    BILLIONS,
+    M_ELEMENTS,
+    MEGABYTES,
+    MILLIJOULES,
+    MILLIONS,
+    MILLISECONDS,
+    PERCENT,
+    PLAIN,
+    Unit,
+)
+
+Number = int | float | Missing
+
+_DOUBLES = frozenset({"flops", "conv_flops", "flops_per_s", "flops_per_byte"})
+
+
+def at(path: str) -> Callable[[Record], Any]:
+    """What lies at a dotted path of a record, or the `Missing` that is met on the way."""
+
+    def follow(record: Record) -> Any:
+        value: Any = record
+        for name in path.split("."):
+            value = attrgetter(name)(value)
+            if isinstance(value, Missing):
+                break
+        return value
+
+    return follow
+
+
+def over(above: Callable[[Record], Number], below: Callable[[Record], Number]) -> Callable[[Record], Number]:
+    """One quantity divided by another; missing where either is."""
+
+    def divide(record: Record) -> Number:
+        numerator, denominator = above(record), below(record)
+        if isinstance(numerator, Missing):
+            return numerator
+        if isinstance(denominator, Missing):
+            return denominator
+        if not denominator:
+            return Missing("zero", "divided by zero")
+        return numerator / denominator
+
+    return divide
+
+
+def _interval(mode: str) -> Callable[[Record], tuple[float, float] | Missing]:
+    return at(f"latency.{mode}.ci95_s")
+
+
+def _half_width(mode: str) -> Callable[[Record], Number]:
+    """Half of the 95 % interval as a share of the median."""
+
+    def spread(record: Record) -> Number:
+        interval = _interval(mode)(record)
+        return interval if isinstance(interval, Missing) else (interval[1] - interval[0]) / 2
+
+    return over(spread, at(f"latency.{mode}.median_s"))
+
+
+def _latency(mode: str) -> tuple[Column, Column]:
+    return (
+        Column(f"{mode}_s", mode, at(f"latency.{mode}.median_s"), MILLISECONDS, "less", interval=_interval(mode)),
+        Column(f"{mode}_half_width", f"{mode} ±", _half_width(mode), PERCENT),
+    )
+
+
+def _flags(record: Record) -> str:
+    flags = list(record.flags)
+    if not isinstance(record.latency, Missing):
+        for mode in ("wall", "device", "graph"):
+            latency = getattr(record.latency, mode)
+            if not isinstance(latency, Missing):
+                flags += latency.flags
+                flags += [] if latency.status == "converged" else [f"{mode}: {latency.status}"]
+    return ", ".join(dict.fromkeys(flags))
+
+
+def _uncounted(record: Record) -> Value:
+    if isinstance(record.cost, Missing):
+        return record.cost
+    return ", ".join(f"{row.op} ({row.traffic_share:.1%} of traffic)" for row in record.cost.uncounted)
+
+
+def _per_image_j(record: Record) -> Value:
+    if isinstance(record.energy, Missing):
+        return record.energy
+    trials = record.energy.trials
+    if not trials:
+        return Missing("no_trials", "no energy window was valid")
+    runs = sum(trial.window_s / trial.run_s for trial in trials)
+    return sum(trial.window_j for trial in trials) / runs / record.energy.batch
+
+
+_batch = attrgetter("workload.batch")
+_flops = at("cost.flops")
+
+COLUMNS = {
+    column.key: column
+    for column in (
+        Column("model", "model", attrgetter("workload.model")),
+        Column("params", "params", at("cost.params"), MILLIONS, "less"),
+        Column("flops", "FLOPs", _flops, BILLIONS, "less", bounded=True),
+        Column("conv_flops", "convolution FLOPs", at("cost.conv_flops"), BILLIONS, "less"),
+        Column("access_elems", "access", at("cost.access_elems"), M_ELEMENTS, "less"),
+        Column("conv_access_elems", "convolution access", at("cost.conv_access_elems"), M_ELEMENTS, "less"),
+        Column("cio_elems", "CIO", at("cost.cio_elems"), M_ELEMENTS, "less"),
+        Column("traffic_elems", "traffic", at("cost.traffic_elems"), M_ELEMENTS, "less"),
+        Column("traffic_bytes", "traffic", at("cost.traffic_bytes"), MEGABYTES, "less"),
+        Column("ops", "ops", at("cost.ops"), PLAIN, "less"),
+        Column(
+            "flops_per_byte", "FLOPs per byte", over(_flops, at("cost.traffic_bytes")), Unit("", 1, 2), bounded=True
+        ),
+        Column("params_bytes", "weights", at("cost.params_bytes"), MEGABYTES, "less"),
+        Column("peak_activation_bytes", "peak activations", at("cost.peak_activation_bytes"), MEGABYTES, "less"),
+        Column("uncounted", "uncounted operations", _uncounted),
+        *_latency("wall"),
+        *_latency("device"),
+        *_latency("graph"),
+        Column("launch_bound", "launch-bound", at("latency.launch_bound"), PERCENT, "less"),
+        Column("images_per_s", "images/s, wall", over(_batch, at("latency.wall.median_s")), Unit(""), "more"),
+        Column(
+            "flops_per_s",
+            "GFLOP/s, wall",
+            over(_flops, at("latency.wall.median_s")),
+            Unit("", 1e-9),
+            "more",
+            bounded=True,
+        ),
+        Column("peak_allocated_bytes", "peak allocated", at("memory.peak_allocated_bytes"), MEGABYTES, "less"),
+        Column("peak_reserved_bytes", "peak reserved", at("memory.peak_reserved_bytes"), MEGABYTES, "less"),
+        Column("peak_resident_bytes", "peak resident", at("memory.peak_resident_bytes"), MEGABYTES, "less"),
+        Column("per_image_j", "energy per image", _per_image_j, MILLIJOULES, "less"),
+        Column("flags", "flags", _flags),
+        Column("record", "record", attrgetter("id")),
+    )
+}
+
+
+def named(keys: Iterable[str]) -> tuple[Column, ...]:
+    """The columns of these keys; raise UserError for a key that none has."""
+    return tuple(_named(key) for key in keys)
+
+
+def _named(key: str) -> Column:
+    if key not in COLUMNS:
+        hint = did_you_mean(key, COLUMNS, f"There are {', '.join(COLUMNS)}.")
+        raise UserError(f"No column is called {key!r}. {hint}")
+    return COLUMNS[key]
+
+
+COUNT = named("model params flops access_elems cio_elems traffic_elems ops peak_activation_bytes uncounted".split())
+RUN = named(
+    "model params flops access_elems traffic_elems ops wall_s wall_half_width device_s device_half_width graph_s "
+    "graph_half_width images_per_s flops_per_s per_image_j peak_allocated_bytes uncounted flags".split()
+)
+
+
+def doubled(columns: Sequence[Column]) -> tuple[Column, ...]:
+    """The same columns with a multiply-add counted as two, and headings and keys that say so."""
+    return tuple(_doubled(column) if column.key in _DOUBLES else column for column in columns)
+
+
+def _doubled(column: Column) -> Column:
+    def twice(record: Record) -> Value:
+        value = column.value(record)
+        return value if isinstance(value, Missing | str) else 2 * value
+
+    return column._replace(
+        key=f"{column.key}_two_per_multiply_add", title=f"{column.title}, two per multiply-add", value=twice
+    )

@@ -1,0 +1,19 @@
+"""Text that comes from a record may be anything: a model can be called `<script>` or `| a |`.
+
+Each format has its own dangers; what none of them can carry, a control
+character or a newline, becomes visible first.
+"""
+
+import re
+
+_MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$@#!]|(?<![^\W_])_|_(?![^\W_]))")
+
+
+def visible(text: str) -> str:
+    """One line without control characters: a newline becomes `\\n`, an escape `\\x1b`."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in a table's cell too."""
+    return _MARKDOWN.sub(r"\\\1", visible(text))

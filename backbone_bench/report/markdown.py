@@ -1,0 +1,33 @@
+"""GitHub's Markdown: a table at full width, its caption above, its notes below."""
+
+from collections.abc import Iterable, Iterator
+
+from backbone_bench.report import escape
+from backbone_bench.report.tables import Cell, Column, Table, superscript
+
+
+def markdown(tables: Iterable[Table]) -> str:
+    return "\n".join(line for table in tables for line in _lines(table))
+
+
+def _lines(table: Table) -> Iterator[str]:
+    if table.title:
+        yield from (f"**{escape.markdown(table.title)}**", "")
+    if table.caption:
+        yield from (escape.markdown(table.caption), "")
+    yield _row(escape.markdown(column.heading) for column in table.columns)
+    yield _row("---:" if column.unit else "---" for column in table.columns)
+    for row in table.rows:
+        yield _row(_cell(column, cell) for column, cell in zip(table.columns, row, strict=True))
+    yield ""
+    for below in (*(f"{superscript(n)} {note}" for n, note in enumerate(table.notes, start=1)), *table.remarks):
+        yield from (escape.markdown(below), "")
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _cell(column: Column, cell: Cell) -> str:
+    text = cell.shown if column.unit else escape.markdown(cell.shown)
+    return f"**{text}**" if cell.best else text

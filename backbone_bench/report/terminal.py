@@ -1,0 +1,98 @@
+"""Tables on a terminal: folded to its width, never by cutting a number.
+
+A table too wide for the screen becomes several, each with the first column in
+front. Text may wrap; a number and a word of a heading may not. rich honours
+NO_COLOR, FORCE_COLOR and COLUMNS; where the output is no terminal there is no width to fold to.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from backbone_bench.report import escape
+from backbone_bench.report.tables import Cell, Table, superscript
+
+_GAP = 3  # rich's padding on both sides of a column, and its divider
+_NAME = 16  # places that a column of text has at least
+_UNBOUNDED = 100_000
+
+
+def screen() -> Console:
+    """A console for stdout, as wide as the terminal behind it."""
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        console.width = _UNBOUNDED
+    return console
+
+
+def terminal(tables: Iterable[Table], console: Console | None = None) -> str:
+    """The tables as text for the console, its colours included."""
+    console = console or screen()
+    with console.capture() as captured:
+        for table in tables:
+            _print(table, console)
+    return captured.get()
+
+
+def _print(table: Table, console: Console) -> None:
+    if table.title:
+        console.print(Text(escape.visible(table.title), style="bold"))
+    if table.caption:
+        console.print(Text(escape.visible(table.caption), style="dim"))
+    for page in fold(table, console.width):
+        console.print(_grid(table, page, console.width))
+    for below in (*(f"{superscript(n)} {note}" for n, note in enumerate(table.notes, start=1)), *table.remarks):
+        console.print(Text(escape.visible(below), style="dim"))
+
+
+def fold(table: Table, width: int) -> Iterator[tuple[int, ...]]:
+    """Indices of the columns of each part; the first column leads every part, and no part is without another."""
+    widths = [_narrowest(table, index, width) for index in range(len(table.columns))]
+    page: list[int] = []
+    for index in range(1, len(widths)):
+        if page and sum(widths[i] + _GAP for i in (0, *page, index)) > width:
+            yield (0, *page)
+            page = []
+        page.append(index)
+    yield (0, *page)
+
+
+def _narrowest(table: Table, index: int, width: int) -> int:
+    """The fewest places in which the column loses nothing: numbers stay whole, names may wrap."""
+    column = table.columns[index]
+    cells = _widest(table, index)
+    if column.unit is None:
+        cells = min(cells, max(_NAME, width // 3))
+    return max(cells, *(cell_len(word) for word in column.heading.split(" ")))
+
+
+def _widest(table: Table, index: int) -> int:
+    return max((cell_len(escape.visible(row[index].shown)) for row in table.rows), default=0)
+
+
+def _grid(table: Table, page: Sequence[int], width: int) -> Grid:
+    headings = [escape.visible(table.columns[index].heading) for index in page]
+    natural = [max(_widest(table, i), cell_len(text)) for i, text in zip(page, headings, strict=True)]
+    roomy = sum(places + _GAP for places in natural) <= width
+    grid = Grid(box=SIMPLE_HEAD, show_edge=False)
+    for index, heading, places in zip(page, headings, natural, strict=True):
+        grid.add_column(
+            Text(heading),
+            justify="right" if table.columns[index].unit else "left",
+            overflow="fold",
+            width=places if roomy else _narrowest(table, index, width),
+        )
+    for row in table.rows:
+        grid.add_row(*(_text(row[index]) for index in page))
+    return grid
+
+
+def _text(cell: Cell) -> Text:
+    style = "bold green" if cell.best else "dim" if cell.note else ""
+    return Text(escape.visible(cell.shown), style=style)

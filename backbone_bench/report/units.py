@@ -1,0 +1,38 @@
+"""How a number is written: base units inside, the unit of the heading at the rim.
+
+A cell holds a number and nothing else, so that what is printed can be read
+back; no exponents, no thousands separators.
+"""
+
+from math import floor, log10
+from typing import NamedTuple
+
+
+class Unit(NamedTuple):
+    """The unit of a heading and how many of it one base unit makes."""
+
+    name: str
+    per_base: float = 1
+    decimals: int | None = None  # None: four significant digits, for quantities that span decades
+
+    def write(self, value: float) -> str:
+        """The number in this unit: never zero unless it is, and whole where it was counted."""
+        if isinstance(value, int) and self.per_base == 1:
+            return str(value)
+        scaled = value * self.per_base
+        magnitude = floor(log10(abs(scaled))) if scaled else 0
+        if self.decimals is None:
+            return f"{scaled:.{max(0, 3 - magnitude)}f}"
+        return f"{scaled:.{max(self.decimals, 1 - magnitude) if scaled else self.decimals}f}"
+
+
+PLAIN = Unit("")
+MILLIONS = Unit("M", 1e-6, 3)
+M_ELEMENTS = Unit("M elements", 1e-6, 3)
+BILLIONS = Unit("G", 1e-9, 3)
+MEGABYTES = Unit("MB", 1e-6, 1)
+MILLISECONDS = Unit("ms", 1e3)
+PERCENT = Unit("%", 100, 1)
+PER_SECOND = Unit("")
+MILLIJOULES = Unit("mJ", 1e3)
+WATTS = Unit("W", 1, 1)
