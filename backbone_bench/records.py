@@ -314,6 +314,9 @@ class Memory:
     peak_resident_bytes: Known[int]  # of the process, above what it held before the first call
 
 
+SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]
+
+
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class EnergyTrial:
     """One window of back-to-back runs, from tick to tick of the source."""
@@ -329,7 +332,7 @@ class EnergyTrial:
 class Energy:
     """Energy of running the model back to back."""
 
-    source: Literal["counter", "power_instant", "power_usage", "rapl"]
+    source: SourceName
     tick_s: float
     batch: int
     trials: tuple[EnergyTrial, ...]

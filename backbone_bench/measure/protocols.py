@@ -6,7 +6,7 @@ a CPU has no events there.
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from backbone_bench import records
 
@@ -28,6 +28,9 @@ class Event(Protocol):
 
     def wait(self) -> None:
         """Block the host until the device has passed the mark."""
+
+    def done(self) -> bool:
+        """Whether the device has passed the mark; never blocks, so that a sensor can be read while the device works."""
 
     def elapsed_s_since(self, earlier: "Event") -> float:
         """Seconds from `earlier` to this mark: the one place where milliseconds and argument order are known."""
@@ -66,13 +69,31 @@ class Watch(Protocol):
         """What the snapshots say together."""
 
 
+class Clock(Protocol):
+    """The host's time, and a way to let it pass; a test's clock moves without waiting."""
+
+    def now_s(self) -> float:
+        """The host's monotonic clock."""
+
+    def sleep_s(self, seconds: float) -> None: ...
+
+
+class SourceFailed(Exception):
+    """A power source does not answer; `missing` says why."""
+
+    def __init__(self, missing: records.Missing) -> None:
+        super().__init__(missing.message)
+        self.missing = missing
+
+
 class PowerSource(Protocol):
-    """One way to read a device's energy."""
+    """One way to read what a device draws: a counter of joules, or a sensor of watts."""
 
-    name: str
+    name: records.SourceName
+    unit: Literal["J", "W"]
+    period_s: float | None  # how often the reading is known to change; None where only the probe can tell
+    averaging_s: float | None  # how much of the past one reading is known to average; None where unknown
+    relative_error: records.Known[float]  # the sensor's own proportional error
 
-    def read_j(self) -> float:
-        """Joules since some fixed moment, for a counter."""
-
-    def read_w(self) -> float:
-        """Watts now, for a sensor of power."""
+    def read(self) -> float:
+        """Joules since some fixed moment, or watts, as `unit` says; raise SourceFailed where there is no answer."""
