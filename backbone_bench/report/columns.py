@@ -4,13 +4,13 @@ A key is the quantity in base units (`--columns`, CSV); a heading is the same in
 the unit that people read. FLOPs count a multiply-add once, `doubled` says otherwise.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
 from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.records import Missing, Record
-from backbone_bench.report.tables import Column, Value
+from backbone_bench.report.tables import Bounds, Column, Value
 from backbone_bench.report.units import (
     BILLIONS,
     M_ELEMENTS,
@@ -58,7 +58,7 @@ def over(above: Callable[[Record], Number], below: Callable[[Record], Number]) -
     return divide
 
 
-def _interval(mode: str) -> Callable[[Record], tuple[float, float] | Missing]:
+def _interval(mode: str) -> Callable[[Record], Bounds | Missing]:
     return at(f"latency.{mode}.ci95_s")
 
 
@@ -72,11 +72,15 @@ def _half_width(mode: str) -> Callable[[Record], Number]:
     return over(spread, at(f"latency.{mode}.median_s"))
 
 
-def _latency(mode: str) -> tuple[Column, Column]:
+def _latency(mode: str) -> tuple[Column[Record], Column[Record]]:
     return (
         Column(f"{mode}_s", mode, at(f"latency.{mode}.median_s"), MILLISECONDS, "less", interval=_interval(mode)),
         Column(f"{mode}_half_width", f"{mode} ±", _half_width(mode), PERCENT),
     )
+
+
+def _has_unknown(record: Record) -> bool:
+    return not isinstance(record.cost, Missing) and bool(record.cost.uncounted)
 
 
 def _flags(record: Record) -> str:
@@ -106,44 +110,42 @@ def _per_image_j(record: Record) -> Value:
     return sum(trial.window_j for trial in trials) / runs / record.energy.batch
 
 
-_batch = attrgetter("workload.batch")
-_flops = at("cost.flops")
+def _cost(key: str, title: str, unit: Unit) -> Column[Record]:
+    return Column(key, title, at(f"cost.{key}"), unit, "less")
 
-COLUMNS = {
+
+def _memory(key: str, title: str) -> Column[Record]:
+    return Column(key, title, at(f"memory.{key}"), MEGABYTES, "less")
+
+
+_batch, _flops, _wall_s = attrgetter("workload.batch"), at("cost.flops"), at("latency.wall.median_s")
+
+COLUMNS: dict[str, Column[Record]] = {
     column.key: column
     for column in (
         Column("model", "model", attrgetter("workload.model")),
-        Column("params", "params", at("cost.params"), MILLIONS, "less"),
-        Column("flops", "FLOPs", _flops, BILLIONS, "less", bounded=True),
-        Column("conv_flops", "convolution FLOPs", at("cost.conv_flops"), BILLIONS, "less"),
-        Column("access_elems", "access", at("cost.access_elems"), M_ELEMENTS, "less"),
-        Column("conv_access_elems", "convolution access", at("cost.conv_access_elems"), M_ELEMENTS, "less"),
-        Column("cio_elems", "CIO", at("cost.cio_elems"), M_ELEMENTS, "less"),
-        Column("traffic_elems", "traffic", at("cost.traffic_elems"), M_ELEMENTS, "less"),
-        Column("traffic_bytes", "traffic", at("cost.traffic_bytes"), MEGABYTES, "less"),
-        Column("ops", "ops", at("cost.ops"), PLAIN, "less"),
-        Column(
-            "flops_per_byte", "FLOPs per byte", over(_flops, at("cost.traffic_bytes")), Unit("", 1, 2), bounded=True
-        ),
-        Column("params_bytes", "weights", at("cost.params_bytes"), MEGABYTES, "less"),
-        Column("peak_activation_bytes", "peak activations", at("cost.peak_activation_bytes"), MEGABYTES, "less"),
+        _cost("params", "params", MILLIONS),
+        _cost("flops", "FLOPs", BILLIONS)._replace(lower_bound=_has_unknown),
+        _cost("conv_flops", "convolution FLOPs", BILLIONS),
+        _cost("access_elems", "access", M_ELEMENTS),
+        _cost("conv_access_elems", "convolution access", M_ELEMENTS),
+        _cost("cio_elems", "CIO", M_ELEMENTS),
+        _cost("traffic_elems", "traffic", M_ELEMENTS),
+        _cost("traffic_bytes", "traffic", MEGABYTES),
+        _cost("ops", "ops", PLAIN),
+        _cost("params_bytes", "weights", MEGABYTES),
+        _cost("peak_activation_bytes", "peak activations", MEGABYTES),
+        Column("flops_per_byte", "FLOPs per byte", over(_flops, at("cost.traffic_bytes")), PLAIN, None, _has_unknown),
         Column("uncounted", "uncounted operations", _uncounted),
         *_latency("wall"),
         *_latency("device"),
         *_latency("graph"),
-        Column("launch_bound", "launch-bound", at("latency.launch_bound"), PERCENT, "less"),
-        Column("images_per_s", "images/s, wall", over(_batch, at("latency.wall.median_s")), Unit(""), "more"),
-        Column(
-            "flops_per_s",
-            "GFLOP/s, wall",
-            over(_flops, at("latency.wall.median_s")),
-            Unit("", 1e-9),
-            "more",
-            bounded=True,
-        ),
-        Column("peak_allocated_bytes", "peak allocated", at("memory.peak_allocated_bytes"), MEGABYTES, "less"),
-        Column("peak_reserved_bytes", "peak reserved", at("memory.peak_reserved_bytes"), MEGABYTES, "less"),
-        Column("peak_resident_bytes", "peak resident", at("memory.peak_resident_bytes"), MEGABYTES, "less"),
+        Column("launch_bound", "launch-bound", at("latency.launch_bound"), PERCENT),
+        Column("images_per_s", "images/s, wall", over(_batch, _wall_s), PLAIN, "more"),
+        Column("flops_per_s", "GFLOP/s, wall", over(_flops, _wall_s), Unit("", 1e-9), "more", _has_unknown),
+        _memory("peak_allocated_bytes", "peak allocated"),
+        _memory("peak_reserved_bytes", "peak reserved"),
+        _memory("peak_resident_bytes", "peak resident"),
         Column("per_image_j", "energy per image", _per_image_j, MILLIJOULES, "less"),
         Column("flags", "flags", _flags),
         Column("record", "record", attrgetter("id")),
@@ -151,31 +153,31 @@ COLUMNS = {
 }
 
 
-def named(keys: Iterable[str]) -> tuple[Column, ...]:
-    """The columns of these keys; raise UserError for a key that none has."""
-    return tuple(_named(key) for key in keys)
+def named(keys: str) -> tuple[Column[Record], ...]:
+    """The columns of a comma-separated list of keys; raise UserError for a key that none has."""
+    return tuple(_named(key.strip()) for key in keys.split(","))
 
 
-def _named(key: str) -> Column:
+def _named(key: str) -> Column[Record]:
     if key not in COLUMNS:
         hint = did_you_mean(key, COLUMNS, f"There are {', '.join(COLUMNS)}.")
         raise UserError(f"No column is called {key!r}. {hint}")
     return COLUMNS[key]
 
 
-COUNT = named("model params flops access_elems cio_elems traffic_elems ops peak_activation_bytes uncounted".split())
+COUNT = named("model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted")
 RUN = named(
-    "model params flops access_elems traffic_elems ops wall_s wall_half_width device_s device_half_width graph_s "
-    "graph_half_width images_per_s flops_per_s per_image_j peak_allocated_bytes uncounted flags".split()
+    "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,device_s,device_half_width,graph_s,"
+    "graph_half_width,images_per_s,flops_per_s,per_image_j,peak_allocated_bytes,uncounted,flags"
 )
 
 
-def doubled(columns: Sequence[Column]) -> tuple[Column, ...]:
+def doubled(columns: Sequence[Column[Record]]) -> tuple[Column[Record], ...]:
     """The same columns with a multiply-add counted as two, and headings and keys that say so."""
     return tuple(_doubled(column) if column.key in _DOUBLES else column for column in columns)
 
 
-def _doubled(column: Column) -> Column:
+def _doubled(column: Column[Record]) -> Column[Record]:
     def twice(record: Record) -> Value:
         value = column.value(record)
         return value if isinstance(value, Missing | str) else 2 * value

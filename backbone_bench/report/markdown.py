@@ -1,9 +1,10 @@
 """GitHub's Markdown: a table at full width, its caption above, its notes below."""
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from backbone_bench.report import escape
-from backbone_bench.report.tables import Cell, Column, Table, superscript
+from backbone_bench.report.tables import Cell, Column, Table
 
 
 def markdown(tables: Iterable[Table]) -> str:
@@ -20,7 +21,7 @@ def _lines(table: Table) -> Iterator[str]:
     for row in table.rows:
         yield _row(_cell(column, cell) for column, cell in zip(table.columns, row, strict=True))
     yield ""
-    for below in (*(f"{superscript(n)} {note}" for n, note in enumerate(table.notes, start=1)), *table.remarks):
+    for below in table.below:
         yield from (escape.markdown(below), "")
 
 
@@ -28,6 +29,6 @@ def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _cell(column: Column, cell: Cell) -> str:
+def _cell(column: Column[Any], cell: Cell) -> str:
     text = cell.shown if column.unit else escape.markdown(cell.shown)
     return f"**{text}**" if cell.best else text

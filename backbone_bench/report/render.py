@@ -7,7 +7,7 @@ from backbone_bench.report.columns import RUN
 from backbone_bench.report.tables import Column, Table, tabulate, without_empty
 
 
-def render(records: Sequence[Record], form: str, columns: Sequence[Column] = RUN) -> str:
+def render(records: Sequence[Record], form: str, columns: Sequence[Column[Record]] = RUN) -> str:
     """Records as `table`, `md` or `csv`."""
     table = tabulate(records, columns)
     return _RENDERERS[form](table)

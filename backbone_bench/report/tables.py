@@ -1,4 +1,4 @@
-"""A table is data about records: columns that know their unit, cells that know why they are empty.
+"""A table is data: columns that know their unit, cells that know why they are empty.
 
 Nothing here knows Markdown, CSV or a terminal; a renderer gets a `Table` and
 decides nothing but its looks. A cell that has no number carries the number of
@@ -7,24 +7,26 @@ a note with the reason; it is never 0.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
-from backbone_bench.records import Missing, Record
+from backbone_bench.records import Missing
 from backbone_bench.report.units import PLAIN, Unit
 
+T = TypeVar("T")
 Value = str | int | float | Missing
+Bounds = tuple[float, float]
 
 
-class Column(NamedTuple):
-    """One quantity of a record: what it is called, how it is found, how it is written."""
+class Column(NamedTuple, Generic[T]):
+    """One quantity of a thing: what it is called, how it is found, how it is written."""
 
     key: str  # its name in `--columns` and in CSV, with the base unit
     title: str  # its heading, without the unit
-    value: Callable[[Record], Value]
+    value: Callable[[T], Value]
     unit: Unit | None = None  # None for text
     better: Literal["less", "more"] | None = None
-    bounded: bool = False  # a lower bound where an operation of the model has no formula
-    interval: Callable[[Record], tuple[float, float] | Missing] | None = None
+    lower_bound: Callable[[T], bool] | None = None  # of the quantity, where not all of it is known
+    interval: Callable[[T], Bounds | Missing] | None = None
 
     @property
     def heading(self) -> str:
@@ -36,15 +38,23 @@ class Cell(NamedTuple):
     """What stands in one place of a table."""
 
     value: str | int | float | None  # in base units; None where there is a note instead
-    text: str  # as written, without marks
+    text: str  # as written, without marks; the reason's id where there is a note
     note: int | None = None  # the number of the footnote that says why there is no value
     lower_bound: bool = False
+    interval: Bounds | None = None
     best: bool = False
+    ratio: float | None = None  # to the same column of the baseline
 
     @property
     def shown(self) -> str:
         """The text with the marks that every format shares."""
-        return f"–{superscript(self.note)}" if self.note else f"{'≥ ' if self.lower_bound else ''}{self.text}"
+        if self.note:
+            return f"–{superscript(self.note)}"
+        ratio = "" if self.ratio is None else f" ({self.ratio:.2f}×)"
+        return f"{'≥ ' if self.lower_bound else ''}{self.text}{ratio}"
+
+
+Row = tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,40 +63,47 @@ class Table:
 
     title: str
     caption: str
-    columns: tuple[Column, ...]
-    rows: tuple[tuple[Cell, ...], ...]
+    columns: tuple[Column[Any], ...]
+    rows: tuple[Row, ...]
     notes: tuple[str, ...] = ()  # the first is note 1
     remarks: tuple[str, ...] = ()  # what holds for the whole table
+
+    @property
+    def below(self) -> tuple[str, ...]:
+        """Every line under the table: the notes with their numbers, then the remarks."""
+        return (*(f"{superscript(n)} {note}" for n, note in enumerate(self.notes, start=1)), *self.remarks)
 
 
 def superscript(number: int) -> str:
     return str(number).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def tabulate(records: Sequence[Record], columns: Sequence[Column], *, title: str = "", caption: str = "") -> Table:
-    """One row a record, in the order given."""
+def tabulate(things: Sequence[T], columns: Sequence[Column[T]], *, title: str = "", caption: str = "") -> Table:
+    """One row a thing, in the order given."""
     notes: dict[str, int] = {}
-    rows = tuple(tuple(_cell(column, record, notes) for column in columns) for record in records)
+    rows = tuple(tuple(_cell(column, thing, notes) for column in columns) for thing in things)
     return Table(title, caption, tuple(columns), rows, tuple(notes))
 
 
-def _cell(column: Column, record: Record, notes: dict[str, int]) -> Cell:
-    value = column.value(record)
+def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
+    value = column.value(thing)
     if isinstance(value, Missing):
         note = notes.setdefault(f"{value.missing}: {value.message}", len(notes) + 1)
         return Cell(None, value.missing, note)
     if isinstance(value, str):
         return Cell(value, value)
-    return Cell(value, (column.unit or PLAIN).write(value), lower_bound=column.bounded and _has_unknown(record))
-
-
-def _has_unknown(record: Record) -> bool:
-    return not isinstance(record.cost, Missing) and bool(record.cost.uncounted)
+    interval = column.interval(thing) if column.interval else None
+    return Cell(
+        value,
+        (column.unit or PLAIN).write(value),
+        lower_bound=column.lower_bound is not None and column.lower_bound(thing),
+        interval=None if isinstance(interval, Missing) else interval,
+    )
 
 
 def without_empty(table: Table) -> Table:
-    """Columns in which no row has anything go; the reasons stay, as remarks."""
-    filled = [_filled(table, index) for index in range(len(table.columns))]
+    """Columns in which no row has anything go; the reasons stay, as a remark."""
+    filled = [any(row[index].value not in (None, "") for row in table.rows) for index in range(len(table.columns))]
     kept = [index for index, full in enumerate(filled) if full]
     used = dict.fromkeys(note for row in table.rows for i in kept if (note := row[i].note))
     renumbered: dict[int | None, int] = {old: new for new, old in enumerate(used, start=1)}
@@ -97,10 +114,6 @@ def without_empty(table: Table) -> Table:
         notes=tuple(table.notes[old - 1] for old in used),
         remarks=(*table.remarks, *_absences(table, [i for i, full in enumerate(filled) if not full])),
     )
-
-
-def _filled(table: Table, index: int) -> bool:
-    return any(row[index].value not in (None, "") for row in table.rows)
 
 
 def _absences(table: Table, indices: Sequence[int]) -> list[str]:

@@ -16,7 +16,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from backbone_bench.report import escape
-from backbone_bench.report.tables import Cell, Table, superscript
+from backbone_bench.report.tables import Cell, Table
 
 _GAP = 3  # rich's padding on both sides of a column, and its divider
 _NAME = 16  # places that a column of text has at least
@@ -47,7 +47,7 @@ def _print(table: Table, console: Console) -> None:
         console.print(Text(escape.visible(table.caption), style="dim"))
     for page in fold(table, console.width):
         console.print(_grid(table, page, console.width))
-    for below in (*(f"{superscript(n)} {note}" for n, note in enumerate(table.notes, start=1)), *table.remarks):
+    for below in table.below:
         console.print(Text(escape.visible(below), style="dim"))
 
 
