@@ -11,7 +11,7 @@ import json
 import re
 import statistics
 from collections.abc import Mapping
-from typing import Literal, Self, TypeVar
+from typing import Literal, Self, TypeAlias, TypeVar
 
 from pydantic import ConfigDict, computed_field
 from pydantic.dataclasses import dataclass
@@ -19,12 +19,12 @@ from pydantic.dataclasses import dataclass
 from backbone_bench import stats
 from backbone_bench.errors import UserError
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION: Literal["1"] = "1"
 
 # Nothing is coerced ("3" is no number), and what is not finite is no measurement.
 _STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
-Scalar = str | int | float | bool | None
+Scalar: TypeAlias = str | int | float | bool | None
 T = TypeVar("T")
 
 
@@ -36,7 +36,7 @@ class Missing:
     message: str
 
 
-Known = T | Missing
+Known: TypeAlias = T | Missing
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)

@@ -121,7 +121,8 @@ def _on_meta(model: nn.Module) -> Iterator[None]:
     found: list[tuple[dict[str, Any], str, Tensor]] = []
     try:
         for module in model.modules():
-            for table in (module._parameters, module._buffers):
+            tables: tuple[dict[str, Any], dict[str, Any]] = module._parameters, module._buffers
+            for table in tables:
                 for name, tensor in table.items():
                     if tensor is None or tensor.is_meta:
                         continue

@@ -73,6 +73,6 @@ def layer_product(left: Shape, right: Shape, out: Shape, images: int, *, weight_
 
 
 def attention(query: Shape, key: Shape, value: Shape) -> Arithmetic:
-    """Scaled dot products of `query` (…, L, E) and `key` (…, S, E), and their sum over `value` (…, S, V); no mask saves any."""
+    """Dot products of `query` (…, L, E) and `key` (…, S, E), summed over `value` (…, S, V); a mask saves none."""
     scores = prod(query[:-1]) * key[-2]
     return Arithmetic(scores * query[-1] + scores * value[-1])

@@ -5,7 +5,7 @@ operation is booked in one way wherever it was seen. Activations are followed
 by their storage: an in-place operation makes none, a view keeps its base alive.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from weakref import ref
 
@@ -94,6 +94,12 @@ class Ledger:
         else:
             cost = formulas.layer_product(left.shape, right.shape, out.shape, self.images, weight_on_left=on_left)
         self.book(op, reads, out, cost)
+
+    def book_batch_norm(self, x: Tensor, state: Sequence[Tensor | None], out: Tensor, *, training: bool) -> None:
+        """`state` is running mean, running variance, weight and bias; training writes the first two as well."""
+        held = [tensor for tensor in state if tensor is not None]
+        updated = [tensor for tensor in state[:2] if tensor is not None and training]
+        self.book("batch_norm", (x, *held, *updated), out)
 
     def _is_weight(self, tensor: Tensor) -> bool:
         return _storage(tensor) in self._weights
