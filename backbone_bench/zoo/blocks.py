@@ -1,10 +1,11 @@
-"""What the families share: a convolution with its batch norm and activation, and little else."""
+"""What the families share: a convolution with its batch norm and activation, classifiers, the outline of a network."""
 
 from collections.abc import Callable
 
 from torch import Tensor, nn
 
 Activation = Callable[[], nn.Module]
+Kernel = int | tuple[int, int]
 
 
 def relu() -> nn.Module:
@@ -17,27 +18,31 @@ def leaky() -> nn.Module:
     return nn.LeakyReLU(0.1, inplace=True)
 
 
-def conv(ci: int, co: int, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """A square convolution that keeps the map's size at stride 1; no bias, since batch norm follows."""
-    return nn.Conv2d(ci, co, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+def conv(ci: int, co: int, kernel: Kernel = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
+    """A convolution that keeps the map's size at stride 1; no bias, since batch norm follows."""
+    height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
+    return nn.Conv2d(ci, co, kernel, stride, padding=(height // 2, width // 2), groups=groups, bias=False)
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution, batch norm and, unless it is None, an activation."""
+    """Convolution, batch norm and, unless it is None, an activation; `valid` pads nothing."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # what a convolution is, spelled out
         self,
         ci: int,
         co: int,
-        kernel: int = 3,
+        kernel: Kernel = 3,
         stride: int = 1,
         *,
         groups: int = 1,
         act: Activation | None = relu,
         eps: float = 1e-5,
+        valid: bool = False,
     ) -> None:
         super().__init__()
         self.conv = conv(ci, co, kernel, stride, groups)
+        if valid:
+            self.conv.padding = (0, 0)
         self.norm = nn.BatchNorm2d(co, eps=eps)
         if act is not None:
             self.act = act()
@@ -62,3 +67,22 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.fc(self.pool(x).flatten(1))
+
+
+class ConvClassifier(nn.Sequential):
+    """Darknet's: a 1x1 convolution after global average pooling, or on the whole map before it."""
+
+    def __init__(self, channels: int, num_classes: int, *, on_map: bool = False) -> None:
+        pool, fc = nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, num_classes, 1)
+        super().__init__(*((fc, pool) if on_map else (pool, fc)), nn.Flatten())
+
+
+class Backbone(nn.Module):
+    """The outline that most of the families share."""
+
+    def __init__(self, stem: nn.Module, stages: nn.Module, classifier: nn.Module) -> None:
+        super().__init__()
+        self.stem, self.stages, self.classifier = stem, stages, classifier
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classifier(self.stages(self.stem(x)))

@@ -5,23 +5,34 @@ first 1x1 convolution of a bottleneck (the `_v1` names: 3.858, 7.570, 11.282
 G); the networks that people run, torchvision's and timm's, stride in its 3x3:
 4.089, 7.801 and 11.514 G. ResNet-18 and -34 are 1.814 and 3.664 G with
 projection shortcuts and 1.795 and 3.645 G with the paper's option A, which
-pads the identity with zeros. Table 6's parameters reproduce.
+pads the identity with zeros. Table 6's parameters reproduce. ResNet-200 is
+the ResNeXt paper's (its Table 4), 15.007 G.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Classifier, ConvNorm, relu
+from backbone_bench.zoo.blocks import Activation, Backbone, Classifier, ConvNorm, relu
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("Deep Residual Learning for Image Recognition", "1512.03385", 2015)
 WIDE = Paper("Wide Residual Networks", "1605.07146", 2016)
+IDENTITY = Paper("Identity Mappings in Deep Residual Networks", "1603.05027", 2016)
 
-# Blocks in conv2_x … conv5_x: the columns of Table 1.
-DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3), 152: (3, 8, 36, 3)}
+# Blocks in conv2_x … conv5_x: the columns of Table 1; 200 is that of the ResNet v2 paper.
+DEPTHS = {
+    18: (2, 2, 2, 2),
+    34: (3, 4, 6, 3),
+    50: (3, 4, 6, 3),
+    101: (3, 4, 23, 3),
+    152: (3, 8, 36, 3),
+    200: (3, 24, 36, 3),
+}
+WIDTHS = (64, 128, 256, 512)
+CIFAR_WIDTHS = (16, 32, 64)
 
 
 class Design(NamedTuple):
@@ -32,6 +43,7 @@ class Design(NamedTuple):
     padded_shortcut: bool = False  # option A
     groups: int = 1
     base_width: int = 64  # of the 3x3 convolution, per group, in conv2_x
+    act: Activation = relu
 
 
 class PaddedShortcut(nn.Module):
@@ -46,78 +58,77 @@ class PaddedShortcut(nn.Module):
 
 
 class Residual(nn.Module):
-    """`relu(body(x) + shortcut(x))`."""
+    """`act(body(x) + shortcut(x))`."""
 
-    def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+    def __init__(self, body: nn.Module, shortcut: nn.Module, act: Activation = relu) -> None:
         super().__init__()
-        self.body, self.shortcut, self.act = body, shortcut, relu()
+        self.body, self.shortcut, self.act = body, shortcut, act()
 
     def forward(self, x: Tensor) -> Tensor:
         return self.act(self.body(x) + self.shortcut(x))
 
 
+Unit = Callable[[int, int, int, Design], nn.Module]
+
+
 def residual(ci: int, width: int, stride: int, design: Design) -> Residual:
     """One unit of Table 1: two 3x3 convolutions, or 1x1, 3x3 and 1x1."""
     co = width * 4 if design.bottleneck else width
-    body = _bottleneck(ci, width, stride, design) if design.bottleneck else _basic(ci, width, stride)
+    body = _bottleneck(ci, width, stride, design) if design.bottleneck else _basic(ci, width, stride, design)
     if ci == co and stride == 1:
-        return Residual(body, nn.Identity())
+        return Residual(body, nn.Identity(), design.act)
     if design.padded_shortcut:
-        return Residual(body, PaddedShortcut(ci, co, stride))
-    return Residual(body, ConvNorm(ci, co, 1, stride, act=None))
+        return Residual(body, PaddedShortcut(ci, co, stride), design.act)
+    return Residual(body, ConvNorm(ci, co, 1, stride, act=None), design.act)
 
 
-def _basic(ci: int, width: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(ConvNorm(ci, width, 3, stride), ConvNorm(width, width, 3, act=None))
+def _basic(ci: int, width: int, stride: int, design: Design) -> nn.Sequential:
+    return nn.Sequential(ConvNorm(ci, width, 3, stride, act=design.act), ConvNorm(width, width, 3, act=None))
 
 
 def _bottleneck(ci: int, width: int, stride: int, design: Design) -> nn.Sequential:
     inner = width * design.base_width // 64 * design.groups
     first, second = (stride, 1) if design.stride_in_1x1 else (1, stride)
     return nn.Sequential(
-        ConvNorm(ci, inner, 1, first),
-        ConvNorm(inner, inner, 3, second, groups=design.groups),
+        ConvNorm(ci, inner, 1, first, act=design.act),
+        ConvNorm(inner, inner, 3, second, groups=design.groups, act=design.act),
         ConvNorm(inner, width * 4, 1, act=None),
     )
 
 
-def stages(ci: int, widths: Sequence[int], depths: Sequence[int], design: Design) -> nn.Sequential:
+def stages(
+    ci: int, widths: Sequence[int], depths: Sequence[int], design: Design, unit: Unit = residual
+) -> nn.Sequential:
     """The residual stages; every stage but the first halves the map."""
     body = nn.Sequential()
-    for number, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+    for number, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
         units = []
-        for unit in range(depth):
-            units.append(residual(ci, width, 2 if number and unit == 0 else 1, design))
+        for index in range(depth):
+            units.append(unit(ci, width, 2 if number > 1 and index == 0 else 1, design))
             ci = width * 4 if design.bottleneck else width
-        body.add_module(f"stage{number + 1}", nn.Sequential(*units))
+        body.add_module(f"stage{number}", nn.Sequential(*units))
     return body
 
 
-class ResNet(nn.Module):
+class ResNet(Backbone):
     """Table 1: a 7x7 stem and a pool, four stages, global pooling, a classifier."""
 
     def __init__(self, depths: Sequence[int], num_classes: int, design: Design) -> None:
-        super().__init__()
-        self.stem = nn.Sequential(ConvNorm(3, 64, 7, 2), nn.MaxPool2d(3, 2, padding=1))
-        self.stages = stages(64, (64, 128, 256, 512), depths, design)
-        self.classifier = Classifier(2048 if design.bottleneck else 512, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.stages(self.stem(x)))
+        super().__init__(
+            nn.Sequential(ConvNorm(3, 64, 7, 2), nn.MaxPool2d(3, 2, padding=1)),
+            stages(64, WIDTHS, depths, design),
+            Classifier(2048 if design.bottleneck else 512, num_classes),
+        )
 
 
-class CifarResNet(nn.Module):
+class CifarResNet(Backbone):
     """Section 4.2: a 3x3 stem and three stages of `n` basic units, option A; 6n + 2 layers."""
 
     def __init__(self, layers: int, num_classes: int) -> None:
-        super().__init__()
-        depth = (layers - 2) // 6
-        self.stem = ConvNorm(3, 16)
-        self.stages = stages(16, (16, 32, 64), (depth,) * 3, Design(bottleneck=False, padded_shortcut=True))
-        self.classifier = Classifier(64, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.stages(self.stem(x)))
+        design = Design(bottleneck=False, padded_shortcut=True)
+        super().__init__(
+            ConvNorm(3, 16), stages(16, CIFAR_WIDTHS, [(layers - 2) // 6] * 3, design), Classifier(64, num_classes)
+        )
 
 
 @register("resnet", PAPER)
@@ -143,6 +154,11 @@ def resnet101(num_classes: int = 1000) -> ResNet:
 @register("resnet", PAPER)
 def resnet152(num_classes: int = 1000) -> ResNet:
     return ResNet(DEPTHS[152], num_classes, Design())
+
+
+@register("resnet", IDENTITY)
+def resnet200(num_classes: int = 1000) -> ResNet:
+    return ResNet(DEPTHS[200], num_classes, Design())
 
 
 @register("resnet", PAPER)
