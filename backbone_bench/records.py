@@ -8,12 +8,13 @@ was not measured is a `Missing` with its reason, never 0, -1 or an absent key;
 
 import hashlib
 import json
+import math
 import re
 import statistics
-from collections.abc import Mapping
-from typing import Literal, Self, TypeAlias, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
-from pydantic import ConfigDict, computed_field
+from pydantic import ConfigDict, Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench import stats
@@ -97,18 +98,20 @@ class Gpu:
     multiprocessors: Known[int]
     compute_capability: Known[str]
     memory_bytes: Known[int]
+    memory_bus_bits: Known[int]
     l2_bytes: Known[int]
     driver: Known[str]
+    nvml: Known[str]
     vbios: Known[str]
     ecc: Known[bool]
-    mig: Known[str | None]  # the profile; None where MIG is off
+    mig: Known[bool]
     virtualization: Known[str]
     persistence: Known[bool]
     power_limit_w: Known[float]
     default_power_limit_w: Known[float]
     max_sm_clock_hz: Known[float]
     max_memory_clock_hz: Known[float]
-    locked_clock_hz: Known[float | None]  # None where the clocks are free
+    locked_clock_hz: Known[float]  # the driver does not tell what others have locked
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -134,9 +137,11 @@ class Environment:
     cudnn: str | None = None
     triton: str | None = None
     governor: Known[str] = Missing("not_read", "not read")
+    kernel: str | None = None
+    host: str | None = None  # a digest of its name: enough to tell two hosts apart
     container: str | None = None
     wsl: bool = False
-    ci: str | None = None
+    ci: str | None = None  # the provider and, where it has one, the runner's name
     gpu: Known[Gpu] | None = None
     variables: Mapping[str, str] | None = None  # environment variables that change what torch does
 
@@ -315,42 +320,103 @@ class Memory:
 
 
 SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]
+_Positive = Annotated[float, Field(gt=0)]  # a window of no joules or no seconds is no measurement
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class EnergyTrial:
-    """One window of back-to-back runs, from tick to tick of the source."""
+    """One window of back-to-back runs: from tick to tick of a counter, or over a sensor's readings."""
 
-    window_j: float
-    window_s: float
-    run_s: float  # time of one run under the same load
-    ticks: int
-    temperature_c: tuple[float, float] | None  # before and after
+    window_j: _Positive
+    window_s: _Positive
+    run_s: _Positive  # time of one run under the same load
+    ticks: int  # changes of the reading that were seen in the window
+    edge_j: float  # what the two ends of the window may add or hide
+    temperature_c: Known[tuple[float, float]]  # before and after
+
+    @computed_field
+    @property
+    def run_j(self) -> float:
+        """Mean power times the time of a run, so that no run is cut in half by the window's ends."""
+        return self.window_j / self.window_s * self.run_s
+
+
+@dataclass(frozen=True, slots=True, config=_STRICT)
+class PaperEnergy:
+    """Energy as the VoVNet paper took it (section 4.1): a reading every 100 ms, their mean over images per second."""
+
+    source: SourceName
+    readings_w: tuple[float, ...]
+    run_s: _Positive
+    batch: int
+
+    @computed_field
+    @property
+    def per_image_j(self) -> float:
+        """Nothing is taken off for idle, and what one reading averages is the sensor's own affair."""
+        return statistics.mean(self.readings_w) * self.run_s / self.batch
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Energy:
-    """Energy of running the model back to back."""
+    """Energy of running the model back to back, gross and net of the measured idle."""
 
     source: SourceName
-    tick_s: float
+    skipped: tuple[Missing, ...]  # better sources that did not answer, and why
+    tick_s: Known[float]  # how often the reading changes, as probed
+    averaging_s: Known[float]  # how much of the past one reading averages
     batch: int
-    trials: tuple[EnergyTrial, ...]
+    trials: Annotated[tuple[EnergyTrial, ...], Field(min_length=1)]
     idle_w: Known[float]
-    sensor_relative: float  # the sensor's own proportional error, apart from the repeat error
-    cross_check_j_per_j: Known[float]  # the first source over the second, in the same window
+    sensor_relative: Known[float]  # the sensor's own proportional error: a gain, the same in every trial
+    cross_check_j_per_j: Known[float]  # the counter over the integral of the power sensor, in the same windows
+    paper: Known[PaperEnergy] | None = None  # None where it was not asked for
     flags: tuple[str, ...] = ()
+
+    @computed_field
+    @property
+    def mean_w(self) -> float:
+        return statistics.mean(trial.window_j / trial.window_s for trial in self.trials)
+
+    @computed_field
+    @property
+    def gross_per_image_j(self) -> float:
+        return statistics.mean(trial.run_j for trial in self.trials) / self.batch
+
+    @computed_field
+    @property
+    def net_per_image_j(self) -> Known[float]:
+        """What is left when the idle power over the same time is taken off."""
+        if isinstance(self.idle_w, Missing):
+            return self.idle_w
+        idle_j = self.idle_w * statistics.mean(trial.run_s for trial in self.trials) / self.batch
+        if idle_j >= self.gross_per_image_j:
+            return Missing("idle_above_load", f"no less was drawn when idle ({self.idle_w:.1f} W) than under load")
+        return self.gross_per_image_j - idle_j
+
+    @computed_field
+    @property
+    def repeat_relative(self) -> Known[float]:
+        """Half of the 95 % interval of the gross joules, as a share: trials' t-interval and window ends, as one."""
+        per_run_j = [trial.run_j for trial in self.trials]
+        half = stats.mean_half_width(per_run_j)
+        if half is None:
+            return Missing("one_trial", "no interval from one trial: two are the fewest")
+        ends = [trial.edge_j / trial.window_s * trial.run_s for trial in self.trials]
+        return math.hypot(half, math.hypot(*ends) / len(ends)) / statistics.mean(per_run_j)
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
 class Watch:
-    """What the device went through while it was measured: tags, never discards."""
+    """What the device went through while it was measured: tags, never discards. One value a look, in order."""
 
-    sm_clock_hz: Known[tuple[float, float]]  # start, end
-    temperature_c: Known[tuple[float, float]]
-    power_capped_fraction: Known[float]
-    throttle_reasons: tuple[str, ...]
+    sm_clock_hz: Known[tuple[float, ...]]
+    memory_clock_hz: Known[tuple[float, ...]]
+    temperature_c: Known[tuple[float, ...]]
+    power_capped_fraction: Known[float]  # of the time between the first and the last look
+    throttle_reasons: tuple[str, ...]  # every reason seen at any look, in the driver's words
     other_processes: Known[int]
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, config=_STRICT)
@@ -376,3 +442,23 @@ class Record:
     watch: Known[Watch]
     flags: tuple[str, ...] = ()
     schema_version: Literal["1"] = SCHEMA_VERSION
+
+    @computed_field
+    @property
+    def per_gflop_j(self) -> Known[float]:
+        """Gross joules per 10⁹ multiply-adds."""
+        return self._per(lambda cost: cost.flops / self.workload.batch / 1e9)
+
+    @computed_field
+    @property
+    def per_million_access_elems_j(self) -> Known[float]:
+        """Gross joules per 10⁶ elements of the papers' memory access cost."""
+        return self._per(lambda cost: cost.access_elems / 1e6)
+
+    def _per(self, per_image: Callable[[ModelCost], float]) -> Known[float]:
+        if isinstance(self.energy, Missing):
+            return self.energy
+        if isinstance(self.cost, Missing):
+            return self.cost
+        count = per_image(self.cost)
+        return self.energy.gross_per_image_j / count if count else Missing("no_layers", "nothing was counted")
