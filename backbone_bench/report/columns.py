@@ -100,16 +100,6 @@ def _uncounted(record: Record) -> Value:
     return ", ".join(f"{row.op} ({row.traffic_share:.1%} of traffic)" for row in record.cost.uncounted)
 
 
-def _per_image_j(record: Record) -> Value:
-    if isinstance(record.energy, Missing):
-        return record.energy
-    trials = record.energy.trials
-    if not trials:
-        return Missing("no_trials", "no energy window was valid")
-    runs = sum(trial.window_s / trial.run_s for trial in trials)
-    return sum(trial.window_j for trial in trials) / runs / record.energy.batch
-
-
 def _cost(key: str, title: str, unit: Unit) -> Column[Record]:
     return Column(key, title, at(f"cost.{key}"), unit, "less")
 
@@ -146,7 +136,10 @@ COLUMNS: dict[str, Column[Record]] = {
         _memory("peak_allocated_bytes", "peak allocated"),
         _memory("peak_reserved_bytes", "peak reserved"),
         _memory("peak_resident_bytes", "peak resident"),
-        Column("per_image_j", "energy per image", _per_image_j, MILLIJOULES, "less"),
+        Column("gross_per_image_j", "energy per image", at("energy.gross_per_image_j"), MILLIJOULES, "less"),
+        Column("energy_half_width", "energy ±", at("energy.repeat_relative"), PERCENT),
+        Column("net_per_image_j", "energy per image, net of idle", at("energy.net_per_image_j"), MILLIJOULES, "less"),
+        Column("mean_w", "mean power", at("energy.mean_w"), Unit("W", 1, 1), "less"),
         Column("flags", "flags", _flags),
         Column("record", "record", attrgetter("id")),
     )
@@ -168,7 +161,7 @@ def _named(key: str) -> Column[Record]:
 COUNT = named("model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted")
 RUN = named(
     "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,device_s,device_half_width,graph_s,"
-    "graph_half_width,images_per_s,flops_per_s,per_image_j,peak_allocated_bytes,uncounted,flags"
+    "graph_half_width,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,peak_allocated_bytes,uncounted,flags"
 )
 
 

@@ -6,9 +6,10 @@ last column says why. A lower bound's reason stands in `uncounted`.
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from backbone_bench.report.tables import Cell, Table
+from backbone_bench.report.tables import Cell, Column, Row, Table
 
 
 def delimited(tables: Iterable[Table]) -> str:
@@ -16,14 +17,35 @@ def delimited(tables: Iterable[Table]) -> str:
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     for number, table in enumerate(tables):
+        related = _related(table)
         if number == 0:
-            writer.writerow([*(column.key for column in table.columns), "missing"])
+            writer.writerow([*_headings(table, related), "missing"])
         for row in table.rows:
-            writer.writerow([*("" if cell.value is None else cell.value for cell in row), _reasons(table, row)])
+            writer.writerow([*_values(row, related), _reasons(table.columns, row)])
     return stream.getvalue()
 
 
-def _reasons(table: Table, row: tuple[Cell, ...]) -> str:
+def _related(table: Table) -> set[int]:
+    """The columns that are compared with a baseline: each is followed by its ratio."""
+    if not any(cell.ratio for row in table.rows for cell in row):
+        return set()
+    return {index for index, column in enumerate(table.columns) if column.better}
+
+
+def _headings(table: Table, related: set[int]) -> Iterator[str]:
+    for index, column in enumerate(table.columns):
+        yield column.key
+        if index in related:
+            yield f"{column.key}_ratio"
+
+
+def _values(row: Row, related: set[int]) -> Iterator[Any]:
+    for index, cell in enumerate(row):
+        yield "" if cell.value is None else cell.value
+        if index in related:
+            yield "" if cell.ratio is None else cell.ratio
+
+
+def _reasons(columns: Iterable[Column[Any]], row: Iterable[Cell]) -> str:
     """`device_s=no_events graph_s=no_graph`."""
-    pairs = zip(table.columns, row, strict=True)
-    return " ".join(f"{column.key}={cell.text}" for column, cell in pairs if cell.note)
+    return " ".join(f"{column.key}={cell.text}" for column, cell in zip(columns, row, strict=True) if cell.note)

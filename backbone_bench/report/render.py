@@ -1,34 +1,32 @@
 """From records to text in one of the formats of `--format`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 from backbone_bench.records import Record
 from backbone_bench.report.columns import RUN
-from backbone_bench.report.tables import Column, Table, tabulate, without_empty
+from backbone_bench.report.compare import View, compare
+from backbone_bench.report.delimited import delimited
+from backbone_bench.report.markdown import markdown
+from backbone_bench.report.tables import Column, Table, without_empty
 
 
 def render(records: Sequence[Record], form: str, columns: Sequence[Column[Record]] = RUN) -> str:
-    """Records as `table`, `md` or `csv`."""
-    table = tabulate(records, columns)
-    return _RENDERERS[form](table)
+    """Records as `table`, `md` or `csv`, nothing marked as best."""
+    return show(records, form, View(tuple(columns), mark_best=False))
 
 
-def _terminal(table: Table) -> str:
+def show(records: Sequence[Record], form: str, view: View) -> str:
+    """What `view` asks for, as `table`, `md` or `csv`."""
+    if form == "csv":
+        return delimited(compare(records, replace(view, every_facet=True)))
+    return text([without_empty(table) for table in compare(records, view)], form)
+
+
+def text(tables: Sequence[Table], form: str) -> str:
+    """Tables for people: `table` or `md`."""
+    if form == "md":
+        return markdown(tables)
     from backbone_bench.report.terminal import terminal  # imports rich
 
-    return terminal([without_empty(table)])
-
-
-def _markdown(table: Table) -> str:
-    from backbone_bench.report.markdown import markdown
-
-    return markdown([without_empty(table)])
-
-
-def _delimited(table: Table) -> str:
-    from backbone_bench.report.delimited import delimited
-
-    return delimited([table])
-
-
-_RENDERERS: dict[str, Callable[[Table], str]] = {"table": _terminal, "md": _markdown, "csv": _delimited}
+    return terminal(tables)

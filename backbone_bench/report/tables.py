@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from backbone_bench.records import Missing
-from backbone_bench.report.units import PLAIN, Unit
+from backbone_bench.report.units import PLAIN, Unit, significant
 
 T = TypeVar("T")
 Value = str | int | float | Missing
@@ -50,7 +50,7 @@ class Cell(NamedTuple):
         """The text with the marks that every format shares."""
         if self.note:
             return f"–{superscript(self.note)}"
-        ratio = "" if self.ratio is None else f" ({self.ratio:.2f}×)"
+        ratio = "" if self.ratio is None else f" ({significant(self.ratio, 3)}×)"
         return f"{'≥ ' if self.lower_bound else ''}{self.text}{ratio}"
 
 

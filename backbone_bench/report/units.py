@@ -8,6 +8,15 @@ from math import floor, log10
 from typing import NamedTuple
 
 
+def significant(value: float, digits: int) -> str:
+    """At least so many digits that count, and every digit before the point."""
+    return f"{value:.{max(0, digits - 1 - _magnitude(value))}f}"
+
+
+def _magnitude(value: float) -> int:
+    return floor(log10(abs(value))) if value else 0
+
+
 class Unit(NamedTuple):
     """The unit of a heading and how many of it one base unit makes."""
 
@@ -20,10 +29,9 @@ class Unit(NamedTuple):
         if isinstance(value, int) and self.per_base == 1:
             return str(value)
         scaled = value * self.per_base
-        magnitude = floor(log10(abs(scaled))) if scaled else 0
         if self.decimals is None:
-            return f"{scaled:.{max(0, 3 - magnitude)}f}"
-        return f"{scaled:.{max(self.decimals, 1 - magnitude) if scaled else self.decimals}f}"
+            return significant(scaled, 4)
+        return f"{scaled:.{max(self.decimals, 1 - _magnitude(scaled))}f}"
 
 
 PLAIN = Unit("")
@@ -33,6 +41,4 @@ BILLIONS = Unit("G", 1e-9, 3)
 MEGABYTES = Unit("MB", 1e-6, 1)
 MILLISECONDS = Unit("ms", 1e3)
 PERCENT = Unit("%", 100, 1)
-PER_SECOND = Unit("")
 MILLIJOULES = Unit("mJ", 1e3)
-WATTS = Unit("W", 1, 1)
