@@ -1,0 +1,42 @@
+"""Where results go: stdout in one form, files in others. Everything that is not a result goes to stderr."""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from backbone_bench import store
+from backbone_bench.cli.options import Format, form_of
+from backbone_bench.records import Record
+
+Render = Callable[[Sequence[Record], Format], str]
+
+
+def default_form() -> Format:
+    """A table for a person at a terminal; elsewhere Markdown at full width."""
+    return "table" if sys.stdout.isatty() else "md"
+
+
+def check(paths: Sequence[Path]) -> None:
+    """Raise UserError for a file that could not be written, before anything is measured."""
+    for path in paths:
+        form_of(path)
+        store.check_writable(path)
+
+
+def as_text(records: Sequence[Record], form: Format, render: Render) -> str:
+    """Records as JSON, JSON Lines, or whatever `render` makes of them."""
+    match form:
+        case "json":
+            return store.dumps(records)
+        case "jsonl":
+            return store.dump_lines(records)
+        case _:
+            return render(records, form)
+
+
+def emit(records: Sequence[Record], form: Format | None, paths: Sequence[Path], render: Render) -> None:
+    """Write every file, then print."""
+    for path in paths:
+        store.write(path, as_text(records, form_of(path), render))
+    sys.stdout.write(as_text(records, form or default_form(), render))
+    sys.stdout.flush()

@@ -1,0 +1,219 @@
+"""From what a user types to a model and its inputs.
+
+`vovnet39` is the zoo's; `timm:NAME` and `torchvision:NAME` come from the
+extras, without weights; `package.module:factory`, `path/to/file.py:factory`
+and `exported:model.pt2` are the user's own (`zoo.user`). Nothing downloads.
+"""
+
+import importlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.records import Scalar, TensorSpec
+from backbone_bench.zoo import catalogue, registry, user
+
+Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported"]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A model and its inputs as they were asked for."""
+
+    model: str
+    arguments: Mapping[str, Scalar] = field(default_factory=dict)
+    inputs: tuple[TensorSpec, ...] = ()  # one image each: the batch is added
+    size: int | None = None  # of a square image, where no inputs are given
+    batch: int = 1
+
+
+class Inputs(NamedTuple):
+    """What a model is called with: tensors, nested as the model wants them; on meta where only their shape is known."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    batch: int
+
+    def describe(self) -> tuple[str, ...]:
+        """The specifications of all tensors, in order."""
+        named = [(None, arg) for arg in self.args] + list(self.kwargs.items())
+        return tuple(
+            str(TensorSpec(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), name))
+            for name, value in named
+            for tensor in _tensors(value)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model that can be called with its inputs."""
+
+    source: Source
+    model: nn.Module
+    inputs: Inputs
+
+
+def source_of(text: str) -> Source:
+    """Which source a reference names."""
+    scheme, colon, _ = text.partition(":")
+    match scheme if colon else "zoo":
+        case "zoo" | "timm" | "torchvision" | "exported" as named:
+            return named
+        case _:
+            return "file" if scheme.endswith(".py") else "import"
+
+
+def load(request: Request, *, on_meta: bool) -> Loaded:
+    """Build the model, in eval mode, and its inputs.
+
+    With `on_meta` the model needs no values: the zoo's and the extras' are
+    built without any. Raises UserError for what the user can put right.
+    """
+    source = source_of(request.model)
+    name = request.model.partition(":")[2]
+    match source:
+        case "zoo":
+            model, shape = _from_zoo(request, on_meta=on_meta)
+        case "timm":
+            model, shape = _from_timm(name, request.arguments, on_meta=on_meta)
+        case "torchvision":
+            model, shape = _from_torchvision(name, request.arguments, on_meta=on_meta)
+        case "exported":
+            model, shape = user.exported(name, request.arguments), None
+        case _:
+            model, shape = user.build(request.model, request.arguments), None
+    return Loaded(source, model if source == "exported" else model.eval(), _inputs(model, request, shape))
+
+
+def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, Shape]:
+    if request.model.endswith((".pt", ".pth")):
+        raise UserError(
+            f"{request.model} is a pickle, and loading one runs whatever it holds: "
+            f"export the model with torch.export.save and name it exported:model.pt2."
+        )
+    entry = catalogue.find(request.model)
+    model = registry.load(entry.name, entry.module)
+    user.check_arguments(model.build, request.arguments, request.model)
+    return registry.build(model, request.arguments, on_meta=on_meta), model.input_shape
+
+
+def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, Shape]:
+    timm = _extra("timm")
+    if not timm.is_model(name):
+        raise UserError(
+            f"timm has no model {name!r}. {did_you_mean(name, timm.list_models(), 'See timm.list_models().')}"
+        )
+    model = _without_values(lambda: timm.create_model(name, pretrained=False, **arguments), on_meta=on_meta)
+    return model, tuple(model.pretrained_cfg["input_size"])
+
+
+def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, Shape | None]:
+    models = _extra("torchvision").models
+    if name not in models.list_models():
+        raise UserError(
+            f"torchvision has no model {name!r}. "
+            f"{did_you_mean(name, models.list_models(), 'See torchvision.models.list_models().')}"
+        )
+    weights = models.get_model_weights(name).DEFAULT
+    crop = getattr(weights.transforms(), "crop_size", None)
+    arguments = {"weights": None, **_no_backbone_weights(name), **arguments}
+    model = _without_values(lambda: models.get_model(name, **arguments), on_meta=on_meta)
+    return model, (3, crop[0], crop[0]) if crop and len(crop) == 1 else None
+
+
+def _no_backbone_weights(name: str) -> dict[str, Scalar]:
+    """Detectors and segmenters would download their backbone's weights."""
+    parts = ("rcnn", "retinanet", "fcos", "ssd", "deeplab", "fcn", "lraspp")
+    return {"weights_backbone": None} if any(part in name for part in parts) else {}
+
+
+def _without_values(build: Callable[[], nn.Module], *, on_meta: bool) -> nn.Module:
+    """Build on meta; on the CPU where a constructor reads values, or where values are wanted."""
+    if not on_meta:
+        return build()
+    try:
+        with registry.shapes_only():
+            return build()
+    except (RuntimeError, TypeError, ValueError):  # a fault of the model itself shows again on the CPU
+        return build()
+
+
+def _extra(name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UserError(f"{name} is not installed: pip install 'backbone-bench[{name}]'.") from None
+    except RuntimeError as error:  # its compiled part was built for another torch
+        raise UserError(
+            f"{name} does not fit torch {torch.__version__}: {error}. Install the release made for it."
+        ) from None
+
+
+# Inputs.
+
+
+def _inputs(model: nn.Module, request: Request, shape: Shape | None) -> Inputs:
+    """Those asked for, else the model's own examples, else an image of the model's usual size."""
+    specs = request.inputs
+    if not specs and shape is None and request.size is None:
+        return _own_examples(model, request)
+    if not specs:
+        specs = (
+            TensorSpec((shape[0] if shape else 3, *(request.size or shape[-1],) * 2) if request.size else shape or ()),
+        )
+    tensors = [(spec.name, _empty(spec, request.batch)) for spec in specs]
+    return Inputs(
+        tuple(tensor for name, tensor in tensors if name is None),
+        {name: tensor for name, tensor in tensors if name is not None},
+        request.batch,
+    )
+
+
+def _empty(spec: TensorSpec, batch: int) -> Tensor:
+    dtype = getattr(torch, spec.dtype, None)
+    if not isinstance(dtype, torch.dtype):
+        known = [name for name in dir(torch) if isinstance(getattr(torch, name), torch.dtype)]
+        raise UserError(f"{spec.dtype!r} is no type of torch. {did_you_mean(spec.dtype, known, 'Try float32.')}")
+    return torch.empty((batch, *spec.shape), dtype=dtype, device="meta")
+
+
+def _own_examples(model: nn.Module, request: Request) -> Inputs:
+    """`example_inputs()` (a tuple, or a dictionary of keywords) or Lightning's `example_input_array`, batch included."""
+    make = getattr(model, "example_inputs", None)
+    example = make() if callable(make) else getattr(model, "example_input_array", None)
+    if example is None:
+        raise UserError(f"{request.model} does not say what it takes: give --input 3x224x224 (the batch is added).")
+    args, kwargs = ((), example) if isinstance(example, dict) else (_as_tuple(example), {})
+    first = next(_tensors((args, kwargs)), None)
+    if first is None:
+        raise UserError(f"The example inputs of {request.model} hold no tensor: give --input 3x224x224.")
+    own = first.shape[0] if first.dim() else 1
+    if request.batch not in (1, own):
+        raise UserError(
+            f"The example inputs of {request.model} have a batch of {own}, not {request.batch}: "
+            f"give --input to choose the batch."
+        )
+    return Inputs(args, kwargs, own)
+
+
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def _tensors(value: object) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _tensors(item)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for item in value:
+            yield from _tensors(item)
