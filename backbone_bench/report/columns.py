@@ -10,6 +10,7 @@ from typing import Any
 
 from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.records import Missing, Record
+from backbone_bench.report import top1
 from backbone_bench.report.tables import Bounds, Column, Value
 from backbone_bench.report.units import (
     BILLIONS,
@@ -25,6 +26,8 @@ from backbone_bench.report.units import (
 
 Number = int | float | Missing
 
+_ONCE = "FLOPs: a multiply-add counts once."
+_HALF_WIDTH = "±: half of the 95 % interval, as a share."
 _DOUBLES = frozenset({"flops", "conv_flops", "flops_per_s", "flops_per_byte"})
 
 
@@ -75,7 +78,7 @@ def _half_width(mode: str) -> Callable[[Record], Number]:
 def _latency(mode: str) -> tuple[Column[Record], Column[Record]]:
     return (
         Column(f"{mode}_s", mode, at(f"latency.{mode}.median_s"), MILLISECONDS, "less", interval=_interval(mode)),
-        Column(f"{mode}_half_width", f"{mode} ±", _half_width(mode), PERCENT),
+        Column(f"{mode}_half_width", f"{mode} ±", _half_width(mode), PERCENT, remark=_HALF_WIDTH),
     )
 
 
@@ -100,6 +103,16 @@ def _uncounted(record: Record) -> Value:
     return ", ".join(f"{row.op} ({row.traffic_share:.1%} of traffic)" for row in record.cost.uncounted)
 
 
+def _top1(record: Record) -> Number:
+    found = top1.of(record)
+    return found if isinstance(found, Missing) else float(found.percent) / 100
+
+
+def _weights(record: Record) -> str:
+    found = top1.of(record)
+    return "" if isinstance(found, Missing) else found.weights
+
+
 def _cost(key: str, title: str, unit: Unit) -> Column[Record]:
     return Column(key, title, at(f"cost.{key}"), unit, "less")
 
@@ -115,8 +128,8 @@ COLUMNS: dict[str, Column[Record]] = {
     for column in (
         Column("model", "model", attrgetter("workload.model")),
         _cost("params", "params", MILLIONS),
-        _cost("flops", "FLOPs", BILLIONS)._replace(lower_bound=_has_unknown),
-        _cost("conv_flops", "convolution FLOPs", BILLIONS),
+        _cost("flops", "FLOPs", BILLIONS)._replace(lower_bound=_has_unknown, remark=_ONCE),
+        _cost("conv_flops", "convolution FLOPs", BILLIONS)._replace(remark=_ONCE),
         _cost("access_elems", "access", M_ELEMENTS),
         _cost("conv_access_elems", "convolution access", M_ELEMENTS),
         _cost("cio_elems", "CIO", M_ELEMENTS),
@@ -137,9 +150,11 @@ COLUMNS: dict[str, Column[Record]] = {
         _memory("peak_reserved_bytes", "peak reserved"),
         _memory("peak_resident_bytes", "peak resident"),
         Column("gross_per_image_j", "energy per image", at("energy.gross_per_image_j"), MILLIJOULES, "less"),
-        Column("energy_half_width", "energy ±", at("energy.repeat_relative"), PERCENT),
+        Column("energy_half_width", "energy ±", at("energy.repeat_relative"), PERCENT, remark=_HALF_WIDTH),
         Column("net_per_image_j", "energy per image, net of idle", at("energy.net_per_image_j"), MILLIJOULES, "less"),
         Column("mean_w", "mean power", at("energy.mean_w"), Unit("W", 1, 1), "less"),
+        Column("top1_fraction", "published top-1", _top1, Unit("%", 100, 2), remark=top1.REMARK),
+        Column("top1_weights", "weights.recipe", _weights),
         Column("flags", "flags", _flags),
         Column("record", "record", attrgetter("id")),
     )
@@ -163,6 +178,7 @@ RUN = named(
     "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,device_s,device_half_width,graph_s,"
     "graph_half_width,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,peak_allocated_bytes,uncounted,flags"
 )
+COMPARE = (*RUN[:-2], *named("top1_fraction,top1_weights,uncounted,flags"))
 
 
 def doubled(columns: Sequence[Column[Record]]) -> tuple[Column[Record], ...]:
@@ -176,5 +192,5 @@ def _doubled(column: Column[Record]) -> Column[Record]:
         return value if isinstance(value, Missing | str) else 2 * value
 
     return column._replace(
-        key=f"{column.key}_two_per_multiply_add", title=f"{column.title}, two per multiply-add", value=twice
+        key=f"{column.key}_two_per_multiply_add", title=f"{column.title}, two per multiply-add", value=twice, remark=""
     )

@@ -27,6 +27,7 @@ class Column(NamedTuple, Generic[T]):
     better: Literal["less", "more"] | None = None
     lower_bound: Callable[[T], bool] | None = None  # of the quantity, where not all of it is known
     interval: Callable[[T], Bounds | Missing] | None = None
+    remark: str = ""  # what a reader must know of it, said once under the table
 
     @property
     def heading(self) -> str:
@@ -71,7 +72,9 @@ class Table:
     @property
     def below(self) -> tuple[str, ...]:
         """Every line under the table: the notes with their numbers, then the remarks."""
-        return (*(f"{superscript(n)} {note}" for n, note in enumerate(self.notes, start=1)), *self.remarks)
+        notes = (f"{superscript(number)} {note}" for number, note in enumerate(self.notes, start=1))
+        said = dict.fromkeys(column.remark for column in self.columns if column.remark)
+        return (*notes, *said, *self.remarks)
 
 
 def superscript(number: int) -> str:
