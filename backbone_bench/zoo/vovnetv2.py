@@ -1,0 +1,121 @@
+"""VoVNetV2 (Lee and Park, CenterMask, 1911.06667): OSA with effective squeeze-and-excitation (eSE) and identity.
+
+After the authors' configurations (vovnet-detectron2, `_STAGE_SPECS`): eSE in
+every module and, in all but the first of a stage, the input added. Their
+README prints 11.2, 6.5, 3.1 and 1.8 M parameters for the light ones: 11.205,
+6.543, 3.166 and 1.898 M here, the 1000-way classifier included, although the
+README says "backbone". V2-39, -57 and -99 have 26.209, 42.480 and 70.549 M;
+timm's have fewer, since they keep eSE in a stage's last module only. eSE is
+one C to C layer with bias, C² + C parameters: eight times those of
+squeeze-and-excitation with reduction 16, not fewer.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from backbone_bench.zoo.blocks import Backbone, Classifier, ConvNorm, conv
+from backbone_bench.zoo.registry import Paper, register
+from backbone_bench.zoo.vovnet import OSA, Stage, Step, osa_stages
+
+PAPER = Paper("CenterMask: Real-Time Anchor-Free Instance Segmentation", "1911.06667", 2019)
+
+SLIM = (Stage(64, 112), Stage(80, 256), Stage(96, 384), Stage(112, 512))
+V19 = (Stage(128, 256), Stage(160, 512), Stage(192, 768), Stage(224, 1024))
+V39 = (Stage(128, 256), Stage(160, 512), Stage(192, 768, 2), Stage(224, 1024, 2))
+V57 = (Stage(128, 256), Stage(160, 512), Stage(192, 768, 4), Stage(224, 1024, 3))
+V99 = (Stage(128, 256), Stage(160, 512, 3), Stage(192, 768, 9), Stage(224, 1024, 3))
+
+
+class Design(NamedTuple):
+    """What a VoVNetV2 is made of, besides its stages."""
+
+    layers: int = 5  # in an OSA module
+    depthwise: bool = False
+
+
+class ESE(nn.Module):
+    """Scales each channel by a gate that one fully connected layer computes from the means of all."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, channels, 1), nn.Hardsigmoid())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * self.gate(x)
+
+
+class EffectiveOSA(nn.Module):
+    """OSA, eSE and, where the shapes allow it, the identity."""
+
+    def __init__(self, ci: int, stage: Stage, design: Design) -> None:
+        super().__init__()
+        step: Step = _separable_step if design.depthwise else ConvNorm
+        self.body = nn.Sequential(OSA(ci, stage.growth, stage.out, design.layers, step), ESE(stage.out))
+        self.identity = ci == stage.out
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.body(x)
+        return x + y if self.identity else y
+
+
+def separable(ci: int, co: int, stride: int = 1) -> nn.Sequential:
+    """A depthwise 3x3 convolution and a 1x1, with one batch norm and ReLU."""
+    return nn.Sequential(conv(ci, ci, 3, stride, groups=ci), ConvNorm(ci, co, 1))
+
+
+def _separable_step(ci: int, growth: int) -> nn.Sequential:
+    if ci == growth:
+        return separable(ci, growth)
+    return nn.Sequential(ConvNorm(ci, growth, 1), *separable(growth, growth))
+
+
+class VoVNetV2(Backbone):
+    """VoVNet's outline with the released code's stem."""
+
+    def __init__(self, stages: Sequence[Stage], num_classes: int, design: Design) -> None:
+        if design.depthwise:
+            ci, middle, last = 64, separable(64, 64), separable(64, 64, 2)
+        else:
+            ci, middle, last = 128, ConvNorm(64, 64), ConvNorm(64, 128, 3, 2)
+        super().__init__(
+            nn.Sequential(ConvNorm(3, 64, 3, 2), middle, last),
+            osa_stages(ci, stages, lambda ci, stage: EffectiveOSA(ci, stage, design)),
+            Classifier(stages[-1].out, num_classes),
+        )
+
+
+@register("vovnetv2", PAPER)
+def vovnetv2_19(num_classes: int = 1000) -> VoVNetV2:
+    return VoVNetV2(V19, num_classes, Design(layers=3))
+
+
+@register("vovnetv2", PAPER)
+def vovnetv2_19_dw(num_classes: int = 1000) -> VoVNetV2:
+    return VoVNetV2(V19, num_classes, Design(layers=3, depthwise=True))
+
+
+@register("vovnetv2", PAPER)
+def vovnetv2_19_slim(num_classes: int = 1000) -> VoVNetV2:
+    return VoVNetV2(SLIM, num_classes, Design(layers=3))
+
+
+@register("vovnetv2", PAPER)
+def vovnetv2_19_slim_dw(num_classes: int = 1000) -> VoVNetV2:
+    return VoVNetV2(SLIM, num_classes, Design(layers=3, depthwise=True))
+
+
+@register("vovnetv2", PAPER)
+def vovnetv2_39(num_classes: int = 1000) -> VoVNetV2:
+    return VoVNetV2(V39, num_classes, Design())
+
+
+@register("vovnetv2", PAPER)
+def vovnetv2_57(num_classes: int = 1000) -> VoVNetV2:
+    return VoVNetV2(V57, num_classes, Design())
+
+
+@register("vovnetv2", PAPER)
+def vovnetv2_99(num_classes: int = 1000) -> VoVNetV2:
+    return VoVNetV2(V99, num_classes, Design())
