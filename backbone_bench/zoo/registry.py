@@ -17,16 +17,9 @@ from torch.overrides import TorchFunctionMode
 
 import backbone_bench.zoo
 from backbone_bench.records import Scalar
+from backbone_bench.zoo.catalogue import Paper as Paper  # the families take it from here
 
 Builder = Callable[..., nn.Module]
-
-
-class Paper(NamedTuple):
-    """Where a family comes from."""
-
-    title: str
-    arxiv: str
-    year: int
 
 
 class Model(NamedTuple):

@@ -1,0 +1,42 @@
+"""Write the catalogue: `python -m backbone_bench.zoo.generate`, after a family has changed."""
+
+import json
+from collections.abc import Iterable
+
+import torch
+
+from backbone_bench.cost.counter import count
+from backbone_bench.zoo import registry
+from backbone_bench.zoo.catalogue import FILE, Entry
+
+
+def entry(model: registry.Model) -> Entry:
+    """Count a network without building a value of it."""
+    network = registry.build(model, {}, on_meta=True).eval()
+    cost = count(network, (torch.empty((1, *model.input_shape), device="meta"),))
+    module = model.build.__module__.rpartition(".")[2]
+    return Entry(model.name, model.family, model.paper, module, model.input_shape, cost.params, cost.flops)
+
+
+def table(entries: Iterable[Entry]) -> str:
+    """The text of the catalogue: papers by their arXiv number, then a line a model."""
+    rows = sorted(entries, key=lambda row: row.module)  # stable: within a file, the file's order
+    papers = {row.paper.arxiv: (row.paper.title, row.paper.year) for row in rows}
+    models = [(row.name, row.family, row.paper.arxiv, row.module, row.input, row.params, row.flops) for row in rows]
+    text = ",\n".join(
+        f'"{name}": {brackets[0]}\n' + ",\n".join(lines) + f"\n{brackets[1]}"
+        for name, brackets, lines in (
+            ("papers", "{}", [f"{json.dumps(arxiv)}: {json.dumps(paper)}" for arxiv, paper in sorted(papers.items())]),
+            ("models", "[]", [json.dumps(model) for model in models]),
+        )
+    )
+    return f"{{\n{text}\n}}\n"
+
+
+def main() -> None:
+    """Count the whole zoo and write the file."""
+    FILE.write_text(table(entry(model) for model in registry.load_all().values()), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
