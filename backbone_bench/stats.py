@@ -3,15 +3,18 @@
 Samples of a running device depend on each other, so an interval of their
 median is made from medians of contiguous blocks, not from a bootstrap that
 takes them for independent (research: 81 % instead of 95 % at lag-1 0.5).
+Nothing here drops a sample.
 """
 
 import math
 import statistics
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 FEWEST = 6  # with fewer samples even [min, max] covers the median less than 95 % of the time
+FEWEST_FOR_BLOCKS = 20
 
 
 class Interval(NamedTuple):
@@ -21,30 +24,45 @@ class Interval(NamedTuple):
     high: float
 
 
-BLOCKS = 20
-_T_975 = 2.0930240544  # Student's t, 19 degrees of freedom, 97.5 %
+# --- the median and its interval -------------------------------------------------------------------------------------
+
+MOST_BLOCKS, FEWEST_BLOCKS = 20, 5
+_LENGTH = 4  # a block is at least so many times 1/(1 − lag1) long
 
 
 def median_interval(samples: Sequence[float]) -> Interval | None:
     """A 95 % interval of the median, or None with fewer than six samples.
 
-    From 20 samples on: the t-interval of the medians of 20 contiguous blocks,
-    which survives autocorrelation. Below: the order statistics whose ranks
-    cover the median with at least 95 % (binomial), for which six samples are the fewest.
+    From 20 samples on: the t-interval of the medians of up to 20 contiguous
+    blocks; fewer and longer ones where neighbours resemble each other (batch
+    means, Schmeiser 1982, with medians). Below 20: the order statistics whose
+    ranks cover the median with at least 95 % (binomial).
     """
     if len(samples) < FEWEST:
         return None
-    if len(samples) < BLOCKS:
+    if len(samples) < FEWEST_FOR_BLOCKS:
         return _order_statistics(samples)
-    medians = [statistics.median(block) for block in _blocks(samples)]
-    half = _T_975 * statistics.stdev(medians) / BLOCKS**0.5
-    middle = statistics.median(samples)
+    count = min(MOST_BLOCKS, max(FEWEST_BLOCKS, independent_blocks(samples)))
+    medians = [statistics.median(block) for block in _blocks(samples, count)]
+    middle, half = statistics.median(samples), student_t(count - 1) * statistics.stdev(medians) / math.sqrt(count)
     return Interval(middle - half, middle + half)
 
 
-def _blocks(samples: Sequence[float]) -> list[Sequence[float]]:
-    edges = [len(samples) * i // BLOCKS for i in range(BLOCKS + 1)]
-    return [samples[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+def independent_blocks(samples: Sequence[float]) -> int:
+    """Into how many blocks the samples can be cut whose medians hardly depend on each other.
+
+    Ten of them are twenty of half the length, 2/(1 − lag1), the least that the
+    research asks for; this length brings the coverage at lag-1 0.5 from 90 to
+    94 % at 100 samples. The estimate of lag-1 is low by about (1 + 3ρ)/n (Kendall 1954).
+    """
+    n, seen = len(samples), max(0.0, lag1(samples))
+    likely = min(0.99, seen + (1 + 3 * seen) / n)
+    return int(n * (1 - likely) / _LENGTH)
+
+
+def _blocks(samples: Sequence[float], count: int) -> list[Sequence[float]]:
+    edges = [len(samples) * i // count for i in range(count + 1)]
+    return [samples[start:end] for start, end in pairwise(edges)]
 
 
 def _order_statistics(samples: Sequence[float]) -> Interval:
@@ -54,6 +72,9 @@ def _order_statistics(samples: Sequence[float]) -> Interval:
         ways = ways * (n - rank) / (rank + 1)
         rank += 1
     return Interval(ordered[rank - 1], ordered[n - rank])
+
+
+# --- the mean of a few independent values ---------------------------------------------------------------------------
 
 
 @cache
@@ -84,3 +105,72 @@ def mean_half_width(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
     return student_t(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+
+
+# --- how the samples depend on each other and on time ----------------------------------------------------------------
+
+
+def lag1(samples: Sequence[float]) -> float:
+    """The correlation of each sample with the next, 0 where nothing varies.
+
+    Samples further than three robust deviations out count as three: one
+    preemption in a hundred would otherwise hide a correlation of 0.9.
+    """
+    middle, deviation = _middle_and_spread(samples)
+    reach = 3 * 1.4826 * deviation or math.inf  # more than half are equal (a coarse clock): nothing to clip by
+    held = [min(reach, max(-reach, sample - middle)) for sample in samples]
+    mean = sum(held) / len(held)
+    held = [value - mean for value in held]
+    total = sum(value * value for value in held)
+    if total == 0:
+        return 0.0
+    return sum(one * two for one, two in pairwise(held)) / total
+
+
+def drift(samples: Sequence[float]) -> float | None:
+    """The median of the last quarter over that of the first; None with fewer than eight samples."""
+    quarter = len(samples) // 4
+    if quarter < 2:
+        return None
+    first = statistics.median(samples[:quarter])
+    return statistics.median(samples[-quarter:]) / first if first else None
+
+
+# --- the tails ------------------------------------------------------------------------------------------------------
+
+_CONFIDENCE = 0.99
+
+
+def samples_needed(share: float) -> int:
+    """How many samples show the `share` quantile: two lie above it with 99 % confidence (MLPerf's early stopping)."""
+    n = 1
+    while share**n + n * share ** (n - 1) * (1 - share) > 1 - _CONFIDENCE:
+        n += 1
+    return n
+
+
+def quantile(samples: Sequence[float], share: float) -> float:
+    """The least sample that at least `share` of the samples do not exceed."""
+    return sorted(samples)[max(0, math.ceil(share * len(samples)) - 1)]
+
+
+def iqr(samples: Sequence[float]) -> float:
+    """The distance between the quartiles."""
+    return quantile(samples, 0.75) - quantile(samples, 0.25)
+
+
+_FAR = 14.826  # in median absolute deviations: ten standard deviations of a normal distribution (hyperfine's choice)
+_LEAST_SPREAD = 1e-3  # of the median: where a coarse clock makes most samples equal, each other one would be far
+
+
+def outliers(samples: Sequence[float]) -> tuple[int, ...]:
+    """Where the samples far from the rest are (modified z-score, Iglewicz and Hoaglin 1993)."""
+    middle, deviation = _middle_and_spread(samples)
+    reach = _FAR * max(deviation, _LEAST_SPREAD * abs(middle))
+    return tuple(place for place, sample in enumerate(samples) if abs(sample - middle) > reach)
+
+
+def _middle_and_spread(samples: Sequence[float]) -> tuple[float, float]:
+    """The median and the median absolute deviation from it."""
+    middle = statistics.median(samples)
+    return middle, statistics.median([abs(sample - middle) for sample in samples])
