@@ -75,7 +75,7 @@ def _mode(path: Path) -> int:
 
 
 def append(path: Path, record: Record) -> None:
-    """Add one line, whole, even where other processes add to the same file; raise UserError where it cannot be written."""
+    """Add one line, whole, even where others add to the file too; raise UserError where it cannot be."""
     try:
         with open(path, "a+b") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
@@ -87,7 +87,7 @@ def append(path: Path, record: Record) -> None:
 
 
 def _mend_last_line(file: BinaryIO) -> bytes:
-    """Take away a last line that was cut short, so that it does not end up amid whole ones; say what must come first."""
+    """Take away a last line that was cut short before another follows; say what must come first."""
     file.seek(0)
     whole, _, last = file.read().rpartition(b"\n")
     if not last:

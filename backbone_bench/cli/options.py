@@ -33,7 +33,8 @@ ModelNames = Annotated[
 Family = Annotated[list[str] | None, typer.Option("--family", help="All networks of a family of the zoo. Repeatable.")]
 All = Annotated[bool, typer.Option("--all", help="The whole zoo.")]
 Argument = Annotated[
-    list[str] | None, typer.Option("--arg", help="An argument for the model's factory. Repeatable.", metavar="KEY=VALUE")
+    list[str] | None,
+    typer.Option("--arg", help="An argument for the model's factory. Repeatable.", metavar="KEY=VALUE"),
 ]
 Input = Annotated[
     list[str] | None,
@@ -48,7 +49,9 @@ Precision = Annotated[
     Literal["fp32", "tf32", "fp16", "bf16", "amp"], typer.Option("--precision", help="Precision of the arithmetic.")
 ]
 Train = Annotated[bool, typer.Option("--train", help="In training mode; `run` times forward and backward.")]
-CrossCheck = Annotated[bool, typer.Option("--cross-check", help="Count a second time with fvcore and explain differences.")]
+CrossCheck = Annotated[
+    bool, typer.Option("--cross-check", help="Count a second time with fvcore and explain differences.")
+]
 Layers = Annotated[bool, typer.Option("--layers", help="Also the cost of every module and kind of operation.")]
 Depth = Annotated[int, typer.Option("--depth", help="With --layers: how deep into the modules.", min=1)]
 Convention = Annotated[

@@ -18,8 +18,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.recorder import Recorder, tensors_of
+from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import RULES, launches_nothing
+from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import ModelCost
 
 Path = Literal["meta", "cpu"]
@@ -71,7 +72,7 @@ def _pass(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], batc
     with ExitStack() as stack:
         stack.enter_context(_on_meta(model) if path == "meta" else _as_found(model))
         ledger = Ledger(model, batch)
-        inputs = _map((tuple(args), dict(kwargs)), _stand_in if path == "meta" else _real)
+        inputs = map_tensors((tuple(args), dict(kwargs)), _stand_in if path == "meta" else _real)
         for tensor in tensors_of(inputs):
             ledger.hold(tensor)
         for handle in ledger.follow_modules():
@@ -161,15 +162,3 @@ def _real(tensor: Tensor) -> Tensor:
     if tensor.dtype.is_floating_point:
         return torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)).to(tensor.dtype)
     return torch.zeros(tensor.shape, dtype=tensor.dtype)
-
-
-def _map(value: Any, change: Any) -> Any:
-    """Nested tuples, lists and dictionaries with every tensor changed."""
-    if isinstance(value, Tensor):
-        return change(value)
-    if isinstance(value, (tuple, list)):
-        items = [_map(item, change) for item in value]
-        return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if isinstance(value, dict):
-        return {key: _map(item, change) for key, item in value.items()}
-    return value

@@ -6,7 +6,7 @@ What is neither known here nor has a formula in `torch.utils.flop_counter` is
 taken apart; what cannot be taken apart is booked as not counted.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger
+from backbone_bench.nested import tensors_of
 
 
 class Recorder(TorchDispatchMode):
@@ -98,14 +99,3 @@ def _aliases(func: Any, reads: Sequence[Tensor], writes: Sequence[Tensor]) -> bo
         return False
     bases = {tensor.untyped_storage()._cdata for tensor in reads}
     return all(tensor.untyped_storage()._cdata in bases for tensor in writes)
-
-
-def tensors_of(value: Any) -> Iterator[Tensor]:
-    """The tensors within nested tuples, lists and dictionaries."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from tensors_of(item)
-    elif isinstance(value, dict):
-        yield from tensors_of(list(value.values()))

@@ -6,8 +6,8 @@ and `exported:model.pt2` are the user's own (`zoo.user`). Nothing downloads.
 """
 
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import Scalar, TensorSpec
 from backbone_bench.zoo import catalogue, registry, user
 
@@ -46,7 +47,7 @@ class Inputs(NamedTuple):
         return tuple(
             str(TensorSpec(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), name))
             for name, value in named
-            for tensor in _tensors(value)
+            for tensor in tensors_of(value)
         )
 
 
@@ -57,6 +58,15 @@ class Loaded:
     source: Source
     model: nn.Module
     inputs: Inputs
+
+    def cast(self, dtype: torch.dtype) -> "Loaded":
+        """The model and its floating-point inputs in another type; the model itself is changed."""
+
+        def change(tensor: Tensor) -> Tensor:
+            return tensor.to(dtype) if tensor.is_floating_point() else tensor
+
+        args, kwargs = map_tensors((self.inputs.args, self.inputs.kwargs), change)
+        return replace(self, model=self.model.to(dtype), inputs=Inputs(args, kwargs, self.inputs.batch))
 
 
 def source_of(text: str) -> Source:
@@ -186,13 +196,13 @@ def _empty(spec: TensorSpec, batch: int) -> Tensor:
 
 
 def _own_examples(model: nn.Module, request: Request) -> Inputs:
-    """`example_inputs()` (a tuple, or a dictionary of keywords) or Lightning's `example_input_array`, batch included."""
+    """`example_inputs()` (a tuple, or a dictionary of keywords) or Lightning's `example_input_array`, with batch."""
     make = getattr(model, "example_inputs", None)
     example = make() if callable(make) else getattr(model, "example_input_array", None)
     if example is None:
         raise UserError(f"{request.model} does not say what it takes: give --input 3x224x224 (the batch is added).")
     args, kwargs = ((), example) if isinstance(example, dict) else (_as_tuple(example), {})
-    first = next(_tensors((args, kwargs)), None)
+    first = next(tensors_of((args, kwargs)), None)
     if first is None:
         raise UserError(f"The example inputs of {request.model} hold no tensor: give --input 3x224x224.")
     own = first.shape[0] if first.dim() else 1
@@ -206,14 +216,3 @@ def _own_examples(model: nn.Module, request: Request) -> Inputs:
 
 def _as_tuple(value: Any) -> tuple[Any, ...]:
     return value if isinstance(value, tuple) else (value,)
-
-
-def _tensors(value: object) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _tensors(item)
-    elif isinstance(value, Sequence) and not isinstance(value, str):
-        for item in value:
-            yield from _tensors(item)
