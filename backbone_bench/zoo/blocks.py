@@ -57,16 +57,14 @@ class NormAct(nn.Sequential):
         self.act = act()
 
 
-class Classifier(nn.Module):
+class Classifier(nn.Sequential):
     """Global average pooling and a fully connected layer."""
 
-    def __init__(self, channels: int, num_classes: int) -> None:
-        super().__init__()
-        self.pool = nn.AdaptiveAvgPool2d(1)
-        self.fc = nn.Linear(channels, num_classes)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.fc(self.pool(x).flatten(1))
+    def __init__(self, channels: int, num_classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        if dropout:
+            self.append(nn.Dropout(dropout))
+        self.append(nn.Linear(channels, num_classes))
 
 
 class ConvClassifier(nn.Sequential):

@@ -1,0 +1,213 @@
+"""GoogLeNet (Szegedy et al., 1409.4842, Table 1) and Inception v3 (1512.00567, Table 1).
+
+GoogLeNet: Table 1 sums to about 1.5 G FLOPs; the released network, which has a
+3x3 convolution where the paper has a 5x5, gives 1.498 G, and the paper's
+kernel (`paper_kernel=True`) 1.583 G. Both with batch norm, which came later,
+and without the two auxiliary heads.
+
+Inception v3: the abstract prints 5 G FLOPs and fewer than 25 M parameters,
+Table 3 prints 4.8 G. The released network has 5.713 G and 23.835 M, 27.161 M
+with its auxiliary head, which runs in training only. The difference is not
+explained: the paper's list of layers was not found, and the released stem is
+not that of its Table 1.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from backbone_bench.zoo.blocks import Backbone, Classifier, ConvNorm, Kernel
+from backbone_bench.zoo.registry import Paper, register
+
+GOOGLENET = Paper("Going Deeper with Convolutions", "1409.4842", 2014)
+V3 = Paper("Rethinking the Inception Architecture for Computer Vision", "1512.00567", 2015)
+
+norm = partial(ConvNorm, eps=1e-3)  # as released
+
+
+class Branches(nn.Module):
+    """Branches that read the same map, and whose outputs are joined."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+class Step(NamedTuple):
+    """A convolution of a branch."""
+
+    co: int
+    kernel: Kernel = 1
+    halves: bool = False  # stride 2, nothing padded
+
+
+def chain(ci: int, *steps: Step) -> nn.Sequential:
+    """The convolutions of one branch."""
+    branch = nn.Sequential()
+    for co, kernel, halves in steps:
+        branch.append(norm(ci, co, kernel, 2 if halves else 1, valid=halves))
+        ci = co
+    return branch
+
+
+# Table 1 of GoogLeNet.
+
+
+class Module(NamedTuple):
+    """Its columns #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and pool proj."""
+
+    one: int
+    reduce3: int
+    three: int
+    reduce5: int
+    five: int
+    pool: int
+
+
+INCEPTION_3 = (Module(64, 96, 128, 16, 32, 32), Module(128, 128, 192, 32, 96, 64))
+INCEPTION_4 = (
+    Module(192, 96, 208, 16, 48, 64),
+    Module(160, 112, 224, 24, 64, 64),
+    Module(128, 128, 256, 24, 64, 64),
+    Module(112, 144, 288, 32, 64, 64),
+    Module(256, 160, 320, 32, 128, 128),
+)
+INCEPTION_5 = (Module(256, 160, 320, 32, 128, 128), Module(384, 192, 384, 48, 128, 128))
+
+
+def _modules(ci: int, modules: tuple[Module, ...], five: Kernel) -> nn.Sequential:
+    stage = nn.Sequential()
+    for row in modules:
+        branches = Branches(
+            chain(ci, Step(row.one)),
+            chain(ci, Step(row.reduce3), Step(row.three, 3)),
+            chain(ci, Step(row.reduce5), Step(row.five, five)),
+            nn.Sequential(nn.MaxPool2d(3, 1, padding=1), norm(ci, row.pool, 1)),
+        )
+        stage.append(branches)
+        ci = row.one + row.three + row.five + row.pool
+    return stage
+
+
+@register("inception", GOOGLENET)
+def googlenet(num_classes: int = 1000, *, paper_kernel: bool = False) -> Backbone:
+    five = 5 if paper_kernel else 3
+    stem = nn.Sequential(
+        norm(3, 64, 7, 2),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        norm(64, 64, 1),
+        norm(64, 192),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+    )
+    body = nn.Sequential(
+        _modules(192, INCEPTION_3, five),
+        nn.MaxPool2d(3, 2, ceil_mode=True),
+        _modules(480, INCEPTION_4, five),
+        nn.MaxPool2d(2, 2, ceil_mode=True),
+        _modules(832, INCEPTION_5, five),
+    )
+    return Backbone(stem, body, Classifier(1024, num_classes, dropout=0.2))
+
+
+# Table 1 of Inception v3, as released; the maps are 35, 17 and 8 pixels wide at 299x299.
+
+
+def _pooled(ci: int, co: int) -> nn.Sequential:
+    return nn.Sequential(nn.AvgPool2d(3, 1, padding=1), norm(ci, co, 1))
+
+
+def figure5(ci: int, pool: int) -> Branches:
+    """On the 35x35 map: two 3x3 in place of a 5x5."""
+    return Branches(
+        chain(ci, Step(64)),
+        chain(ci, Step(48), Step(64, 5)),
+        chain(ci, Step(64), Step(96, 3), Step(96, 3)),
+        _pooled(ci, pool),
+    )
+
+
+def figure6(ci: int, inner: int) -> Branches:
+    """On the 17x17 map: 1x7 and 7x1 in place of 7x7."""
+    row, column = (1, 7), (7, 1)
+    double = [Step(inner, kernel) for kernel in (column, row, column)]
+    return Branches(
+        chain(ci, Step(192)),
+        chain(ci, Step(inner), Step(inner, row), Step(192, column)),
+        chain(ci, Step(inner), *double, Step(192, row)),
+        _pooled(ci, 192),
+    )
+
+
+def figure7(ci: int) -> Branches:
+    """On the 8x8 map: 1x3 and 3x1 side by side."""
+
+    def fan() -> Branches:
+        return Branches(norm(384, 384, (1, 3)), norm(384, 384, (3, 1)))
+
+    return Branches(
+        chain(ci, Step(320)),
+        chain(ci, Step(384)).append(fan()),
+        chain(ci, Step(448), Step(384, 3)).append(fan()),
+        _pooled(ci, 192),
+    )
+
+
+def _inception_v3(num_classes: int) -> Backbone:
+    stem = nn.Sequential(
+        chain(3, Step(32, 3, halves=True)),
+        norm(32, 32, valid=True),
+        norm(32, 64),
+        nn.MaxPool2d(3, 2),
+        norm(64, 80, 1),
+        norm(80, 192, valid=True),
+        nn.MaxPool2d(3, 2),
+    )
+    to17 = Branches(
+        chain(288, Step(384, 3, halves=True)),
+        chain(288, Step(64), Step(96, 3), Step(96, 3, halves=True)),
+        nn.MaxPool2d(3, 2),
+    )
+    to8 = Branches(
+        chain(768, Step(192), Step(320, 3, halves=True)),
+        chain(768, Step(192), Step(192, (1, 7)), Step(192, (7, 1)), Step(192, 3, halves=True)),
+        nn.MaxPool2d(3, 2),
+    )
+    grid17 = nn.Sequential(
+        *(figure5(ci, pool) for ci, pool in ((192, 32), (256, 64), (288, 64))),
+        to17,
+        *(figure6(768, inner) for inner in (128, 160, 160, 192)),
+    )
+    grid8 = nn.Sequential(to8, figure7(1280), figure7(2048))
+    return Backbone(stem, grid17, nn.Sequential(grid8, Classifier(2048, num_classes, dropout=0.5)))
+
+
+class WithAuxiliary(nn.Module):
+    """In training, the scores of the classifier and of a head on the 17x17 map; else the classifier's alone."""
+
+    def __init__(self, main: Backbone, num_classes: int) -> None:
+        super().__init__()
+        self.main = main
+        self.head = nn.Sequential(
+            nn.AvgPool2d(5, 3), norm(768, 128, 1), norm(128, 768, 5, valid=True), Classifier(768, num_classes)
+        )
+
+    def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        if not self.training:
+            return self.main(x)
+        grid17 = self.main.stages(self.main.stem(x))
+        return self.main.classifier(grid17), self.head(grid17)
+
+
+@register("inception", V3, size=299)
+def inception_v3(num_classes: int = 1000) -> Backbone:
+    return _inception_v3(num_classes)
+
+
+@register("inception", V3, size=299)
+def inception_v3_aux(num_classes: int = 1000) -> WithAuxiliary:
+    return WithAuxiliary(_inception_v3(num_classes), num_classes)
