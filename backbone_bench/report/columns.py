@@ -144,8 +144,8 @@ COLUMNS: dict[str, Column[Record]] = {
         *_latency("device"),
         *_latency("graph"),
         Column("launch_bound", "launch-bound", at("latency.launch_bound"), PERCENT),
-        Column("images_per_s", "images/s, wall", over(_batch, _wall_s), PLAIN, "more"),
-        Column("flops_per_s", "GFLOP/s, wall", over(_flops, _wall_s), Unit("", 1e-9), "more", _has_unknown),
+        Column("images_per_s", "images/s (wall)", over(_batch, _wall_s), PLAIN, "more"),
+        Column("flops_per_s", "GFLOP/s (wall)", over(_flops, _wall_s), Unit("", 1e-9), "more", _has_unknown),
         _memory("peak_allocated_bytes", "peak allocated"),
         _memory("peak_reserved_bytes", "peak reserved"),
         _memory("peak_resident_bytes", "peak resident"),
@@ -163,7 +163,7 @@ COLUMNS: dict[str, Column[Record]] = {
 
 def named(keys: str) -> tuple[Column[Record], ...]:
     """The columns of a comma-separated list of keys; raise UserError for a key that none has."""
-    return tuple(_named(key.strip()) for key in keys.split(","))
+    return tuple(map(_named, dict.fromkeys(key.strip() for key in keys.split(","))))
 
 
 def _named(key: str) -> Column[Record]:

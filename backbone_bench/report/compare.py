@@ -1,6 +1,6 @@
 """Records side by side: one table an environment (and a family, if asked), best values marked, ratios to a baseline."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,10 +31,9 @@ def compare(records: Sequence[Record], view: View) -> tuple[Table, ...]:
     for place in places(records):
         baselines = _baselines(place.records, view.relative_to)
         for title, members in _groups(place.records, view).items():
-            visiting = [record for record in baselines.values() if record not in members]
-            rows = sorted([*visiting, *members], key=_order(view))
+            rows = sorted([*_visitors(baselines, members), *members], key=_order(view))
             table = _related(_table(rows, view, title, place.caption), rows, baselines, view.relative_to)
-            tables.append(mark_best(table) if view.mark_best else table)
+            tables.append(_mark_best(table, [circumstances(row) for row in rows]) if view.mark_best else table)
     return tuple(tables)
 
 
@@ -52,6 +51,13 @@ def _baselines(records: Iterable[Record], model: str | None) -> dict[tuple[str, 
         if record.workload.model == model:
             found.setdefault(circumstances(record), record)
     return found
+
+
+def _visitors(baselines: dict[tuple[str, ...], Record], members: Sequence[Record]) -> list[Record]:
+    """Baselines that stand in another group and are needed in this one."""
+    present = {id(member) for member in members}
+    needed = dict.fromkeys(baselines.get(circumstances(member)) for member in members)
+    return [record for record in needed if record is not None and id(record) not in present]
 
 
 def _groups(records: Iterable[Record], view: View) -> dict[str, list[Record]]:
@@ -95,6 +101,8 @@ def _related(
         baseline = baselines.get(circumstances(record))
         rows.append(row if baseline is None else _ratios(table.columns, row, row_of[id(baseline)]))
     remark = f"In parentheses: the ratio to {model} under the same circumstances."
+    if not any(circumstances(record) in baselines for record in records):
+        remark = f"No record here is of {model}: there are no ratios."
     return replace(table, rows=tuple(rows), remarks=(*table.remarks, remark))
 
 
@@ -112,11 +120,16 @@ def _ratio(cell: Cell, base: Cell) -> float | None:
     return None if cell.lower_bound or base.lower_bound or not base.value else cell.value / base.value
 
 
-def mark_best(table: Table) -> Table:
-    """The best value of each column, and every one that cannot be told from it."""
-    best = [_best(column, [row[i] for row in table.rows]) for i, column in enumerate(table.columns)]
+def _mark_best(table: Table, circumstances: Sequence[Hashable]) -> Table:
+    """The best value of each column and every one that cannot be told from it, among rows of the same circumstances."""
+    best: set[tuple[int, int]] = set()
+    for alike in set(circumstances):
+        numbers = [number for number, other in enumerate(circumstances) if other == alike]
+        for place, column in enumerate(table.columns):
+            winners = _best(column, [table.rows[number][place] for number in numbers])
+            best |= {(numbers[winner], place) for winner in winners}
     rows = tuple(
-        tuple(cell._replace(best=number in best[i]) for i, cell in enumerate(row))
+        tuple(cell._replace(best=(number, place) in best) for place, cell in enumerate(row))
         for number, row in enumerate(table.rows)
     )
     return replace(table, rows=rows)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from backbone_bench.records import Environment, Gpu, Missing, Record, TensorSpec
 from backbone_bench.report.tables import Column
+from backbone_bench.report.units import PLAIN
 
 
 class Facet(NamedTuple):
@@ -21,9 +22,12 @@ class Facet(NamedTuple):
     text: Callable[[Record], str]
     phrase: str = "{}"
     usual: str | None = None  # the value that goes without saying
+    counts: bool = False  # a whole number
 
     @property
     def column(self) -> Column[Record]:
+        if self.counts:
+            return Column(self.key, self.title, lambda record: int(self.text(record)), PLAIN)
         return Column(self.key, self.title, self.text)
 
 
@@ -49,7 +53,7 @@ def _arguments(record: Record) -> str:
 
 
 FACETS = (
-    Facet("batch", "batch", lambda r: str(r.workload.batch), "batch {}"),
+    Facet("batch", "batch", lambda r: str(r.workload.batch), "batch {}", counts=True),
     Facet("inputs", "inputs", _inputs),
     Facet("precision", "precision", _precision),
     Facet("mode", "mode", lambda r: r.workload.mode),
@@ -58,7 +62,7 @@ FACETS = (
     Facet("compile", "compile", lambda r: r.workload.compile or "no", "compile {}", usual="no"),
     Facet("cache", "cache", lambda r: r.workload.cache, "{} cache", usual="warm"),
     Facet("threads", "threads", lambda r: str(r.workload.threads or "any"), "{} threads", usual="any"),
-    Facet("seed", "seed", lambda r: str(r.workload.seed), "seed {}", usual="0"),
+    Facet("seed", "seed", lambda r: str(r.workload.seed), "seed {}", usual="0", counts=True),
 )
 STARTED = Facet("started_utc", "started (UTC)", lambda r: r.started_utc)
 ENVIRONMENT = Facet("environment", "environment", lambda r: machine(r))
@@ -160,17 +164,11 @@ def _gpu(gpu: Gpu | Missing | None) -> Iterator[str]:
 
 
 def _told_apart(record: Record, representatives: Sequence[Record]) -> list[str]:
-    """What else differs between the environments at hand, so that no two captions are the same."""
-    others = [dict(_leaves(_relevant(other.environment))) for other in representatives if measured(other)]
-    if not measured(record) or len(others) < 2:
-        return []
-    said = machine(record)
+    """What else differs between environments that look the same, so that no two captions are."""
     own = dict(_leaves(_relevant(record.environment)))
-    return [
-        f"{name} {text}"
-        for name, text in own.items()
-        if text not in said and any(other.get(name) != text for other in others)
-    ]
+    twins = [other for other in representatives if machine(other) == machine(record)]
+    others = [dict(_leaves(_relevant(other.environment))) for other in twins]
+    return [f"{name} {text}" for name, text in own.items() if any(other.get(name) != text for other in others)]
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:

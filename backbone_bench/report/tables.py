@@ -120,7 +120,7 @@ def without_empty(table: Table) -> Table:
 
 
 def _absences(table: Table, indices: Sequence[int]) -> list[str]:
-    """`Not measured: device (no_events: …); graph (…)`."""
+    """`Not shown: device (no_events: …); graph (…)`."""
     titles: dict[tuple[int, ...], list[str]] = {}
     for index in indices:
         reasons = tuple(dict.fromkeys(note for row in table.rows if (note := row[index].note)))
@@ -130,4 +130,4 @@ def _absences(table: Table, indices: Sequence[int]) -> list[str]:
         f"{', '.join(names)} ({'; '.join(table.notes[reason - 1] for reason in reasons)})"
         for reasons, names in titles.items()
     )
-    return [f"Not measured: {'; '.join(absences)}."] if titles else []
+    return [f"Not shown: {'; '.join(absences)}."] if titles else []

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from backbone_bench.records import Missing, Record, TensorSpec
 
 REMARK = (
-    "Published top-1: of the weights named beside it, as pytorch-image-models tested them (results/results-imagenet.csv, "
+    "Published top-1: of the weights named beside it, as pytorch-image-models tested them (results-imagenet.csv, "
     "commit aa4b5850). What follows the point is the training recipe: compare within one."
 )
 
