@@ -56,8 +56,8 @@ def _baselines(records: Iterable[Record], model: str | None) -> dict[tuple[str, 
 def _visitors(baselines: dict[tuple[str, ...], Record], members: Sequence[Record]) -> list[Record]:
     """Baselines that stand in another group and are needed in this one."""
     present = {id(member) for member in members}
-    needed = dict.fromkeys(baselines.get(circumstances(member)) for member in members)
-    return [record for record in needed if record is not None and id(record) not in present]
+    needed = {circumstances(member) for member in members}
+    return [record for key, record in baselines.items() if key in needed and id(record) not in present]
 
 
 def _groups(records: Iterable[Record], view: View) -> dict[str, list[Record]]:

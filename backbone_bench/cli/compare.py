@@ -1,0 +1,66 @@
+"""`bench compare`: records side by side."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from backbone_bench import store
+from backbone_bench.cli import output
+from backbone_bench.cli.app import app, complain
+from backbone_bench.cli.options import Convention, OutputFormat, Outputs
+from backbone_bench.errors import UserError
+
+RecordFiles = Annotated[list[Path], typer.Argument(help="Files of records, .json or .jsonl.", metavar="RECORDS...")]
+
+
+def complete_column(incomplete: str) -> list[str]:
+    """Keys of columns for the shell; a list is completed at its last key."""
+    from backbone_bench.report.columns import COLUMNS
+
+    before, comma, last = incomplete.rpartition(",")
+    return [f"{before}{comma}{key}" for key in COLUMNS if key.startswith(last)]
+
+
+@app.command()
+def compare(
+    records: RecordFiles,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            help="Keys of the columns to show, the model first in any case.",
+            metavar="KEY,KEY,…",
+            autocompletion=complete_column,
+        ),
+    ] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(help="Key of a column: the best first.", metavar="KEY", autocompletion=complete_column),
+    ] = None,
+    group_by: Annotated[Literal["family"] | None, typer.Option(help="A table for each family.")] = None,
+    relative_to: Annotated[
+        str | None, typer.Option(help="A model among the records: show every value's ratio to it.", metavar="MODEL")
+    ] = None,
+    convention: Convention = "1",
+    form: OutputFormat = None,
+    to: Outputs = None,
+) -> None:
+    """Lay records side by side: the best value marked, unlike environments in tables of their own."""
+    from backbone_bench.report.columns import COMPARE, doubled, named  # pydantic waits until a command needs it
+    from backbone_bench.report.compare import View
+    from backbone_bench.report.families import family
+    from backbone_bench.report.render import show
+
+    shown = named(f"model,{columns}") if columns else COMPARE
+    view = View(
+        columns=doubled(shown) if convention == "2" else shown,
+        sort=named(sort)[0] if sort else None,
+        group=family if group_by else None,
+        relative_to=relative_to,
+    )
+    paths = to or []
+    output.check(paths)
+    found = store.read(records, warn=complain)
+    if not found:
+        raise UserError(f"No record in {', '.join(map(str, records))}.")
+    output.emit(found, form, paths, lambda some, into: show(some, into, view))
