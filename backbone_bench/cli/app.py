@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -35,7 +36,13 @@ def bench(
 
 def complain(message: str) -> None:
     """One line on stderr, under the name by which the program was called."""
-    print(f"{os.path.basename(sys.argv[0])}: {message}", file=sys.stderr)
+    print(f"{program()}: {message}", file=sys.stderr)
+
+
+def program() -> str:
+    """The name by which the program was called: `bench`, `backbone-bench`."""
+    name = Path(sys.argv[0]).name
+    return "bench" if name == "__main__.py" else name
 
 
 def main() -> NoReturn:

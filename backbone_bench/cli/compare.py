@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from backbone_bench import store
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import Convention, OutputFormat, Outputs
@@ -45,7 +44,11 @@ def compare(
     form: OutputFormat = None,
     to: Outputs = None,
 ) -> None:
-    """Lay records side by side: the best value marked, unlike environments in tables of their own."""
+    """Lay records side by side.
+
+    The best value is marked; unlike environments stand in tables of their own.
+    """
+    from backbone_bench import store
     from backbone_bench.report.columns import COMPARE, doubled, named  # pydantic waits until a command needs it
     from backbone_bench.report.compare import View
     from backbone_bench.report.families import family

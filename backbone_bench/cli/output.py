@@ -3,12 +3,14 @@
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from backbone_bench import store
 from backbone_bench.cli.options import Format, form_of
-from backbone_bench.records import Record
 
-Render = Callable[[Sequence[Record], Format], str]
+if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
+    from backbone_bench.records import Record
+
+Render = Callable[["Sequence[Record]", Format], str]
 
 
 def default_form() -> Format:
@@ -18,13 +20,17 @@ def default_form() -> Format:
 
 def check(paths: Sequence[Path]) -> None:
     """Raise UserError for a file that could not be written, before anything is measured."""
+    from backbone_bench import store
+
     for path in paths:
         form_of(path)
         store.check_writable(path)
 
 
-def as_text(records: Sequence[Record], form: Format, render: Render) -> str:
+def as_text(records: "Sequence[Record]", form: Format, render: Render) -> str:
     """Records as JSON, JSON Lines, or whatever `render` makes of them."""
+    from backbone_bench import store
+
     match form:
         case "json":
             return store.dumps(records)
@@ -34,8 +40,10 @@ def as_text(records: Sequence[Record], form: Format, render: Render) -> str:
             return render(records, form)
 
 
-def emit(records: Sequence[Record], form: Format | None, paths: Sequence[Path], render: Render) -> None:
+def emit(records: "Sequence[Record]", form: Format | None, paths: Sequence[Path], render: Render) -> None:
     """Write every file, then print."""
+    from backbone_bench import store
+
     for path in paths:
         store.write(path, as_text(records, form_of(path), render))
     sys.stdout.write(as_text(records, form or default_form(), render))

@@ -1,0 +1,57 @@
+"""`bench count`: what models cost on paper."""
+
+from typing import Annotated
+
+import typer
+
+from backbone_bench.cli import choose, output
+from backbone_bench.cli.app import app
+from backbone_bench.cli.options import (
+    All,
+    Argument,
+    Convention,
+    Depth,
+    Family,
+    Input,
+    InputSize,
+    Layers,
+    ModelNames,
+    OutputFormat,
+    Outputs,
+    Precision,
+    Train,
+)
+
+
+@app.command()
+def count(
+    models: ModelNames = None,
+    family: Family = None,
+    everything: All = False,
+    arg: Argument = None,
+    inputs: Input = None,
+    input_size: InputSize = None,
+    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one pass.", min=1)] = 1,
+    precision: Precision = "fp32",
+    train: Train = False,
+    layers: Layers = False,
+    depth: Depth = 2,
+    convention: Convention = "1",
+    form: OutputFormat = None,
+    to: Outputs = None,
+) -> None:
+    """Count what models cost on paper.
+
+    FLOPs, parameters, memory access, traffic and operations, from shapes alone: no weights, no arithmetic, no device.
+    """
+    names = choose.models(models, family, everything=everything)
+    paths = to or []
+    output.check(paths)
+    from backbone_bench import profiler  # torch waits until the words are known to be right
+    from backbone_bench.report.columns import COUNT, doubled
+    from backbone_bench.report.render import render
+
+    asked = choose.requests(names, arg, inputs, input_size, [batch_size])
+    records = [profiler.count(request, precision=precision, train=train) for request in asked]
+    columns = doubled(COUNT) if convention == "2" else COUNT
+    output.emit(records, form, paths, lambda some, into: render(some, into, columns))

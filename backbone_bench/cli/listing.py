@@ -1,0 +1,61 @@
+"""`bench list` and `bench schema`: what there is to know without measuring anything."""
+
+import fnmatch
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from backbone_bench.cli import output
+from backbone_bench.cli.app import app
+from backbone_bench.cli.options import Format, OutputFormat
+from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.zoo import catalogue
+from backbone_bench.zoo.catalogue import Entry
+
+
+@app.command("list")
+def list_models(
+    pattern: Annotated[
+        str | None, typer.Argument(help="A part of a name or family, or a pattern such as 'vovnet*'.")
+    ] = None,
+    form: OutputFormat = None,
+) -> None:
+    """List the zoo.
+
+    Name, family, paper, year, input, parameters and FLOPs (a multiply-add counts once).
+    """
+    chosen = list(catalogue.entries().values()) if pattern is None else _matching(pattern)
+    sys.stdout.write(_as_text(chosen, form or output.default_form()))
+
+
+def _matching(pattern: str) -> list[Entry]:
+    wanted = pattern if set(pattern) & set("*?[") else f"*{pattern}*"
+    known = catalogue.entries().values()
+    chosen = [entry for entry in known if any(fnmatch.fnmatch(name, wanted) for name in (entry.name, entry.family))]
+    if not chosen:
+        raise UserError(
+            f"The zoo has nothing like {pattern!r}. {did_you_mean(pattern, catalogue.entries(), 'See `bench list`.')}"
+        )
+    return chosen
+
+
+def _as_text(entries: list[Entry], form: Format) -> str:
+    if form in ("json", "jsonl"):
+        rows = [{**entry._asdict(), "paper": entry.paper._asdict()} for entry in entries]
+        return json.dumps(rows, indent=1) + "\n" if form == "json" else "".join(f"{json.dumps(row)}\n" for row in rows)
+    from backbone_bench.report.catalogue import zoo_table  # pydantic waits until a table is drawn
+    from backbone_bench.report.delimited import delimited
+    from backbone_bench.report.render import text
+
+    table = zoo_table(entries)
+    return delimited([table]) if form == "csv" else text([table], form)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a record."""
+    from backbone_bench import store  # pydantic waits
+
+    print(json.dumps(store.schema(), indent=1))
