@@ -7,6 +7,8 @@ from backbone_bench.records import Record
 from backbone_bench.report.columns import RUN
 from backbone_bench.report.compare import View, compare
 from backbone_bench.report.delimited import delimited
+from backbone_bench.report.layers import layers as parts
+from backbone_bench.report.layers import rows
 from backbone_bench.report.markdown import markdown
 from backbone_bench.report.tables import Column, Table, without_empty
 
@@ -21,6 +23,13 @@ def show(records: Sequence[Record], form: str, view: View) -> str:
     if form == "csv":
         return delimited(compare(records, replace(view, every_facet=True)))
     return text([without_empty(table) for table in compare(records, view)], form)
+
+
+def layers(records: Sequence[Record], form: str, depth: int) -> str:
+    """Where the cost of each record lies, as `table` or `md`; as `csv` every operation, whatever the depth."""
+    if form == "csv":
+        return delimited([rows(records)])
+    return text([table for record in records for table in parts(record, depth)], form)
 
 
 def text(tables: Sequence[Table], form: str) -> str:

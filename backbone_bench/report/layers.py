@@ -1,0 +1,120 @@
+"""Where within a model its cost lies: by module, by kind of operation, and the dearest single rows.
+
+Every operation is counted in one row, so that the shares of a table add up to
+the whole. The share of FLOPs is that of the known ones.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from backbone_bench.records import Missing, ModelCost, OpCost, Record
+from backbone_bench.report.tables import Column, Table, tabulate
+from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PERCENT, PLAIN
+
+DEAREST = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some operations of a model, taken together, and the whole of which they are a part."""
+
+    name: str
+    rows: tuple[OpCost, ...]
+    whole: ModelCost
+
+    @property
+    def calls(self) -> int:
+        return sum(row.calls for row in self.rows)
+
+    @property
+    def flops(self) -> int:
+        return sum(row.flops for row in self.rows if not isinstance(row.flops, Missing))
+
+    @property
+    def access_elems(self) -> int:
+        return sum(row.access_elems for row in self.rows)
+
+    @property
+    def traffic_elems(self) -> int:
+        return sum(row.traffic_elems for row in self.rows)
+
+    @property
+    def flops_share(self) -> float:
+        return self.flops / (self.whole.flops or 1)
+
+    @property
+    def traffic_share(self) -> float:
+        return self.traffic_elems / (self.whole.traffic_elems or 1)
+
+    @property
+    def has_unknown(self) -> bool:
+        return any(isinstance(row.flops, Missing) for row in self.rows)
+
+
+def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[Part]:
+    """The operations put together by name, in the order in which they first ran."""
+    rows: dict[str, list[OpCost]] = {}
+    for row in cost.by_op:
+        rows.setdefault(name(row), []).append(row)
+    return [Part(part, tuple(members), cost) for part, members in rows.items()]
+
+
+def by_module(cost: ModelCost, depth: int) -> list[Part]:
+    """Modules down to `depth`; what lies deeper counts for its ancestor."""
+    return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or "(itself)")
+
+
+def by_kind(cost: ModelCost) -> list[Part]:
+    """Kinds of operation, the most traffic first."""
+    return sorted(split(cost, lambda row: row.op), key=lambda part: -part.traffic_elems)
+
+
+def dearest(cost: ModelCost, number: int = DEAREST) -> list[Part]:
+    """The rows with the greatest share, of the FLOPs or of the traffic, whichever is more."""
+    parts = split(cost, lambda row: f"{row.module or '(itself)'}: {row.op}")
+    return sorted(parts, key=lambda part: -max(part.flops_share, part.traffic_share))[:number]
+
+
+def _columns(title: str) -> tuple[Column[Part], ...]:
+    return (
+        Column("part", title, lambda part: part.name),
+        Column("calls", "ops", lambda part: part.calls, PLAIN),
+        Column("flops", "FLOPs", lambda part: part.flops, BILLIONS, lower_bound=lambda part: part.has_unknown),
+        Column("flops_share", "of FLOPs", lambda part: part.flops_share, PERCENT),
+        Column("access_elems", "access", lambda part: part.access_elems, M_ELEMENTS),
+        Column("traffic_elems", "traffic", lambda part: part.traffic_elems, M_ELEMENTS),
+        Column("traffic_share", "of traffic", lambda part: part.traffic_share, PERCENT),
+    )
+
+
+def layers(record: Record, depth: int) -> tuple[Table, ...]:
+    """Three tables of one record; none where the cost is missing."""
+    if isinstance(record.cost, Missing):
+        return ()
+    cost, model = record.cost, record.workload.model
+    return (
+        tabulate(by_module(cost, depth), _columns("module"), title=f"{model}: by module, to depth {depth}"),
+        tabulate(by_kind(cost), _columns("kind"), title=f"{model}: by kind of operation"),
+        tabulate(dearest(cost), _columns("module and kind"), title=f"{model}: the {DEAREST} dearest"),
+    )
+
+
+_Row = tuple[Record, OpCost]
+
+
+def rows(records: Iterable[Record]) -> Table:
+    """Every operation of every record, as counted: for programs."""
+    columns: Sequence[Column[_Row]] = (
+        Column("model", "model", lambda row: row[0].workload.model),
+        Column("record", "record", lambda row: row[0].id),
+        Column("module", "module", lambda row: row[1].module),
+        Column("op", "kind", lambda row: row[1].op),
+        Column("calls", "ops", lambda row: row[1].calls, PLAIN),
+        Column("flops", "FLOPs", lambda row: row[1].flops, BILLIONS),
+        Column("access_elems", "access", lambda row: row[1].access_elems, M_ELEMENTS),
+        Column("cio_elems", "CIO", lambda row: row[1].cio_elems, M_ELEMENTS),
+        Column("traffic_elems", "traffic", lambda row: row[1].traffic_elems, M_ELEMENTS),
+        Column("traffic_bytes", "traffic", lambda row: row[1].traffic_bytes, M_ELEMENTS),
+    )
+    pairs = [(record, row) for record in records if not isinstance(record.cost, Missing) for row in record.cost.by_op]
+    return tabulate(pairs, columns)
