@@ -23,13 +23,13 @@ from backbone_bench.errors import UserError
 SCHEMA_VERSION: Literal["1"] = "1"
 
 # Nothing is coerced ("3" is no number), and what is not finite is no measurement.
-_STRICT = ConfigDict(strict=True, allow_inf_nan=False)
+STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 Scalar: TypeAlias = str | int | float | bool | None
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Missing:
     """Why something is not there: a stable id for programs, a sentence for people."""
 
@@ -40,7 +40,7 @@ class Missing:
 Known: TypeAlias = T | Missing
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class TensorSpec:
     """Shape and type of one input, batch first: `1x3x224x224:float32`, with a keyword's name `mask=1x16:bool`."""
 
@@ -63,8 +63,12 @@ class TensorSpec:
         shape = tuple(int(size) for size in match["shape"].split("x"))
         return cls(shape, match["dtype"] or "float32", match["name"])
 
+    def batched(self, images: int) -> Self:
+        """The same with a batch in front."""
+        return replace(self, shape=(images, *self.shape))
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Workload:
     """Everything that changes what runs: two records of equal workloads can be laid side by side."""
 
@@ -88,7 +92,7 @@ class Workload:
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Gpu:
     """The accelerator as its driver describes it."""
 
@@ -114,7 +118,7 @@ class Gpu:
     locked_clock_hz: Known[float]  # the driver does not tell what others have locked
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Environment:
     """Where a record was made; the gate refuses to compare unlike ones."""
 
@@ -146,7 +150,7 @@ class Environment:
     variables: Mapping[str, str] | None = None  # environment variables that change what torch does
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class OpCost:
     """What one kind of operation costs within one module, in one pass at the workload's batch.
 
@@ -167,7 +171,7 @@ def _known(counts: "tuple[OpCost, ...]") -> int:
     return sum(row.flops for row in counts if not isinstance(row.flops, Missing))
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Uncounted:
     """An operation whose arithmetic is not known, with the share of the model's traffic that it moves."""
 
@@ -176,7 +180,7 @@ class Uncounted:
     traffic_share: float
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class ModelCost:
     """What a model costs on paper: `by_op` as it was counted, totals computed from it."""
 
@@ -246,7 +250,7 @@ class ModelCost:
         return tuple(Uncounted(op, calls, traffic / total) for op, (calls, traffic) in unknown.items())
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class WarmUp:
     """How the device was brought to a steady state before samples counted."""
 
@@ -255,7 +259,7 @@ class WarmUp:
     calls: int
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Latency:
     """Time of one call in one mode. Samples are in order and none is dropped."""
 
@@ -341,7 +345,7 @@ class Latency:
         return Missing("few_samples", f"{wanted} needs {needed} samples: {lacking} more than the {self.n} taken")
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Latencies:
     """Three latencies, never one: synchronised calls, device time per call, replay of a captured graph."""
 
@@ -361,7 +365,7 @@ class Latencies:
         return 1 - self.graph.median_s / self.wall.median_s
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Memory:
     """Memory that running the model took."""
 
@@ -374,7 +378,7 @@ SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]
 _Positive = Annotated[float, Field(gt=0)]  # a window of no joules or no seconds is no measurement
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class EnergyTrial:
     """One window of back-to-back runs: from tick to tick of a counter, or over a sensor's readings."""
 
@@ -392,7 +396,7 @@ class EnergyTrial:
         return self.window_j / self.window_s * self.run_s
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class PaperEnergy:
     """Energy as the VoVNet paper took it (section 4.1): a reading every 100 ms, their mean over images per second."""
 
@@ -408,7 +412,7 @@ class PaperEnergy:
         return statistics.mean(self.readings_w) * self.run_s / self.batch
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Energy:
     """Energy of running the model back to back, gross and net of the measured idle."""
 
@@ -457,7 +461,7 @@ class Energy:
         return math.hypot(half, math.hypot(*ends) / len(ends)) / statistics.mean(per_run_j)
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Watch:
     """What the device went through while it was measured: tags, never discards. One value a look, in order."""
 
@@ -470,14 +474,14 @@ class Watch:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Tool:
     version: str
     git: str | None
     argv: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, config=_STRICT)
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Record:
     """One model, one workload, one process."""
 

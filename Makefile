@@ -1,0 +1,47 @@
+# Everything that a fresh clone needs: each target makes what it depends on.
+.DEFAULT_GOAL := help
+.PHONY: help run test check format results speed gpu-test test-extras clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help: ## what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt torch
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+run: $(READY) ## the main job: counts and CPU latency of VoVNet-39
+	$(BIN)/bench run --model vovnet39 --device cpu
+
+test: $(READY) ## the whole test suite
+	$(BIN)/pytest --numprocesses auto
+
+check: $(READY) ## what CI runs: format, lint, types, tests, generated files are current
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(MAKE) test
+	$(BIN)/python -m tools.generate --check
+
+format: $(READY) ## put the code into its form
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+results: $(READY) ## write every generated file anew: results/, the README's tables, the docs' help texts
+	$(BIN)/python -m tools.generate
+
+speed: $(READY) ## how fast the tool itself is, as ratios in one run
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.speed
+
+gpu-test: $(READY) ## what only an accelerator can show
+	$(BIN)/pytest tests/gpu -rs
+
+clean: ## forget the virtual environment and the caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,62 @@
+"""What one row of `bench run` is asked to be: plain data that crosses from process to process.
+
+A `Job` is the question, a `Workload` its answer: what was really run, with the
+inputs as the model took them.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from backbone_bench.records import STRICT, Scalar, TensorSpec, Workload
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Job:
+    """One model under one setting."""
+
+    model: str
+    arguments: Mapping[str, Scalar]
+    inputs: tuple[str, ...] = ()  # `TensorSpec`s without the batch; empty: the model's own
+    size: int | None = None  # of a square image, where no inputs are given
+    batch: int | Literal["auto"] = 1  # auto: the largest power of two that fits
+    device: str = "auto"
+    precision: Literal["fp32", "tf32", "fp16", "bf16", "amp"] = "fp32"
+    memory_format: Literal["contiguous", "channels_last"] = "contiguous"
+    compile: str | None = None
+    train: bool = False
+    cache: Literal["warm", "cold"] = "warm"
+    threads: int | None = None  # None: as torch chooses
+    seed: int = 0
+    latency: bool = True
+    quick: bool = False
+    budget_s: float | None = None  # the most that the latency of this row may take
+    energy: Literal["auto", "off", "required"] = "auto"
+    cross_check: bool = False
+
+    def __str__(self) -> str:
+        settings = [self.precision, self.device] + [f"batch {self.batch}"] * (self.batch != 1)
+        return f"{self.model} ({', '.join(settings)})"
+
+    def asks_for(self, workload: Workload) -> bool:
+        """Whether that workload is an answer to this job; what the job leaves open may be anything."""
+        asked = {
+            "model": self.model, "arguments": dict(self.arguments), "precision": self.precision,
+            "memory_format": self.memory_format, "compile": self.compile, "cache": self.cache, "seed": self.seed,
+            "mode": "train" if self.train else "eval",
+        }  # fmt: skip
+        if self.batch != "auto":
+            asked["batch"] = self.batch
+        if self.threads is not None:
+            asked["threads"] = self.threads
+        return all(getattr(workload, name) == value for name, value in asked.items()) and self._fits(workload)
+
+    def _fits(self, workload: Workload) -> bool:
+        if self.inputs:
+            return workload.inputs == tuple(str(TensorSpec.parse(spec).batched(workload.batch)) for spec in self.inputs)
+        return self.size is None or workload.inputs[0].partition(":")[0].endswith(f"x{self.size}x{self.size}")
+
+
+JOB: TypeAdapter[Job] = TypeAdapter(Job)
