@@ -12,6 +12,7 @@ import math
 import re
 import statistics
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Annotated, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import ConfigDict, Field, computed_field
