@@ -13,12 +13,23 @@ from backbone_bench import records
 Step = Callable[[], object]
 
 
+Mode = Literal["wall", "device", "graph"]
+
+
 class EventsFailed(Exception):
-    """The device has no events, or events that do not count; the reason is the message."""
+    """The device has no events, or events that do not count; `missing` says why."""
+
+    def __init__(self, missing: records.Missing) -> None:
+        super().__init__(missing.message)
+        self.missing = missing
 
 
 class CaptureFailed(Exception):
-    """The step cannot be captured into a graph; the reason is the message."""
+    """The step cannot be captured into a graph; `missing` says why."""
+
+    def __init__(self, missing: records.Missing) -> None:
+        super().__init__(missing.message)
+        self.missing = missing
 
 
 class Event(Protocol):
@@ -40,6 +51,8 @@ class Device(Protocol):
     """Where a step runs. `name` is what torch calls it: `cpu`, `cuda:0`."""
 
     name: str
+    modes: tuple[Mode, ...]  # those that this kind of device can have at all
+    cache_bytes: records.Known[int]  # of the last-level cache: a model that fits in it stays warm
 
     def now_s(self) -> float:
         """The host's monotonic clock."""
@@ -56,7 +69,31 @@ class Device(Protocol):
         """Push everything out of the last-level cache."""
 
     def capture(self, step: Step) -> Step:
-        """The step as one replayable graph; raise CaptureFailed where that cannot be had."""
+        """The step as one replayable graph, which returns its output; raise CaptureFailed where it cannot be had."""
+
+    def finite(self, output: object) -> bool:
+        """Whether every number of an output is finite."""
+
+    def agree(self, one: object, other: object) -> bool:
+        """Whether two outputs are the same up to rounding."""
+
+    def mark_memory(self) -> None:
+        """Remember what is held now: the baseline of `memory`."""
+
+    def reset_peak(self) -> None:
+        """Forget the highest use so far."""
+
+    def memory(self) -> records.Memory:
+        """The highest use since `reset_peak`."""
+
+    def others_s(self) -> records.Known[float]:
+        """How long others have kept this process's cores busy, averaged over the cores, since some fixed moment."""
+
+
+class Progress(Protocol):
+    """Told between timed parts what is being done: `wall: warming up`, and which share of it is done."""
+
+    def __call__(self, phase: str, done: float) -> None: ...
 
 
 class Watch(Protocol):
@@ -89,11 +126,23 @@ class SourceFailed(Exception):
 class PowerSource(Protocol):
     """One way to read what a device draws: a counter of joules, or a sensor of watts."""
 
-    name: records.SourceName
-    unit: Literal["J", "W"]
-    period_s: float | None  # how often the reading is known to change; None where only the probe can tell
-    averaging_s: float | None  # how much of the past one reading is known to average; None where unknown
-    relative_error: records.Known[float]  # the sensor's own proportional error
+    @property
+    def name(self) -> records.SourceName: ...
+
+    @property
+    def unit(self) -> Literal["J", "W"]: ...
+
+    @property
+    def period_s(self) -> float | None:
+        """How often the reading is known to change; None where only the probe can tell."""
+
+    @property
+    def averaging_s(self) -> float | None:
+        """How much of the past one reading is known to average; None where unknown."""
+
+    @property
+    def relative_error(self) -> records.Known[float]:
+        """The sensor's own proportional error."""
 
     def read(self) -> float:
         """Joules since some fixed moment, or watts, as `unit` says; raise SourceFailed where there is no answer."""
