@@ -64,13 +64,15 @@ def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
     """What was known before the failure stays; what was still to come says why it did not."""
     if kept is None:
         return Outcome(job, None, failure)
-    reason = Missing("failed", failure.message)
-    lost = {
-        name: reason
-        for name in ("latency", "memory", "energy", "watch")
-        if getattr(kept, name) == PENDING
-    }  # fmt: skip
-    return Outcome(job, replace(kept, **lost), failure)
+    lost = Missing("failed", failure.message)
+    record = replace(
+        kept,
+        latency=lost if kept.latency == PENDING else kept.latency,
+        memory=lost if kept.memory == PENDING else kept.memory,
+        energy=lost if kept.energy == PENDING else kept.energy,
+        watch=lost if kept.watch == PENDING else kept.watch,
+    )
+    return Outcome(job, record, failure)
 
 
 @dataclass(slots=True)

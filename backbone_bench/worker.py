@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 
 from backbone_bench.errors import UserError
 from backbone_bench.jobs import JOB, Job
@@ -27,7 +28,7 @@ def main() -> None:
     os._exit(0)
 
 
-def _outcome(job: Job, send: "Callable[[Message], object]") -> Message:
+def _outcome(job: Job, send: Callable[[Message], object]) -> Message:
     from backbone_bench import profiler  # loads torch
 
     try:
