@@ -1,6 +1,7 @@
-"""CSV for programs: base units at full precision, one heading a key.
+"""CSV for programs: base units at full precision, one heading a key, one record a line.
 
-A cell without a value is empty, so that a column of numbers stays one, and the
+Text is as on the screen, so that a name with a newline stays on its line (JSON
+has it as it is). A cell without a value is empty, so that a column of numbers stays one, and the
 last column says why. A lower bound's reason stands in `uncounted`.
 """
 
@@ -9,6 +10,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from backbone_bench.report import escape
 from backbone_bench.report.tables import Cell, Column, Row, Table
 
 
@@ -41,9 +43,15 @@ def _headings(table: Table, related: set[int]) -> Iterator[str]:
 
 def _values(row: Row, related: set[int]) -> Iterator[Any]:
     for index, cell in enumerate(row):
-        yield "" if cell.value is None else cell.value
+        yield _value(cell.value)
         if index in related:
-            yield "" if cell.ratio is None else cell.ratio
+            yield _value(cell.ratio)
+
+
+def _value(value: str | int | float | None) -> str | int | float:
+    if value is None:
+        return ""
+    return escape.visible(value) if isinstance(value, str) else value
 
 
 def _reasons(columns: Iterable[Column[Any]], row: Iterable[Cell]) -> str:

@@ -80,10 +80,10 @@ def _columns(title: str) -> tuple[Column[Part], ...]:
         Column("part", title, lambda part: part.name),
         Column("calls", "ops", lambda part: part.calls, PLAIN),
         Column("flops", "FLOPs", lambda part: part.flops, BILLIONS, lower_bound=lambda part: part.has_unknown),
-        Column("flops_share", "of FLOPs", lambda part: part.flops_share, PERCENT),
+        Column("flops_share", "share of FLOPs", lambda part: part.flops_share, PERCENT),
         Column("access_elems", "access", lambda part: part.access_elems, M_ELEMENTS),
         Column("traffic_elems", "traffic", lambda part: part.traffic_elems, M_ELEMENTS),
-        Column("traffic_share", "of traffic", lambda part: part.traffic_share, PERCENT),
+        Column("traffic_share", "share of traffic", lambda part: part.traffic_share, PERCENT),
     )
 
 
@@ -95,7 +95,7 @@ def layers(record: Record, depth: int) -> tuple[Table, ...]:
     return (
         tabulate(by_module(cost, depth), _columns("module"), title=f"{model}: by module, to depth {depth}"),
         tabulate(by_kind(cost), _columns("kind"), title=f"{model}: by kind of operation"),
-        tabulate(dearest(cost), _columns("module and kind"), title=f"{model}: the {DEAREST} dearest"),
+        tabulate(dearest(cost), _columns("module and kind"), title=f"{model}: the dearest"),
     )
 
 

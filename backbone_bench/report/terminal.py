@@ -8,6 +8,7 @@ NO_COLOR, FORCE_COLOR and COLUMNS; where the output is no terminal there is no w
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.cells import cell_len
@@ -16,7 +17,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from backbone_bench.report import escape
-from backbone_bench.report.tables import Cell, Table
+from backbone_bench.report.tables import Cell, Column, Table
 
 _GAP = 3  # rich's padding on both sides of a column, and its divider
 _NAME = 16  # places that a column of text has at least
@@ -35,9 +36,11 @@ def terminal(tables: Iterable[Table], console: Console | None = None) -> str:
     """The tables as text for the console, its colours included."""
     console = console or screen()
     with console.capture() as captured:
-        for table in tables:
+        for number, table in enumerate(tables):
+            if number:
+                console.print()
             _print(table, console)
-    return captured.get()
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def _print(table: Table, console: Console) -> None:
@@ -45,7 +48,9 @@ def _print(table: Table, console: Console) -> None:
         console.print(Text(escape.visible(table.title), style="bold"))
     if table.caption:
         console.print(Text(escape.visible(table.caption), style="dim"))
-    for page in fold(table, console.width):
+    for number, page in enumerate(fold(table, console.width)):
+        if number:
+            console.print()
         console.print(_grid(table, page, console.width))
     for below in table.below:
         console.print(Text(escape.visible(below), style="dim"))
@@ -69,7 +74,11 @@ def _narrowest(table: Table, index: int, width: int) -> int:
     cells = _widest(table, index)
     if column.unit is None:
         cells = min(cells, max(_NAME, width // 3))
-    return max(cells, *(cell_len(word) for word in column.heading.split(" ")))
+    return max(cells, *(cell_len(line) for line in (*column.title.split(" "), _unit(column))))
+
+
+def _unit(column: Column[Any]) -> str:
+    return column.heading.removeprefix(column.title).strip()
 
 
 def _widest(table: Table, index: int) -> int:
@@ -77,14 +86,14 @@ def _widest(table: Table, index: int) -> int:
 
 
 def _grid(table: Table, page: Sequence[int], width: int) -> Grid:
-    headings = [escape.visible(table.columns[index].heading) for index in page]
-    natural = [max(_widest(table, i), cell_len(text)) for i, text in zip(page, headings, strict=True)]
+    natural = [max(_widest(table, index), cell_len(table.columns[index].heading)) for index in page]
     roomy = sum(places + _GAP for places in natural) <= width
     grid = Grid(box=SIMPLE_HEAD, show_edge=False)
-    for index, heading, places in zip(page, headings, natural, strict=True):
+    for index, places in zip(page, natural, strict=True):
+        column = table.columns[index]
         grid.add_column(
-            Text(heading),
-            justify="right" if table.columns[index].unit else "left",
+            Text(column.heading if roomy else f"{column.title}\n{_unit(column)}".rstrip()),
+            justify="right" if column.unit else "left",
             overflow="fold",
             width=places if roomy else _narrowest(table, index, width),
         )

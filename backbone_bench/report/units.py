@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 
 def significant(value: float, digits: int) -> str:
-    """At least so many digits that count, and every digit before the point."""
+    """At least so many digits that count, and every digit before the point; the value is not zero."""
     return f"{value:.{max(0, digits - 1 - _magnitude(value))}f}"
 
 
 def _magnitude(value: float) -> int:
-    return floor(log10(abs(value))) if value else 0
+    return floor(log10(abs(value)))
 
 
 class Unit(NamedTuple):
@@ -28,6 +28,8 @@ class Unit(NamedTuple):
         """The number in this unit: never zero unless it is, and whole where it was counted."""
         if isinstance(value, int) and self.per_base == 1:
             return str(value)
+        if value == 0:
+            return "0"
         scaled = value * self.per_base
         if self.decimals is None:
             return significant(scaled, 4)

@@ -1,0 +1,166 @@
+"""Every format says the same, for any record: what a reader parses is what the record holds."""
+
+import csv
+import io
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+from rich.console import Console
+
+from backbone_bench.records import Latencies, Missing, Record
+from backbone_bench.report import escape, render
+from backbone_bench.report.columns import COLUMNS, COUNT, RUN, doubled
+from backbone_bench.report.compare import View, compare
+from backbone_bench.report.delimited import delimited
+from backbone_bench.report.markdown import markdown
+from backbone_bench.report.tables import tabulate
+from backbone_bench.report.terminal import terminal
+from tests.conftest import Golden
+from tests.report.samples import EVERY, NO_EVENTS, NO_GRAPH, RESNET50, UNKNOWN, VOVNET39, cost, latency, record
+
+names = st.text(min_size=1) | st.sampled_from(["| a |", "<script>", "a\nb", "`x`", "**b**", "\\|", "=1+1", "-", "&lt;"])
+latencies = st.builds(
+    Latencies,
+    wall=st.builds(latency, st.floats(1e-7, 1e4), st.integers(1, 50)) | st.just(NO_EVENTS),
+    device=st.just(NO_EVENTS),
+    graph=st.builds(latency, st.floats(1e-7, 1e4)) | st.just(NO_GRAPH),
+)
+records = st.builds(
+    record,
+    names,
+    st.integers(2_000_000, 10**15),
+    st.just(1.0),
+).flatmap(
+    lambda made: st.builds(
+        replace,
+        st.just(made),
+        cost=st.builds(cost, st.integers(2_000_000, 10**15), unknown=st.booleans()),
+        latency=latencies | st.just(Missing("oom", "no memory for <b>it</b> | at all")),
+    )
+)
+
+
+def cells(text: str) -> Iterator[list[Token]]:
+    """The rows of every table that a Markdown parser finds, each cell as its parsed content."""
+    row: list[Token] = []
+    for token in MarkdownIt("commonmark").enable("table").parse(text):
+        if token.type == "tr_open":
+            row = []
+        elif token.type == "inline" and token.level >= 3:
+            row.append(token)
+        elif token.type == "tr_close":
+            yield row
+
+
+def plain(cell: Token) -> str:
+    return "".join(child.content for child in cell.children or ())
+
+
+@given(records)
+def test_markdown_shows_a_name_as_text_and_every_number_of_the_record(made: Record):
+    heading, row = cells(markdown([tabulate([made], RUN)]))
+    assert [plain(cell) for cell in heading] == [column.heading for column in RUN]
+    name = row[0].children or []
+    assert {child.type for child in name} <= {"text", "text_special"}
+    assert plain(row[0]) == escape.visible(made.workload.model).strip()
+    for column, cell in zip(RUN, row, strict=True):
+        value, text = column.value(made), plain(cell)
+        if isinstance(value, int | float):
+            assert column.unit is not None
+            assert text.startswith("≥ ") == (column.lower_bound is not None and column.lower_bound(made))
+            assert float(text.removeprefix("≥ ")) == pytest.approx(value * column.unit.per_base, rel=0.05, abs=5e-4)
+        elif isinstance(value, Missing):
+            assert text.startswith("–")
+
+
+@given(records)
+def test_csv_gives_back_the_exact_numbers_and_says_why_others_are_not_there(made: Record):
+    text = delimited([tabulate([made], RUN)])
+    assert text.count("\n") == 2
+    (row,) = csv.DictReader(io.StringIO(text, newline=""))
+    reasons = dict(pair.split("=") for pair in row.pop("missing").split())
+    for column in RUN:
+        value = column.value(made)
+        if isinstance(value, Missing):
+            assert (row[column.key], reasons.pop(column.key)) == ("", value.missing)
+        elif isinstance(value, str):
+            assert row[column.key] == escape.visible(value)
+        else:
+            assert type(value)(row[column.key]) == value
+    assert not reasons
+
+
+@given(st.lists(records, min_size=1, max_size=3), st.integers(70, 200))
+def test_a_narrow_terminal_cuts_no_number_and_is_never_overrun(made: list[Record], width: int):
+    screen = Console(file=io.StringIO(), width=width, highlight=False, color_system=None)
+    table = tabulate(made, RUN)
+    text = terminal([table], screen)
+    assert max(map(len, text.splitlines())) <= width or not text.isascii()  # a wide character takes two places
+    words = text.split()
+    for row in table.rows:
+        for column, cell in zip(table.columns, row, strict=True):
+            if column.unit is not None and cell.note is None:
+                assert cell.text in words
+
+
+@pytest.mark.parametrize("danger", ["\x1b[31mred", "a\nb", "a\rb", "\x00", "\u2028", "\u202eabc"])
+def test_what_would_steer_a_terminal_or_break_a_row_is_made_visible(danger: str):
+    shown = terminal([tabulate([record(danger, 4_000_000, 1.0)], COUNT)], Console(file=io.StringIO(), width=200))
+    assert danger not in shown
+    assert "\\" in shown
+    assert danger not in markdown([tabulate([record(danger, 4_000_000, 1.0)], COUNT)])
+
+
+def test_colour_is_for_terminals_and_can_be_forced_and_forbidden(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    for name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    table = compare([RESNET50, VOVNET39], View())
+    assert "\x1b[" not in terminal(table)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert "\x1b[1;32m" in terminal(table)
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "32m" not in terminal(table)
+
+
+def test_two_flops_per_multiply_add_are_twice_as_many_and_the_heading_says_so():
+    once, twice = (tabulate([UNKNOWN], columns) for columns in (RUN, doubled(RUN)))
+    changed = [i for i, (a, b) in enumerate(zip(once.columns, twice.columns, strict=True)) if a.heading != b.heading]
+    assert [once.columns[i].key for i in changed] == ["flops", "flops_per_s"]
+    for i in changed:
+        assert twice.rows[0][i].value == 2 * once.rows[0][i].value  # type: ignore[operator]
+        assert "two per multiply-add" in twice.columns[i].heading
+        assert "two_per_multiply_add" in twice.columns[i].key
+    assert "≥" in twice.rows[0][changed[0]].shown
+
+
+@pytest.mark.parametrize(
+    "column", [column for column in COLUMNS.values() if column.unit], ids=lambda column: column.key
+)
+def test_every_column_of_numbers_finds_a_number_or_a_reason_in_every_record(column):
+    values = [column.value(made) for made in EVERY]
+    assert all(isinstance(value, int | float | Missing) for value in values)
+    assert any(isinstance(value, int | float) for value in values)
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "table"])
+def test_records_side_by_side_look_like_this(form: str, golden: Golden, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    golden(f"compare.{form}", render.show(EVERY, form, View(relative_to="resnet50")))
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "table"])
+def test_layers_look_like_this(form: str, golden: Golden, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(sys, "stdout", io.StringIO())
+    monkeypatch.delenv("COLUMNS", raising=False)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    golden(f"layers.{form}", render.layers([UNKNOWN], form, depth=2))
