@@ -6,7 +6,7 @@ a CPU has no events there.
 """
 
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
 
 from backbone_bench import records
 
@@ -43,7 +43,7 @@ class Event(Protocol):
     def done(self) -> bool:
         """Whether the device has passed the mark; never blocks, so that a sensor can be read while the device works."""
 
-    def elapsed_s_since(self, earlier: "Event") -> float:
+    def elapsed_s_since(self, earlier: Self) -> float:
         """Seconds from `earlier` to this mark: the one place where milliseconds and argument order are known."""
 
 

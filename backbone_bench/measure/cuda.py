@@ -1,0 +1,42 @@
+"""What only CUDA (and ROCm, which torch calls by the same name) has: graphs, and a cache whose size is told."""
+
+import torch
+
+from backbone_bench.measure.accelerator import Accelerator, first_line
+from backbone_bench.measure.protocols import CaptureFailed, Mode, Step
+from backbone_bench.records import Missing
+
+
+class Cuda(Accelerator):
+    """A CUDA device."""
+
+    modes: tuple[Mode, ...] = ("wall", "device", "graph")
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device)
+        told = torch.cuda.get_device_properties(device).L2_cache_size
+        if told:
+            self.cache_bytes = told
+
+    def capture(self, step: Step) -> Step:
+        graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)
+        try:
+            self._warm(step, stream)
+            with torch.cuda.graph(graph, stream=stream):
+                output = step()
+        except RuntimeError as error:  # out of memory is one too
+            raise CaptureFailed(Missing("capture_failed", f"not capturable: {first_line(error)}")) from None
+
+        def run() -> object:
+            graph.replay()
+            return output
+
+        return run
+
+    def _warm(self, step: Step, stream: torch.cuda.Stream) -> None:
+        """Run once on the capturing stream, so that nothing happens for the first time in the graph."""
+        stream.wait_stream(torch.cuda.current_stream(self._device))
+        with torch.cuda.stream(stream):
+            step()
+        torch.cuda.current_stream(self._device).wait_stream(stream)
+        self.synchronize()

@@ -1,0 +1,57 @@
+"""The CPU as a device: the same meter, with a host clock and nothing else."""
+
+import time
+
+import torch
+from torch import Tensor
+
+from backbone_bench.measure import outputs, procfs
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
+from backbone_bench.records import Memory, Missing
+
+_UNKNOWN_CACHE = 256 * 1024**2  # bytes to write where the size of the cache is not known: more than any
+
+
+class Host:
+    """Calls return when their work is done, so there is nothing to wait for."""
+
+    name = "cpu"
+    modes: tuple[Mode, ...] = ("wall",)
+
+    def __init__(self) -> None:
+        self.cache_bytes = procfs.last_cache_bytes()
+        self._resident = procfs.Resident()
+        self._filler: Tensor | None = None
+
+    now_s = staticmethod(time.perf_counter)
+    finite = staticmethod(outputs.finite)
+    agree = staticmethod(outputs.agree)
+    others_s = staticmethod(procfs.others_s)
+
+    def synchronize(self) -> None:
+        """Nothing runs on its own."""
+
+    def event(self) -> Event:
+        raise EventsFailed(Missing("no_events", "a CPU has no events of its own: wall is its latency"))
+
+    def capture(self, step: Step) -> Step:
+        raise CaptureFailed(Missing("no_graphs", "a CPU has no graphs to replay"))
+
+    def allocations(self) -> int:
+        return 0
+
+    def flush_cache(self) -> None:
+        if self._filler is None:
+            size = _UNKNOWN_CACHE if isinstance(self.cache_bytes, Missing) else self.cache_bytes
+            self._filler = torch.empty(size, dtype=torch.uint8)
+        self._filler.zero_()
+
+    def mark_memory(self) -> None:
+        self._resident.mark()
+
+    def reset_peak(self) -> None:
+        self._resident.reset()
+
+    def memory(self) -> Memory:
+        none = Missing("no_allocator", "the host's allocator keeps no count: peak_resident_bytes is its figure")
+        return Memory(none, none, self._resident.peak_bytes())
