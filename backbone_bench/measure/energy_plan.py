@@ -1,0 +1,27 @@
+"""How energy is taken: times and counts, from the command line or by default.
+
+The defaults rest on simulation and on what is published of the sensors; none
+has been tried on a GPU.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from backbone_bench.records import SourceName
+
+
+@dataclass(frozen=True, slots=True)
+class EnergyPlan:
+    """A plan of one energy measurement."""
+
+    window_s: float = 5.0
+    longest_window_s: float = 30.0  # to which a window grows for its ticks
+    min_ticks: int = 50
+    trials: int = 3
+    idle_s: float = 10.0
+    idle_skip_s: float = 3.0  # clocks fall slowly after work
+    settle_s: float = 3.0
+    poll_s: float = 0.002  # between two looks where a tick has to be caught
+    queue_depth: int = 8
+    source: SourceName | Literal["auto"] = "auto"
+    paper: bool = False  # also take it as the VoVNet paper did
