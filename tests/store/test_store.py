@@ -1,0 +1,190 @@
+"""Records and files: nothing lost, nothing half written, nothing foreign read as if it were ours."""
+
+import json
+import multiprocessing
+import os
+from dataclasses import replace
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backbone_bench import store
+from backbone_bench.errors import UserError
+from backbone_bench.records import Missing
+from tests.report.samples import record
+
+ONE = record("vovnet39", 7072227328, 0.1)
+TWO = replace(record("resnet50", 4089184256, 0.05), latency=Missing("failed", "out of memory"))
+
+
+def silent(_: str) -> None:
+    raise AssertionError("nothing was cut short")
+
+
+@pytest.mark.parametrize("name", ["some.json", "some.jsonl"])
+def test_what_is_written_is_read_back(tmp_path, name):
+    path = tmp_path / name
+    store.write(path, (store.dumps if name.endswith("n") else store.dump_lines)([ONE, TWO]))
+    assert store.read([path], silent) == (ONE, TWO)
+
+
+def test_every_record_written_is_valid_against_the_schema():
+    schema = store.schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    for some in (ONE, TWO):
+        jsonschema.validate(json.loads(store.dump_line(some)), schema)
+
+
+def test_derived_figures_are_written_and_never_read_back(tmp_path):
+    told = json.loads(store.dump_line(ONE))
+    assert told["cost"]["flops"] == 7072227328
+    told["cost"]["flops"] = 1
+    path = tmp_path / "some.jsonl"
+    path.write_text(json.dumps(told) + "\n")
+    assert store.read([path], silent) == (ONE,)
+
+
+@pytest.mark.parametrize("cut", [1, 100, len(store.dump_line(TWO)) - 3])
+def test_a_last_line_that_was_cut_short_is_reported_and_passed_over(tmp_path, cut):
+    path = tmp_path / "some.jsonl"
+    path.write_text(store.dump_line(ONE) + store.dump_line(TWO)[: -1 - cut])
+    warnings: list[str] = []
+    assert store.read([path], warnings.append) == (ONE,)
+    assert "line 2" in warnings[0]
+
+
+def test_a_broken_line_amid_others_is_refused(tmp_path):
+    path = tmp_path / "some.jsonl"
+    path.write_text(store.dump_line(ONE)[:100] + "\n" + store.dump_line(TWO))
+    with pytest.raises(UserError, match="line 1 is not JSON"):
+        store.read([path], silent)
+
+
+@pytest.mark.parametrize("before", ["", "whole", "unended", "cut"])
+def test_appending_never_leaves_a_broken_line_amid_others(tmp_path, before):
+    path = tmp_path / "some.jsonl"
+    line = store.dump_line(ONE)
+    path.write_text({"": "", "whole": line, "unended": line.rstrip("\n"), "cut": line[:100]}[before])
+    store.append(path, TWO)
+    assert store.read([path], silent) == ((ONE, TWO) if before in ("whole", "unended") else (TWO,))
+
+
+def _append_many(path: str, count: int) -> None:
+    from pathlib import Path
+
+    for _ in range(count):
+        store.append(Path(path), ONE)
+
+
+def test_two_processes_that_append_to_one_file_lose_nothing(tmp_path):
+    path = tmp_path / "some.jsonl"
+    context = multiprocessing.get_context("fork")
+    writers = [context.Process(target=_append_many, args=(str(path), 20)) for _ in range(2)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert len(store.read([path], silent)) == 40
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    path = tmp_path / "some.json"
+    path.write_text("before")
+
+    def full_disk(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(UserError, match="No space left"):
+        store.write(path, store.dumps([ONE]))
+    assert path.read_text() == "before"
+    assert [file.name for file in tmp_path.iterdir()] == ["some.json"]
+
+
+def test_a_replaced_file_keeps_its_permissions(tmp_path):
+    path = tmp_path / "some.json"
+    path.write_text("before")
+    path.chmod(0o640)
+    store.write(path, "after")
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize("place", ["no/such/folder/a.json", ""])
+def test_an_output_that_cannot_be_written_is_known_before(tmp_path, place):
+    with pytest.raises(UserError, match="Cannot write"):
+        store.check_writable(tmp_path / place)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "not a JSON file"),
+        ("[]", "holds no records"),
+        ('{"a": 1}', "holds no records"),
+        ('{"records": [1]}', "record 1 is no record"),
+        ('{"records": [{}]}', "schema version None"),
+        ('{"records": [{"schema_version": "1"}]}', "record 1 is no record of backbone-bench: id"),
+        ('{"records": [{"schema_version": "99"}]}', "newer backbone-bench"),
+        ('{"records": NaN}', "NaN is no number"),
+        ("[" * 100_000, "nested too deeply"),
+    ],
+)
+def test_a_foreign_file_is_refused_in_one_line(tmp_path, text, said):
+    path = tmp_path / "foreign.json"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said) as caught:
+        store.read([path], silent)
+    assert "\n" not in str(caught.value)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "foreign.json"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UserError, match="is not text"):
+        store.read([path], silent)
+
+
+def test_an_older_record_climbs_the_ladder(tmp_path, monkeypatch):
+    """A version 0 that called the workload otherwise, made up here."""
+
+    def rename(data: store.Json) -> store.Json:
+        return {**data, "workload": data["job"], "schema_version": "1"}
+
+    monkeypatch.setattr(store, "UPGRADES", {"0": rename})
+    old = json.loads(store.dump_line(ONE))
+    old["job"] = old.pop("workload")
+    old["schema_version"] = "0"
+    path = tmp_path / "old.jsonl"
+    path.write_text(json.dumps(old) + "\n")
+    assert store.read([path], silent) == (ONE,)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=10,
+)
+
+
+@given(st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_any_bytes_are_records_or_one_clear_line(tmp_path_factory, content):
+    for suffix in (".json", ".jsonl"):
+        path = tmp_path_factory.mktemp("any") / f"any{suffix}"
+        path.write_bytes(content)
+        try:
+            store.read([path], lambda _: None)
+        except UserError as error:
+            assert "\n" not in str(error)  # noqa: PT017  # reading blank bytes may also succeed
+
+
+@given(st.sampled_from(["workload", "environment", "cost", "latency", "tool", "flags", "id"]), JSON)
+def test_a_record_with_any_part_replaced_is_read_or_refused(tmp_path_factory, part, value):
+    told = {**json.loads(store.dump_line(ONE)), part: value}
+    path = tmp_path_factory.mktemp("any") / "any.jsonl"
+    path.write_text(json.dumps(told) + "\n")
+    try:
+        store.read([path], lambda _: None)
+    except UserError as error:
+        assert str(path) in str(error)  # noqa: PT017  # a value that fits is read
