@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor, nn
 
 Activation = Callable[[], nn.Module]
@@ -55,6 +56,17 @@ class NormAct(nn.Sequential):
         super().__init__()
         self.norm = nn.BatchNorm2d(channels)
         self.act = act()
+
+
+class Branches(nn.Module):
+    """Branches that read the same map, and whose outputs are joined along the channels."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
 class Classifier(nn.Sequential):

@@ -15,27 +15,15 @@ not that of its Table 1.
 from functools import partial
 from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Backbone, Classifier, ConvNorm, Kernel
+from backbone_bench.zoo.blocks import Backbone, Branches, Classifier, ConvNorm, Kernel
 from backbone_bench.zoo.registry import Paper, register
 
 GOOGLENET = Paper("Going Deeper with Convolutions", "1409.4842", 2014)
 V3 = Paper("Rethinking the Inception Architecture for Computer Vision", "1512.00567", 2015)
 
 norm = partial(ConvNorm, eps=1e-3)  # as released
-
-
-class Branches(nn.Module):
-    """Branches that read the same map, and whose outputs are joined."""
-
-    def __init__(self, *branches: nn.Module) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
 class Step(NamedTuple):

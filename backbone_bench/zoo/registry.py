@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import nn
@@ -20,6 +20,7 @@ from backbone_bench.records import Scalar
 from backbone_bench.zoo.catalogue import Paper as Paper  # the families take it from here
 
 Builder = Callable[..., nn.Module]
+B = TypeVar("B", bound=Builder)
 
 
 class Model(NamedTuple):
@@ -35,10 +36,10 @@ class Model(NamedTuple):
 _models: dict[str, Model] = {}
 
 
-def register(family: str, paper: Paper, size: int = 224) -> Callable[[Builder], Builder]:
+def register(family: str, paper: Paper, size: int = 224) -> Callable[[B], B]:
     """Make a builder available under its own name, with square inputs of `size`."""
 
-    def enter(builder: Builder) -> Builder:
+    def enter(builder: B) -> B:
         name = builder.__name__
         if name in _models:
             raise ValueError(f"two models are called {name!r}")

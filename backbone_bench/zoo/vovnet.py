@@ -12,7 +12,8 @@ Table 3's bottleneck stands on Table 1's stem: beside `vovnet27_slim_paper` at
 The networks for CIFAR stand in the place of DenseNet-40 (Section 3.2). The
 paper gives their depth and width and "similar number of parameter and
 computation", but neither stem nor transitions: 16 and 272/384/512 keep
-DenseNet-40's stem, +2.0 % of its parameters and -0.1 % of its FLOPs.
+DenseNet-40's stem, +2.0 % of its weights and -0.1 % of its FLOPs. Transitions
+that keep the width, as DenseNet-40's do, are 231/446/661 (`_literal`).
 """
 
 from collections.abc import Callable, Sequence
@@ -156,6 +157,11 @@ def vovnet27_slim_bottleneck(num_classes: int = 1000, *, paper_stem: bool = True
 @register("vovnet", PAPER, size=32)
 def cifar_osa_5x43(num_classes: int = 10) -> CifarOSA:
     return cifar_osa(43, 5, num_classes)
+
+
+@register("vovnet", PAPER, size=32)
+def cifar_osa_5x43_literal(num_classes: int = 10) -> CifarOSA:
+    return cifar_osa(43, 5, num_classes, widths=(231, 446, 661))
 
 
 @register("vovnet", PAPER, size=32)

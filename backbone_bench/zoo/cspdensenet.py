@@ -1,0 +1,77 @@
+"""DenseNet-121 with partial dense blocks and the fusions of CSPNet's Figure 3 (Wang et al., 1911.11929, Section 3).
+
+Half of a block's input (gamma 0.5) goes round the dense layers and meets their
+output at the end of the stage: between two transitions (`csp`), before the
+one transition (`first`) or after it (`last`); `none` is DenseNet-121 itself.
+The paper compares the fusions on PeleeNet (Table 1: -13, -26 and -21 % FLOPs)
+and publishes the widths of none of them. Here every stage hands on as many
+channels as DenseNet-121's, so that only the fusion differs: 2.834 G without,
+2.678 (csp), 2.577 (first) and 2.471 G (last): -5, -9 and -13 %. The last
+block has no transition in DenseNet: its parts are joined and no more.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.zoo.blocks import Backbone, Classifier, NormAct, conv
+from backbone_bench.zoo.darknet import CSPNET
+from backbone_bench.zoo.densenet import DEPTHS, DenseBlock, Design, densenet121, imagenet_stem, transition
+from backbone_bench.zoo.registry import register
+
+
+class PartialDense(nn.Module):
+    """`after(around, inside(through))`: the second half of the channels goes through the dense layers."""
+
+    def __init__(self, channels: int, inside: nn.Module, after: nn.Module) -> None:
+        super().__init__()
+        self.around, self.inside, self.after = channels // 2, inside, after
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.after(torch.cat((x[:, : self.around], self.inside(x[:, self.around :])), dim=1))
+
+
+def _narrow(ci: int, co: int) -> nn.Sequential:
+    """A transition that keeps the map's size."""
+    return nn.Sequential(NormAct(ci), conv(ci, co, 1))
+
+
+Fusion = Callable[[int, DenseBlock, int], PartialDense]  # channels before, the block, channels after
+
+
+def _csp(ci: int, block: DenseBlock, co: int) -> PartialDense:
+    half = block.co // 2
+    return PartialDense(ci, nn.Sequential(block, _narrow(block.co, half)), transition(ci // 2 + half, co))
+
+
+def _first(ci: int, block: DenseBlock, co: int) -> PartialDense:
+    return PartialDense(ci, block, transition(ci // 2 + block.co, co))
+
+
+def _last(ci: int, block: DenseBlock, co: int) -> PartialDense:
+    return PartialDense(ci, nn.Sequential(block, _narrow(block.co, co - ci // 2)), nn.AvgPool2d(2))
+
+
+FUSIONS: Mapping[str, Fusion] = {"csp": _csp, "first": _first, "last": _last}
+
+
+@register("cspnet", CSPNET)
+def cspdensenet121(num_classes: int = 1000, *, fusion: str = "csp") -> Backbone:
+    if fusion == "none":
+        return densenet121(num_classes)
+    if fusion not in FUSIONS:
+        hint = did_you_mean(fusion, FUSIONS, f"There are none, {', '.join(FUSIONS)}.")
+        raise UserError(f"CSPNet has no fusion {fusion!r}. {hint}")
+    design = Design(growth=32, stem=64)
+    *layers, last = DEPTHS[121]
+    body, ci = nn.Sequential(), design.stem
+    for number, depth in enumerate(layers, start=1):
+        co = (ci + depth * design.growth) // design.compression
+        body.add_module(f"stage{number}", FUSIONS[fusion](ci, DenseBlock(ci // 2, depth, design), co))
+        ci = co
+    block = DenseBlock(ci // 2, last, design)
+    body.add_module("stage4", PartialDense(ci, block, nn.Identity()))
+    co = ci // 2 + block.co
+    return Backbone(imagenet_stem(design.stem), body, nn.Sequential(NormAct(co), Classifier(co, num_classes)))

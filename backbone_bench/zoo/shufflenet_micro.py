@@ -1,0 +1,97 @@
+"""The stacks of 1x1 convolutions by which ShuffleNet V2 (Ma et al., 1807.11164, Tables 1 to 4) derives its guidelines.
+
+They are no backbones and stand in no catalogue: each builder takes the widths
+of a row of its table, and `example_inputs` gives the 56x56 map of the paper.
+Convolutions are bare where a table does not say otherwise. Access, relative to
+the first row: G1 1, 1.05, 1.41, 1.81; G2 1, 1.40, 1.98, 2.78; G3 1, 1.40,
+1.98 in series and in parallel alike, so that G3 does not tell fragments from
+memory access. G1's FLOPs are 0, 1.1, 1.0 and 5.1 % below its first row. The
+paper does not print the batch, nor the inner width of G4's bottleneck: here a
+quarter of the channels, as in ResNet.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from backbone_bench.zoo.blocks import conv, relu
+
+SIZE = 56  # the maps of all four tables
+
+# Rows of Table 1 (c1, c2), Table 2 (groups, channels) and the columns of Table 4, for the smallest networks.
+G1 = ((128, 128), (90, 180), (52, 312), (36, 432))
+G2 = ((1, 128), (2, 180), (4, 256), (8, 360))
+G4 = (32, 64, 128)
+
+
+class Fragments(NamedTuple):
+    """A row of Table 3."""
+
+    pieces: int
+    parallel: bool
+
+
+G3 = (Fragments(1, False), Fragments(2, False), Fragments(4, False), Fragments(2, True), Fragments(4, True))
+
+
+class Stack(nn.Sequential):
+    """Equal blocks, one after the other."""
+
+    def __init__(self, channels: int, *blocks: nn.Module) -> None:
+        super().__init__(*blocks)
+        self.channels = channels
+
+    def example_inputs(self) -> tuple[Tensor]:
+        """One image's map, as the tables have it."""
+        return (torch.zeros(1, self.channels, SIZE, SIZE),)
+
+
+class Sum(nn.Module):
+    """Branches that read the same map, and whose outputs are added."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, *others = (branch(x) for branch in self.branches)
+        for other in others:
+            first = first + other
+        return first
+
+
+def unequal_widths(c1: int, c2: int, blocks: int = 10) -> Stack:
+    """G1: ten blocks of two 1x1 convolutions, from `c1` to `c2` channels and back."""
+    return Stack(c1, *(nn.Sequential(conv(c1, c2, 1), conv(c2, c1, 1)) for _ in range(blocks)))
+
+
+def grouped(groups: int, channels: int, layers: int = 10) -> Stack:
+    """G2: ten 1x1 convolutions in groups."""
+    return Stack(channels, *(conv(channels, channels, 1, groups=groups) for _ in range(layers)))
+
+
+def fragmented(channels: int, fragments: Fragments, blocks: int = 10) -> Stack:
+    """G3: ten blocks of some 1x1 convolutions, narrowed so that a block costs as much as one of `channels`."""
+    width = int(channels / fragments.pieces**0.5)
+
+    def block() -> nn.Module:
+        convolutions = [conv(width, width, 1) for _ in range(fragments.pieces)]
+        return Sum(*convolutions) if fragments.parallel else nn.Sequential(*convolutions)
+
+    return Stack(width, *(block() for _ in range(blocks)))
+
+
+def elementwise(channels: int, *, relus: bool, shortcut: bool, blocks: int = 10) -> Stack:
+    """G4: ten bottlenecks with and without their ReLUs and their shortcut."""
+    inner = channels // 4
+
+    def block() -> nn.Module:
+        body = nn.Sequential()
+        for layer in (conv(channels, inner, 1), conv(inner, inner), conv(inner, channels, 1)):
+            body.append(layer)
+            if relus:
+                body.append(relu())
+        return Sum(body, nn.Identity()) if shortcut else body
+
+    return Stack(channels, *(block() for _ in range(blocks)))
