@@ -1,21 +1,28 @@
-"""Write the catalogue: `python -m backbone_bench.zoo.generate`, after a family has changed."""
+"""Write the catalogue: `python -m backbone_bench.zoo.generate`, after a family has changed.
+
+FLOPs come from torch's own counter, so that the catalogue is a second opinion
+on this project's: a test holds the two against each other for every network.
+"""
 
 import json
 from collections.abc import Iterable
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
-from backbone_bench.cost.counter import count
 from backbone_bench.zoo import registry
 from backbone_bench.zoo.catalogue import FILE, Entry
 
 
 def entry(model: registry.Model) -> Entry:
-    """Count a network without building a value of it."""
+    """Count a network on the meta device: no weights, no arithmetic."""
     network = registry.build(model, {}, on_meta=True).eval()
-    cost = count(network, (torch.empty((1, *model.input_shape), device="meta"),))
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.empty((1, *model.input_shape), device="meta"))
+    params = sum(parameter.numel() for parameter in network.parameters())
+    flops = counter.get_total_flops() // 2  # it counts two per multiply-add
     module = model.build.__module__.rpartition(".")[2]
-    return Entry(model.name, model.family, model.paper, module, model.input_shape, cost.params, cost.flops)
+    return Entry(model.name, model.family, model.paper, module, model.input_shape, params, flops)
 
 
 def table(entries: Iterable[Entry]) -> str:
