@@ -1,0 +1,112 @@
+"""The ratio of two things that were measured side by side: by how much, how sure, and what could have been seen.
+
+A pair is one round: a base and a head, each the median of a fresh process of
+its own, one right after the other, the order turned round from round to round
+(ABBA). What is assumed, and nothing else:
+
+- Rounds are independent of each other: another process each time. Iterations
+  within one process are not, and a test over them calls 40 % of identical
+  programs different; never hand their samples in here as pairs.
+- The logarithms of the ratios are roughly normal. What slows both halves of a
+  round alike (heat, a neighbour, a slow drift) cancels; what comes and goes
+  within a round is noise, and the t-interval holds it.
+- Values are positive and of one quantity, where less is better or worse on
+  both sides alike. Pairs that were not taken side by side may be handed in:
+  the interval then holds the noise of processes, but not what the machine did in
+  between.
+"""
+
+import math
+import statistics
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from backbone_bench import stats
+
+Pair = tuple[float, float]  # base, head
+
+
+class Ratio(NamedTuple):
+    """Head over base, with the interval that its maker's confidence asks for."""
+
+    point: float  # the geometric mean of the rounds' ratios
+    low: float
+    high: float
+
+    def inverse(self) -> "Ratio":
+        """Base over head."""
+        return Ratio(1 / self.point, 1 / self.high if self.high else math.inf, 1 / self.low if self.low else math.inf)
+
+
+def logs(pairs: Sequence[Pair]) -> list[float]:
+    """The logarithm of each round's ratio; raise ValueError for what no quantity of ours can be."""
+    if not all(base > 0 and head > 0 for base, head in pairs):
+        raise ValueError("a ratio needs positive values on both sides")
+    return [math.log(head / base) for base, head in pairs]
+
+
+def ratio(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
+    """The ratio with its two-sided t-interval; one round alone leaves the interval open (0 to infinity).
+
+    The ends of the interval at 0.90 are the one-sided bounds at 95 %.
+    """
+    return of_logs(logs(pairs), confidence)
+
+
+def of_logs(changes: Sequence[float], confidence: float = 0.95) -> Ratio:
+    """The same from the logarithms of the ratios."""
+    middle = statistics.fmean(changes)
+    if len(changes) < 2:
+        return Ratio(math.exp(middle), 0.0, math.inf)
+    half = stats.student_t(len(changes) - 1, confidence) * spread(changes) / math.sqrt(len(changes))
+    return Ratio(math.exp(middle), math.exp(middle - half), math.exp(middle + half))
+
+
+def spread(changes: Sequence[float]) -> float:
+    """The standard deviation of the rounds' logarithms; of two rounds at least."""
+    return statistics.stdev(changes)
+
+
+def p_above(changes: Sequence[float], bound: float = 0.0) -> float:
+    """How likely rounds like these are where the true mean of the logarithms is no more than `bound` (one-sided).
+
+    1 for a single round: it proves nothing.
+    """
+    if len(changes) < 2:
+        return 1.0
+    error = spread(changes) / math.sqrt(len(changes))
+    distance = statistics.fmean(changes) - bound
+    if error == 0:  # a count, or a clock too coarse to see any noise
+        return 0.0 if distance > 0 else 1.0
+    return stats.t_beyond(distance / error, len(changes) - 1)
+
+
+def p_below(changes: Sequence[float], bound: float = 0.0) -> float:
+    """The mirror of `p_above`."""
+    return p_above([-change for change in changes], -bound)
+
+
+def holm(p_values: Sequence[float]) -> tuple[float, ...]:
+    """Each p-value raised so that, all tests together, a false alarm is as rare as promised (Holm 1979).
+
+    In the order given; what is below alpha then may be rejected.
+    """
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = least
+    return tuple(adjusted)
+
+
+def detectable(deviation: float, rounds: int, threshold: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """The least change, as a share, that is called with this power: it must be both certain and above `threshold`.
+
+    `deviation` is that of the logarithms from round to round. Certain: alpha
+    and power in quantiles of t (the usual approximation to the noncentral t).
+    Above the threshold: the mean of the rounds exceeds it often enough.
+    """
+    error, freedom = deviation / math.sqrt(rounds), rounds - 1
+    certain = stats.student_t(freedom, 1 - 2 * alpha) + stats.student_t(freedom, 2 * power - 1)
+    above = math.log1p(threshold) + statistics.NormalDist().inv_cdf(power) * error
+    return math.expm1(max(certain * error, above))
