@@ -1,0 +1,82 @@
+"""A plot is data: axes with units, marks with what they say when pointed at. Drawing is `svg.py` and `png.py`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Self
+
+from backbone_bench.report.tables import Bounds
+
+
+class Axis(NamedTuple):
+    """What runs along one side of a panel."""
+
+    title: str  # with its unit
+    log: bool = False
+    from_zero: bool = False
+
+
+class Point(NamedTuple):
+    """One observation."""
+
+    x: float
+    y: float  # of a panel with rows: the number of the row
+    series: str
+    label: str = ""  # written beside it where there is room
+    detail: str = ""  # shown when it is pointed at
+    spread: Bounds | None = None  # of y, or of x in a panel with rows
+    hollow: bool = False
+
+
+class Line(NamedTuple):
+    """A stroke through points: a front, a ceiling, a trace."""
+
+    points: tuple[tuple[float, float], ...]
+    series: str = ""  # nothing: the colour of the text
+    detail: str = ""
+    dashed: bool = False
+
+
+class Bar(NamedTuple):
+    """A stretch of one row."""
+
+    row: int
+    start: float
+    end: float
+    series: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One pair of axes and what is drawn in it."""
+
+    title: str
+    x: Axis
+    y: Axis
+    points: tuple[Point, ...] = ()
+    lines: tuple[Line, ...] = ()
+    bars: tuple[Bar, ...] = ()
+    rows: tuple[str, ...] = ()  # names along y, from the top; none: y is a number
+
+    @property
+    def series(self) -> Iterable[str]:
+        for marks in (self.points, self.lines, self.bars):
+            yield from (mark.series for mark in marks if mark.series)
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """Panels that are read together, under one caption."""
+
+    name: str  # of the file, without a suffix
+    title: str
+    caption: str
+    panels: tuple[Panel, ...]
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """Every series once, in order of first appearance: the legend."""
+        return tuple(dict.fromkeys(series for panel in self.panels for series in panel.series))
+
+    def renamed(self, name: str) -> Self:
+        return replace(self, name=name)

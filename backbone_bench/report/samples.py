@@ -1,0 +1,86 @@
+"""Pictures of the samples themselves: how they are spread, and how they came one after another."""
+
+import statistics
+from collections.abc import Iterator, Sequence
+
+from backbone_bench.records import Latencies, Latency, Missing, Record
+from backbone_bench.report.figures import Axis, Bar, Line, Panel, Plot, Point
+
+MOST_ROWS = 60
+MOST_SAMPLES = 240  # of a trace; a page is no archive, the record has them all
+
+
+def known(record: Record) -> Iterator[tuple[str, Latency]]:
+    """The latencies that were measured, by mode."""
+    if isinstance(record.latency, Latencies):
+        for mode in ("wall", "device", "graph"):
+            latency: Latency | Missing = getattr(record.latency, mode)
+            if not isinstance(latency, Missing):
+                yield mode, latency
+
+
+def spread(records: Sequence[Record], caption: str) -> Plot | None:
+    """Quartiles, median and extremes of the samples, a row a record; a panel for each mode."""
+    modes: dict[str, list[tuple[str, Latency]]] = {}
+    for record in records:
+        for mode, latency in known(record):
+            modes.setdefault(mode, []).append((record.workload.model, latency))
+    panels = tuple(_boxes(mode, rows[:MOST_ROWS]) for mode, rows in modes.items() if len(rows) > 1)
+    told = f"Box: quartiles; mark: median; line: least and greatest sample, none left out. {caption}"
+    return Plot("spread", "How latencies are spread", told, panels) if panels else None
+
+
+def _boxes(mode: str, rows: Sequence[tuple[str, Latency]]) -> Panel:
+    bars, points = [], []
+    for row, (model, latency) in enumerate(rows):
+        samples_ms = [sample * 1e3 for sample in latency.samples_s]
+        low, middle, high = quartiles(samples_ms)
+        detail = f"{model}\nmedian {middle:.4g} ms\nquartiles {low:.4g} to {high:.4g} ms, n = {latency.n}"
+        bars.append(Bar(row, low, high, "quartiles", detail))
+        points.append(Point(middle, row, "median", detail=detail, spread=(min(samples_ms), max(samples_ms))))
+    names = tuple(model for model, _ in rows)
+    return Panel(f"{mode} latency", Axis(f"{mode} (ms)", log=True), Axis(""), tuple(points), (), tuple(bars), names)
+
+
+def quartiles(samples: Sequence[float]) -> tuple[float, float, float]:
+    if len(samples) < 2:
+        return samples[0], samples[0], samples[0]
+    low, middle, high = statistics.quantiles(samples, method="inclusive")
+    return low, middle, high
+
+
+def trace(record: Record) -> tuple[Panel, ...]:
+    """The samples in order, a panel a mode: first calls, outliers, the median with its interval."""
+    return tuple(_trace(mode, latency) for mode, latency in known(record))
+
+
+def _trace(mode: str, latency: Latency) -> Panel:
+    samples_ms = [sample * 1e3 for sample in latency.samples_s]
+    first_ms = [call * 1e3 for call in latency.first_calls_s]
+    middle_ms = latency.median_s * 1e3
+    numbered = list(enumerate(samples_ms, start=1))
+    outliers = [numbered[place] for place in latency.outliers][:MOST_SAMPLES]
+    first = [(float(place - len(first_ms)), call) for place, call in enumerate(first_ms)]
+    points = (
+        *(
+            Point(x, y, "first calls", detail=f"call {x + len(first_ms) + 1:g}: {y:.4g} ms", hollow=True)
+            for x, y in first
+        ),
+        *(Point(x, y, "outliers", detail=f"sample {x}: {y:.4g} ms") for x, y in outliers),
+    )
+    lines = [Line(tuple(_thinned(numbered)), "samples", f"{latency.n} samples")]
+    if not isinstance(latency.ci95_s, Missing):
+        low, high = (end * 1e3 for end in latency.ci95_s)
+        for y in (low, high):
+            told = f"median {middle_ms:.4g} ms, 95 % interval {low:.4g} to {high:.4g} ms"
+            lines.append(Line(((1, y), (latency.n, y)), detail=told, dashed=True))
+    far = max((*first_ms, *samples_ms)) > 3 * middle_ms
+    title = f"{mode}: {latency.status}, {latency.warmup.status.replace('_', ' ')}"
+    axis = Axis(f"{mode} (ms)", log=far and min((*first_ms, *samples_ms)) > 0)
+    return Panel(title, Axis("sample; first calls before it"), axis, points, tuple(lines))
+
+
+def _thinned(samples: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
+    """Every k-th sample, so that at most `MOST_SAMPLES` are left, and the last."""
+    step = -(-len(samples) // MOST_SAMPLES)
+    return [(float(x), y) for x, y in dict.fromkeys((*samples[::step], samples[-1]))]
