@@ -190,6 +190,7 @@ class ModelCost:
     peak_activation_bytes: Known[int]
     path: Literal["meta", "cpu"]  # where the counting pass ran
     by_op: tuple[OpCost, ...]
+    shapes_sha256: Known[str] = Missing("not_read", "not read")  # of the names and shapes of the state dictionary
 
     def _convolutions(self) -> tuple[OpCost, ...]:
         return tuple(row for row in self.by_op if row.op.endswith("convolution"))
