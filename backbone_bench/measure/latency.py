@@ -64,7 +64,7 @@ def warm_up(timer: Timer, device: Device, rule: rules.Settling, tell: Callable[[
         blocks.append(rules.Block(median_s, calls, device.allocations()))
         calls = rule.next_block(calls, now_s - last_s)
         status = rule.verdict(blocks, now_s - start_s)
-        tell((now_s - start_s) / rule.max_s)
+        tell(min(1.0, (now_s - start_s) / rule.max_s))
         last_s = device.now_s()
     return WarmUp(status, last_s - start_s, timer.calls_per_sample * sum(block.calls for block in blocks))
 
@@ -81,7 +81,7 @@ def sample(
         samples_s += timer.take(rule.next_batch(len(samples_s), spent_s))
         spent_s = device.now_s() - start_s
         status = rule.verdict(samples_s, spent_s, timer.calls_per_sample)
-        tell(spent_s / rule.max_s)
+        tell(min(1.0, spent_s / rule.max_s))
     return samples_s, status
 
 
@@ -178,7 +178,7 @@ class _Session:
         modes = [other for other in self.device.modes if other in self.plan.modes]
         left = len(modes) - modes.index(mode) if mode in modes else 1
         left_s = self.plan.budget_s - (self.device.now_s() - self.start_s)
-        return self.plan.within(max(0.0, left_s) / left)
+        return self.plan.within(max(left_s, 0.01) / left)  # first calls may have taken all: one sample still tells
 
 
 class _Load:

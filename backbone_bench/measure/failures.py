@@ -1,0 +1,50 @@
+"""What may go wrong while a model runs, in words: one place that reads torch's errors."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from backbone_bench.errors import CouldNotMeasure
+from backbone_bench.measure.accelerator import first_line
+from backbone_bench.records import Workload
+
+_HOST_IS_FULL = ("can't allocate memory", "not enough memory")
+_UNABLE = ("not implemented for", "Could not run", "not currently implemented")
+
+
+@contextmanager
+def told(workload: Workload, device: str) -> Iterator[None]:
+    """Turn what the device cannot do into CouldNotMeasure; other errors are the model's own and pass.
+
+    A batch that does not fit is never made smaller: that would change what is measured.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:  # out of memory, and what torch has not implemented, are RuntimeErrors
+        message = explain(error, workload, device)
+        if message is None:
+            raise
+        raise CouldNotMeasure(message) from None
+
+
+def explain(error: BaseException, workload: Workload, device: str) -> str | None:
+    """A line for the user, or None where the error is not one of these."""
+    line = first_line(error)
+    if _out_of_memory(error, line):
+        return f"{workload.model}: batch {workload.batch} does not fit on {device}: {line}. Use a smaller --batch-size."
+    if any(sign in line for sign in _UNABLE):
+        return f"{workload.model} cannot run in {workload.precision} on {device}: {line}."
+    if workload.compile is not None and _from_compiler(error):
+        return f"{workload.model} cannot be compiled ({workload.compile}): {line}. Leave --compile out."
+    return None
+
+
+def _out_of_memory(error: BaseException, line: str) -> bool:
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(sign in line for sign in _HOST_IS_FULL)
+
+
+def _from_compiler(error: BaseException) -> bool:
+    from torch._dynamo.exc import TorchDynamoException  # loads the compiler, which is here already if it has failed
+
+    return isinstance(error, TorchDynamoException)

@@ -1,0 +1,98 @@
+"""How numbers are computed: torch's global switches, set for a while, read back as they stand, and put back.
+
+`fp32` is IEEE single precision throughout; `tf32` lets convolutions and
+matrix products round their inputs to 10 bits, where the hardware can. Torch's
+own default is neither: convolutions in TF32, matrix products not.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, Literal, NamedTuple
+
+import torch
+
+from backbone_bench.errors import UserError
+from backbone_bench.records import Workload
+
+HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+Fp32 = Literal["ieee", "tf32", "bf16"]
+
+
+class Applied(NamedTuple):
+    """What torch really does, by its own account."""
+
+    conv_fp32: Fp32  # how a convolution of float32 tensors is computed
+    matmul_fp32: Fp32
+    autocast: str | None  # the type that `amp` computes in
+    cudnn_benchmark: bool | None  # None where there is no cuDNN in play
+    deterministic: bool
+    threads: int
+
+
+@contextmanager
+def applied(workload: Workload, device: str) -> Iterator[Applied]:
+    """Set torch's switches for a workload on a device (`cpu`, `cuda:0`); on the way out all are as they were."""
+    kind = torch.device(device).type
+    _refuse(workload.precision, kind, device)
+    with ExitStack() as later:
+        _switches(later)
+        _set_fp32(tf32=workload.precision == "tf32")
+        if kind == "cuda":
+            torch.backends.cudnn.benchmark = True
+        if workload.threads is not None:
+            torch.set_num_threads(workload.threads)
+        yield read(kind, amp=workload.precision == "amp")
+
+
+def read(kind: str, *, amp: bool = False) -> Applied:
+    """The switches as they stand, for a type of device."""
+    backend: Any = torch.backends.cudnn if kind == "cuda" else torch.backends.mkldnn
+    matmul: Any = torch.backends.cuda.matmul if kind == "cuda" else backend.matmul
+    return Applied(
+        conv_fp32=_resolved(backend.conv.fp32_precision),
+        matmul_fp32=_resolved(matmul.fp32_precision),
+        autocast=str(torch.get_autocast_dtype(kind)).removeprefix("torch.") if amp else None,
+        cudnn_benchmark=torch.backends.cudnn.benchmark if kind == "cuda" else None,
+        deterministic=torch.are_deterministic_algorithms_enabled() or torch.backends.cudnn.deterministic,
+        threads=torch.get_num_threads(),
+    )
+
+
+def _resolved(setting: str) -> Fp32:
+    """`none` is what nobody has set: IEEE."""
+    return "ieee" if setting == "none" else setting  # type: ignore[return-value]  # torch checks the words
+
+
+def _set_fp32(*, tf32: bool) -> None:
+    # The older calls: they keep torch's two interfaces in step. After the newer ones alone
+    # `torch.get_float32_matmul_precision` raises, and the compiler calls it.
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    torch.backends.cudnn.allow_tf32 = tf32
+
+
+def _switches(later: ExitStack) -> None:
+    """Put every switch back as it is now, on the way out of `later`."""
+    cudnn: Any = torch.backends.cudnn
+    mkldnn: Any = torch.backends.mkldnn
+    for owner in (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul, mkldnn.conv, mkldnn.matmul):
+        later.callback(setattr, owner, "fp32_precision", owner.fp32_precision)
+    # The older settings are put back first: they write the newer ones too, and less finely.
+    with suppress(RuntimeError):  # whoever used the newer interface alone has no older setting
+        later.callback(setattr, cudnn, "allow_tf32", cudnn.allow_tf32)
+    with suppress(RuntimeError):
+        later.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+    later.callback(setattr, cudnn, "benchmark", cudnn.benchmark)
+    later.callback(torch.set_num_threads, torch.get_num_threads())
+
+
+def _refuse(precision: str, kind: str, device: str) -> None:
+    """Raise UserError for a precision that the device does not have."""
+    if precision == "tf32" and not _has_tf32(kind, device):
+        raise UserError(f"{device} has no TF32: that is a mode of NVIDIA's GPUs from Ampere on. Use --precision fp32.")
+    if precision == "bf16" and kind == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0):
+        raise UserError("bfloat16 on MPS needs macOS 14. Use --precision fp16.")
+
+
+def _has_tf32(kind: str, device: str) -> bool:
+    return kind == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
