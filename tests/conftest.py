@@ -5,6 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.nvml.fixtures import build_nvml, cc, old_world, state_file, world
+
+__all__ = ["build_nvml", "cc", "old_world", "state_file", "world"]
+
 Golden = Callable[[str, str], None]
 
 
