@@ -1,19 +1,23 @@
-"""Many jobs, many records: each row in a fresh process, so that what befalls one costs that row only.
+"""One job in a fresh process, so that what befalls it costs its own row only.
 
 The parent never loads torch: it waits, and takes no cycles from what is
 measured. A row that ends badly keeps what was known of it when it ended.
 """
 
+import contextlib
+import json
 import os
+import selectors
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, NamedTuple
 
-from backbone_bench.errors import UserError
 from backbone_bench.jobs import JOB, Job
 from backbone_bench.messages import MESSAGE, PENDING, Done, Failed, Kept, Phase
 from backbone_bench.records import Missing, Record
@@ -30,34 +34,60 @@ class Outcome:
     failure: Failed | None = None
 
 
-def run_isolated(job: Job, told: Told, timeout_s: float | None = None) -> Outcome:
+Run = Callable[[Job, Told], Outcome]
+
+_START = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); from backbone_bench import worker; worker.main()"
+
+
+class Worker(NamedTuple):
+    """The process that a job is handed to."""
+
+    command: tuple[str, ...]
+    folder: Path | None = None  # where it runs; None: here
+
+    @classmethod
+    def of(cls, path: Sequence[str] = sys.path, folder: Path | None = None) -> "Worker":
+        """This interpreter, importing from the places that this process does, whatever lies in its folder."""
+        return cls((sys.executable, "-P", "-c", _START, json.dumps(list(path))), folder)
+
+
+def isolated(timeout_s: float | None = None, worker: Worker | None = None) -> Run:
+    """Each job in a fresh process that may take so long."""
+    return lambda job, told: run_isolated(job, told, timeout_s, worker)
+
+
+def run_isolated(job: Job, told: Told, timeout_s: float | None = None, worker: Worker | None = None) -> Outcome:
     """Run one job in a fresh process and wait for it; `timeout_s` is the most it may take."""
     kept: Record | None = None
-    with _child(job, timeout_s) as child:
-        assert child.process.stdout is not None
-        for line in child.process.stdout:
-            match MESSAGE.validate_json(line):
-                case Phase(name=name, share=share):
-                    told(name, share)
-                case Kept(record=kept):
-                    pass
-                case Done(record=record):
-                    return Outcome(job, record)
-                case Failed() as failure:
-                    return _failed(job, kept, failure)
-        child.process.wait()
-    return _failed(job, kept, Failed(child.epitaph(), 3))
+    with _child(job, worker or Worker.of()) as process:
+        try:
+            for line in _lines(process, timeout_s):
+                match MESSAGE.validate_json(line):
+                    case Phase(name=name, share=share):
+                        told(name, share)
+                    case Kept(record=kept):
+                        pass
+                    case Done(record=record):
+                        return Outcome(job, record)
+                    case Failed() as failure:
+                        return _failed(job, kept, failure)
+        except TimeoutError:
+            return _failed(job, kept, Failed(f"ran past the timeout of {timeout_s:g} s", 3))
+        return _failed(job, kept, Failed(_epitaph(process.wait()), 3))
 
 
 def run_in_process(job: Job, told: Told) -> Outcome:
-    """Run one job here; a crash of the model is a crash of this process."""
-    from backbone_bench import profiler  # loads torch
+    """Run one job here: a crash of the model is a crash of this process; its prints still go to stderr."""
+    from backbone_bench import worker  # its work loads torch
 
     kept: list[Record] = []
-    try:
-        return Outcome(job, profiler.profile(job, told, kept.append))
-    except UserError as error:
-        return _failed(job, kept[-1] if kept else None, Failed(str(error), error.exit_code))
+    with contextlib.redirect_stdout(sys.stderr):
+        end = worker.perform(job, told, kept.append)
+    match end:
+        case Done(record=record):
+            return Outcome(job, record)
+        case Failed() as failure:
+            return _failed(job, kept[-1] if kept else None, failure)
 
 
 def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
@@ -67,6 +97,7 @@ def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
     lost = Missing("failed", failure.message)
     record = replace(
         kept,
+        cost=lost if kept.cost == PENDING else kept.cost,
         latency=lost if kept.latency == PENDING else kept.latency,
         memory=lost if kept.memory == PENDING else kept.memory,
         energy=lost if kept.energy == PENDING else kept.energy,
@@ -75,59 +106,67 @@ def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
     return Outcome(job, record, failure)
 
 
-@dataclass(slots=True)
-class _Child:
-    process: subprocess.Popen[bytes]
-    timeout_s: float | None
-    timed_out: bool = False
-
-    def kill(self) -> None:
-        """End the child and whatever it started."""
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-
-    def time_out(self) -> None:
-        self.timed_out = True
-        self.kill()
-
-    def epitaph(self) -> str:
-        """Why it ended without a word."""
-        code = self.process.returncode
-        if self.timed_out:
-            return f"ran past the timeout of {self.timeout_s:g} s"
-        if code == -signal.SIGKILL:
-            return "was killed (signal 9): out of memory, most likely"
-        if code < 0:
-            return f"crashed with signal {-code} ({signal.Signals(-code).name})"
-        return f"ended early with exit code {code}"
-
-
 @contextmanager
-def _child(job: Job, timeout_s: float | None) -> Iterator[_Child]:
+def _child(job: Job, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
+    """The process with its job; whatever of it and its own children is left in the end is killed."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "backbone_bench.worker"],
+        worker.command,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        cwd=worker.folder,
         start_new_session=True,  # Ctrl-C is the parent's to handle
     )
-    child = _Child(process, timeout_s)
-    timer = threading.Timer(timeout_s or 0, child.time_out)
-    if timeout_s is not None:
-        timer.start()
-    try:
-        _ask(process, job)
-        yield child
-    finally:
-        timer.cancel()
-        child.kill()
-        process.communicate()
-
-
-def _ask(process: subprocess.Popen[bytes], job: Job) -> None:
-    """Hand the job over; stdin stays open, since its end tells the child that the parent is gone."""
     assert process.stdin is not None
-    with suppress(BrokenPipeError):  # it died before it could read; how, its end will tell
-        process.stdin.write(JOB.dump_json(job) + b"\n")
-        process.stdin.flush()
+    assert process.stdout is not None
+    try:
+        with suppress(BrokenPipeError):  # it died before it could read; how, its end will tell
+            _ask(process.stdin, job)
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        with suppress(BrokenPipeError):
+            process.stdin.close()
+
+
+def _ask(stdin: IO[bytes], job: Job) -> None:
+    """Hand the job over; stdin stays open, since its end tells the child that the parent is gone."""
+    stdin.write(JOB.dump_json(job) + b"\n")
+    stdin.flush()
+
+
+_LOOK_S = 1.0  # how often a child that says nothing is asked whether it is still there
+
+
+def _lines(process: subprocess.Popen[bytes], timeout_s: float | None) -> Iterator[bytes]:
+    """What the child writes, line by line, until it ends; raise TimeoutError when its time is over.
+
+    The pipe's own end is not enough: a process that the child has left behind may hold it open.
+    """
+    assert process.stdout is not None
+    deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+    rest = b""
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            left_s = _LOOK_S if deadline_s is None else deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            if waiting.select(min(_LOOK_S, left_s)):
+                if not (chunk := os.read(process.stdout.fileno(), 1 << 16)):
+                    return
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
+            elif process.poll() is not None:
+                return
+
+
+def _epitaph(code: int) -> str:
+    """Why a process ended without a word."""
+    if code == -signal.SIGKILL:
+        return "was killed (signal 9): out of memory, most likely"
+    if code < 0:
+        return f"ended by signal {-code} ({signal.Signals(-code).name})"
+    return f"ended early with exit code {code}"

@@ -1,54 +1,62 @@
-"""One row of a run, in a process of its own: `python -m backbone_bench.worker`.
+"""One row of a run, in a process of its own.
 
 A job comes in as a line on stdin; what happens goes out as lines of JSON on the
-pipe that stdout was. The model's own prints go to stderr. When stdin ends, the
-parent is gone, and so is this process.
+pipe that stdout was. The model's own prints go to stderr, and it has nothing to
+read. When stdin ends, the parent is gone, and so is this process.
 """
 
 import os
+import signal
 import sys
 import threading
 import warnings
 from collections.abc import Callable
+from typing import IO
 
 from backbone_bench.errors import UserError
 from backbone_bench.jobs import JOB, Job
 from backbone_bench.messages import MESSAGE, Done, Failed, Kept, Message, Phase
+from backbone_bench.records import Record
 
 
 def main() -> None:
     """Run the job that is read; end at once then: threads that a model left behind do not hold it up."""
-    pipe = os.fdopen(os.dup(1), "wb", buffering=0)
+    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    job = JOB.validate_json(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    me = os.getpid()
+
+    def send(message: Message) -> None:
+        if os.getpid() != me:
+            os._exit(1)  # a process that the model forked has come back through our code
+        answers.write(MESSAGE.dump_json(message) + b"\n")
+        answers.flush()
+
+    job = JOB.validate_json(asked.readline())
+    threading.Thread(target=_end_with_parent, args=(asked,), daemon=True).start()
     warnings.simplefilter("ignore")  # those of dependencies are not for the user's terminal
-    pipe.write(_line(_outcome(job, lambda message: pipe.write(_line(message)))))
+    send(perform(job, lambda name, share: send(Phase(name, share)), lambda record: send(Kept(record))))
+    sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _outcome(job: Job, send: Callable[[Message], object]) -> Message:
+def perform(job: Job, told: Callable[[str, float | None], None], keep: Callable[[Record], None]) -> Done | Failed:
+    """Profile one job in this process; an error that is the user's to mend becomes a message."""
     from backbone_bench import profiler  # loads torch
 
     try:
-        record = profiler.profile(job, told=lambda name, share: send(Phase(name, share)), keep=lambda r: send(Kept(r)))
+        return Done(profiler.profile(job, told, keep))
     except UserError as error:
         return Failed(str(error), error.exit_code)
     except SystemExit as error:  # only the model can have asked for it
         return Failed(f"{job.model} called sys.exit({error.code!r})", 3)
-    return Done(record)
 
 
-def _end_with_parent() -> None:
-    while sys.stdin.buffer.read(1):
+def _end_with_parent(asked: IO[bytes]) -> None:
+    while asked.read(1):
         pass
+    if os.getpgrp() == os.getpid():
+        os.killpg(0, signal.SIGKILL)  # with whatever the model has started
     os._exit(1)
-
-
-def _line(message: Message) -> bytes:
-    return MESSAGE.dump_json(message) + b"\n"
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,67 @@
+"""Two jobs in turn, each time in fresh processes, so that what drifts slows both alike: A B, B A, A B, …
+
+What a claim, the gate or `bench versus` makes of the pairs is their affair.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from backbone_bench import paired
+from backbone_bench.errors import CouldNotMeasure
+from backbone_bench.jobs import Job
+from backbone_bench.records import Known, Missing, Record
+from backbone_bench.runner import Outcome, Run, Told, run_isolated
+
+
+class Pair(NamedTuple):
+    """The records of one round."""
+
+    a: Record
+    b: Record
+
+
+def rounds(
+    a: Job, b: Job, count: int, told: Told, runs: tuple[Run, Run] = (run_isolated, run_isolated)
+) -> Sequence[Pair]:
+    """Run both jobs so many times, in alternating order; raise CouldNotMeasure where one of them fails.
+
+    `runs` are the ways to run A and B: of two checkouts, say. `told` hears
+    which round it is, and which share of all rounds is over.
+    """
+    pairs = []
+    for number in range(count):
+        records: dict[str, Record] = {}
+        for place, side in enumerate("AB" if number % 2 == 0 else "BA"):
+            job, run = (a, runs[0]) if side == "A" else (b, runs[1])
+            records[side] = _whole(run(job, _within(told, f"round {number + 1}, {side}", 2 * number + place, count)))
+        pairs.append(Pair(records["A"], records["B"]))
+    return pairs
+
+
+def _within(told: Told, where: str, rows_over: int, count: int) -> Told:
+    """The progress of one row as that of all rounds."""
+    return lambda phase, share: told(f"{where}: {phase}", (rows_over + (share or 0.0)) / (2 * count))
+
+
+def _whole(outcome: Outcome) -> Record:
+    if outcome.failure is not None:
+        raise CouldNotMeasure(f"{outcome.job}: {outcome.failure.message}")
+    assert outcome.record is not None  # what has not failed has a record
+    return outcome.record
+
+
+Quantity = Callable[[Record], Known[float]]  # what is compared: a median, joules
+
+
+def values(pairs: Sequence[Pair], quantity: Quantity) -> Known[Sequence[paired.Pair]]:
+    """One quantity of every pair, for `paired`; Missing with the first reason where any record lacks it."""
+    found = []
+    for pair in pairs:
+        one, other = quantity(pair.a), quantity(pair.b)
+        for value in (one, other):
+            if isinstance(value, Missing):
+                return value
+        assert not isinstance(one, Missing)
+        assert not isinstance(other, Missing)
+        found.append((one, other))
+    return found
