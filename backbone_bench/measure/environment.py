@@ -1,0 +1,99 @@
+"""Where a record was made: everything that can make two runs of one workload differ."""
+
+import platform
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+
+from backbone_bench.measure import machine, precision
+from backbone_bench.records import Environment, Gpu, Known, Missing
+
+T = TypeVar("T")
+
+
+def read(device_name: str, *, locked_clock_hz: float | None = None) -> Environment:
+    """The environment as it stands now, precision switches included.
+
+    `device_name`: what torch calls the device, or `meta` where only counted. `locked_clock_hz`: what this run holds.
+    """
+    kind = torch.device(device_name).type
+    switches = precision.read(kind)
+    cudnn = torch.backends.cudnn.version() if kind == "cuda" else None
+    return Environment(
+        device=device_name,
+        device_name=_device_name(kind, device_name),
+        torch=torch.__version__,
+        python=platform.python_version(),
+        os=machine.system(),
+        cpu=machine.cpu(),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        cores=machine.cores(),
+        affinity=machine.affinity(),
+        memory_bytes=machine.memory_bytes(),
+        conv_fp32=switches.conv_fp32,
+        matmul_fp32=switches.matmul_fp32,
+        cudnn_benchmark=switches.cudnn_benchmark,
+        deterministic=switches.deterministic,
+        numpy=machine.version(("numpy",)),
+        cuda=torch.version.cuda,
+        cudnn=None if cudnn is None else str(cudnn),
+        triton=machine.version(("triton", "pytorch-triton")),
+        governor=machine.governor(),
+        kernel=machine.kernel(),
+        host=machine.host(),
+        container=machine.container(),
+        wsl=machine.wsl(),
+        ci=machine.ci(),
+        gpu=_gpu(device_name, locked_clock_hz) if kind == "cuda" else None,
+        variables=machine.settings(),
+    )
+
+
+def _device_name(kind: str, device_name: str) -> str:
+    if kind in ("cpu", "meta"):
+        return machine.cpu() if kind == "cpu" else "meta"
+    if kind == "cuda":
+        return torch.cuda.get_device_name(device_name)
+    module = torch.get_device_module(kind)
+    return module.get_device_name(device_name) if hasattr(module, "get_device_name") else kind
+
+
+def _gpu(device_name: str, locked_clock_hz: float | None) -> Gpu:
+    """The card by torch's account and by NVML's."""
+    from backbone_bench.measure.cards import card_for  # NVML's binding is long, and only a GPU needs it
+    from backbone_bench.measure.nvml import Card, known
+
+    properties = torch.cuda.get_device_properties(device_name)
+    card = card_for(device_name)
+
+    def ask(question: Callable[[Card], T]) -> Known[T]:
+        return card if isinstance(card, Missing) else known(lambda: question(card))
+
+    return Gpu(
+        name=properties.name,
+        uuid=ask(Card.uuid),
+        pci=ask(Card.pci),
+        multiprocessors=properties.multi_processor_count,
+        compute_capability=f"{properties.major}.{properties.minor}",
+        memory_bytes=properties.total_memory,
+        memory_bus_bits=_property(properties, "memory_bus_width"),
+        l2_bytes=_property(properties, "L2_cache_size"),
+        driver=ask(Card.driver),
+        nvml=ask(Card.library),
+        vbios=ask(Card.vbios),
+        ecc=ask(Card.ecc),
+        mig=ask(lambda card: card.sliced),
+        virtualization=ask(Card.virtualization),
+        persistence=ask(Card.persistence),
+        power_limit_w=ask(Card.power_limit_w),
+        default_power_limit_w=ask(Card.default_power_limit_w),
+        max_sm_clock_hz=ask(Card.max_sm_clock_hz),
+        max_memory_clock_hz=ask(Card.max_memory_clock_hz),
+        locked_clock_hz=locked_clock_hz or Missing("not_locked", "This run locks no clocks; others may have."),
+    )
+
+
+def _property(properties: object, name: str) -> Known[int]:
+    value = getattr(properties, name, 0)
+    return value or Missing("not_told", f"This torch does not tell {name}.")

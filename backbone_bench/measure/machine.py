@@ -1,0 +1,144 @@
+"""The machine around a device: processor, system, container, CI. Nothing heavy is imported.
+
+Files are looked up under a root that a test can exchange.
+"""
+
+import hashlib
+import os
+import platform
+import re
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+
+from backbone_bench.records import Known, Missing
+
+ROOT = Path("/")
+
+# Variables that change what torch does or where it runs; their values are recorded.
+_VARIABLES = re.compile(
+    r"CUDA_(VISIBLE_DEVICES|DEVICE_ORDER|LAUNCH_BLOCKING|MODULE_LOADING|DEVICE_MAX_CONNECTIONS)|NVIDIA_TF32_OVERRIDE"
+    r"|TORCH_(ALLOW_TF32_CUBLAS_OVERRIDE|CUDNN_V8_API_DISABLED|BLAS_PREFER_CUBLASLT)|PYTORCH_(CUDA_|HIP_)?ALLOC_CONF"
+    r"|CUBLAS_WORKSPACE_CONFIG|ATEN_CPU_CAPABILITY|(ONEDNN|DNNL)_MAX_CPU_ISA|ONEDNN_DEFAULT_FPMATH_MODE"
+    r"|MKL_(NUM_THREADS|ENABLE_INSTRUCTIONS|CBWR)|OMP_(NUM_THREADS|PROC_BIND|PLACES|WAIT_POLICY)|GOMP_CPU_AFFINITY"
+    r"|KMP_(AFFINITY|BLOCKTIME)|MALLOC_ARENA_MAX"
+)
+
+# Variable, provider, and the variable with the runner's name.
+_PROVIDERS = (
+    ("GITHUB_ACTIONS", "github", "RUNNER_NAME"),
+    ("GITLAB_CI", "gitlab", "CI_RUNNER_DESCRIPTION"),
+    ("BUILDKITE", "buildkite", "BUILDKITE_AGENT_NAME"),
+    ("JENKINS_URL", "jenkins", "NODE_NAME"),
+    ("CIRCLECI", "circleci", "CIRCLE_NODE_INDEX"),
+    ("TF_BUILD", "azure", "AGENT_NAME"),
+    ("CI", "unknown", "HOSTNAME"),
+)
+
+
+def cpu(root: Path = ROOT) -> str:
+    """The processor's name; where Linux does not tell it, what Python calls the processor."""
+    told = re.search(r"^(?:model name|Model|cpu model)\s*:\s*(.+)$", _text(root / "proc/cpuinfo"), re.MULTILINE)
+    return told[1].strip() if told else platform.processor() or platform.machine()
+
+
+def cores() -> int:
+    return os.cpu_count() or 1
+
+
+def affinity() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores()
+
+
+def memory_bytes(root: Path = ROOT) -> Known[int]:
+    """What this process may use: the machine's memory, or its control group's limit."""
+    total = re.search(r"^MemTotal:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
+    if total is None:
+        return Missing("no_meminfo", "The size of the memory is not told here (/proc/meminfo).")
+    limit = _text(root / "sys/fs/cgroup/memory.max").strip()
+    return min(int(total[1]) * 1024, int(limit)) if limit.isdecimal() else int(total[1]) * 1024
+
+
+def available_bytes(root: Path = ROOT) -> Known[int]:
+    """What can still be used without swapping."""
+    free = re.search(r"^MemAvailable:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
+    return int(free[1]) * 1024 if free else Missing("no_meminfo", "The free memory is not told here (/proc/meminfo).")
+
+
+def governor(root: Path = ROOT) -> Known[str]:
+    """Who chooses the processor's clock: `performance`, `powersave`, `schedutil`."""
+    told = _text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
+    return told or Missing("no_cpufreq", "Nobody tells how the clock is chosen (a virtual machine, or no cpufreq).")
+
+
+def load_average(root: Path = ROOT) -> Known[float]:
+    """How many threads wanted to run in the last minute, by the kernel's own average."""
+    told = _text(root / "proc/loadavg").split()
+    return float(told[0]) if told else Missing("no_loadavg", "The load is not told here (/proc/loadavg).")
+
+
+def system() -> str:
+    """`Ubuntu 24.04.3 LTS`, `Darwin 25.1`."""
+    if hasattr(platform, "freedesktop_os_release"):
+        try:
+            return platform.freedesktop_os_release()["PRETTY_NAME"]
+        except OSError:
+            pass  # no such file: the kernel's name will do
+    return f"{platform.system()} {platform.release()}"
+
+
+def kernel() -> str:
+    return platform.release()
+
+
+def host() -> str:
+    """A digest of the host's name: two hosts can be told apart without being named."""
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:12]
+
+
+def wsl(root: Path = ROOT) -> bool:
+    return "microsoft" in _text(root / "proc/version").lower()
+
+
+def container(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> str | None:
+    """The kind of container this runs in, as far as it shows."""
+    if "KUBERNETES_SERVICE_HOST" in variables:
+        return "kubernetes"
+    for variable, kind in (("APPTAINER_CONTAINER", "apptainer"), ("SINGULARITY_CONTAINER", "singularity")):
+        if variable in variables:
+            return kind
+    if (root / "run/.containerenv").exists():
+        return "podman"
+    return "docker" if (root / ".dockerenv").exists() else variables.get("container") or None
+
+
+def ci(variables: Mapping[str, str] = os.environ) -> str | None:
+    """The provider of continuous integration, with the runner's name where there is one."""
+    for variable, provider, runner in _PROVIDERS:
+        if variables.get(variable):
+            return f"{provider}:{variables[runner]}" if variables.get(runner) else provider
+    return None
+
+
+def settings(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment variables that change what torch does, those that are set."""
+    return {name: value for name, value in sorted(variables.items()) if _VARIABLES.fullmatch(name)}
+
+
+def version(packages: Iterable[str]) -> str | None:
+    """The version of the first of these packages that is installed; nothing is imported."""
+    for package in packages:
+        try:
+            return metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def _text(path: Path) -> str:
+    """A file's text; empty where there is none or it may not be read."""
+    try:
+        return path.read_text(errors="replace")
+    except OSError:
+        return ""
