@@ -52,6 +52,8 @@ def perform(job: Job, told: Callable[[str, float | None], None], keep: Callable[
         return Failed(str(error), error.exit_code)
     except SystemExit as error:  # only the model can have asked for it
         return Failed(f"{job.model} called sys.exit({error.code!r})", 3)
+    except MemoryError:
+        return Failed("ran out of memory", 3)
 
 
 def _end_with_parent(asked: IO[bytes]) -> None:

@@ -1,0 +1,96 @@
+"""The worker with a stand-in for the profiler: it does what the job's model is called, without torch.
+
+Run as a program. What a model may do to the process that profiles it happens
+here for real; only the measuring does not.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import types
+from collections.abc import Callable
+from dataclasses import replace
+
+import backbone_bench
+from backbone_bench import worker
+from backbone_bench.jobs import Job
+from backbone_bench.messages import PENDING
+from backbone_bench.records import Record
+from tests.report.samples import counted, record
+
+
+def fine() -> None:
+    """A model like any other."""
+
+
+def prints() -> None:
+    print("from Python")
+    os.write(1, b"from C\n")
+
+
+def reads() -> None:
+    assert sys.stdin.read() == ""
+
+
+def kills_itself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def segfaults() -> None:
+    ctypes.string_at(0)
+
+
+def hangs() -> None:
+    while True:
+        pass
+
+
+def exits() -> None:
+    sys.exit("enough")
+
+
+def exits_hard() -> None:
+    os._exit(7)
+
+
+def allocates() -> None:
+    held = []
+    while True:
+        held.append(bytearray(1 << 26))
+
+
+def leaves_a_thread() -> None:
+    threading.Thread(target=threading.Event().wait).start()
+
+
+def leaves_a_process() -> None:
+    """One that holds every pipe open and outlives the group that its parent is killed with."""
+    if os.fork() == 0:
+        os.setsid()
+        signal.alarm(60)
+        signal.pause()
+    os._exit(5)
+
+
+def comes_back_twice() -> None:
+    os.fork()
+
+
+def profile(job: Job, told: Callable[[str, float | None], None], keep: Callable[[Record], None]) -> Record:
+    """In the profiler's place: a record of invented numbers."""
+    made = record(job.model, 4_000_000, 0.01)
+    made = replace(made, workload=replace(made.workload, batch=job.batch, seed=job.seed))
+    if job.seed:  # counted before it happened
+        keep(replace(counted(job.model, 4_000_000), latency=PENDING, memory=PENDING, energy=PENDING, watch=PENDING))
+    told("measuring", 0.5)
+    globals()[job.model]()
+    return made
+
+
+if __name__ == "__main__":
+    stand_in = types.ModuleType("backbone_bench.profiler")
+    stand_in.profile = profile  # type: ignore[attr-defined]  # a module made on the spot
+    backbone_bench.profiler = stand_in  # type: ignore[attr-defined]  # in the place of the one that loads torch
+    worker.main()

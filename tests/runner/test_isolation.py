@@ -1,0 +1,96 @@
+import sys
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from backbone_bench.jobs import Job
+from backbone_bench.records import Latencies, Missing, ModelCost
+from backbone_bench.runner import Worker, run_isolated
+
+ROOT = Path(__file__).parents[2]
+STAND_IN = Worker((sys.executable, "-m", "tests.runner.stand_in"), ROOT)
+LIMITED = Worker(("bash", "-c", f'ulimit -v 400000; exec "{sys.executable}" -m tests.runner.stand_in'), ROOT)
+
+run = partial(run_isolated, worker=STAND_IN, timeout_s=60)
+
+
+def silent(phase, share):
+    """Nobody listens."""
+
+
+def job(model, seed=0):
+    return Job(model, {}, seed=seed)
+
+
+def test_a_row_that_ends_well_has_its_record_and_told_its_phases():
+    heard = []
+    outcome = run(job("fine"), lambda phase, share: heard.append((phase, share)))
+    assert outcome.failure is None
+    assert outcome.record.workload.model == "fine"
+    assert heard == [("measuring", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("kills_itself", "was killed (signal 9): out of memory, most likely"),
+        ("segfaults", "ended by signal 11 (SIGSEGV)"),
+        ("exits", "exits called sys.exit('enough')"),
+        ("exits_hard", "ended early with exit code 7"),
+    ],
+)
+def test_a_row_that_dies_says_how_and_keeps_what_was_known(model, reason):
+    outcome = run(job(model, seed=1), silent)
+    assert (outcome.failure.message, outcome.failure.exit_code) == (reason, 3)
+    assert isinstance(outcome.record.cost, ModelCost)
+    assert outcome.record.latency == Missing("failed", reason)
+
+
+def test_a_row_that_dies_before_anything_is_known_has_only_a_reason():
+    outcome = run(job("exits_hard"), silent)
+    assert outcome.record is None
+    assert outcome.failure.message == "ended early with exit code 7"
+
+
+def test_a_row_that_hangs_ends_at_its_timeout():
+    outcome = run_isolated(job("hangs"), silent, timeout_s=3, worker=STAND_IN)
+    assert outcome.failure.message == "ran past the timeout of 3 s"
+
+
+def test_a_row_that_allocates_without_end_is_out_of_memory():
+    outcome = run_isolated(job("allocates"), silent, timeout_s=60, worker=LIMITED)
+    assert (outcome.failure.message, outcome.failure.exit_code) == ("ran out of memory", 3)
+
+
+@pytest.mark.parametrize("model", ["leaves_a_thread", "prints", "reads", "comes_back_twice"])
+def test_what_a_model_does_to_its_own_process_costs_nothing(model):
+    outcome = run(job(model), silent)
+    assert outcome.failure is None
+    assert isinstance(outcome.record.latency, Latencies)
+
+
+def test_a_process_that_a_model_leaves_behind_does_not_hold_its_row_up():
+    outcome = run_isolated(job("leaves_a_process"), silent, timeout_s=30, worker=STAND_IN)
+    assert outcome.failure.message == "ended early with exit code 5"
+
+
+def test_prints_of_a_model_never_reach_stdout(capfd):
+    run(job("prints"), silent)
+    out, err = capfd.readouterr()
+    assert out == ""
+    assert "from Python" in err
+    assert "from C" in err
+
+
+def test_a_worker_that_cannot_start_is_a_row_that_failed():
+    outcome = run_isolated(job("fine"), silent, worker=Worker(("false",)))
+    assert outcome.failure.message == "ended early with exit code 1"
+
+
+def test_a_child_imports_what_its_parent_does_whatever_lies_in_its_folder(tmp_path):
+    for name in ("backbone_bench", "json", "torch"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit(9)")
+    outcome = run_isolated(job("no_such_model"), silent, worker=Worker.of(folder=tmp_path))
+    assert "no model 'no_such_model'" in outcome.failure.message
+    assert outcome.failure.exit_code == 2
