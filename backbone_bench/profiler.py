@@ -3,119 +3,196 @@
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 import backbone_bench
 from backbone_bench import cost
-from backbone_bench.errors import UserError
-from backbone_bench.measure import environment
-from backbone_bench.records import Missing, ModelCost, Record, TensorSpec, Tool, Workload
+from backbone_bench.cost.fit import smallest_image
+from backbone_bench.errors import CouldNotMeasure, UserError
+from backbone_bench.jobs import Job
+from backbone_bench.measure import devices, energy, environment, latency, plan, precision
+from backbone_bench.measure.cards import meter_for, watch_for
+from backbone_bench.measure.energy_plan import EnergyPlan
+from backbone_bench.measure.latency import Measured
+from backbone_bench.measure.protocols import Device, Progress, Step, Watch
+from backbone_bench.measure.steady import Load
+from backbone_bench.measure.step import prepared, set_mode
+from backbone_bench.measure.weights import settle
+from backbone_bench.messages import PENDING
+from backbone_bench.records import Energy as EnergyRecord
+from backbone_bench.records import Known, Missing, ModelCost, Record, TensorSpec, Tool, Workload
 from backbone_bench.zoo import sources, user
 from backbone_bench.zoo.sources import Loaded, Request
-
-Precision = Literal["fp32", "tf32", "fp16", "bf16", "amp"]
-HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 NOT_ASKED = Missing("not_asked", "was not asked for")
 
 
-def count(request: Request, *, precision: Precision = "fp32", train: bool = False) -> Record:
+def count(job: Job) -> Record:
     """Counts alone: no arithmetic, no weights, no device."""
-    loaded = prepare(request, precision, train=train, on_meta=True)
+    loaded = _for_counting(job)
+    return _record(job, loaded, "meta", threads=None, missing=NOT_ASKED)
+
+
+def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Record:
+    """Count and measure. `keep` is handed the record whenever more of it is known: what comes next may crash.
+
+    Raises UserError for what the user can put right, CouldNotMeasure for what
+    was asked for and cannot be had, and what the model itself raises.
+    """
+    told("counting", 0)
+    device = devices.resolve(job.device)
+    torch.manual_seed(job.seed)
+    loaded = _for_counting(job)
+    threads = job.threads or torch.get_num_threads()
+    draft = _record(job, loaded, device.name, threads=threads, missing=PENDING)
+    with precision.applied(draft.workload, device.name):
+        draft = replace(draft, environment=environment.read(device.name))  # with the switches as they are now
+        keep(draft)
+        told("building", 0)
+        measured = _measure(job, _for_measuring(job, loaded), device, draft, told)
+    keep(measured)
+    if job.energy == "required" and isinstance(measured.energy, Missing):
+        raise CouldNotMeasure(f"Energy was required and could not be measured: {measured.energy.message}")
+    return measured
+
+
+# The model.
+
+
+def _request(job: Job) -> Request:
+    batch = 1 if job.batch == "auto" else job.batch
+    return Request(job.model, job.arguments, tuple(map(TensorSpec.parse, job.inputs)), job.size, batch)
+
+
+def _for_counting(job: Job) -> Loaded:
+    """The model in its mode and type, without values where it needs none; amp and tf32 leave the type at float32."""
+    loaded = sources.load(_request(job), on_meta=True)
+    set_mode(loaded.model, train=job.train)
+    half = precision.HALVES.get(job.precision)
+    return loaded if half is None else loaded.cast(half)
+
+
+def _for_measuring(job: Job, counted: Loaded) -> Loaded:
+    """The model with values. What the zoo and the extras build has random weights: they are settled first."""
+    if counted.source in ("import", "file", "exported"):
+        return counted
+    loaded = sources.load(_request(job), on_meta=False)
+    settle(loaded.model, *loaded.inputs[:2], batch=loaded.inputs.batch, seed=job.seed)
+    return loaded
+
+
+# Counting.
+
+
+def _record(job: Job, loaded: Loaded, device: str, *, threads: int | None, missing: Missing) -> Record:
+    """A record of which only the counts are known."""
     workload = Workload(
-        model=request.model,
+        model=job.model,
         source=loaded.source,
-        arguments=request.arguments,
+        arguments=job.arguments,
         inputs=loaded.inputs.describe(),
         batch=loaded.inputs.batch,
-        mode="train" if train else "eval",
-        precision=precision,
+        mode="train" if job.train else "eval",
+        precision=job.precision,
+        memory_format=job.memory_format,
+        compile=job.compile,
+        cache=job.cache,
+        threads=threads,
+        seed=job.seed,
     )
     return Record(
         id=str(uuid.uuid4()),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
-        tool=tool(),
+        tool=_tool(),
         workload=workload,
-        environment=environment.read("meta"),
-        cost=count_loaded(loaded, request),
-        latency=NOT_ASKED,
-        memory=NOT_ASKED,
-        energy=NOT_ASKED,
-        watch=NOT_ASKED,
+        environment=environment.read(device),
+        cost=_cost(job.model, loaded),
+        latency=missing,
+        memory=missing,
+        energy=missing,
+        watch=missing,
     )
 
 
-def prepare(request: Request, precision: Precision, *, train: bool, on_meta: bool) -> Loaded:
-    """The model in its mode and type, with its inputs; amp and tf32 leave both in float32."""
-    loaded = sources.load(request, on_meta=on_meta)
-    if train:
-        loaded.model.train()
-    half = HALVES.get(precision)
-    return loaded if half is None else loaded.cast(half)
-
-
-def count_loaded(loaded: Loaded, request: Request) -> ModelCost:
-    """Count a model that is already built; a model that cannot take its inputs is told in words."""
+def _cost(name: str, loaded: Loaded) -> ModelCost:
+    """Count a model that is built; one that cannot take its inputs is told in words."""
     args, kwargs, batch = loaded.inputs
-    if loaded.source == "zoo":
-        return _count_zoo(loaded, request)
-    called = f"{request.model} called with {', '.join(loaded.inputs.describe())}"
-    return user.run(lambda: cost.count(loaded.model, args, kwargs, batch=batch), called)
-
-
-def _count_zoo(loaded: Loaded, request: Request) -> ModelCost:
-    args, kwargs, batch = loaded.inputs
+    if loaded.source != "zoo":
+        called = f"{name} called with {', '.join(loaded.inputs.describe())}"
+        return user.run(lambda: cost.count(loaded.model, args, kwargs, batch=batch), called)
     try:
         return cost.count(loaded.model, args, kwargs, batch=batch)
     except (RuntimeError, ValueError) as error:
         shapes = ", ".join(loaded.inputs.describe())
-        raise UserError(f"{request.model} cannot take {shapes}: {_hint(loaded, request, error)}") from None
+        raise UserError(f"{name} cannot take {shapes}: {_hint(loaded, error)}.") from None
 
 
-def _hint(loaded: Loaded, request: Request, error: Exception) -> str:
-    """The smallest square image that works, where one of this shape could; else torch's own words."""
+def _hint(loaded: Loaded, error: Exception) -> str:
+    """The smallest image that works, where this one was smaller; else torch's own words."""
     image = loaded.inputs.args[0] if loaded.inputs.args else None
-    if image is None or image.dim() != 4 or image.shape[1] != 3:
-        return f"{str(error).splitlines()[0].rstrip('.')}."
-    smallest = smallest_size(loaded)
-    if smallest is None or min(image.shape[2:]) >= smallest:
-        return f"{str(error).splitlines()[0].rstrip('.')}."
-    return f"the smallest image that works is {smallest}x{smallest}."
+    if image is not None and image.dim() == 4 and image.shape[1] == 3:
+        smallest = smallest_image(loaded.model)
+        if smallest is not None and min(image.shape[2:]) < smallest:
+            return f"the smallest image that works is {smallest}x{smallest}"
+    return str(error).splitlines()[0].rstrip(".")
 
 
-def smallest_size(loaded: Loaded, largest: int = 1024) -> int | None:
-    """The smallest square image that the model takes, found by bisection on counts; None up to `largest`."""
+# Measuring.
 
-    def works(size: int) -> bool:
-        image = TensorSpec((3, size, size))
-        try:
-            cost.count(loaded.model, [torch.empty((2, *image.shape), device="meta", dtype=_dtype(loaded))])
-        except (RuntimeError, ValueError):
-            return False
-        return True
 
-    too_small, enough = 0, largest
-    if not works(enough):
+def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Progress) -> Record:
+    """The draft with whatever of latency, memory and energy was asked for."""
+    args, kwargs, batch = loaded.inputs
+    watch = watch_for(device.name)
+    with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
+        measured = _latency(job, step, device, watch, told)
+        load = Load(step, batch)
+        if measured is not None:
+            bound = measured.latency.launch_bound
+            replayed = not isinstance(measured.latency.graph, Missing)
+            known = 0.0 if replayed else None if isinstance(bound, Missing) else bound
+            load = Load(measured.fastest, batch * measured.calls, known)
+        joules = _energy(job, load, device, watch, told)
+    seen = watch.verdict()
+    return replace(
+        draft,
+        latency=NOT_ASKED if measured is None else measured.latency,
+        memory=NOT_ASKED if measured is None else measured.memory,
+        energy=joules,
+        watch=seen,
+        flags=() if measured is None else measured.flags,
+    )
+
+
+def _latency(job: Job, step: Step, device: Device, watch: Watch, told: Progress) -> Measured | None:
+    if not job.latency:
         return None
-    while enough - too_small > 1:
-        middle = (too_small + enough) // 2
-        too_small, enough = (too_small, middle) if works(middle) else (middle, enough)
-    return enough
+    chosen = plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
+    return latency.measure(step, device, watch, chosen, told)
 
 
-def _dtype(loaded: Loaded) -> torch.dtype:
-    return next(loaded.model.parameters()).dtype
+def _energy(job: Job, load: Load, device: Device, watch: Watch, told: Progress) -> Known[EnergyRecord]:
+    if job.energy == "off":
+        return NOT_ASKED
+    meter = meter_for(device.name)
+    if isinstance(meter, Missing):
+        return meter
+    told("energy", 0)
+    return energy.measure(load, device, meter, EnergyPlan(), watch)
 
 
-def tool() -> Tool:
+# This program.
+
+
+def _tool() -> Tool:
     """This program, as it was called."""
-    argv = (Path(sys.argv[0]).name, *sys.argv[1:])
-    return Tool(backbone_bench.__version__, _commit(), argv)
+    return Tool(backbone_bench.__version__, _commit(), (Path(sys.argv[0]).name, *sys.argv[1:]))
 
 
 @cache

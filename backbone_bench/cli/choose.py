@@ -1,14 +1,9 @@
-"""From the options that name models and inputs to requests."""
+"""From the options that name models and inputs to what they mean."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
-from backbone_bench.cli.options import arguments
 from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.zoo import catalogue
-
-if TYPE_CHECKING:  # it loads torch
-    from backbone_bench.zoo.sources import Request
 
 
 def models(named: Iterable[str] | None, families: Iterable[str] | None, *, everything: bool) -> list[str]:
@@ -34,15 +29,11 @@ def _members(family: str) -> list[str]:
     return members
 
 
-def requests(
-    names: Sequence[str], arg: list[str] | None, inputs: list[str] | None, size: int | None, batches: Sequence[int]
-) -> "list[Request]":
-    """One request a model and batch."""
-    from backbone_bench.records import TensorSpec
-    from backbone_bench.zoo.sources import Request
+def inputs(words: Iterable[str] | None, size: int | None) -> tuple[str, ...]:
+    """The specifications asked for, in their full form; raise UserError where they say nothing or too much."""
+    from backbone_bench.records import TensorSpec  # pydantic waits until a command needs it
 
-    if inputs and size is not None:
+    specs = tuple(str(TensorSpec.parse(word)) for word in words or ())
+    if specs and size is not None:
         raise UserError("--input and --input-size say the same thing twice: give one.")
-    specs = tuple(TensorSpec.parse(text) for text in inputs or ())
-    given = arguments(arg)
-    return [Request(name, given, specs, size, batch) for name in names for batch in batches]
+    return specs

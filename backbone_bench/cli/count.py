@@ -20,6 +20,7 @@ from backbone_bench.cli.options import (
     Outputs,
     Precision,
     Train,
+    arguments,
 )
 
 
@@ -47,11 +48,14 @@ def count(
     names = choose.models(models, family, everything=everything)
     paths = to or []
     output.check(paths)
-    from backbone_bench import profiler  # torch waits until the words are known to be right
+    from backbone_bench.jobs import Job
     from backbone_bench.report.columns import COUNT, doubled
     from backbone_bench.report.render import render
 
-    asked = choose.requests(names, arg, inputs, input_size, [batch_size])
-    records = [profiler.count(request, precision=precision, train=train) for request in asked]
+    given, specs = arguments(arg), choose.inputs(inputs, input_size)
+    jobs = [Job(name, given, specs, input_size, batch_size, precision=precision, train=train) for name in names]
+    from backbone_bench import profiler  # torch waits until the words are known to be right
+
+    records = [profiler.count(job) for job in jobs]
     columns = doubled(COUNT) if convention == "2" else COUNT
     output.emit(records, form, paths, lambda some, into: render(some, into, columns))
