@@ -13,6 +13,7 @@ class Axis(NamedTuple):
     title: str  # with its unit
     log: bool = False
     from_zero: bool = False
+    ticks: tuple[float, ...] = ()  # where they are not to be chosen by the values' range
 
 
 class Point(NamedTuple):
@@ -23,7 +24,7 @@ class Point(NamedTuple):
     series: str
     label: str = ""  # written beside it where there is room
     detail: str = ""  # shown when it is pointed at
-    spread: Bounds | None = None  # of y, or of x in a panel with rows
+    spread: Bounds | None = None  # of y
     hollow: bool = False
 
 
@@ -44,6 +45,7 @@ class Bar(NamedTuple):
     end: float
     series: str
     detail: str = ""
+    thin: bool = False
 
 
 @dataclass(frozen=True, slots=True)

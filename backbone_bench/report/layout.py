@@ -26,6 +26,7 @@ class Scale(NamedTuple):
     log: bool
     start: float  # the pixel of `low`
     end: float
+    given: tuple[float, ...] = ()
 
     def at(self, value: float) -> float:
         low, high = (log10(self.low), log10(self.high)) if self.log else (self.low, self.high)
@@ -34,6 +35,8 @@ class Scale(NamedTuple):
 
     @property
     def ticks(self) -> tuple[float, ...]:
+        if self.given:
+            return self.given
         if self.log and self.high / self.low > 4:
             return _log_ticks(self.low, self.high)
         return _linear_ticks(self.low, self.high)
@@ -46,7 +49,7 @@ def _log_ticks(low: float, high: float) -> tuple[float, ...]:
 
 
 def _linear_ticks(low: float, high: float) -> tuple[float, ...]:
-    rough = (high - low) / 5
+    rough = (high - low) / 6
     unit = 10.0 ** floor(log10(rough))
     step = next(size * unit for size in (1, 2, 5, 10) if size * unit >= rough)
     return tuple(number * step for number in range(ceil(low / step), floor(high / step) + 1))
@@ -88,6 +91,34 @@ def arrange(panel: Panel) -> Layout:
     return Layout(WIDTH, height, x, y, _labels(panel, x, y))
 
 
+class Entry(NamedTuple):
+    """One series in a legend: its mark, left of its name."""
+
+    name: str
+    number: int
+    x: float
+    y: float  # of the baseline
+
+
+class Legend(NamedTuple):
+    entries: tuple[Entry, ...]
+    height: float
+
+
+def legend(series: Sequence[str], width: float) -> Legend:
+    """The series in lines of at most `width`; nothing where there is but one."""
+    if len(series) < 2:
+        return Legend((), 0)
+    entries, left, top = [], 16.0, 14.0
+    for number, name in enumerate(map(short, series)):
+        needed = 28 + text_width(name)
+        if left > 16 and left + needed > width:
+            left, top = 16.0, top + 18
+        entries.append(Entry(name, number, left, top))
+        left += needed
+    return Legend(tuple(entries), top + 10)
+
+
 def short(text: str) -> str:
     text = escape.visible(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
@@ -101,18 +132,16 @@ def _reach(panel: Panel, *, across: bool) -> list[float]:
     """Every value along one axis."""
     values = [point.x if across else point.y for point in panel.points]
     values += [pair[0 if across else 1] for line in panel.lines for pair in line.points]
-    if across == bool(panel.rows):
-        values += [end for point in panel.points for end in point.spread or ()]
     if across:
-        values += [end for bar in panel.bars for end in (bar.start, bar.end)]
-    return values
+        return values + [end for bar in panel.bars for end in (bar.start, bar.end)]
+    return values + [end for point in panel.points for end in point.spread or ()]
 
 
 def _scale(axis: Axis, values: Sequence[float], start: float, end: float) -> Scale:
     low, high = min(values, default=0.0), max(values, default=1.0)
     if axis.log and low > 0:
         factor = max((high / low) ** 0.08, 1.1)
-        return Scale(low / factor, high * factor, True, start, end)
+        return Scale(low / factor, high * factor, True, start, end, axis.ticks)
     low = min(0.0, low) if axis.from_zero else low
     margin = 0.08 * (high - low) or abs(high) * 0.1 or 1.0
     return Scale(low if axis.from_zero else low - margin, high + margin, False, start, end)

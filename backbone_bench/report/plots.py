@@ -199,7 +199,10 @@ def batches(records: Iterable[Record], caption: str) -> list[Plot]:
                     Point(x, y, str(model), detail=f"{model}\nbatch {x:g}\n{y:.4g} ms an image") for x, y in trail
                 ]
         if lines:
-            axes = Axis("batch", log=True), Axis(f"{up.title} an image (ms)", log=True)
+            axes = (
+                Axis("batch", log=True, ticks=tuple(sorted({point.x for point in points}))),
+                Axis(f"{up.title} an image (ms)", log=True),
+            )
             panel = Panel("Latency an image", *axes, tuple(points), tuple(lines))
             plots.append(Plot("batches", "Latency against batch", caption, (panel,)))
     return plots

@@ -1,6 +1,5 @@
 """Pictures of the samples themselves: how they are spread, and how they came one after another."""
 
-import statistics
 from collections.abc import Iterator, Sequence
 
 from backbone_bench.records import Latencies, Latency, Missing, Record
@@ -20,33 +19,31 @@ def known(record: Record) -> Iterator[tuple[str, Latency]]:
 
 
 def spread(records: Sequence[Record], caption: str) -> Plot | None:
-    """Quartiles, median and extremes of the samples, a row a record; a panel for each mode."""
+    """How far samples lie from their median, a row a record; a panel for each mode."""
     modes: dict[str, list[tuple[str, Latency]]] = {}
     for record in records:
         for mode, latency in known(record):
             modes.setdefault(mode, []).append((record.workload.model, latency))
     panels = tuple(_boxes(mode, rows[:MOST_ROWS]) for mode, rows in modes.items() if len(rows) > 1)
-    told = f"Box: quartiles; mark: median; line: least and greatest sample, none left out. {caption}"
-    return Plot("spread", "How latencies are spread", told, panels) if panels else None
+    return Plot("spread", "How latencies are spread", caption, panels) if panels else None
 
 
 def _boxes(mode: str, rows: Sequence[tuple[str, Latency]]) -> Panel:
-    bars, points = [], []
+    bars = []
     for row, (model, latency) in enumerate(rows):
-        samples_ms = [sample * 1e3 for sample in latency.samples_s]
-        low, middle, high = quartiles(samples_ms)
-        detail = f"{model}\nmedian {middle:.4g} ms\nquartiles {low:.4g} to {high:.4g} ms, n = {latency.n}"
-        bars.append(Bar(row, low, high, "quartiles", detail))
-        points.append(Point(middle, row, "median", detail=detail, spread=(min(samples_ms), max(samples_ms))))
+        middle = latency.median_s or 1.0
+        aside = [100 * (sample / middle - 1) for sample in latency.samples_s]
+        told = f"{model}\nmedian {middle * 1e3:.4g} ms, n = {latency.n}\nfrom {min(aside):+.2g} to {max(aside):+.2g} %"
+        low, first, third, high = (_quantile(aside, share) for share in (0.05, 0.25, 0.75, 0.95))
+        bars.append(Bar(row, low, high, "nine tenths of the samples", told, thin=True))
+        bars.append(Bar(row, first, third, "the middle half", told))
     names = tuple(model for model, _ in rows)
-    return Panel(f"{mode} latency", Axis(f"{mode} (ms)", log=True), Axis(""), tuple(points), (), tuple(bars), names)
+    return Panel(f"{mode} latency", Axis("from the median (%)"), Axis(""), bars=tuple(bars), rows=names)
 
 
-def quartiles(samples: Sequence[float]) -> tuple[float, float, float]:
-    if len(samples) < 2:
-        return samples[0], samples[0], samples[0]
-    low, middle, high = statistics.quantiles(samples, method="inclusive")
-    return low, middle, high
+def _quantile(values: Sequence[float], share: float) -> float:
+    """The sample below which this share of all lies."""
+    return sorted(values)[min(int(share * len(values)), len(values) - 1)]
 
 
 def trace(record: Record) -> tuple[Panel, ...]:

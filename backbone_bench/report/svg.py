@@ -4,12 +4,12 @@ A mark's `<title>` is what it says when pointed at. Everything that comes from a
 record is escaped.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape as html
 
 from backbone_bench.report import escape
 from backbone_bench.report.figures import Bar, Line, Panel, Plot, Point
-from backbone_bench.report.layout import BOTTOM, ROW, TOP, Layout, arrange, short, text_width, tick_text
+from backbone_bench.report.layout import BOTTOM, ROW, TOP, WIDTH, Entry, Layout, arrange, legend, short, tick_text
 
 # Six colours that colour-blind people tell apart (after Okabe and Ito), darker on white and lighter on black, each
 # at least 3:1 against its ground; a series beyond the sixth has a colour again, but another shape.
@@ -27,7 +27,8 @@ MARKS = """
 .plot .line{fill:none;stroke:var(--soft);stroke-width:1.5}
 .plot .dashed{stroke-dasharray:5 4}
 .plot .spread{stroke-width:1.2;opacity:.6}
-.plot .hollow{fill:var(--ground)}
+.plot .label{paint-order:stroke;stroke:var(--ground);stroke-width:3px;stroke-linejoin:round}
+.plot rect.mark{stroke:var(--ground)}
 """
 
 
@@ -41,11 +42,11 @@ def variables(theme: str) -> str:
 def style() -> str:
     """Rules for every mark; the colours are custom properties."""
     series = "".join(
-        f".plot .s{n}{{fill:var(--s{n});stroke:var(--s{n})}}.plot .line.s{n}{{fill:none}}"
+        f".plot .s{n}{{fill:var(--s{n});stroke:var(--s{n})}}.plot .line.s{n}{{fill:none;stroke:var(--s{n})}}"
         f".plot .hollow.s{n}{{fill:var(--ground)}}"
         for n in range(len(LIGHT))
     )
-    return MARKS + series
+    return series + MARKS
 
 
 def file(plot: Plot) -> str:
@@ -53,18 +54,18 @@ def file(plot: Plot) -> str:
     layouts = [arrange(panel) for panel in plot.panels]
     width = sum(layout.width for layout in layouts)
     height = max(layout.height for layout in layouts)
-    key = legend(plot.series, width)
-    ground = f'<rect width="{width:g}" height="{height + key.height:g}" fill="var(--ground)"/>'
+    entries, below = legend(plot.series, width)
+    size = f'width="{width:g}" height="{height + below:g}"'
     parts, left = [], 0.0
     for panel, layout in zip(plot.panels, layouts, strict=True):
         parts.append(f'<g transform="translate({left:g} 0)">{_panel(panel, layout, plot.series)}</g>')
         left += layout.width
-    parts.append(f'<g transform="translate(0 {height:g})">{key.content}</g>')
+    parts.append(f'<g transform="translate(0 {height:g})">{_key(entries)}</g>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" width="{width:g}" height="{height + key.height:g}" '
-        f'viewBox="0 0 {width:g} {height + key.height:g}" role="img" aria-label="{_text(plot.title)}">'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" {size} viewBox="0 0 {width:g} {height + below:g}" '
+        f'role="img" aria-label="{_text(plot.title)}">'
         f"<style>:root{{{variables('light')}}}@media(prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}"
-        f"{style()}</style>{ground}{''.join(parts)}</svg>\n"
+        f'{style()}</style><rect {size} fill="var(--ground)"/>{"".join(parts)}</svg>\n'
     )
 
 
@@ -77,25 +78,16 @@ def inline(panel: Panel, series: Sequence[str]) -> str:
     )
 
 
-class Legend:
-    """What each colour and shape stands for."""
+def key(series: Sequence[str]) -> str:
+    """The legend for the page; nothing where there is but one series."""
+    entries, height = legend(series, WIDTH)
+    if not entries:
+        return ""
+    return f'<svg class="plot key" viewBox="0 0 {WIDTH} {height:g}" aria-hidden="true">{_key(entries)}</svg>'
 
-    def __init__(self, content: str, height: float) -> None:
-        self.content, self.height = content, height
 
-
-def legend(series: Sequence[str], width: float) -> Legend:
-    """The series in lines of at most `width`; nothing where there is but one."""
-    if len(series) < 2:
-        return Legend("", 0)
-    parts, left, top = [], 16.0, 14.0
-    for number, name in enumerate(series):
-        needed = 26 + text_width(short(name))
-        if left + needed > width and left > 16:
-            left, top = 16.0, top + 18
-        parts.append(_mark(left, top - 4, number, "") + _write(left + 10, top, short(name)))
-        left += needed
-    return Legend("".join(parts), top + 10)
+def _key(entries: Iterable[Entry]) -> str:
+    return "".join(_mark(e.x, e.y - 4, e.number, "") + _write(e.x + 10, e.y, e.name) for e in entries)
 
 
 def _panel(panel: Panel, layout: Layout, series: Sequence[str]) -> str:
@@ -103,8 +95,8 @@ def _panel(panel: Panel, layout: Layout, series: Sequence[str]) -> str:
     parts = [*_axes(panel, layout)]
     parts += [_bar(bar, layout, numbers) for bar in panel.bars]
     parts += [_line(line, layout, numbers) for line in panel.lines]
-    parts += [_point(point, layout, numbers, across=bool(panel.rows)) for point in panel.points]
-    parts += [_write(label.x, label.y, label.text, anchor=label.anchor) for label in layout.labels]
+    parts += [_point(point, layout, numbers) for point in panel.points]
+    parts += [_write(label.x, label.y, label.text, anchor=label.anchor, kind="label") for label in layout.labels]
     return "".join(parts)
 
 
@@ -137,15 +129,13 @@ def _write(x: float, y: float, text: str, *, anchor: str = "start", kind: str = 
     return f'<text{shown} x="{x:.1f}" y="{y:.1f}"{placed}>{_text(text)}</text>'
 
 
-def _point(point: Point, layout: Layout, numbers: dict[str, int], *, across: bool) -> str:
+def _point(point: Point, layout: Layout, numbers: dict[str, int]) -> str:
     x, y, number = layout.x.at(point.x), layout.y.at(point.y), numbers[point.series]
     mark = _mark(x, y, number, point.detail, hollow=point.hollow)
     if point.spread is None:
         return mark
-    scale = layout.x if across else layout.y
-    low, high = (scale.at(end) for end in point.spread)
-    path = f"M{low:.1f} {y:.1f}H{high:.1f}" if across else f"M{x:.1f} {low:.1f}V{high:.1f}"
-    return f'<path class="spread s{number % len(LIGHT)}" d="{path}"/>{mark}'
+    low, high = (layout.y.at(end) for end in point.spread)
+    return f'<path class="spread s{number % len(LIGHT)}" d="M{x:.1f} {low:.1f}V{high:.1f}"/>{mark}'
 
 
 def _mark(x: float, y: float, number: int, detail: str, *, hollow: bool = False) -> str:
@@ -171,9 +161,10 @@ def _line(line: Line, layout: Layout, numbers: dict[str, int]) -> str:
 
 def _bar(bar: Bar, layout: Layout, numbers: dict[str, int]) -> str:
     start, end, middle = layout.x.at(bar.start), layout.x.at(bar.end), layout.y.at(bar.row)
+    half = ROW * (0.08 if bar.thin else 0.32)
     return (
-        f'<rect class="mark s{numbers[bar.series] % len(LIGHT)}" x="{start:.1f}" y="{middle - ROW * 0.32:.1f}" '
-        f'width="{end - start:.1f}" height="{ROW * 0.64:g}">{_title(bar.detail)}</rect>'
+        f'<rect class="mark s{numbers[bar.series] % len(LIGHT)}" x="{start:.1f}" y="{middle - half:.1f}" '
+        f'width="{end - start:.1f}" height="{2 * half:g}">{_title(bar.detail)}</rect>'
     )
 
 
