@@ -173,12 +173,13 @@ def _extra(name: str) -> ModuleType:
 def _inputs(model: nn.Module, request: Request, shape: Shape | None) -> Inputs:
     """Those asked for, else the model's own examples, else an image of the model's usual size."""
     specs = request.inputs
-    if not specs and shape is None and request.size is None:
+    if not specs and request.size is not None:
+        channels = shape[0] if shape else 3
+        specs = (TensorSpec((channels, request.size, request.size)),)
+    elif not specs and shape is not None:
+        specs = (TensorSpec(shape),)
+    elif not specs:
         return _own_examples(model, request)
-    if not specs:
-        specs = (
-            TensorSpec((shape[0] if shape else 3, *(request.size or shape[-1],) * 2) if request.size else shape or ()),
-        )
     tensors = [(spec.name, _empty(spec, request.batch)) for spec in specs]
     return Inputs(
         tuple(tensor for name, tensor in tensors if name is None),
