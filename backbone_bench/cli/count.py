@@ -49,13 +49,11 @@ def count(
     paths = to or []
     output.check(paths)
     from backbone_bench.jobs import Job
-    from backbone_bench.report.columns import COUNT, doubled
-    from backbone_bench.report.render import render
+    from backbone_bench.report.columns import COUNT
 
     given, specs = arguments(arg), choose.inputs(inputs, input_size)
     jobs = [Job(name, given, specs, input_size, batch_size, precision=precision, train=train) for name in names]
     from backbone_bench import profiler  # torch waits until the words are known to be right
 
     records = [profiler.count(job) for job in jobs]
-    columns = doubled(COUNT) if convention == "2" else COUNT
-    output.emit(records, form, paths, lambda some, into: render(some, into, columns))
+    output.emit(records, form, paths, output.drawing(COUNT, convention, depth if layers else None))

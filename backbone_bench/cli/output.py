@@ -9,6 +9,7 @@ from backbone_bench.cli.options import Format, form_of
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.records import Record
+    from backbone_bench.report.tables import Column
 
 Render = Callable[["Sequence[Record]", Format], str]
 
@@ -25,6 +26,22 @@ def check(paths: Sequence[Path]) -> None:
     for path in paths:
         form_of(path)
         store.check_writable(path)
+
+
+def drawing(columns: "Sequence[Column[Record]]", convention: str, depth: int | None) -> Render:
+    """How a command draws its records: these columns, FLOPs by the convention, layers down to `depth` if it is given."""
+    from backbone_bench.report.columns import doubled
+    from backbone_bench.report.render import layers, render
+
+    shown = doubled(columns) if convention == "2" else columns
+
+    def draw(records: "Sequence[Record]", form: Format) -> str:
+        if depth is None:
+            return render(records, form, shown)
+        parts = layers(records, form, depth)
+        return parts if form == "csv" else f"{render(records, form, shown)}\n{parts}"
+
+    return draw
 
 
 def as_text(records: "Sequence[Record]", form: Format, render: Render) -> str:
