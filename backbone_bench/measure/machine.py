@@ -69,7 +69,7 @@ def available_bytes(root: Path = ROOT) -> Known[int]:
 def governor(root: Path = ROOT) -> Known[str]:
     """Who chooses the processor's clock: `performance`, `powersave`, `schedutil`."""
     told = _text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
-    return told or Missing("no_cpufreq", "Nobody tells how the clock is chosen (a virtual machine, or no cpufreq).")
+    return told or Missing("no_cpufreq", "Who chooses the processor's clock is not told. A virtual machine hides it.")
 
 
 def load_average(root: Path = ROOT) -> Known[float]:
@@ -99,6 +99,12 @@ def host() -> str:
 
 def wsl(root: Path = ROOT) -> bool:
     return "microsoft" in _text(root / "proc/version").lower()
+
+
+def nvidia_module(root: Path = ROOT) -> str | None:
+    """The version of the NVIDIA kernel module, if it is loaded."""
+    told = re.search(r"Kernel Module\D*([\d.]+)", _text(root / "proc/driver/nvidia/version"))
+    return told[1] if told else None
 
 
 def container(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> str | None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import pynvml
 
-from backbone_bench.measure import reasons
+from backbone_bench.measure import machine, reasons
 from backbone_bench.measure.protocols import Clock, SourceFailed
 from backbone_bench.records import Known
 
@@ -49,7 +49,7 @@ def open_card(wanted: Identity, clock: Clock, root: Path = Path("/")) -> "Known[
     try:
         _patiently(clock, pynvml.nvmlInit)
     except pynvml.NVMLError as error:
-        return reasons.no_library(error.value, _library_version(), _module_version(root))
+        return reasons.no_library(error.value, _library_version(), machine.nvidia_module(root) or "(unknown)")
     try:
         return _named_alike(wanted, *_find(wanted, clock), clock)
     except SourceFailed as failure:
@@ -258,9 +258,3 @@ def _library_version() -> str:
         return pynvml.nvmlSystemGetNVMLVersion()
     except pynvml.NVMLError:
         return "(unknown)"
-
-
-def _module_version(root: Path) -> str:
-    path = root / "proc/driver/nvidia/version"
-    match = re.search(r"Kernel Module\D*([\d.]+)", path.read_text()) if path.exists() else None
-    return match[1] if match else "(unknown)"

@@ -60,14 +60,14 @@ def packages(root: Path = Path("/")) -> Known[tuple[Zone, ...]]:
     if not zones:
         return Missing(
             "rapl_missing",
-            f"No energy counter of the CPU under /{ZONES} (a virtual machine, a container, or no RAPL).",
+            f"No energy counter of the CPU under /{ZONES}. A virtual machine or a container hides it: measure on the host.",
         )
     try:
         return tuple(_zone(path) for path in zones)
     except PermissionError:
         return Missing(
             "rapl_no_permission",
-            f"The CPU's energy counter is for root only: sudo chmod a+r /{ZONES}/intel-rapl:*/energy_uj "
+            f"The CPU's energy counter is for root only. sudo chmod a+r /{ZONES}/intel-rapl:*/energy_uj "
             "(until the next boot).",
         )
 

@@ -8,11 +8,11 @@ NOT_FOUND = (2, 6, 28)  # invalid argument (a malformed key), not found, GPU not
 
 _ANSWERS = {
     NOT_SUPPORTED: ("not_supported", "{what} is not supported on {name} (vGPU, pre-Volta, laptop or Jetson)."),
-    NO_PERMISSION: ("no_permission", "{what} needs rights that this user lacks."),
+    NO_PERMISSION: ("no_permission", "{what} needs rights that this user lacks. Run it as root, or ask for them."),
     FUNCTION_NOT_FOUND: ("function_not_found", "the driver is older than the NVML call for {what}."),
-    GPU_IS_LOST: ("gpu_lost", "{name} fell off the bus (Xid?): see dmesg."),
-    RESET_REQUIRED: ("gpu_lost", "{name} needs a reset (Xid?): see dmesg."),
-    NOT_READY: ("not_ready", "NVML is not ready for {what} (code 27)."),
+    GPU_IS_LOST: ("gpu_lost", "{name} fell off the bus (Xid?). See dmesg."),
+    RESET_REQUIRED: ("gpu_lost", "{name} needs a reset (Xid?). See dmesg."),
+    NOT_READY: ("not_ready", "NVML is not ready for {what} (code 27). Try again in a while."),
 }
 
 
@@ -31,7 +31,7 @@ def no_library(code: int, library: str, module: str) -> Missing:
             "libnvidia-ml.so.1 not found. In a container pass NVIDIA_DRIVER_CAPABILITIES=utility,compute.",
         )
     if code == DRIVER_NOT_LOADED:
-        return Missing("driver_not_loaded", "The NVIDIA kernel driver is not loaded: see lsmod and dmesg.")
+        return Missing("driver_not_loaded", "The NVIDIA kernel driver is not loaded. See lsmod and dmesg.")
     if code == VERSION_MISMATCH:
         return Missing(
             "version_mismatch",

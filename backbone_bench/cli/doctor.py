@@ -1,0 +1,46 @@
+"""`bench doctor`: what can be measured here, and how to mend what cannot."""
+
+import json
+import sys
+from typing import TYPE_CHECKING
+
+from backbone_bench.cli import output
+from backbone_bench.cli.app import app
+from backbone_bench.cli.options import Format, OutputFormat
+from backbone_bench.errors import CouldNotMeasure
+
+if TYPE_CHECKING:  # it loads torch, which `--help` need not wait for
+    from backbone_bench.doctor import Line
+
+
+@app.command()
+def doctor(form: OutputFormat = None) -> None:
+    """Tell what this machine can measure, how well, and how to mend what it cannot.
+
+    Exit 0 where at least the CPU can be timed.
+    """
+    from backbone_bench.doctor import can_measure, examine
+
+    lines = examine()
+    sys.stdout.write(as_text(lines, form or output.default_form()))
+    if not can_measure(lines):
+        raise CouldNotMeasure("Not even the CPU can be measured here: see the line on its timing.")
+
+
+def as_text(lines: "tuple[Line, ...]", form: Format) -> str:
+    """The diagnosis in one of the forms."""
+    rows = [line._asdict() for line in lines]
+    if form in ("json", "jsonl"):
+        return json.dumps(rows, indent=1) + "\n" if form == "json" else "".join(f"{json.dumps(row)}\n" for row in rows)
+    from backbone_bench.report.delimited import delimited
+    from backbone_bench.report.render import text
+    from backbone_bench.report.tables import Column, tabulate
+
+    columns: tuple[Column[Line], ...] = (
+        Column("grade", "grade", lambda line: line.grade),
+        Column("topic", "what", lambda line: line.topic),
+        Column("found", "found", lambda line: line.found),
+        Column("remedy", "remedy", lambda line: line.remedy),
+    )
+    table = tabulate(lines, columns)
+    return delimited([table]) if form == "csv" else text([table], form)

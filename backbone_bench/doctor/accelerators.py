@@ -1,0 +1,125 @@
+"""The accelerators: what torch finds, what its devices can, and what NVML tells of each card."""
+
+from collections.abc import Iterator, Sequence
+
+from backbone_bench.doctor.here import Accelerator, Here
+from backbone_bench.doctor.lines import Line, absent
+from backbone_bench.doctor.probe import probe, refreshed
+from backbone_bench.measure import machine
+from backbone_bench.measure.nvml import Card, known
+from backbone_bench.measure.power import card_meter
+from backbone_bench.measure.steady import Witness
+from backbone_bench.measure.watch import CardWatch
+from backbone_bench.records import Known, Missing
+
+
+def lines(here: Here) -> Iterator[Line]:
+    """A line on torch's build, then every line about each device."""
+    yield _build(here)
+    for device in here.accelerators:
+        yield from _device(device, here)
+
+
+def _build(here: Here) -> Line:
+    torch = here.torch
+    built = f"torch {torch.version}"
+    if torch.devices:
+        return Line("accelerator", "good", f"{built} for {torch.built_for}, devices: {torch.devices}")
+    if torch.accelerator is None:
+        loaded = machine.nvidia_module(here.files)
+        driver = f", though the NVIDIA driver {loaded} is loaded" if loaded else ""
+        remedy = "Install a build of torch for CUDA, ROCm or XPU, if there is such a device (pytorch.org says which)."
+        return Line("accelerator", "missing", f"{built} is a CPU build{driver}", remedy)
+    return Line("accelerator", "missing", f"{built} is built for {torch.built_for}: {torch.reason or 'no device'}", "")
+
+
+def _device(device: Accelerator, here: Here) -> Iterator[Line]:
+    name = device.name
+    yield Line(name, "good", device.title)
+    yield _works(f"{name} events", device.events, "device time is measured")
+    yield _works(f"{name} graphs", device.graphs, "captured and replayed")
+    if isinstance(device.card, Missing):
+        yield absent(f"{name} NVML", device.card)
+        return
+    card = device.card
+    yield _library(f"{name} NVML", card)
+    yield Line(f"{name} MIG", "weak" if card.sliced else "good", "on: this is a slice" if card.sliced else "off")
+    yield _energy(f"{name} energy", card)
+    yield _clocks(f"{name} clocks", card, root=here.root)
+    yield _power_limit(f"{name} power limit", card)
+    yield _persistence(f"{name} persistence", card)
+    yield _company(f"{name} processes", card)
+
+
+def _works(topic: str, answer: Known[None], found: str) -> Line:
+    return absent(topic, answer) if isinstance(answer, Missing) else Line(topic, "good", found)
+
+
+def _library(topic: str, card: Card) -> Line:
+    driver, library = known(card.driver), known(card.library)
+    if isinstance(driver, Missing):
+        return absent(topic, driver)
+    if isinstance(library, Missing):
+        return absent(topic, library)
+    return Line(topic, "good", f"driver {driver}, library {library}")
+
+
+def _energy(topic: str, card: Card) -> Line:
+    """The best source that answers; weak where it is no counter, or power is that of more than our slice."""
+    meter = card_meter(card)
+    if isinstance(meter, Missing):
+        return absent(topic, meter)
+    tapes = probe(meter.sources, card.clock)
+    answers = [tape for tape in tapes if tape.failure is None and (tape.source.unit == "W" or tape.changes)]
+    if not answers:
+        return Line(topic, "missing", _failures(tapes))
+    found = ", ".join(f"{tape.source.name} ({refreshed(tape)})" for tape in answers)
+    failed = _failures([tape for tape in tapes if tape not in answers])
+    return Line(topic, "good" if answers[0].source.unit == "J" else "weak", f"{found}. {failed}".rstrip(". "))
+
+
+def _failures(tapes: Sequence[Witness]) -> str:
+    told = (tape.failure.message if tape.failure else f"{tape.source.name} does not move." for tape in tapes)
+    return " ".join(dict.fromkeys(told))
+
+
+def _clocks(topic: str, card: Card, *, root: bool) -> Line:
+    now, most = known(card.sm_clock_hz), known(card.max_sm_clock_hz)
+    if isinstance(now, Missing):
+        return absent(topic, now, "weak")
+    if isinstance(most, Missing):
+        return absent(topic, most, "weak")
+    found = f"SM {now / 1e6:.0f} of {most / 1e6:.0f} MHz"
+    if root:
+        return Line(topic, "good", f"{found}; --lock-clocks can hold them")
+    return Line(topic, "weak", f"{found}; only root may hold them", "sudo nvidia-smi -lgc tdp before, -rgc after.")
+
+
+def _power_limit(topic: str, card: Card) -> Line:
+    limit, default = known(card.power_limit_w), known(card.default_power_limit_w)
+    if isinstance(limit, Missing):
+        return absent(topic, limit, "weak")
+    if isinstance(default, Missing) or limit >= default:
+        return Line(topic, "good", f"{limit:.0f} W")
+    return Line(topic, "weak", f"{limit:.0f} of {default:.0f} W", f"sudo nvidia-smi -pl {default:.0f}")
+
+
+def _persistence(topic: str, card: Card) -> Line:
+    answer = known(card.persistence)
+    if isinstance(answer, Missing):
+        return absent(topic, answer, "weak")
+    if answer:
+        return Line(topic, "good", "on")
+    return Line(topic, "weak", "off: the driver unloads between runs", "sudo nvidia-smi -pm 1")
+
+
+def _company(topic: str, card: Card) -> Line:
+    watch = CardWatch(card)
+    watch.look()
+    seen = watch.verdict()
+    others = seen if isinstance(seen, Missing) else seen.other_processes
+    if isinstance(others, Missing):
+        return absent(topic, others, "weak")
+    if others:
+        return Line(topic, "weak", f"{others} others use the card", "Stop them, or choose another card.")
+    return Line(topic, "good", "nobody else uses the card")

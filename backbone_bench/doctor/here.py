@@ -1,0 +1,103 @@
+"""The machine as it is examined: torch is asked, devices are tried, cards are found."""
+
+import os
+import platform
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+import backbone_bench
+from backbone_bench.measure import devices, machine
+from backbone_bench.measure.accelerator import first_line
+from backbone_bench.measure.cards import card_for
+from backbone_bench.measure.clock import HostClock
+from backbone_bench.measure.nvml import Card
+from backbone_bench.measure.protocols import CaptureFailed, Clock, Device, EventsFailed
+from backbone_bench.records import Known, Missing
+
+PACKAGES = ("numpy", "fvcore", "nvidia-ml-py", "timm", "torchvision", "matplotlib")
+
+
+class Accelerator(NamedTuple):
+    """One device of torch, and what it answered."""
+
+    name: str
+    title: str
+    events: Known[None]
+    graphs: Known[None]
+    card: Known[Card]
+
+
+@dataclass(frozen=True, slots=True)
+class Here:
+    """What is examined; a test makes one up."""
+
+    torch: devices.Torch
+    versions: Mapping[str, str]  # of this program, Python, and the packages that are there
+    capability: str  # the widest vector instructions that torch uses
+    cores: int
+    affinity: int
+    timer_s: Known[float]  # the resolution of the host's clock, if the CPU computes at all
+    root: bool
+    accelerators: tuple[Accelerator, ...]
+    clock: Clock
+    files: Path = machine.ROOT
+
+
+def here() -> Here:
+    """This machine."""
+    found = devices.look()
+    names = [f"{found.accelerator}:{index}" for index in range(found.devices)]
+    return Here(
+        torch=found,
+        versions=_versions(),
+        capability=torch.backends.cpu.get_cpu_capability(),
+        cores=machine.cores(),
+        affinity=machine.affinity(),
+        timer_s=_timer_s(),
+        root=hasattr(os, "geteuid") and os.geteuid() == 0,
+        accelerators=tuple(_try(name, found) for name in names),
+        clock=HostClock(),
+    )
+
+
+def _versions() -> dict[str, str]:
+    installed = {name: machine.version((name,)) for name in PACKAGES}
+    ours = {"backbone-bench": backbone_bench.__version__, "Python": platform.python_version()}
+    return ours | {name: version for name, version in installed.items() if version}
+
+
+def _timer_s() -> Known[float]:
+    try:
+        torch.nn.functional.conv2d(torch.ones(1, 3, 8, 8), torch.ones(4, 3, 3, 3))
+    except RuntimeError as error:
+        return Missing("no_cpu", f"torch cannot compute on this CPU: {first_line(error)}.")
+    return time.get_clock_info("perf_counter").resolution
+
+
+def _try(name: str, found: devices.Torch) -> Accelerator:
+    device = devices.resolve(name, found)
+    module = torch.get_device_module(name.split(":")[0])
+    title = module.get_device_name(name) if hasattr(module, "get_device_name") else name
+    return Accelerator(name, title, _events(device), _graphs(device), card_for(name))
+
+
+def _events(device: Device) -> Known[None]:
+    try:
+        device.event()
+    except EventsFailed as failure:
+        return failure.missing
+    return None
+
+
+def _graphs(device: Device) -> Known[None]:
+    ones = torch.ones(8, device=device.name)
+    try:
+        device.capture(lambda: ones + 1)
+    except CaptureFailed as failure:
+        return failure.missing
+    return None

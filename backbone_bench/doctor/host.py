@@ -1,0 +1,77 @@
+"""The host: processor, clock, load, memory, energy."""
+
+from collections.abc import Iterator
+
+from backbone_bench.doctor.here import Here
+from backbone_bench.doctor.lines import Line, absent
+from backbone_bench.doctor.probe import probe, refreshed
+from backbone_bench.measure import machine
+from backbone_bench.measure.rapl import host_meter
+from backbone_bench.records import Missing
+
+TIMING = "CPU timing"  # the line that decides whether anything can be measured
+COARSE_S = 1e-6  # of a clock: a hundredth of the shortest calls
+BUSY_SHARE = 0.25  # of the cores
+LITTLE_BYTES = 2 * 1024**3  # the larger networks at batch 1 with all they need
+
+
+def lines(here: Here) -> Iterator[Line]:
+    """Every line about the host."""
+    yield Line("versions", "good", ", ".join(f"{name} {version}" for name, version in here.versions.items()))
+    cores = f"{here.affinity} of {here.cores} cores"
+    yield Line("CPU", "good", f"{machine.cpu(here.files)}, {here.capability}, {cores}")
+    yield _timing(here)
+    yield _governor(here)
+    yield _load(here)
+    yield _memory(here)
+    yield _energy(here)
+    if machine.wsl(here.files):
+        yield Line("system", "weak", "WSL: whether others use the GPU is not known", "Measure under Linux itself.")
+
+
+def _timing(here: Here) -> Line:
+    if isinstance(here.timer_s, Missing):
+        return absent(TIMING, here.timer_s)
+    coarse = here.timer_s > COARSE_S
+    return Line(TIMING, "weak" if coarse else "good", f"clock of {here.timer_s * 1e9:.3g} ns")
+
+
+def _governor(here: Here) -> Line:
+    governor = machine.governor(here.files)
+    if isinstance(governor, Missing):
+        return absent("CPU governor", governor)
+    if governor == "performance":
+        return Line("CPU governor", "good", governor)
+    return Line("CPU governor", "weak", governor, "sudo cpupower frequency-set -g performance")
+
+
+def _load(here: Here) -> Line:
+    load = machine.load_average(here.files)
+    if isinstance(load, Missing):
+        return absent("CPU load", load)
+    found = f"{load:.2f} threads on {here.affinity} cores in the last minute"
+    if load <= BUSY_SHARE * here.affinity:
+        return Line("CPU load", "good", found)
+    return Line("CPU load", "weak", found, "Wait until the machine is idle, or measure with fewer --threads.")
+
+
+def _memory(here: Here) -> Line:
+    total, free = machine.memory_bytes(here.files), machine.available_bytes(here.files)
+    if isinstance(total, Missing):
+        return absent("memory", total)
+    if isinstance(free, Missing):
+        return absent("memory", free)
+    found = f"{free / 1024**3:.1f} of {total / 1024**3:.1f} GiB free"
+    if free >= LITTLE_BYTES:
+        return Line("memory", "good", found)
+    return Line("memory", "weak", found, "Larger networks will not fit: close something.")
+
+
+def _energy(here: Here) -> Line:
+    meter = host_meter(here.clock, here.files)
+    if isinstance(meter, Missing):
+        return absent("CPU energy", meter)
+    (tape,) = probe(meter.sources, here.clock)
+    if tape.failure:
+        return absent("CPU energy", tape.failure)
+    return Line("CPU energy", "good" if tape.changes else "weak", f"RAPL, {refreshed(tape)}")

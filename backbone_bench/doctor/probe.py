@@ -1,0 +1,23 @@
+"""How often power sources are refreshed, found by looking at them for a second at rest."""
+
+from collections.abc import Sequence
+
+from backbone_bench.measure.energy_plan import EnergyPlan
+from backbone_bench.measure.integrate import period_s
+from backbone_bench.measure.protocols import Clock, PowerSource
+from backbone_bench.measure.rest import PROBE_S, rest
+from backbone_bench.measure.steady import Witness
+from backbone_bench.records import Missing
+
+
+def probe(sources: Sequence[PowerSource], clock: Clock) -> tuple[Witness, ...]:
+    """What every source said; one that failed says so itself."""
+    return rest(sources, clock, EnergyPlan(idle_s=PROBE_S))
+
+
+def refreshed(tape: Witness) -> str:
+    """How often a reading changes, in words; a sensor of a steady power shows nothing, a counter should."""
+    period = period_s(tape.readings)
+    if isinstance(period, Missing):
+        return "did not change" if tape.changes == 0 else "hardly changed"
+    return f"refreshed every {period * 1e3:.3g} ms"
