@@ -29,7 +29,7 @@ def check(paths: Sequence[Path]) -> None:
 
 
 def drawing(columns: "Sequence[Column[Record]]", convention: str, depth: int | None) -> Render:
-    """How a command draws its records: these columns, FLOPs by the convention, layers down to `depth` if it is given."""
+    """How a command draws its records: these columns, FLOPs by the convention, layers down to `depth` if there is one."""
     from backbone_bench.report.columns import doubled
     from backbone_bench.report.render import layers, render
 

@@ -1,0 +1,53 @@
+"""Bad input gets one clear line on stderr and exit 2, and nothing is lost or measured before."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["count", "vovnet38"], "Did you mean 'vovnet39'"),
+        (["count"], "Name a model"),
+        (["count", "--family", "vovnets"], "Did you mean 'vovnet'"),
+        (["count", "resnet50", "--input-size", "0"], "the smallest image that works is 1x1"),
+        (["count", "vgg19", "--input-size", "10"], "the smallest image that works is 32x32"),
+        (["count", "inception_v3", "--input-size", "40"], "the smallest image that works is 75x75"),
+        (["count", "resnet50", "--input", "3x224"], "resnet50 cannot take 1x3x224:float32"),
+        (
+            ["count", "resnet50", "--input", "3x224x224:float31"],
+            "'float31' is no type of torch. Did you mean 'float32'",
+        ),
+        (["count", "resnet50", "--input", "3,224"], "is no input shape"),
+        (["count", "resnet50", "--input", "3x9x9", "--input-size", "9"], "give one"),
+        (["count", "resnet50", "--arg", "classes=10"], "num_classes"),
+        (["count", "resnet50", "--arg", "num_classes"], "name=value"),
+        (["count", "model.pt"], "is a pickle"),
+        (["count", "resnet50", "-o", "no/such/folder/a.json"], "there is no folder no/such/folder"),
+        (["count", "resnet50", "-o", "a.xlsx"], "the suffix says the form"),
+        (["compare", "none.json"], "Cannot read none.json"),
+        (["list", "nothing*"], "nothing like"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_told_in_one_line_with_exit_2(bench, words, said):
+    told = bench(*words)
+    assert told.code == 2
+    assert told.out == ""
+    assert said in told.err
+    assert told.err.startswith("bench: ")
+    assert told.err.count("\n") == 1
+
+
+def test_an_output_that_cannot_be_written_is_found_out_before_the_measuring(bench, tmp_path):
+    told = bench("run", "vovnet39", "--device", "cpu", "-o", tmp_path / "no" / "a.json")
+    assert told.code == 2
+    assert told.err.count("\n") == 1  # not even the line that says which row has begun
+
+
+@pytest.mark.parametrize("content", ["{", '{"records": 1}', '{"schema_version": "1"}', "not json"])
+def test_a_foreign_file_is_refused(bench, tmp_path, content):
+    file = tmp_path / "foreign.json"
+    file.write_text(content)
+    told = bench("compare", file)
+    assert (told.code, told.out) == (2, "")
+    assert str(file) in told.err

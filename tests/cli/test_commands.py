@@ -1,0 +1,95 @@
+"""What the commands print: data on stdout, everything else on stderr."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import jsonschema
+import pytest
+
+from backbone_bench import store
+from backbone_bench.zoo import catalogue
+
+
+def test_the_exact_integers_of_the_papers_networks(bench):
+    told = bench("count", "vgg19", "resnet34", "resnet50", "vovnet39", "vovnet39_paper", "--format", "json")
+    costs = {record["workload"]["model"]: record["cost"] for record in json.loads(told.out)["records"]}
+    assert costs["vgg19"]["flops"] == 19632062464
+    assert costs["vgg19"]["params"] == 143667240
+    assert costs["resnet34"]["flops"] == 3663761408
+    assert costs["resnet50"]["flops"] == 4089184256
+    assert costs["vovnet39"]["flops"] == 7072227328
+    assert costs["vovnet39"]["params"] == 22600296
+    assert costs["vovnet39"]["access_elems"] == 37853224
+    assert costs["vovnet39"]["conv_access_elems"] == 36827200
+    assert costs["vovnet39_paper"]["flops"] == 7765860352
+
+
+def test_every_form_says_the_same(bench):
+    said = {form: bench("count", "vovnet39", "--format", form).out for form in ("json", "jsonl", "csv", "md", "table")}
+    assert json.loads(said["json"])["records"][0]["cost"] == json.loads(said["jsonl"])["cost"]
+    row = next(csv.DictReader(io.StringIO(said["csv"])))
+    assert (row["model"], row["flops"]) == ("vovnet39", "7072227328")
+    assert "| vovnet39 | 22.600 | 7.072 |" in said["md"]
+    assert "7.072" in said["table"]
+
+
+def test_a_record_printed_is_valid_against_the_schema_printed(bench):
+    schema = json.loads(bench("schema").out)
+    record = json.loads(bench("count", "vovnet39", "--format", "jsonl").out)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    jsonschema.validate(record, schema)
+
+
+def test_files_are_written_by_their_suffix_beside_what_is_printed(bench, tmp_path):
+    files = [tmp_path / f"a{suffix}" for suffix in (".json", ".jsonl", ".csv", ".md", ".txt")]
+    told = bench("count", "vovnet39", *(word for file in files for word in ("-o", file)))
+    assert told.code == 0
+    assert "vovnet39" in told.out
+    assert all("vovnet39" in file.read_text() for file in files)
+    assert store.read(files[:1], print) == store.read(files[1:2], print)
+
+
+def test_two_per_multiply_add_is_for_display_only(bench):
+    assert "14.144" in bench("count", "vovnet39", "--flops-convention", "2", "--format", "md").out
+    record = json.loads(bench("count", "vovnet39", "--flops-convention", "2", "--format", "jsonl").out)
+    assert record["cost"]["flops"] == 7072227328
+
+
+def test_the_list_names_the_whole_zoo(bench):
+    told = json.loads(bench("list", "--format", "json").out)
+    assert [entry["name"] for entry in told] == list(catalogue.entries())
+
+
+def test_a_closed_pipe_ends_quietly():
+    first = f"{sys.executable} -m backbone_bench list | head -1"
+    told = subprocess.run(first, shell=True, capture_output=True, text=True, check=True)
+    assert told.stderr == ""
+
+
+@pytest.mark.slow
+def test_a_run_on_the_cpu_prints_a_table_and_keeps_a_valid_record(tmp_path):
+    """The main job, as a user types it: no warning of a dependency reaches the terminal."""
+    file = tmp_path / "run.jsonl"
+    words = ["run", "--model", "cifar_resnet20", "--device", "cpu", "--threads", "1", "--quick", "-o", str(file)]
+    told = subprocess.run([sys.executable, "-m", "backbone_bench", *words], capture_output=True, text=True, check=False)
+    assert told.returncode == 0
+    assert told.stderr == "[1/1] cifar_resnet20 (fp32, cpu)\n"
+    assert "| cifar_resnet20 | 0.270 | 0.041 |" in told.stdout
+    (record,) = store.read([file], print)
+    jsonschema.validate(json.loads(file.read_text()), store.schema())
+    assert record.workload.threads == 1
+    assert record.latency.wall.n >= 6
+
+
+def test_cuda_without_a_gpu_is_told_in_one_line_with_what_is_missing(bench):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    told = bench("run", "--model", "vovnet39", "--device", "cuda", "--quiet")
+    assert (told.code, told.out) == (2, "")
+    assert "No CUDA device" in told.err
+    assert told.err.count("\n") == 1
