@@ -21,6 +21,10 @@ class CouldNotMeasure(UserError):
     exit_code = 3
 
 
+class OutOfMemory(CouldNotMeasure):
+    """A workload does not fit on its device."""
+
+
 class NotComparable(UserError):
     """A baseline is absent or comes from an unlike machine."""
 

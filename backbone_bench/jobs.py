@@ -7,7 +7,6 @@ inputs as the model took them.
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.records import STRICT, Scalar, TensorSpec, Workload
@@ -57,6 +56,3 @@ class Job:
         if self.inputs:
             return workload.inputs == tuple(str(TensorSpec.parse(spec).batched(workload.batch)) for spec in self.inputs)
         return self.size is None or workload.inputs[0].partition(":")[0].endswith(f"x{self.size}x{self.size}")
-
-
-JOB: TypeAdapter[Job] = TypeAdapter(Job)

@@ -1,21 +1,31 @@
-"""What a row says to whoever waits for it, as lines of JSON when the two are unlike processes."""
+"""What a row is asked and what it says to whoever waits for it, as lines of JSON when the two are unlike processes."""
 
 from typing import Literal
 
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.records import STRICT, Missing, Record
+from backbone_bench.jobs import Job
+from backbone_bench.records import STRICT, Environment, Missing, Record
 
 PENDING = Missing("pending", "not measured yet")  # in a record that is kept before it is whole
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Asked:
+    """A job, and whether its record is wanted or only where it would run."""
+
+    job: Job
+    argv: tuple[str, ...]  # how the program was called, for the record
+    wanted: Literal["record", "environment"] = "record"
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Phase:
-    """What is being done, and how much of it is over where that is known."""
+    """What is being done, and which share of it is over."""
 
     name: str
-    share: float | None = None
+    share: float
     kind: Literal["phase"] = "phase"
 
 
@@ -44,6 +54,15 @@ class Failed:
     kind: Literal["failed"] = "failed"
 
 
-Message = Phase | Kept | Done | Failed
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Here:
+    """Where the job would run."""
 
+    environment: Environment
+    kind: Literal["here"] = "here"
+
+
+Message = Phase | Kept | Done | Failed | Here
+
+ASKED: TypeAdapter[Asked] = TypeAdapter(Asked)
 MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)

@@ -16,7 +16,7 @@ from backbone_bench import cost
 from backbone_bench.cost.fit import smallest_image
 from backbone_bench.errors import CouldNotMeasure, UserError
 from backbone_bench.jobs import Job
-from backbone_bench.measure import devices, energy, environment, latency, plan, precision
+from backbone_bench.measure import devices, energy, environment, fitting, latency, plan, precision
 from backbone_bench.measure.cards import meter_for, watch_for
 from backbone_bench.measure.energy_plan import EnergyPlan
 from backbone_bench.measure.latency import Measured
@@ -26,7 +26,7 @@ from backbone_bench.measure.step import prepared, set_mode
 from backbone_bench.measure.weights import settle
 from backbone_bench.messages import PENDING
 from backbone_bench.records import Energy as EnergyRecord
-from backbone_bench.records import Known, Missing, ModelCost, Record, TensorSpec, Tool, Workload
+from backbone_bench.records import Environment, Known, Missing, ModelCost, Record, TensorSpec, Tool, Workload
 from backbone_bench.zoo import sources, user
 from backbone_bench.zoo.sources import Loaded, Request
 
@@ -36,7 +36,8 @@ NOT_ASKED = Missing("not_asked", "was not asked for")
 def count(job: Job) -> Record:
     """Counts alone: no arithmetic, no weights, no device."""
     loaded = _for_counting(job)
-    return _record(job, loaded, "meta", threads=None, missing=NOT_ASKED)
+    record = _record(_workload(job, None, loaded), environment.read("meta"), NOT_ASKED)
+    return replace(record, cost=_cost(job.model, loaded))
 
 
 def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Record:
@@ -45,14 +46,19 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Recor
     Raises UserError for what the user can put right, CouldNotMeasure for what
     was asked for and cannot be had, and what the model itself raises.
     """
-    told("counting", 0)
     device = devices.resolve(job.device)
-    torch.manual_seed(job.seed)
-    loaded = _for_counting(job)
     threads = job.threads or torch.get_num_threads()
-    draft = _record(job, loaded, device.name, threads=threads, missing=PENDING)
-    with precision.applied(draft.workload, device.name):
-        draft = replace(draft, environment=environment.read(device.name))  # with the switches as they are now
+    workload = _workload(job, threads)
+    with precision.applied(workload, device.name):
+        draft = _record(workload, environment.read(device.name), PENDING)  # with the switches as they are now
+        keep(draft)
+        if job.batch == "auto":
+            job = replace(job, batch=_largest_batch(job, device, threads, told))
+            draft = replace(draft, flags=("auto_batch",))
+        told("counting", 0)
+        torch.manual_seed(job.seed)
+        loaded = _for_counting(job)
+        draft = replace(draft, workload=_workload(job, threads, loaded), cost=_cost(job.model, loaded))
         keep(draft)
         told("building", 0)
         measured = _measure(job, _for_measuring(job, loaded), device, draft, told)
@@ -60,6 +66,13 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Recor
     if job.energy == "required" and isinstance(measured.energy, Missing):
         raise CouldNotMeasure(f"Energy was required and could not be measured: {measured.energy.message}")
     return measured
+
+
+def surroundings(job: Job) -> Environment:
+    """Where a job would run, with the switches as they would be."""
+    device = devices.resolve(job.device)
+    with precision.applied(_workload(job, threads=job.threads), device.name):
+        return environment.read(device.name)
 
 
 # The model.
@@ -80,24 +93,31 @@ def _for_counting(job: Job) -> Loaded:
 
 def _for_measuring(job: Job, counted: Loaded) -> Loaded:
     """The model with values. What the zoo and the extras build has random weights: they are settled first."""
+    loaded = _with_values(job, counted)
+    if loaded is not counted:
+        settle(loaded.model, *loaded.inputs[:2], batch=loaded.inputs.batch, seed=job.seed)
+    return loaded
+
+
+def _with_values(job: Job, counted: Loaded) -> Loaded:
     if counted.source in ("import", "file", "exported"):
         return counted
-    loaded = sources.load(_request(job), on_meta=False)
-    settle(loaded.model, *loaded.inputs[:2], batch=loaded.inputs.batch, seed=job.seed)
-    return loaded
+    return sources.load(_request(job), on_meta=False)
 
 
 # Counting.
 
 
-def _record(job: Job, loaded: Loaded, device: str, *, threads: int | None, missing: Missing) -> Record:
-    """A record of which only the counts are known."""
-    workload = Workload(
+def _workload(job: Job, threads: int | None, loaded: Loaded | None = None) -> Workload:
+    """What the job comes to; of a model that is not built yet the inputs are those asked for, if any were."""
+    batch = 1 if job.batch == "auto" else job.batch
+    asked = tuple(str(TensorSpec.parse(text).batched(batch)) for text in job.inputs)
+    return Workload(
         model=job.model,
-        source=loaded.source,
+        source=sources.source_of(job.model),
         arguments=job.arguments,
-        inputs=loaded.inputs.describe(),
-        batch=loaded.inputs.batch,
+        inputs=loaded.inputs.describe() if loaded else asked,
+        batch=loaded.inputs.batch if loaded else batch,
         mode="train" if job.train else "eval",
         precision=job.precision,
         memory_format=job.memory_format,
@@ -106,13 +126,17 @@ def _record(job: Job, loaded: Loaded, device: str, *, threads: int | None, missi
         threads=threads,
         seed=job.seed,
     )
+
+
+def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
+    """A record of which nothing is known yet."""
     return Record(
         id=str(uuid.uuid4()),
         started_utc=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         tool=_tool(),
         workload=workload,
-        environment=environment.read(device),
-        cost=_cost(job.model, loaded),
+        environment=where,
+        cost=missing,
         latency=missing,
         memory=missing,
         energy=missing,
@@ -146,6 +170,24 @@ def _hint(loaded: Loaded, error: Exception) -> str:
 # Measuring.
 
 
+def _largest_batch(job: Job, device: Device, threads: int, told: Progress) -> int:
+    """The largest power of two that one call fits with; 1 where none does, and why will be said then."""
+
+    def fits(batch: int) -> bool:
+        told(f"trying batch {batch}", 0)
+        trial = replace(job, batch=batch)
+        loaded = _for_counting(trial)
+        if device.name == "cpu" and not fitting.host_has_room(_cost(job.model, loaded)):
+            return False
+        loaded = _with_values(trial, loaded)
+        with prepared(loaded.model, *loaded.inputs[:2], _workload(trial, threads, loaded), device.name) as step:
+            step()
+            device.synchronize()
+        return True
+
+    return fitting.largest(fits) or 1
+
+
 def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Progress) -> Record:
     """The draft with whatever of latency, memory and energy was asked for."""
     args, kwargs, batch = loaded.inputs
@@ -166,7 +208,7 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Prog
         memory=NOT_ASKED if measured is None else measured.memory,
         energy=joules,
         watch=seen,
-        flags=() if measured is None else measured.flags,
+        flags=draft.flags if measured is None else (*draft.flags, *measured.flags),
     )
 
 

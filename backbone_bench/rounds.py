@@ -40,7 +40,7 @@ def rounds(
 
 def _within(told: Told, where: str, rows_over: int, count: int) -> Told:
     """The progress of one row as that of all rounds."""
-    return lambda phase, share: told(f"{where}: {phase}", (rows_over + (share or 0.0)) / (2 * count))
+    return lambda phase, share: told(f"{where}: {phase}", (rows_over + share) / (2 * count))
 
 
 def _whole(outcome: Outcome) -> Record:

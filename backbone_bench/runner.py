@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from backbone_bench.jobs import JOB, Job
-from backbone_bench.messages import MESSAGE, PENDING, Done, Failed, Kept, Phase
-from backbone_bench.records import Missing, Record
+from backbone_bench.errors import CouldNotMeasure, UserError
+from backbone_bench.jobs import Job
+from backbone_bench.messages import ASKED, MESSAGE, PENDING, Asked, Done, Failed, Here, Kept, Phase
+from backbone_bench.records import Environment, Missing, Record
 
-Told = Callable[[str, float | None], None]
+Told = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def isolated(timeout_s: float | None = None, worker: Worker | None = None) -> Ru
 def run_isolated(job: Job, told: Told, timeout_s: float | None = None, worker: Worker | None = None) -> Outcome:
     """Run one job in a fresh process and wait for it; `timeout_s` is the most it may take."""
     kept: Record | None = None
-    with _child(job, worker or Worker.of()) as process:
+    with _child(Asked(job, tuple(sys.argv)), worker or Worker.of()) as process:
         try:
             for line in _lines(process, timeout_s):
                 match MESSAGE.validate_json(line):
@@ -82,12 +83,23 @@ def run_in_process(job: Job, told: Told) -> Outcome:
 
     kept: list[Record] = []
     with contextlib.redirect_stdout(sys.stderr):
-        end = worker.perform(job, told, kept.append)
-    match end:
-        case Done(record=record):
-            return Outcome(job, record)
-        case Failed() as failure:
-            return _failed(job, kept[-1] if kept else None, failure)
+        end = worker.answer(Asked(job, tuple(sys.argv)), told, kept.append)
+    if isinstance(end, Failed):
+        return _failed(job, kept[-1] if kept else None, end)
+    assert isinstance(end, Done)
+    return Outcome(job, end.record)
+
+
+def surroundings(job: Job, worker: Worker | None = None) -> Environment:
+    """Where the job would run, found out in a fresh process; raise UserError where it cannot."""
+    with _child(Asked(job, tuple(sys.argv), "environment"), worker or Worker.of()) as process:
+        for line in _lines(process, None):
+            match MESSAGE.validate_json(line):
+                case Here(environment=environment):
+                    return environment
+                case Failed(message=message):
+                    raise UserError(message)
+        raise CouldNotMeasure(f"The environment cannot be read: the process {_epitaph(process.wait())}.")
 
 
 def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
@@ -107,7 +119,7 @@ def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
 
 
 @contextmanager
-def _child(job: Job, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
+def _child(asked: Asked, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
     """The process with its job; whatever of it and its own children is left in the end is killed."""
     process = subprocess.Popen(
         worker.command,
@@ -120,7 +132,7 @@ def _child(job: Job, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
     assert process.stdout is not None
     try:
         with suppress(BrokenPipeError):  # it died before it could read; how, its end will tell
-            _ask(process.stdin, job)
+            _ask(process.stdin, asked)
         yield process
     finally:
         with suppress(ProcessLookupError):
@@ -131,9 +143,9 @@ def _child(job: Job, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
             process.stdin.close()
 
 
-def _ask(stdin: IO[bytes], job: Job) -> None:
+def _ask(stdin: IO[bytes], asked: Asked) -> None:
     """Hand the job over; stdin stays open, since its end tells the child that the parent is gone."""
-    stdin.write(JOB.dump_json(job) + b"\n")
+    stdin.write(ASKED.dump_json(asked) + b"\n")
     stdin.flush()
 
 

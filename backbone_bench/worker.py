@@ -14,8 +14,7 @@ from collections.abc import Callable
 from typing import IO
 
 from backbone_bench.errors import UserError
-from backbone_bench.jobs import JOB, Job
-from backbone_bench.messages import MESSAGE, Done, Failed, Kept, Message, Phase
+from backbone_bench.messages import ASKED, MESSAGE, Asked, Done, Failed, Here, Kept, Message, Phase
 from backbone_bench.records import Record
 
 
@@ -33,25 +32,28 @@ def main() -> None:
         answers.write(MESSAGE.dump_json(message) + b"\n")
         answers.flush()
 
-    job = JOB.validate_json(asked.readline())
+    question = ASKED.validate_json(asked.readline())
+    sys.argv[:] = question.argv
     threading.Thread(target=_end_with_parent, args=(asked,), daemon=True).start()
     warnings.simplefilter("ignore")  # those of dependencies are not for the user's terminal
-    send(perform(job, lambda name, share: send(Phase(name, share)), lambda record: send(Kept(record))))
+    send(answer(question, lambda name, share: send(Phase(name, share)), lambda record: send(Kept(record))))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def perform(job: Job, told: Callable[[str, float | None], None], keep: Callable[[Record], None]) -> Done | Failed:
-    """Profile one job in this process; an error that is the user's to mend becomes a message."""
+def answer(asked: Asked, told: Callable[[str, float], None], keep: Callable[[Record], None]) -> Done | Here | Failed:
+    """Do what is asked in this process; an error that is the user's to mend becomes a message."""
     from backbone_bench import profiler  # loads torch
 
     try:
-        return Done(profiler.profile(job, told, keep))
+        if asked.wanted == "environment":
+            return Here(profiler.surroundings(asked.job))
+        return Done(profiler.profile(asked.job, told, keep))
     except UserError as error:
         return Failed(str(error), error.exit_code)
     except SystemExit as error:  # only the model can have asked for it
-        return Failed(f"{job.model} called sys.exit({error.code!r})", 3)
+        return Failed(f"{asked.job.model} called sys.exit({error.code!r})", 3)
     except MemoryError:
         return Failed("ran out of memory", 3)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from backbone_bench.errors import CouldNotMeasure
+from backbone_bench.errors import CouldNotMeasure, OutOfMemory
 from backbone_bench.measure.accelerator import first_line
 from backbone_bench.records import Workload
 
@@ -25,7 +25,8 @@ def told(workload: Workload, device: str) -> Iterator[None]:
         message = explain(error, workload, device)
         if message is None:
             raise
-        raise CouldNotMeasure(message) from None
+        full = _out_of_memory(error, first_line(error))
+        raise (OutOfMemory if full else CouldNotMeasure)(message) from None
 
 
 def explain(error: BaseException, workload: Workload, device: str) -> str | None:

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-Told = Callable[[str, float | None], None]
+Told = Callable[[str, float], None]
 
 
 class Silent:

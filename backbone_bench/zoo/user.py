@@ -109,7 +109,7 @@ def run(call: Callable[[], T], what: str) -> T:
     """Run the user's code; whatever it raises becomes a UserError that names `what` and shows the user's own frames."""
     try:
         return call()
-    except UserError:
+    except (UserError, MemoryError):
         raise
     except Exception as error:  # the code is not ours: it may raise anything
         told = "".join(traceback.format_exception_only(error)).rstrip()

@@ -78,7 +78,7 @@ def comes_back_twice() -> None:
     os.fork()
 
 
-def profile(job: Job, told: Callable[[str, float | None], None], keep: Callable[[Record], None]) -> Record:
+def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record], None]) -> Record:
     """In the profiler's place: a record of invented numbers."""
     made = record(job.model, 4_000_000, 0.01)
     made = replace(made, workload=replace(made.workload, batch=job.batch, seed=job.seed))

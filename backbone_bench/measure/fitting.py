@@ -1,0 +1,51 @@
+"""The largest batch that fits on a device: tried for real, the memory of each attempt given back."""
+
+import gc
+from collections.abc import Callable
+
+import torch
+
+from backbone_bench.errors import OutOfMemory
+from backbone_bench.measure import machine
+from backbone_bench.records import Missing, ModelCost
+
+MOST = 1 << 16
+
+
+def largest(fits: Callable[[int], bool]) -> int | None:
+    """The largest power of two up to `MOST` that fits, doubling from one; None where not even one does.
+
+    Running out of memory is an answer, what else goes wrong is not caught.
+    """
+    batch, found = 1, None
+    while batch <= MOST and _holds(fits, batch):
+        batch, found = 2 * batch, batch
+    return found
+
+
+def _holds(fits: Callable[[int], bool], batch: int) -> bool:
+    try:
+        return fits(batch)
+    except OutOfMemory:
+        return False
+    finally:
+        give_back()
+
+
+def give_back() -> None:
+    """Free what nobody holds any more, and return it to the driver."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def host_has_room(cost: ModelCost) -> bool:
+    """Whether the free memory holds what a model needs at least.
+
+    A host lends memory that it does not have, and kills whoever uses it: there
+    is no error to catch.
+    """
+    free = machine.available_bytes()
+    if isinstance(free, Missing) or isinstance(cost.peak_activation_bytes, Missing):
+        return True
+    return cost.params_bytes + cost.peak_activation_bytes < free
