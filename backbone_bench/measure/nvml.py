@@ -176,7 +176,7 @@ class Card:
         return self._ask("UUID", pynvml.nvmlDeviceGetUUID)
 
     def pci(self) -> str:
-        return self._ask("the bus address", pynvml.nvmlDeviceGetPciInfo_v3).busId.decode()
+        return self._ask("the bus address", pynvml.nvmlDeviceGetPciInfo_v3).busId
 
     def vbios(self) -> str:
         return self._ask("the VBIOS version", pynvml.nvmlDeviceGetVbiosVersion)
