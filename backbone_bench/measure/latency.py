@@ -74,13 +74,14 @@ def sample(
 ) -> tuple[list[float], rules.Status]:
     """Take samples until the rule has enough, looking at them now and then."""
     start_s = device.now_s()
-    samples_s = timer.take(1)
+    samples_s: list[float] = []
     status: rules.Status | None = None
+    batch = 1
     while status is None:
-        spent_s = device.now_s() - start_s
-        samples_s += timer.take(rule.next_batch(len(samples_s), spent_s))
+        samples_s += timer.take(batch)
         spent_s = device.now_s() - start_s
         status = rule.verdict(samples_s, spent_s, timer.calls_per_sample)
+        batch = rule.next_batch(len(samples_s), spent_s)
         tell(min(1.0, spent_s / rule.max_s))
     return samples_s, status
 

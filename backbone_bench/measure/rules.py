@@ -11,6 +11,8 @@ from typing import Literal, NamedTuple
 
 from backbone_bench import stats
 
+_MOST_CALLS = 10_000  # in a row, of a call of microseconds
+
 
 class Block(NamedTuple):
     """A stretch of the warm-up."""
@@ -44,7 +46,7 @@ class Settling:
 
     def next_block(self, calls: int, took_s: float) -> int:
         """How many calls fill the next block, when the last `calls` took `took_s`; at most ten times as many."""
-        return max(1, min(10 * calls, round(calls * self.block_s / _positive(took_s))))
+        return max(1, min(10 * calls, _MOST_CALLS, round(calls * self.block_s / _positive(took_s))))
 
     def _agree(self, blocks: Sequence[Block], quarter: int) -> bool:
         before_s, last_s = (statistics.median(medians) for medians in _quarters(blocks, quarter))
@@ -88,6 +90,7 @@ class Stopping:
     max_samples: int = 100_000  # of a call of microseconds
     look_every: int = 20
     look_s: float = 0.1
+    look_most: int = 1000
 
     def verdict(self, samples_s: Sequence[float], spent_s: float, calls_per_sample: int) -> Status | None:
         """`converged`, `timeout`, or None while it should go on."""
@@ -112,7 +115,7 @@ class Stopping:
         (a look costs about a microsecond a sample); no more than there is time for.
         """
         call_s = _positive(spent_s / taken)
-        wanted = max(self.look_every, taken // 10, math.ceil(self.look_s / call_s))
+        wanted = max(self.look_every, taken // 10, min(self.look_most, math.ceil(self.look_s / call_s)))
         affordable = max(1, int((self.max_s - spent_s) / call_s))
         return max(1, min(wanted, affordable, self.max_samples - taken))
 
