@@ -1,0 +1,101 @@
+"""Formulas as data: the four operations, `sqrt` and names, over numbers or whole sweeps of them.
+
+A claim file may come from anywhere, so an expression is walked, never
+evaluated as Python, and it has no powers, with which a short text can ask for a number of any length.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from backbone_bench.errors import UserError
+
+Number = Any  # a float, or a numpy array of them: both know the operations below
+
+_BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_LONGEST = 300
+
+
+class Expression(str):
+    """A checked formula.
+
+    >>> Expression("2 * sqrt(side * side) + 1").value({"side": 3.0})
+    7.0
+    """
+
+    __slots__ = ("_tree",)
+    _tree: ast.expr
+
+    def __new__(cls, text: object) -> "Expression":
+        self = super().__new__(cls, text if isinstance(text, str) else _number(text))
+        if len(self) > _LONGEST:
+            raise ValueError(f"a formula has at most {_LONGEST} characters")
+        try:
+            self._tree = ast.parse(str(self).strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise ValueError(f"{str(self)!r} is no formula") from None
+        _check(self._tree)
+        return self
+
+    def names(self) -> frozenset[str]:
+        return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)) - {"sqrt"}
+
+    def value(self, names: Mapping[str, Number]) -> Number:
+        """The result; raise UserError for an unknown name or a division by zero."""
+        try:
+            return _value(self._tree, names)
+        except KeyError as error:
+            raise UserError(
+                f"The formula {str(self)!r} uses {error.args[0]!r}; it may use {', '.join(names) or 'none'}."
+            ) from None
+        except ArithmeticError as error:
+            raise UserError(f"The formula {str(self)!r} has no value: {error}.") from None
+
+
+def _number(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("a formula is a text or a number")
+    return repr(value)
+
+
+def _check(node: ast.expr) -> None:
+    match node:
+        case ast.Constant(value=int() | float()) | ast.Name():
+            return
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            _check(left)
+            _check(right)
+        case ast.UnaryOp(op=ast.USub(), operand=inner):
+            _check(inner)
+        case ast.Call(func=ast.Name(id="sqrt"), args=[inner], keywords=[]):
+            _check(inner)
+        case _:
+            raise ValueError(f"{ast.unparse(node)!r} is no part of a formula: use + - * / sqrt( ) and names")
+
+
+def _value(node: ast.expr, names: Mapping[str, Number]) -> Number:
+    match node:
+        case ast.Constant(value=int() | float() as number):
+            return float(number)
+        case ast.Name(id=name):
+            return names[name]
+        case ast.BinOp(left=left, op=op, right=right):
+            return _BINARY[type(op)](_value(left, names), _value(right, names))
+        case ast.UnaryOp(operand=inner):
+            return -_value(inner, names)
+        case ast.Call(args=[inner]):
+            return _root(_value(inner, names))
+    raise AssertionError(ast.dump(node))
+
+
+def _root(value: Number) -> Number:
+    root = value**0.5
+    if isinstance(root, complex):
+        raise ArithmeticError("a root of a negative number")
+    return root

@@ -1,0 +1,236 @@
+"""Checks with a clock: from our records, and apart from them from what others published.
+
+The two never mix. Of ours `holds` needs the whole interval on one side, in
+every setting. A publication has no intervals, but tables repeat within 5 %;
+its verdict is that of most settings, and no single row decides.
+"""
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from backbone_bench.claims.book import Book
+from backbone_bench.claims.checks import Correlation, Network, Pair, Ranks
+from backbone_bench.claims.correlation import FEWEST, difference, rank_correlation
+from backbone_bench.claims.measurements import USUAL, Run, measured, published
+from backbone_bench.claims.metrics import METRICS
+from backbone_bench.claims.publications import Kind
+from backbone_bench.claims.verdicts import Finding, Origin, Verdict
+from backbone_bench.stats import Interval
+
+Check = Pair | Correlation | Ranks
+
+FEWEST_SETTINGS = 4
+MOST = 3 / 4  # of the settings must agree for `holds`
+MANY = 1 / 2  # more of them against is `fails`
+
+
+class Witness(NamedTuple):
+    """What one setting says: a ratio, or a difference of correlations, with its interval."""
+
+    setting: str
+    kind: Kind
+    value: float
+    interval: Interval
+    unheard: str  # why it is shown and does not count; empty where it counts
+    told: str
+
+
+def judge_clock(check: Check, book: Book, paper: str) -> list[Finding]:
+    """Our finding, and the published one where anybody has published any of it."""
+    ours = _witnesses(check, book, measured(book.records, check.quantity), paper)
+    theirs = _witnesses(check, book, published(book.publications, check.quantity), paper)
+    findings = [_ours(check, ours)]
+    if theirs:
+        findings.append(_theirs(check, theirs))
+    return findings
+
+
+def _witnesses(check: Check, book: Book, runs: Sequence[Run], paper: str) -> list[Witness]:
+    found: list[Witness] = []
+    for run in runs:
+        match check:
+            case Pair():
+                values = _pair(check, run)
+            case Ranks():
+                values = _ranks(check, run, book)
+            case Correlation():
+                values = _correlation(check, run, book)
+        unheard = _unheard(check, run, paper)
+        found += [Witness(run.setting, run.kind, value, interval, unheard, told) for value, interval, told in values]
+    return found
+
+
+def _unheard(check: Check, run: Run, paper: str) -> str:
+    if run.kind != check.device:
+        return f"a {run.kind.upper()} is no witness of a claim about a {check.device.upper()}"
+    if run.paper == paper:
+        return "the claim's own table"
+    heard = run.backbone or (isinstance(check, Correlation) and check.detectors)
+    return "" if heard else "whole detectors, not backbones"
+
+
+Said = Iterator[tuple[float, Interval, str]]
+
+
+def _ratio(of: tuple[Interval, bool], to: tuple[Interval, bool]) -> tuple[float, Interval]:
+    """The ratio of the middles, and the least and most that it can be."""
+    (one, _), (two, _) = of, to
+    middle = (one.low * one.high / (two.low * two.high)) ** 0.5
+    return middle, Interval(one.low / two.high, one.high / two.low)
+
+
+def _pair(check: Pair, run: Run) -> Said:
+    of, to = run.at(check.of), run.at(check.to)
+    if of and to:
+        ratio, interval = _ratio(of, to)
+        between = " (interpolated in pixels)" if of[1] or to[1] else ""
+        yield ratio, interval, f"{check.of} / {check.to} {ratio:.2f}{between}"
+
+
+def _ranks(check: Ranks, run: Run, book: Book) -> Said:
+    """The pairs' ratios, each turned so that above 1 means: as the metric has it."""
+    for one, two in check.pairs:
+        of, to = run.at(one), run.at(two)
+        if of and to:
+            ratio, interval = _ratio(of, to)
+            said = book.value(one, check.metric) / book.value(two, check.metric)
+            told = f"{one} / {two}: {METRICS[check.metric].title} {said:.2f}, {check.quantity} {ratio:.2f}"
+            if said < 1:
+                ratio, interval = 1 / ratio, Interval(1 / interval.high, 1 / interval.low)
+            yield ratio, interval, told
+
+
+def _correlation(check: Correlation, run: Run, book: Book) -> Said:
+    networks = list(_networks(run))
+    if len(networks) < FEWEST:
+        return
+    points = [(interval.low * interval.high) ** 0.5 for _, interval in networks]
+    figures = {
+        metric: [book.value(network, metric) for network, _ in networks]
+        for metric in (check.closer, check.than, *check.also)
+    }
+    rho = {metric: rank_correlation(points, values) for metric, values in figures.items()}
+    told = ", ".join(f"{METRICS[metric].title} {value:.2f}" for metric, value in rho.items())
+    interval = difference(points, figures[check.closer], figures[check.than])
+    yield rho[check.closer] - rho[check.than], interval, f"{len(networks)} networks, rank correlation with {told}"
+
+
+def _networks(run: Run) -> Iterator[tuple[Network, Interval]]:
+    """Each network that the zoo has, at one size: the nearest to the usual one."""
+    ours = run.publication.models() if run.publication else {name: name for name, _ in run.points}
+    for theirs, model in sorted(ours.items()):
+        sizes = [size for name, size in run.points if name == theirs]
+        if sizes:
+            size = min(sizes, key=lambda pixels: abs(pixels - USUAL))
+            yield Network(model, size), run.points[theirs, size]
+
+
+def _bound(check: Check) -> tuple[float, str]:
+    """The value to compare with, and on which side of it the claim lies."""
+    match check:
+        case Pair(bound=bound, relation=relation):
+            return bound, relation
+        case Ranks():
+            return 1.0, ">"
+        case Correlation():
+            return 0.0, ">"
+
+
+def _stance(check: Check, interval: Interval) -> Verdict:
+    """Whether one setting agrees: all of its interval on the claimed side, or on the other, or neither."""
+    bound, side = _bound(check)
+    above, below = interval.low > bound, interval.high < bound
+    if not above and not below:
+        return Verdict.UNCLEAR
+    return Verdict.HOLDS if above == (side == ">") else Verdict.FAILS
+
+
+def _ours(check: Check, witnesses: Sequence[Witness]) -> Finding:
+    heard = [witness for witness in witnesses if not witness.unheard]
+    if not heard:
+        aside = f"; measured on a CPU: {_span(witnesses)}, which is no witness" if witnesses else ""
+        return _finding(check, Verdict.UNMEASURED, witnesses, "measured", f"{_wanting(check)}{aside}")
+    stances = {_stance(check, witness.interval) for witness in heard}
+    verdict = stances.pop() if len(stances) == 1 else Verdict.UNCLEAR
+    return _finding(check, verdict, witnesses, "measured", "" if verdict is Verdict.HOLDS else _against(check, heard))
+
+
+def _theirs(check: Check, witnesses: Sequence[Witness]) -> Finding:
+    heard = [witness for witness in witnesses if not witness.unheard]
+    settings = len({witness.setting for witness in heard})
+    if settings < _fewest(check):
+        reason = "; ".join(dict.fromkeys(witness.unheard for witness in witnesses if witness.unheard))
+        few = f"{settings} independent settings, {_fewest(check)} are needed"
+        return _finding(check, Verdict.UNMEASURED, witnesses, "published", f"{few}{f' ({reason})' if reason else ''}")
+    stances = [_stance(check, witness.interval) for witness in heard]
+    if stances.count(Verdict.HOLDS) >= MOST * len(stances):
+        verdict = Verdict.HOLDS
+    elif stances.count(Verdict.FAILS) > MANY * len(stances):
+        verdict = Verdict.FAILS
+    else:
+        verdict = Verdict.UNCLEAR
+    reason = _against(check, heard) if verdict is not Verdict.HOLDS or Verdict.FAILS in stances else ""
+    return _finding(check, verdict, witnesses, "published", reason)
+
+
+def _fewest(check: Check) -> int:
+    return 1 if isinstance(check, Correlation) else FEWEST_SETTINGS  # each setting of a correlation is many rows
+
+
+def _against(check: Check, heard: Sequence[Witness]) -> str:
+    stances = [_stance(check, witness.interval) for witness in heard]
+    return (
+        f"{stances.count(Verdict.HOLDS)} of {len(stances)} agree, {stances.count(Verdict.FAILS)} are against, "
+        f"{stances.count(Verdict.UNCLEAR)} undecided"
+    )
+
+
+def _finding(check: Check, verdict: Verdict, witnesses: Sequence[Witness], origin: Origin, reason: str) -> Finding:
+    heard = [witness for witness in witnesses if not witness.unheard]
+    settings = len({witness.setting for witness in heard})
+    return Finding(
+        verdict=verdict,
+        expected=_expected(check),
+        found=f"{_span(heard)} in {settings} settings" if heard else "",
+        ratio=median(witness.value for witness in heard) if heard and isinstance(check, Pair) else None,
+        reason=reason,
+        working=tuple(_line(witness) for witness in witnesses),
+        origin=origin,
+        settings=settings,
+    )
+
+
+def _span(witnesses: Sequence[Witness]) -> str:
+    low, high = (f"{end(witness.value for witness in witnesses):.2f}" for end in (min, max))
+    return low if low == high else f"{low} to {high}"
+
+
+def _line(witness: Witness) -> str:
+    return f"{witness.setting}: {witness.told}" + (f" ({witness.unheard})" if witness.unheard else "")
+
+
+def _expected(check: Check) -> str:
+    match check:
+        case Pair():
+            own = f" (published {check.published:g})" if check.published else ""
+            return f"{check.quantity} of {check.of} / {check.to} {check.relation} {check.bound:g}{own}"
+        case Ranks():
+            return f"{METRICS[check.metric].title} ranks {len(check.pairs)} pairs as {check.quantity} does"
+        case Correlation():
+            closer, than = METRICS[check.closer].title, METRICS[check.than].title
+            return f"{check.quantity} goes with {closer} rather than with {than}"
+
+
+def _wanting(check: Check) -> str:
+    """What would have to be measured, and where."""
+    where = "a GPU" if check.device == "gpu" else "a CPU"
+    what = "latency" if check.quantity == "time" else "energy"
+    match check:
+        case Pair(of=of, to=to):
+            which = f"of {of} and {to}"
+        case Ranks():
+            which = f"of {' and '.join(f'{one} and {two}' for one, two in check.pairs)}"
+        case Correlation():
+            which = f"of {FEWEST} networks or more"
+    return f"needs records of {what} on {where} {which}"

@@ -1,0 +1,169 @@
+"""Checks of counts: a figure, a ratio, a difference, an order, a bound.
+
+A figure outside its tolerance is not yet wrong: the known causes are tried,
+each alone, and a claim that one of them brings back is `explained`.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import NamedTuple
+
+from backbone_bench.claims.book import Book
+from backbone_bench.claims.causes import Cause, Reading, causes, readings
+from backbone_bench.claims.checks import Bound, Count, Delta, Network, Order, Ratio, Stack
+from backbone_bench.claims.figures import amount, percent
+from backbone_bench.claims.metrics import FLOPS, METRICS
+from backbone_bench.claims.verdicts import Finding, Verdict
+from backbone_bench.errors import UserError
+
+Numeric = Count | Ratio | Delta
+
+
+class Figure(NamedTuple):
+    """A figure, and those that it was made of, one a subject."""
+
+    value: float
+    parts: tuple[float, ...]
+
+
+class Tried(NamedTuple):
+    """What a cause makes of a figure."""
+
+    cause: Cause
+    reading: Reading
+    figure: Figure
+
+
+def judge_figure(check: Numeric, book: Book, per_multiply_add: int) -> Finding:
+    """A number against the published one: it holds, a cause explains it, or it fails."""
+    plain = Reading(check.metric, _subjects(check), float(per_multiply_add) if check.metric in FLOPS else 1.0)
+    found = _read(check, plain, book)
+    finding = Finding(
+        verdict=Verdict.HOLDS,
+        expected=_shown(check, check.expected),
+        found=_shown(check, found.value),
+        ratio=found.value / check.expected if check.expected else None,
+        working=(*_parts(plain, found), tolerance(check, _shown(check, check.expected))),
+    )
+    if _closes(check, found):
+        return finding
+    off = f"off by {_off(check, found.value)}"
+    best = _explanation(check, plain, book)
+    if best is None:
+        return replace(finding, verdict=Verdict.FAILS, reason=f"{off}; no known cause closes it")
+    told = f"{best.cause.sentence}: {_shown(check, best.figure.value)}"
+    steps = (f"{off}; {told}", *_parts(best.reading, best.figure))
+    return replace(finding, verdict=Verdict.EXPLAINED, reason=told, working=(*finding.working, *steps))
+
+
+def _closes(check: Numeric, figure: Figure) -> bool:
+    return abs(figure.value - check.expected) <= check.tolerance.slack(check.expected)
+
+
+def _explanation(check: Numeric, plain: Reading, book: Book) -> Tried | None:
+    """Of the causes that close the gap the one that comes nearest; another input size only where no other does."""
+    for group in ([cause for cause in causes() if not cause.sizes], [cause for cause in causes() if cause.sizes]):
+        closing = [tried for tried in _try(group, check, plain, book) if _closes(check, tried.figure)]
+        if closing:
+            return min(closing, key=lambda tried: abs(tried.figure.value - check.expected))
+    return None
+
+
+def _try(group: Sequence[Cause], check: Numeric, plain: Reading, book: Book) -> Iterator[Tried]:
+    for cause in group:
+        for reading in readings(cause, plain):
+            try:
+                figure = _read(check, reading, book)
+            except UserError:  # the network cannot take that size, so this is no explanation
+                continue
+            yield Tried(cause, reading, figure)
+
+
+def _subjects(check: Numeric) -> tuple[Network | Stack, ...]:
+    match check:
+        case Count(of=of):
+            return (of,)
+        case Ratio(of=of, to=other) | Delta(of=of, minus=other):
+            return (of, other)
+
+
+def _read(check: Numeric, reading: Reading, book: Book) -> Figure:
+    parts = tuple(reading.factor * book.value(subject, reading.metric) for subject in reading.subjects)
+    match check:
+        case Count():
+            return Figure(parts[0], parts)
+        case Delta():
+            return Figure(parts[0] - parts[1], parts)
+        case Ratio(form=form):
+            if not parts[1]:
+                title = METRICS[reading.metric].title
+                raise UserError(f"{reading.subjects[1]} has no {title}: nothing is a ratio to it.")
+            ratio = parts[0] / parts[1]
+            return Figure({"ratio": ratio, "change": ratio - 1, "saving": 1 - ratio}[form], parts)
+
+
+def _shown(check: Numeric, value: float) -> str:
+    if isinstance(check, Ratio):
+        return f"{value:.4g}" if check.form == "ratio" else percent(value)
+    return f"{value:+.4g}" if isinstance(check, Delta) and abs(value) < 1e4 else amount(value)
+
+
+def _off(check: Numeric, value: float) -> str:
+    if isinstance(check, Ratio):
+        return f"{value - check.expected:+.4f}"
+    if not check.expected:
+        return amount(value)
+    return percent(value / check.expected - 1)
+
+
+def _parts(reading: Reading, figure: Figure) -> Iterator[str]:
+    """`resnet34@224: FLOPs 3.664 G (multiply-adds, one each)`."""
+    metric = METRICS[reading.metric]
+    counted = f", {'two' if reading.factor == 2 else 'one'} each" if reading.metric in FLOPS else ""
+    for subject, value in zip(reading.subjects, figure.parts, strict=True):
+        yield f"{subject}: {metric.title} {amount(value)} ({metric.formula}{counted})"
+
+
+def tolerance(check: Numeric, expected: str) -> str:
+    """`published 3.6 G, ±2 %: the figure is truncated`."""
+    allowed = check.tolerance
+    width = amount(allowed.absolute) if allowed.absolute is not None else f"{(allowed.relative or 0) * 100:g} %"
+    return f"published {expected} ±{width}: {allowed.why}"
+
+
+def judge_order(check: Order, book: Book, per_multiply_add: int) -> Finding:
+    """Every network below the next: one step the other way, or level, and the order fails."""
+    factor = per_multiply_add if check.metric in FLOPS else 1
+    values = [factor * book.value(subject, check.metric) for subject in check.rising]
+    names = [str(subject) for subject in check.rising]
+    wrong = [
+        f"{names[i]} is {left / right:.4g} times {names[i + 1]}"
+        for i, (left, right) in enumerate(pairwise(values))
+        if not left < right
+    ]
+    title = METRICS[check.metric].title
+    return Finding(
+        verdict=Verdict.FAILS if wrong else Verdict.HOLDS,
+        expected=f"{title}: {' < '.join(names)}",
+        found=(" < " if not wrong else ", ").join(map(amount, values)),
+        ratio=values[0] / values[-1] if values[-1] else None,
+        reason="; ".join(wrong),
+        working=tuple(_parts(Reading(check.metric, check.rising, float(factor)), Figure(0.0, tuple(values)))),
+    )
+
+
+def judge_bound(check: Bound, book: Book, per_multiply_add: int) -> Finding:
+    """A figure on one side of a limit, which is not part of that side."""
+    factor = per_multiply_add if check.metric in FLOPS else 1
+    value = factor * book.value(check.of, check.metric)
+    limit, sign = (check.below, "<") if check.below is not None else (check.above or 0.0, ">")
+    inside = value < limit if sign == "<" else value > limit
+    return Finding(
+        verdict=Verdict.HOLDS if inside else Verdict.FAILS,
+        expected=f"{sign} {amount(limit)}",
+        found=amount(value),
+        ratio=value / limit if limit else None,
+        reason="" if inside else f"{amount(value)} is not {sign} {amount(limit)}",
+        working=tuple(_parts(Reading(check.metric, (check.of,), float(factor)), Figure(value, (value,)))),
+    )

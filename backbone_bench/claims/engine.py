@@ -1,0 +1,134 @@
+"""From claims and evidence to verdicts. What a claim needs stands in its data; nothing here knows any claim."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from backbone_bench.claims.book import Book
+from backbone_bench.claims.checks import (
+    Bound,
+    Check,
+    Correlation,
+    Count,
+    Delta,
+    Family,
+    Law,
+    Needs,
+    Order,
+    Pair,
+    Ranks,
+    Ratio,
+    Table,
+    Value,
+)
+from backbone_bench.claims.clock import judge_clock
+from backbone_bench.claims.counted import judge_bound, judge_figure, judge_order
+from backbone_bench.claims.data import Entry
+from backbone_bench.claims.swept import judge_family, judge_law, judge_table, judge_value
+from backbone_bench.claims.verdicts import Finding, NoEvidence, Verdict, worst
+from backbone_bench.errors import UserError, did_you_mean
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One check of a claim with its findings: counted or measured first, then what others published."""
+
+    check: Check
+    finding: Finding
+    published: Finding | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A claim and what it came to."""
+
+    entry: Entry
+    judged: tuple[Judged, ...]
+
+    @property
+    def verdict(self) -> Verdict:
+        return worst(part.finding.verdict for part in self.judged if not part.check.aside)
+
+    @property
+    def published(self) -> Verdict | None:
+        """The verdict of what others published; None where they published nothing that decides any of it."""
+        verdicts = [part.published.verdict for part in self.judged if part.published and not part.check.aside]
+        decided = [verdict for verdict in verdicts if verdict is not Verdict.UNMEASURED]
+        return worst(decided) if decided else None
+
+    @property
+    def surprises(self) -> tuple[str, ...]:
+        """Every verdict that is not the expected one: what exit 1 is about."""
+        return tuple(_surprises(self))
+
+
+CLOCK = (Pair, Correlation, Ranks)
+
+
+def judge(entry: Entry, book: Book) -> Outcome:
+    """Check one claim."""
+    return Outcome(entry, tuple(_judge_part(check, entry, book) for check in entry.claim.check))
+
+
+def _judge_part(check: Check, entry: Entry, book: Book) -> Judged:
+    try:
+        if isinstance(check, CLOCK):
+            ours, *theirs = judge_clock(check, book, entry.paper.key)
+            return Judged(check, ours, *theirs)
+        return Judged(check, _JUDGES[type(check)](check, book, entry.factor))
+    except NoEvidence as missing:
+        return Judged(check, Finding(Verdict.UNMEASURED, "", reason=str(missing)))
+
+
+def _judge_needs(check: Needs, _book: Book, _per_multiply_add: int) -> Finding:
+    return Finding(Verdict.UNMEASURED, check.published, reason=f"needs {check.needs}")
+
+
+_JUDGES: Mapping[type, Callable[[Any, Book, int], Finding]] = {
+    Count: judge_figure,
+    Ratio: judge_figure,
+    Delta: judge_figure,
+    Order: judge_order,
+    Bound: judge_bound,
+    Law: judge_law,
+    Value: judge_value,
+    Family: judge_family,
+    Table: judge_table,
+    Needs: _judge_needs,
+}
+
+
+def _surprises(outcome: Outcome) -> Iterable[str]:
+    claim = outcome.entry.claim
+    if not _as_expected(outcome.verdict, claim.expects, [part.check for part in outcome.judged]):
+        yield f"{claim.id}: {outcome.verdict}, expected {claim.expects}"
+    if claim.published and outcome.published and claim.published != outcome.published:
+        yield f"{claim.id}: {outcome.published} (published), expected {claim.published}"
+    for number, part in enumerate(outcome.judged, start=1):
+        expected = part.check.expects
+        if expected and not _as_expected(part.finding.verdict, expected, [part.check]):
+            yield f"{claim.id}, check {number}: {part.finding.verdict}, expected {expected}"
+        told = part.check.expects_published
+        if told and part.published and part.published.verdict != told:
+            yield f"{claim.id}, check {number}: {part.published.verdict} (published), expected {told}"
+
+
+def _as_expected(verdict: Verdict, expected: Verdict, checks: Sequence[Check]) -> bool:
+    """Whether a verdict is no news; that a device is not here is none."""
+    if verdict is Verdict.UNMEASURED and any(isinstance(check, (*CLOCK, Needs)) for check in checks):
+        return True
+    return verdict == expected
+
+
+def select(entries: Sequence[Entry], names: Sequence[str]) -> tuple[Entry, ...]:
+    """The claims of these ids and papers, in the order given; all where none is named. Raises UserError."""
+    if not names:
+        return tuple(entries)
+    found: dict[str, Entry] = {}
+    for name in names:
+        matching = [entry for entry in entries if name in (entry.claim.id, entry.paper.key)]
+        if not matching:
+            known = {entry.claim.id for entry in entries} | {entry.paper.key for entry in entries}
+            raise UserError(f"No claim or paper is called {name!r}. {did_you_mean(name, known, 'See `bench claims`.')}")
+        found |= {entry.claim.id: entry for entry in matching}
+    return tuple(found.values())

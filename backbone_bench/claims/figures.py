@@ -1,0 +1,62 @@
+"""Numbers as papers write them: read with the precision that they were written in, and written with a unit."""
+
+import math
+import re
+from typing import NamedTuple
+
+from backbone_bench.errors import UserError
+
+SCALES = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
+_FORM = re.compile(r"(\d+)(?:\.(\d+))?(?:[eE]\+?(\d{1,2}))?\s*([kKMGBT]?)")
+
+
+class Figure(NamedTuple):
+    """A published number."""
+
+    value: float
+    half_digit: float  # half a unit of the last digit that was written
+
+
+def parse(text: str) -> Figure:
+    """Read `4.1G`, `25.6 M`, `4089184256`, `4.1e9`.
+
+    >>> parse("4.1G")
+    Figure(value=4100000000.0, half_digit=50000000.0)
+    """
+    match = re.fullmatch(_FORM, text.strip())
+    if match is None:
+        raise UserError(f"{text!r} is no figure: write it as 4.1G, 25.6M or 4089184256.")
+    whole, decimals, exponent, letter = match.groups()
+    scale = SCALES[letter] * 10.0 ** int(exponent or 0)
+    return Figure(float(f"{whole}.{decimals or 0}") * scale, scale * 0.5 * 10.0 ** -len(decimals or ""))
+
+
+def parse_share(text: str) -> float:
+    """Read `2%`, `2 %` or `0.02` as 0.02."""
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
+    if match is None:
+        raise UserError(f"{text!r} is no tolerance: write it as 2% or 0.02.")
+    return float(match[1]) / (100 if match[2] else 1)
+
+
+def amount(value: float) -> str:
+    """Four significant digits with a unit: `3.858 G`; whole numbers below 10 000 as they are.
+
+    >>> amount(3_858_000_000), amount(39), amount(-0.0789), amount(70_144)
+    ('3.858 G', '39', '-0.0789', '70.14 k')
+    """
+    size = abs(value)
+    if size < 1e4:
+        return f"{value:.4g}"
+    scale, letter = next(pair for pair in ((1e9, "G"), (1e6, "M"), (1e3, "k")) if size >= pair[0])
+    scaled = value / scale
+    return f"{scaled:.{max(0, 3 - math.floor(math.log10(abs(scaled))))}f} {letter}"
+
+
+def percent(share: float) -> str:
+    """A signed share, for differences.
+
+    >>> percent(-0.0789)
+    '-7.89 %'
+    """
+    return f"{share * 100:+.3g} %"

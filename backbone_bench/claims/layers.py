@@ -1,0 +1,114 @@
+"""Convolutions in closed form: what a layer costs that a claim describes in words.
+
+A layer is data, its widths may be formulas, and a stack of layers has the
+same costs as a network: multiply-adds, parameters and VoVNet's Eq. 1,
+`h·w·(ci + co) + k²·ci·co/groups`. Numbers and whole sweeps go through the same lines.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import ConfigDict, PlainValidator
+from pydantic.dataclasses import dataclass
+
+from backbone_bench.claims.arithmetic import Expression, Number
+from backbone_bench.errors import UserError
+
+STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+MOST_TERMS = 10_000  # of a layer that is repeated by `each`
+
+Formula = Annotated[Expression, PlainValidator(Expression)]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Layer:
+    """One kind of convolution in a stack, `times` over; a linear layer has `side` 1."""
+
+    ci: Formula
+    co: Formula
+    kernel: int | tuple[int, int] = 1
+    side: Formula = Expression("1")  # of the square output
+    stride: int = 1
+    groups: Formula = Expression("1")
+    times: Formula = Expression("1")
+    each: Mapping[str, Formula] | None = None  # {i = "m"}: the layer once for every whole i from 0 below m
+    bias: bool = False
+
+
+class Cost(NamedTuple):
+    """What a layer or a stack costs; each a number, or an array over a sweep."""
+
+    flops: Number
+    params: Number
+    access: Number
+    least_access: Number  # of any convolution with as many multiply-adds: the bound at ci = co
+    cio: Number
+    convolutions: Number
+    filters: Number  # output channels
+
+
+_NOTHING = Cost(*[0.0] * len(Cost._fields))
+
+
+def convolution(area: int, ci: Number, co: Number, positions: Number, groups: Number = 1.0) -> Cost:
+    """One convolution of `area` k², without a bias, at stride 1.
+
+    The bound is VoVNet's, Section 3.1 (ShuffleNetV2's G1 at k = 1):
+    `2·sqrt(h·w·B/k²) + B/(h·w)` for B multiply-adds; it is meant for ungrouped ones.
+    """
+    weights = area * ci * co / groups
+    activations = positions * (ci + co)
+    return Cost(
+        flops=positions * weights,
+        params=weights,
+        access=activations + weights,
+        least_access=2 * positions * (ci * co / groups) ** 0.5 + weights,
+        cio=activations,
+        convolutions=1.0,
+        filters=co,
+    )
+
+
+def cost(stack: Sequence[Layer], names: Mapping[str, Number]) -> Cost:
+    """What a stack costs where its formulas' names have these values."""
+    total = _NOTHING
+    for layer in stack:
+        for inner, there in _each(layer, names):
+            total = _add(total, _layer(layer, inner), there)
+    return total
+
+
+def _each(layer: Layer, names: Mapping[str, Number]) -> Iterator[tuple[Mapping[str, Number], Number]]:
+    """The names for each repetition, and whether it is there (in a sweep over the number of layers, not everywhere)."""
+    if layer.each is None:
+        yield names, 1.0
+        return
+    for index, bound in layer.each.items():
+        count = bound.value(names)
+        most = float(count.max() if hasattr(count, "max") else count)
+        if not 0 <= most <= MOST_TERMS:
+            raise UserError(f"A layer is repeated {most:g} times; a claim may ask for {MOST_TERMS} at most.")
+        for i in range(round(most)):
+            yield {**names, index: float(i)}, (i < count) * 1.0
+
+
+def _layer(layer: Layer, names: Mapping[str, Number]) -> Cost:
+    ci, co, side, groups, times = (
+        formula.value(names) for formula in (layer.ci, layer.co, layer.side, layer.groups, layer.times)
+    )
+    height, width = (layer.kernel, layer.kernel) if isinstance(layer.kernel, int) else layer.kernel
+    one = convolution(height * width, ci, co, side * side, groups)
+    one = one._replace(
+        params=one.params + (co if layer.bias else 0.0),
+        cio=side * side * (ci * layer.stride**2 + co),
+    )
+    return Cost(*(times * value for value in one))
+
+
+def _add(left: Cost, right: Cost, there: Number) -> Cost:
+    return Cost(*(a + there * b for a, b in zip(left, right, strict=True)))
+
+
+def named(total: Cost) -> dict[str, Any]:
+    """The costs that a formula may use, by name."""
+    return total._asdict()

@@ -1,0 +1,32 @@
+"""From TOML to data: nothing is coerced, an unknown key is an error, every error is one line that names the place."""
+
+import json
+import tomllib
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from backbone_bench.errors import UserError
+
+T = TypeVar("T")
+
+
+def toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{name} is no TOML file: {error}.") from None
+    except RecursionError:
+        raise UserError(f"{name} is nested too deeply.") from None
+
+
+def revive(kind: type[T], data: object, name: str) -> T:
+    """A value of type `kind` from plain data, nothing coerced; raise UserError with the place of the first error."""
+    try:
+        # As JSON, where an array may become a tuple although nothing else is coerced.
+        return TypeAdapter(kind).validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise UserError(f"{name}: {place or 'the file'}: {first['msg'].removeprefix('Value error, ')}{more}.") from None
