@@ -10,6 +10,8 @@ from backbone_bench.report.columns import RUN
 from backbone_bench.report.conditions import ENVIRONMENT, FACETS, STARTED, circumstances, differing, places
 from backbone_bench.report.tables import Cell, Column, Row, Table, tabulate
 
+_MARKED = "Marked: the best among rows of the same circumstances, and what cannot be told from it."
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -132,7 +134,7 @@ def _mark_best(table: Table, circumstances: Sequence[Hashable]) -> Table:
         tuple(cell._replace(best=(number, place) in best) for place, cell in enumerate(row))
         for number, row in enumerate(table.rows)
     )
-    return replace(table, rows=rows)
+    return replace(table, rows=rows, remarks=(*table.remarks, _MARKED) if best else table.remarks)
 
 
 def _best(column: Column[Any], cells: Sequence[Cell]) -> set[int]:

@@ -165,21 +165,21 @@ def _gpu(gpu: Gpu | Missing | None) -> Iterator[str]:
 
 def _told_apart(record: Record, representatives: Sequence[Record]) -> list[str]:
     """What else differs between environments that look the same, so that no two captions are."""
-    own = dict(_leaves(_relevant(record.environment)))
+    own = dict(leaves(_relevant(record.environment)))
     twins = [other for other in representatives if machine(other) == machine(record)]
-    others = [dict(_leaves(_relevant(other.environment))) for other in twins]
+    others = [dict(leaves(_relevant(other.environment))) for other in twins]
     return [f"{name} {text}" for name, text in own.items() if any(other.get(name) != text for other in others)]
 
 
-def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """Dotted names and texts of everything inside."""
     if isinstance(value, Missing):
         yield path, value.missing
     elif is_dataclass(value):
         for field in fields(value):
-            yield from _leaves(getattr(value, field.name), f"{path}.{field.name}".lstrip("."))
+            yield from leaves(getattr(value, field.name), f"{path}.{field.name}".lstrip("."))
     elif isinstance(value, Mapping):
         for name in sorted(value):
-            yield from _leaves(value[name], f"{path}.{name}")
+            yield from leaves(value[name], f"{path}.{name}")
     else:
         yield path, str(value)

@@ -6,6 +6,7 @@ the whole. The share of FLOPs is that of the known ones.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
 from backbone_bench.report.tables import Column, Table, tabulate
@@ -14,13 +15,24 @@ from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PERCENT, PLAIN
 DEAREST = 10
 
 
+class Whole(NamedTuple):
+    """The totals of a model, added up once."""
+
+    flops: int
+    traffic_elems: int
+
+    @classmethod
+    def of(cls, cost: ModelCost) -> Self:
+        return cls(cost.flops, cost.traffic_elems)
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Some operations of a model, taken together, and the whole of which they are a part."""
+    """Some operations of a model, taken together, and of how much they are a part."""
 
     name: str
     rows: tuple[OpCost, ...]
-    whole: ModelCost
+    whole: Whole
 
     @property
     def calls(self) -> int:
@@ -56,7 +68,8 @@ def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[Part]:
     rows: dict[str, list[OpCost]] = {}
     for row in cost.by_op:
         rows.setdefault(name(row), []).append(row)
-    return [Part(part, tuple(members), cost) for part, members in rows.items()]
+    whole = Whole.of(cost)
+    return [Part(part, tuple(members), whole) for part, members in rows.items()]
 
 
 def by_module(cost: ModelCost, depth: int) -> list[Part]:
@@ -95,8 +108,12 @@ def layers(record: Record, depth: int) -> tuple[Table, ...]:
     return (
         tabulate(by_module(cost, depth), _columns("module"), title=f"{model}: by module, to depth {depth}"),
         tabulate(by_kind(cost), _columns("kind"), title=f"{model}: by kind of operation"),
-        tabulate(dearest(cost), _columns("module and kind"), title=f"{model}: the dearest"),
+        dearest_table(cost, f"{model}: the dearest"),
     )
+
+
+def dearest_table(cost: ModelCost, title: str = "The dearest") -> Table:
+    return tabulate(dearest(cost), _columns("module and kind"), title=title)
 
 
 _Row = tuple[Record, OpCost]

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from backbone_bench.records import Latencies, Latency, Missing, Record
 from backbone_bench.report.figures import Axis, Bar, Line, Panel, Plot, Point
 
-MOST_ROWS = 60
+SERIES = ("samples", "first calls", "outliers")  # of a trace
+MOST_ROWS = 30
 MOST_SAMPLES = 240  # of a trace; a page is no archive, the record has them all
 
 
@@ -24,21 +25,25 @@ def spread(records: Sequence[Record], caption: str) -> Plot | None:
     for record in records:
         for mode, latency in known(record):
             modes.setdefault(mode, []).append((record.workload.model, latency))
-    panels = tuple(_boxes(mode, rows[:MOST_ROWS]) for mode, rows in modes.items() if len(rows) > 1)
+    panels = tuple(_boxes(mode, rows) for mode, rows in modes.items() if len(rows) > 1)
     return Plot("spread", "How latencies are spread", caption, panels) if panels else None
 
 
 def _boxes(mode: str, rows: Sequence[tuple[str, Latency]]) -> Panel:
     bars = []
-    for row, (model, latency) in enumerate(rows):
+    shown = sorted(rows, key=lambda row: -row[1].iqr_s / (row[1].median_s or 1))[:MOST_ROWS]
+    for row, (model, latency) in enumerate(shown):
         middle = latency.median_s or 1.0
         aside = [100 * (sample / middle - 1) for sample in latency.samples_s]
         told = f"{model}\nmedian {middle * 1e3:.4g} ms, n = {latency.n}\nfrom {min(aside):+.2g} to {max(aside):+.2g} %"
         low, first, third, high = (_quantile(aside, share) for share in (0.05, 0.25, 0.75, 0.95))
         bars.append(Bar(row, low, high, "nine tenths of the samples", told, thin=True))
         bars.append(Bar(row, first, third, "the middle half", told))
-    names = tuple(model for model, _ in rows)
-    return Panel(f"{mode} latency", Axis("from the median (%)"), Axis(""), bars=tuple(bars), rows=names)
+    names = tuple(model for model, _ in shown)
+    title = f"{mode} latency, the least steady first" + (
+        f" ({MOST_ROWS} of {len(rows)})" if len(rows) > MOST_ROWS else ""
+    )
+    return Panel(title, Axis("from the median (%)"), Axis(""), bars=tuple(bars), rows=names)
 
 
 def _quantile(values: Sequence[float], share: float) -> float:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.records import Missing, ModelCost
-from backbone_bench.report.layers import DEAREST, Part, by_kind, by_module, dearest, layers
+from backbone_bench.report.layers import DEAREST, Part, Whole, by_kind, by_module, dearest, layers
 from tests.report.samples import NO_NVML, counted, op
 
 modules = st.lists(st.sampled_from(["stem", "stages", "0", "1", "conv"]), max_size=4).map(".".join)
@@ -52,4 +52,4 @@ def test_a_record_without_counts_has_no_layers():
 
 
 def test_parts_of_nothing_have_shares_of_zero():
-    assert Part("none", (), ModelCost(0, 0, 0, "meta", ())).flops_share == 0
+    assert Part("none", (), Whole(0, 0)).flops_share == 0
