@@ -64,7 +64,8 @@ def of_logs(changes: Sequence[float], confidence: float = 0.95) -> Ratio:
 
 def spread(changes: Sequence[float]) -> float:
     """The standard deviation of the rounds' logarithms; of two rounds at least."""
-    return statistics.stdev(changes)
+    middle = statistics.fmean(changes)
+    return math.sqrt(math.fsum((change - middle) ** 2 for change in changes) / (len(changes) - 1))
 
 
 def p_above(changes: Sequence[float], bound: float = 0.0) -> float:
@@ -99,14 +100,18 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-def detectable(deviation: float, rounds: int, threshold: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+def detectable(
+    deviation: float, rounds: int, threshold: float, *, freedom: int | None = None, power: float = 0.8
+) -> float:
     """The least change, as a share, that is called with this power: it must be both certain and above `threshold`.
 
-    `deviation` is that of the logarithms from round to round. Certain: alpha
-    and power in quantiles of t (the usual approximation to the noncentral t).
-    Above the threshold: the mean of the rounds exceeds it often enough.
+    `deviation` is that of the logarithms from round to round, known with
+    `freedom` degrees (None: from these rounds themselves). Certain: one-sided
+    at 95 %, by the usual approximation to the noncentral t. Above the
+    threshold: the mean of the rounds exceeds it often enough.
     """
-    error, freedom = deviation / math.sqrt(rounds), rounds - 1
-    certain = stats.student_t(freedom, 1 - 2 * alpha) + stats.student_t(freedom, 2 * power - 1)
+    error = deviation / math.sqrt(rounds)
+    known = rounds - 1 if freedom is None else freedom
+    certain = stats.student_t(known, 0.90) + stats.student_t(known, 2 * power - 1)
     above = math.log1p(threshold) + statistics.NormalDist().inv_cdf(power) * error
     return math.expm1(max(certain * error, above))

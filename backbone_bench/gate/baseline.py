@@ -1,0 +1,136 @@
+"""The baseline: a JSON file of records with a log of why they were allowed to change.
+
+It is read like any file of records. It is written whole, and under a lock on
+its folder, so that two gates at once lose nothing of each other. A file that
+cannot be understood is left as it is.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from backbone_bench import store
+from backbone_bench.errors import NotComparable, UserError
+from backbone_bench.gate.measured import Noise
+from backbone_bench.gate.noisy import Spread
+from backbone_bench.gate.verdicts import Acknowledgement
+from backbone_bench.gate.workloads import on_paper
+from backbone_bench.records import STRICT, Record
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Calibration:
+    """The noise of one quantity on one machine: A against A."""
+
+    at_utc: str
+    fingerprint: str  # of workload and machine
+    subject: str
+    metric: str
+    deviation: float  # of the logarithm of a round's ratio
+    rounds: int
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Notes:
+    """What a baseline holds besides its records."""
+
+    log: tuple[Acknowledgement, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
+    baseline_version: Literal["1"] = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """What a file says."""
+
+    records: tuple[Record, ...] = ()
+    notes: Notes = Notes()
+
+    @property
+    def noise(self) -> Noise:
+        """The calibrations as spreads, the latest of each."""
+        return {(one.fingerprint, one.metric): Spread(one.deviation, one.rounds - 1) for one in self.notes.calibrations}
+
+    def updated(self, records: Sequence[Record], entry: Acknowledgement, *, whole: bool) -> "Baseline":
+        """With these records in place of those of the same workloads; `whole`: in place of all."""
+        fresh = {on_paper(record.workload) for record in records}
+        kept = () if whole else (old for old in self.records if on_paper(old.workload) not in fresh)
+        return Baseline((*kept, *records), replace(self.notes, log=(*self.notes.log, entry)))
+
+    def calibrated(self, fresh: Sequence[Calibration]) -> "Baseline":
+        """With these calibrations in place of older ones of the same quantities."""
+        known = {(one.fingerprint, one.metric) for one in fresh}
+        kept = (old for old in self.notes.calibrations if (old.fingerprint, old.metric) not in known)
+        return replace(self, notes=replace(self.notes, calibrations=(*kept, *fresh)))
+
+
+_NOTES: TypeAdapter[Notes] = TypeAdapter(Notes)
+
+
+def read(path: Path) -> Baseline:
+    """The baseline in a file; raise UserError for a file that is none, NotComparable where there is no file."""
+    if not path.exists():
+        raise NotComparable(f"There is no baseline {path}: write it with --update-baseline.")
+    try:
+        records = store.read([path], warn=_refuse)
+        return Baseline(records, _notes(path))
+    except UserError as error:
+        raise UserError(f"{str(error).rstrip('.')}. The baseline is left as it is.") from None
+
+
+def _refuse(complaint: str) -> None:
+    raise UserError(complaint)
+
+
+def _notes(path: Path) -> Notes:
+    """The log and the calibrations; a plain file of records has none."""
+    if path.suffix == ".jsonl":
+        return Notes()
+    document = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return _NOTES.validate_json(json.dumps(document.get("gate", {})))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(("gate", *(str(part) for part in first["loc"])))
+        raise UserError(f"{path} is no baseline that this backbone-bench can read: {where}: {first['msg']}.") from None
+
+
+def write(path: Path, baseline: Baseline) -> None:
+    """Replace the file as a whole."""
+    document = json.loads(store.dumps(baseline.records))
+    document["gate"] = _NOTES.dump_python(baseline.notes, mode="json")
+    store.write(path, json.dumps(document, indent=1, allow_nan=False) + "\n")
+
+
+def check(path: Path) -> None:
+    """Raise UserError now for a baseline that could not be written in the end."""
+    if path.suffix != ".json":
+        raise UserError(f"{path}: a baseline that can be updated is a .json file.")
+    store.check_writable(path)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[Baseline]:
+    """The baseline as it is now, and nobody else writes it until the end; an absent file is an empty one."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        _lock(folder, path)
+        yield read(path) if path.exists() else Baseline()
+    finally:
+        os.close(folder)  # and with it the lock
+
+
+def _lock(folder: int, path: Path) -> None:
+    """Wait for the folder: a lock on the file itself would be one on what is about to be replaced."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+    except OSError as error:
+        raise UserError(f"Cannot lock {path.parent} to write {path.name}: {error.strerror}.") from None

@@ -1,0 +1,47 @@
+"""A against A: how noisy this machine is, and which change it can see."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from backbone_bench.gate import fingerprint, workloads
+from backbone_bench.gate.baseline import Calibration
+from backbone_bench.gate.measured import Sides
+from backbone_bench.gate.noisy import Plan
+from backbone_bench.gate.session import Rules, Session, Take, gate
+from backbone_bench.gate.verdicts import Finding
+
+
+def calibrate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Finding], list[Calibration]]:
+    """Take all the rounds that a gate may use at once, and write down how they differ.
+
+    The verdicts are those of the gate: anything but `pass` between a thing and
+    itself says that the machine is too noisy for its thresholds.
+    """
+    plan = rules.plan
+    whole = Plan(plan.rounds * (1 + plan.double), double=False, confirm=False)
+    session = Session(take, rules)
+    series = session.measure(names, whole.rounds)
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    calibrations = []
+    for key, taken in series.items():
+        _, head = session.rounds[key.subject][0]
+        assert taken.spread is not None  # of two rounds at least
+        calibrations.append(
+            Calibration(
+                at_utc=now,
+                fingerprint=fingerprint.digest(head.workload, head.environment),
+                subject=workloads.subject(head.workload),
+                metric=key.metric,
+                deviation=taken.spread.deviation,
+                rounds=len(taken.changes),
+            )
+        )
+
+    def again(name: str, _count: int) -> Sequence[Sides]:
+        if name in session.unpaired:
+            raise session.unpaired[name]
+        return session.rounds[name]
+
+    findings, _ = gate(names, again, replace(rules, plan=whole))
+    return findings, calibrations

@@ -1,0 +1,160 @@
+"""From the records of both sides to a series of each quantity that was measured, and from its verdict to a finding."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
+from statistics import geometric_mean
+from typing import Literal, NamedTuple
+
+from backbone_bench import paired
+from backbone_bench.gate import fingerprint
+from backbone_bench.gate.noisy import Decision, Plan, Series, Spread, detectable
+from backbone_bench.gate.verdicts import Change, Finding, Verdict
+from backbone_bench.records import Known, Missing, Record
+
+Kind = Literal["latency", "energy", "memory"]
+Sides = tuple[Record, Record]  # base, head: one process each
+
+THRESHOLDS: Mapping[Kind, float] = {"latency": 0.03, "energy": 0.05, "memory": 0.05}  # how much worse each may be
+OTHER_SILICON = 0.05  # allowed on top where cards or hosts of one model differ: among themselves they do by 3 to 5 %
+_SILICON = frozenset({"gpu.uuid", "host"})
+
+
+class Metric(NamedTuple):
+    """A quantity that is measured; less is better."""
+
+    key: str
+    path: str  # where it lies in a record
+    kind: Kind
+    informal: bool = False
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.key: metric
+    for metric in (
+        Metric("graph_s", "latency.graph.median_s", "latency"),  # the least noise
+        Metric("wall_s", "latency.wall.median_s", "latency"),  # what a slower Python costs
+        Metric("device_s", "latency.device.median_s", "latency", informal=True),  # lies between the two
+        Metric("gross_per_image_j", "energy.gross_per_image_j", "energy"),
+        Metric("peak_allocated_bytes", "memory.peak_allocated_bytes", "memory"),
+        Metric("peak_resident_bytes", "memory.peak_resident_bytes", "memory", informal=True),  # the system's, not ours
+    )
+}
+
+
+def value(record: Record, metric: Metric) -> Known[float]:
+    """The quantity of a record, or why it is not there."""
+    found: object = record
+    for name in metric.path.split("."):
+        found = attrgetter(name)(found)
+        if isinstance(found, Missing):
+            return found
+    assert isinstance(found, int | float)
+    return float(found) if found > 0 else Missing("zero", "nothing was measured")
+
+
+def is_measured(record: Record) -> bool:
+    return any(not isinstance(value(record, metric), Missing) for metric in METRICS.values())
+
+
+Noise = Mapping[tuple[str, str], Spread]  # by fingerprint and metric: how the rounds of A against A differ
+
+
+def series(rounds: Sequence[Sides], thresholds: Mapping[Kind, float], noise: Noise) -> dict[str, Series]:
+    """What can be compared, by metric: nothing where the two sides are not comparable."""
+    base, head = rounds[0]
+    differing = fingerprint.differences(base, head)
+    if not fingerprint.comparable(differing):
+        return {}
+    more = OTHER_SILICON if any(difference.field in _SILICON for difference in differing) else 0.0
+    found = {}
+    for metric in METRICS.values():
+        pairs = _pairs(rounds, metric)
+        if not isinstance(pairs, Missing):
+            found[metric.key] = Series(
+                changes=tuple(paired.logs(pairs)),
+                threshold=thresholds[metric.kind] + more,
+                informal=metric.informal or len(pairs) == 1,
+                known=noise.get((fingerprint.digest(head.workload, head.environment), metric.key)),
+            )
+    return found
+
+
+def _pairs(rounds: Sequence[Sides], metric: Metric) -> Known[list[paired.Pair]]:
+    """The quantity of both sides, round by round; Missing with the first reason where any lacks it."""
+    pairs = []
+    for sides in rounds:
+        one, other = (value(record, metric) for record in sides)
+        if isinstance(one, Missing):
+            return one
+        if isinstance(other, Missing):
+            return other
+        pairs.append((one, other))
+    return pairs
+
+
+def one_sided(subject: str, rounds: Sequence[Sides]) -> Iterator[Finding]:
+    """What only one of the two sides has, and sides that cannot be compared."""
+    base, head = rounds[0]
+    if is_measured(base) and is_measured(head):
+        unlike = [str(one) for one in fingerprint.differences(base, head) if one.must]
+        if unlike:
+            yield Finding(subject, "measured", Verdict.INCOMPARABLE, reason="; ".join(unlike))
+            return
+    for metric in METRICS.values():
+        before, now = value(base, metric), value(head, metric)
+        if isinstance(now, Missing) and not isinstance(before, Missing) and now.missing != "not_asked":
+            yield Finding(subject, metric.key, Verdict.MISSING, before, reason=now.message, informal=metric.informal)
+        elif isinstance(before, Missing) and not isinstance(now, Missing):
+            yield Finding(
+                subject, metric.key, Verdict.NEW, None, now, reason=f"the baseline has none: {before.message}"
+            )
+
+
+def remarks(rounds: Sequence[Sides]) -> list[str]:
+    """What differs between comparable sides and may matter."""
+    base, head = rounds[0]
+    if not is_measured(base) or not is_measured(head):
+        return []
+    differing = [one for one in fingerprint.differences(base, head) if not one.must]
+    told = [f"Not the same on both sides: {'; '.join(map(str, differing))}."] if differing else []
+    if any(one.field in _SILICON for one in differing):
+        told.append(f"Another card or host of the same model: {OTHER_SILICON:.0%} more is allowed.")
+    return told
+
+
+def finding(subject: str, metric: Metric, decision: Decision, rounds: Sequence[Sides], plan: Plan) -> Finding:
+    """A verdict with what it stands on; base and head are geometric means, so that their ratio is the change."""
+    used = _pairs(rounds[: len(decision.series.changes)], metric)  # the rerun of a suspect comes after them
+    assert not isinstance(used, Missing)
+    return Finding(
+        subject,
+        metric.key,
+        decision.verdict,
+        base=geometric_mean(base for base, _ in used),
+        head=geometric_mean(head for _, head in used),
+        change=_change(decision.series),
+        threshold=decision.series.threshold,
+        detectable=detectable(decision.series, plan),
+        confirmed=_change(decision.rerun) if decision.rerun else None,
+        reason=_reason(decision),
+        informal=decision.series.informal,
+    )
+
+
+def _change(of: Series) -> Change:
+    point, low, high = of.ratio()
+    is_open = len(of.changes) < 2 and not of.is_calibrated
+    return Change(
+        point, None if is_open else low, None if is_open else high, len(of.changes),
+        source="calibration" if of.is_calibrated else "rounds",
+    )  # fmt: skip
+
+
+def _reason(decision: Decision) -> str:
+    if decision.verdict is not Verdict.INCONCLUSIVE:
+        return ""
+    if decision.rerun is not None:
+        return "it looked regressed, and a rerun on fresh processes did not confirm it"
+    if decision.series.spread is None:
+        return "one process a side says nothing of the noise between processes"
+    return "the noise leaves open whether it is worse than allowed"

@@ -1,0 +1,176 @@
+"""What is measured is noisy: the rule that calls a slowdown only where it is one.
+
+A side of a round is one process, and what is judged is the logarithm of the
+ratio of a round's two sides (`paired`). Regressed: certainly worse (one-sided,
+95 %, Holm over everything that is judged together) and worse by more than the
+threshold. Rounds are doubled once unless all is clearly well, and what has
+regressed must do so again on fresh processes before anything fails.
+"""
+
+import math
+import statistics
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from backbone_bench import paired, stats
+from backbone_bench.gate.verdicts import Verdict
+
+ALPHA = 0.05
+
+
+class Key(NamedTuple):
+    """One quantity of one workload."""
+
+    subject: str
+    metric: str
+
+
+class Spread(NamedTuple):
+    """The noise of earlier rounds: for where there is one round, which says nothing of its own."""
+
+    deviation: float  # of the logarithms
+    freedom: int
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The rounds of one quantity, and what is asked of it."""
+
+    changes: tuple[float, ...]  # logarithms of head over base
+    threshold: float  # the share that it may be worse
+    informal: bool = False  # shown, but no part of the family and no reason to fail
+    known: Spread | None = None
+
+    def more(self, other: "Series | None") -> "Series":
+        """The same with further rounds."""
+        return self if other is None else replace(self, changes=self.changes + other.changes)
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the noise is that of earlier rounds."""
+        return len(self.changes) == 1 and self.known is not None
+
+    @property
+    def spread(self) -> Spread | None:
+        """The noise to judge by, if any is known."""
+        if len(self.changes) < 2:
+            return self.known
+        return Spread(paired.spread(self.changes), len(self.changes) - 1)
+
+    def ratio(self) -> paired.Ratio:
+        """Head over base with the one-sided bounds at 95 %."""
+        if not self.is_calibrated or self.known is None:
+            return paired.of_logs(self.changes, 1 - 2 * ALPHA)
+        half = stats.student_t(self.known.freedom, 1 - 2 * ALPHA) * self.known.deviation
+        return paired.Ratio(*(math.exp(self.changes[0] + shift) for shift in (0, -half, half)))
+
+    def p_above(self, bound: float = 0.0) -> float:
+        """How likely this is where the truth is no more than `bound`."""
+        if not self.is_calibrated or self.known is None or not self.known.deviation:
+            return paired.p_above(self.changes, bound)
+        return stats.t_beyond((self.changes[0] - bound) / self.known.deviation, self.known.freedom)
+
+    def p_below(self, bound: float = 0.0) -> float:
+        return self.mirrored.p_above(-bound)
+
+    @property
+    def mirrored(self) -> "Series":
+        return replace(self, changes=tuple(-change for change in self.changes))
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What was decided of one quantity, and on what."""
+
+    verdict: Verdict
+    series: Series
+    is_clear: bool  # certainly no worse than allowed: no further rounds are needed
+    rerun: Series | None = None  # of what had regressed at first
+
+
+Decisions = Mapping[Key, Decision]
+Measure = Callable[[Collection[str], int], Mapping[Key, Series]]  # subjects and rounds in, fresh rounds out
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured before a verdict."""
+
+    rounds: int = 5
+    double: bool = True  # once, unless all is clearly well
+    confirm: bool = True  # measure again what has regressed
+
+
+def judge(family: Mapping[Key, Series]) -> dict[Key, Decision]:
+    """A verdict on each; what is formal is one family, so that many tests together cry wolf no oftener than one."""
+    formal = {key: series for key, series in family.items() if not series.informal}
+    informal = {key: series for key, series in family.items() if series.informal}
+    return {**_judge(formal), **_judge(informal)}
+
+
+def _judge(family: Mapping[Key, Series]) -> dict[Key, Decision]:
+    worse = paired.holm([series.p_above() for series in family.values()])
+    better = paired.holm([series.p_below() for series in family.values()])
+    return {
+        key: _decision(series, p_worse, p_better)
+        for (key, series), p_worse, p_better in zip(family.items(), worse, better, strict=True)
+    }
+
+
+def _decision(series: Series, p_worse: float, p_better: float) -> Decision:
+    allowed = math.log1p(series.threshold)
+    change = statistics.fmean(series.changes)
+    is_clear = series.p_below(allowed) < ALPHA
+    if p_worse < ALPHA and change > allowed:
+        verdict = Verdict.REGRESSED
+    elif p_better < ALPHA and change < -allowed:
+        verdict = Verdict.IMPROVED
+    else:
+        verdict = Verdict.PASS if is_clear else Verdict.INCONCLUSIVE
+    return Decision(verdict, series, is_clear)
+
+
+def decide(measure: Measure, subjects: Collection[str], plan: Plan) -> dict[Key, Decision]:
+    """Measure and judge; double the rounds where needed; measure again what has regressed, and believe both or none."""
+    decided = _decide(measure, subjects, plan)
+    suspects = {key for key, decision in decided.items() if decision.verdict is Verdict.REGRESSED}
+    if not plan.confirm or not suspects:
+        return decided
+    again = _decide(measure, _subjects(suspects), plan, only=suspects)
+    for key in suspects:
+        rerun = again.get(key)
+        confirmed = rerun is not None and rerun.verdict is Verdict.REGRESSED
+        verdict = Verdict.REGRESSED if confirmed else Verdict.INCONCLUSIVE
+        decided[key] = replace(decided[key], verdict=verdict, rerun=rerun.series if rerun else None)
+    return decided
+
+
+def _decide(
+    measure: Measure, subjects: Collection[str], plan: Plan, only: Collection[Key] | None = None
+) -> dict[Key, Decision]:
+    def take(some: Collection[str]) -> dict[Key, Series]:
+        return {key: series for key, series in measure(some, plan.rounds).items() if only is None or key in only}
+
+    seen = take(subjects)
+    decided = judge(seen)
+    unclear = {key for key, decision in decided.items() if not decision.is_clear and not decision.series.informal}
+    if not plan.double or not unclear:
+        return decided
+    more = take(_subjects(unclear))
+    return judge({key: series.more(more.get(key)) for key, series in seen.items()})
+
+
+def _subjects(keys: Collection[Key]) -> list[str]:
+    """Each once, in a fixed order."""
+    return sorted({key.subject for key in keys})
+
+
+def detectable(series: Series, plan: Plan) -> float | None:
+    """The least change that this plan calls in four cases of five, at this noise; None where none is known."""
+    spread = series.spread
+    if spread is None:
+        return None
+    if series.is_calibrated:
+        return paired.detectable(spread.deviation, 1, series.threshold, freedom=spread.freedom)
+    return paired.detectable(spread.deviation, plan.rounds * (1 + plan.double), series.threshold)

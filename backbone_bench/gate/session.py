@@ -1,0 +1,96 @@
+"""One gate: both sides of every workload taken, compared exactly and by the noisy rule, and told as a report.
+
+How a side is run is handed in, so that nothing here knows checkouts, processes
+or torch; a file is a side that was run before.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from backbone_bench.gate import exact, measured, workloads
+from backbone_bench.gate.measured import METRICS, THRESHOLDS, Kind, Noise, Sides
+from backbone_bench.gate.noisy import Key, Plan, Series, decide
+from backbone_bench.gate.verdicts import Finding, Verdict
+from backbone_bench.records import Record
+
+
+class Unpaired(Exception):
+    """There are no two sides of a workload, and this is what it comes to."""
+
+    def __init__(
+        self, verdict: Verdict, reason: str, *, subject: str | None = None, exit_code: int | None = None
+    ) -> None:
+        super().__init__(reason)
+        self.verdict, self.reason, self.subject, self.exit_code = verdict, reason, subject, exit_code
+
+    def finding(self, name: str) -> Finding:
+        return Finding(self.subject or name, "", self.verdict, reason=self.reason, exit_code=self.exit_code)
+
+
+Take = Callable[[str, int], Sequence[Sides]]  # a workload's name and a number of rounds in; raises Unpaired
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What is allowed and how sure one must be."""
+
+    plan: Plan = field(default_factory=Plan)
+    thresholds: Mapping[Kind, float] = field(default_factory=lambda: THRESHOLDS)
+    noise: Noise = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Session:
+    """What has been taken so far, by workload."""
+
+    take: Take
+    rules: Rules
+    rounds: dict[str, list[Sides]] = field(default_factory=dict)
+    unpaired: dict[str, Unpaired] = field(default_factory=dict)
+
+    def measure(self, names: Collection[str], count: int) -> Mapping[Key, Series]:
+        """Take further rounds; a workload that has no two sides is left out from then on."""
+        taken: dict[Key, Series] = {}
+        for name in names:
+            if name in self.unpaired:
+                continue
+            try:
+                fresh = self.take(name, count)
+            except Unpaired as error:
+                self.unpaired[name] = error
+                continue
+            self.rounds.setdefault(name, []).extend(fresh)
+            found = measured.series(fresh, self.rules.thresholds, self.rules.noise)
+            taken |= {Key(name, metric): series for metric, series in found.items()}
+        return taken
+
+
+def gate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Finding], list[str]]:
+    """Findings on every workload, and remarks that a reader needs."""
+    session = Session(take, rules)
+    decisions = decide(session.measure, names, rules.plan)
+    findings: list[Finding] = []
+    remarks: list[str] = []
+    for name in names:
+        if error := session.unpaired.get(name):
+            findings.append(error.finding(name))
+            continue
+        rounds = session.rounds[name]
+        base, head = rounds[0]
+        subject = workloads.subject(head.workload)
+        findings += exact.compare(subject, base.cost, head.cost)
+        findings += measured.one_sided(subject, rounds)
+        findings += [
+            measured.finding(subject, METRICS[key.metric], decision, rounds, rules.plan)
+            for key, decision in decisions.items()
+            if key.subject == name
+        ]
+        remarks += [remark for remark in (*measured.remarks(rounds), *_counters(base, head)) if remark not in remarks]
+    return findings, remarks
+
+
+def _counters(base: Record, head: Record) -> Iterator[str]:
+    """Another version of the counter may count otherwise."""
+    versions = [f"backbone-bench {side.tool.version}, torch {side.environment.torch}" for side in (base, head)]
+    if versions[0] != versions[1]:
+        yield f"The baseline was counted by {versions[0]}, now by {versions[1]}."

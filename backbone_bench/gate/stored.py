@@ -1,0 +1,47 @@
+"""Sides that were run before: the records of files, and fresh records beside those of a baseline."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from backbone_bench.gate import workloads
+from backbone_bench.gate.measured import Sides
+from backbone_bench.gate.session import Unpaired
+from backbone_bench.gate.verdicts import Finding, Verdict
+from backbone_bench.records import Record
+
+Run = Callable[[str, int], Sequence[Record]]  # a workload's name and a number of processes in; raises Unpaired
+
+
+class Stored:
+    """Pairs whatever `run` brings with the records of a baseline; keeps what it brought."""
+
+    def __init__(self, baseline: Iterable[Record], run: Run) -> None:
+        self._baseline = workloads.grouped(baseline)
+        self._run = run
+        self.heads: list[Record] = []
+
+    def take(self, name: str, count: int) -> Sequence[Sides]:
+        """As many rounds as both sides have processes; raise Unpaired where the baseline has none."""
+        heads = self._run(name, count)
+        self.heads += heads
+        workload = heads[0].workload
+        same = self._baseline.get(workloads.on_paper(workload))
+        if same is None:
+            raise Unpaired(Verdict.NEW, "the baseline does not have this workload", subject=workloads.subject(workload))
+        alike = [record for record in same if record.workload.key == workload.key]
+        return list(zip(alike or same, heads, strict=False))
+
+
+def by_workload(records: Iterable[Record]) -> Mapping[str, list[Record]]:
+    """The records of a file, those of one workload together."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.workload.key, []).append(record)
+    return groups
+
+
+def missing(baseline: Iterable[Record], heads: Iterable[Record]) -> list[Finding]:
+    """What a baseline has and a whole file of current records has not."""
+    present = workloads.grouped(heads)
+    lost = (group for key, group in workloads.grouped(baseline).items() if key not in present)
+    reason = "the baseline has this workload, and the current records have not"
+    return [Finding(workloads.subject(group[0].workload), "", Verdict.MISSING, reason=reason) for group in lost]

@@ -1,0 +1,39 @@
+"""Which record belongs to which: two records of one workload, whatever machine they come from."""
+
+import json
+from collections.abc import Iterable, Mapping
+
+from backbone_bench.records import Record, TensorSpec, Workload
+
+# What a count depends on. The rest (threads, seed, compiler, layout) changes how long it takes, not what it costs.
+_ON_PAPER = ("model", "arguments", "inputs", "batch", "mode", "precision")
+
+
+def on_paper(workload: Workload) -> str:
+    """A key that is the same for workloads of equal cost on paper."""
+    return json.dumps([getattr(workload, name) for name in _ON_PAPER], sort_keys=True)
+
+
+def grouped(records: Iterable[Record]) -> Mapping[str, list[Record]]:
+    """The records by what they cost on paper, in order of first appearance."""
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(on_paper(record.workload), []).append(record)
+    return groups
+
+
+def subject(workload: Workload) -> str:
+    """The workload in a few words, what goes without saying left out: `resnet18 1x3x224x224, fp16, 1 thread`."""
+    inputs = " ".join(str(TensorSpec.parse(text)).removesuffix(":float32") for text in workload.inputs)
+    arguments = " ".join(f"{name}={value}" for name, value in sorted(workload.arguments.items()))
+    threads = workload.threads
+    unusual = (
+        "" if workload.mode == "eval" else workload.mode,
+        "" if workload.precision == "fp32" else workload.precision,
+        "" if workload.memory_format == "contiguous" else workload.memory_format,
+        f"compile {workload.compile}" if workload.compile else "",
+        "" if workload.cache == "warm" else f"{workload.cache} cache",
+        f"{threads} thread{'s' if threads > 1 else ''}" if threads else "",
+        f"seed {workload.seed}" if workload.seed else "",
+    )
+    return ", ".join(filter(None, (" ".join(filter(None, (workload.model, arguments, inputs))), *unusual)))

@@ -1,0 +1,109 @@
+"""What the gate's rule calls a regression, and what other rules call one, on the same made-up runners.
+
+Noise has two levels: processes differ by a log-normal factor (how memory was
+laid out, which core it got), and within a process each sample resembles the
+next (lag-1 0.5) with one outlier in a hundred. A noisy runner also grows slower
+by 5 % while the rounds go on. `python -m tests.gate.simulation` prints the table of docs/gate.md.
+"""
+
+import math
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple
+
+import numpy as np
+from scipy.signal import lfilter
+from scipy.stats import mannwhitneyu
+
+from backbone_bench.gate.noisy import Key, Plan, Series, decide
+from backbone_bench.gate.verdicts import Verdict
+
+TRIALS, SAMPLES, THRESHOLD = 2000, 40, 0.03
+ROUNDS = 20  # the most that one verdict can use: five, doubled, and both again to confirm
+
+
+class Runner(NamedTuple):
+    """How noisy a machine is."""
+
+    name: str
+    process: float  # standard deviation of the logarithm from process to process
+    drift: float = 0.0  # by how much it grows slower over a gate's rounds
+
+
+TYPICAL, NOISY = Runner("typical", 0.015), Runner("noisy", 0.03, drift=0.05)
+
+
+def draw(runner: Runner, change: float, subjects: int, seed: int) -> np.ndarray:
+    """Samples by trial, subject, round and side (base, head), as if each took a second on average."""
+    rng = np.random.default_rng(seed)
+    shape = (TRIALS, subjects, ROUNDS, 2)
+    white = rng.normal(0, 0.02 * math.sqrt(1 - 0.5**2), (*shape, SAMPLES)).astype(np.float32)
+    within = lfilter([1], [1, -0.5], white, axis=-1)
+    within += np.where(rng.random((*shape, SAMPLES), dtype=np.float32) < 0.01, np.float32(0.5), np.float32(0))
+    place = np.arange(ROUNDS)[:, None] * 2 + np.array([[0, 1], [1, 0]])[np.arange(ROUNDS) % 2]  # A B, B A
+    process = rng.normal(0, runner.process, shape) + runner.drift * place / (2 * ROUNDS)
+    process[..., 1] += math.log1p(change)
+    return np.exp(within + process[..., None])
+
+
+class Gate:
+    """The gate's own code, served with rounds that were drawn before."""
+
+    def __init__(self, medians: np.ndarray, plan: Plan) -> None:
+        self._changes = np.log(medians[..., 1] / medians[..., 0])
+        self._plan = plan
+
+    def regressed(self, trial: int) -> bool:
+        """Whether any subject of the trial is called regressed."""
+        subjects = [str(n) for n in range(self._changes.shape[1])]
+        used = dict.fromkeys(subjects, 0)
+
+        def measure(some: Collection[str], rounds: int) -> Mapping[Key, Series]:
+            taken = {}
+            for subject in some:
+                changes = self._changes[trial, int(subject), used[subject] : used[subject] + rounds]
+                used[subject] += rounds
+                taken[Key(subject, "wall_s")] = Series(tuple(changes.tolist()), THRESHOLD)
+            return taken
+
+        return any(one.verdict is Verdict.REGRESSED for one in decide(measure, subjects, self._plan).values())
+
+
+def gate(samples: np.ndarray, plan: Plan = Plan()) -> float:  # noqa: B008 - frozen
+    """The share of trials in which the gate calls anything regressed."""
+    judge = Gate(np.median(samples, axis=-1), plan)
+    return float(np.mean([judge.regressed(trial) for trial in range(len(samples))]))
+
+
+def mann_whitney(samples: np.ndarray) -> float:
+    """Over the iterations of one process a side, 5 % (Google Benchmark's compare.py)."""
+    return _any(_p_iterations(samples) < 0.05)
+
+
+def mean_5(samples: np.ndarray) -> float:
+    """The mean of one process more than 5 % above the other's (pytest-benchmark's `mean:5%`)."""
+    means = samples[:, :, 0].mean(axis=-1)
+    return _any(means[..., 1] > 1.05 * means[..., 0])
+
+
+def asv(samples: np.ndarray) -> float:
+    """Mann-Whitney at 0.2 % and a median more than 10 % above (asv's `compare` with its default factor)."""
+    medians = np.median(samples[:, :, 0], axis=-1)
+    return _any((_p_iterations(samples) < 0.002) & (medians[..., 1] > 1.1 * medians[..., 0]))
+
+
+def _p_iterations(samples: np.ndarray) -> np.ndarray:
+    base, head = samples[:, :, 0, 0], samples[:, :, 0, 1]
+    found = mannwhitneyu(head, base, alternative="two-sided", axis=-1, method="asymptotic").pvalue
+    return np.where(np.median(head, axis=-1) > np.median(base, axis=-1), found, 1.0)
+
+
+def _any(alarms: np.ndarray) -> float:
+    return float(alarms.any(axis=1).mean())
+
+
+RULES: Mapping[str, Callable[[np.ndarray], float]] = {
+    "Mann-Whitney over iterations": mann_whitney,
+    "mean +5 %": mean_5,
+    "asv": asv,
+    "bench gate": gate,
+}
