@@ -8,7 +8,6 @@ import json
 from collections.abc import Iterable
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from backbone_bench.zoo import registry
 from backbone_bench.zoo.catalogue import FILE, Entry
@@ -16,6 +15,8 @@ from backbone_bench.zoo.catalogue import FILE, Entry
 
 def entry(model: registry.Model) -> Entry:
     """Count a network on the meta device: no weights, no arithmetic."""
+    from torch.utils.flop_counter import FlopCounterMode  # heavy, and `registry.load_all` imports this file
+
     network = registry.build(model, {}, on_meta=True).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.empty((1, *model.input_shape), device="meta"))

@@ -26,6 +26,11 @@ def _vgg(*names: str) -> dict[str, tuple[Twin, ...]]:
     return {name: (Twin(f"torchvision:{name}"), Twin(f"timm:{name}", parts, reshaped=True)) for name in names}
 
 
+def _resnetv2(*names: str) -> dict[str, tuple[Twin, ...]]:
+    parts = "timm classifies by a 1x1 convolution"
+    return {name: (Twin(f"timm:{name}", parts, reshaped=True),) for name in names}
+
+
 _CONV = "Darknet classifies by a 1x1 convolution, timm by a fully connected layer"
 _SPLIT = f"{_CONV}; timm has one convolution for the two that split a stage"
 _ESE = "timm has eSE in the last module of a stage, the authors' code in every module"
@@ -33,11 +38,10 @@ _ESE = "timm has eSE in the last module of a stage, the authors' code in every m
 TWINS: Mapping[str, tuple[Twin, ...]] = {
     **_vgg("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
     **_both("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2"),
-    **_timm("resnet200", "resnetv2_50", "resnetv2_101", "resnetv2_152"),
+    **_timm("resnet200", "resnext101_32x4d", "inception_v3"),
+    **_resnetv2("resnetv2_50", "resnetv2_101", "resnetv2_152"),
     **_both("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
-    **_timm("resnext101_32x4d"),
     **_both("densenet121", "densenet161", "densenet169", "densenet201"),
-    **_timm("inception_v3"),
     "inception_v3_aux": (Twin("torchvision:inception_v3"),),
     "googlenet": (Twin("torchvision:googlenet", arguments={"aux_logits": False}),),
     "mobilenetv2": (Twin("torchvision:mobilenet_v2"), Twin("timm:mobilenetv2_100")),

@@ -42,7 +42,8 @@ def _two_way(ci: int, width: int) -> Branches:
 @register("peleenet", PAPER)
 def peleenet(num_classes: int = 1000) -> Backbone:
     halved = nn.Sequential(ConvNorm(32, 16, 1), ConvNorm(16, 32, 3, 2))
-    stem = nn.Sequential(ConvNorm(3, 32, 3, 2), Branches(nn.MaxPool2d(2), halved), ConvNorm(64, 32, 1))
+    pooled = nn.MaxPool2d(2, ceil_mode=True)  # as wide as the strided convolution beside it, on odd maps too
+    stem = nn.Sequential(ConvNorm(3, 32, 3, 2), Branches(pooled, halved), ConvNorm(64, 32, 1))
     body, ci = nn.Sequential(), 32
     for number, stage in enumerate(STAGES, start=1):
         layers = nn.Sequential(*(_two_way(ci + layer * GROWTH, stage.width) for layer in range(stage.layers)))

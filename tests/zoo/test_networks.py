@@ -1,0 +1,44 @@
+"""Every network of the zoo runs: trained, evaluated, in other formats, types and sizes."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from backbone_bench.zoo import catalogue
+from tests.zoo.built import NAMES, with_values
+
+INCEPTION_V3 = {"inception_v3": 75, "inception_v3_aux": 299}  # it pads little; the auxiliary head wants a 17x17 map
+
+
+def is_cifar(name: str) -> bool:
+    return catalogue.find(name).input[1] == 32
+
+
+def scores(name: str) -> int:
+    return 10 if is_cifar(name) else 1000
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_backward_pass_gives_every_parameter_a_gradient(name):
+    network = with_values(name).train()
+    size = INCEPTION_V3.get(name, 8 if is_cifar(name) else 32)
+    output = network(torch.rand(2, 3, size, size))
+    outputs = [output] if isinstance(output, Tensor) else list(output)
+    assert {tuple(each.shape) for each in outputs} == {(2, scores(name))}
+    torch.cat(outputs).mean().backward()
+    assert [key for key, parameter in network.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_formats_types_and_odd_sizes_keep_the_shape_of_the_output(name):
+    network = with_values(name).eval()
+    size = (99, 111) if name in INCEPTION_V3 else (9, 13) if is_cifar(name) else (33, 49)
+    image = torch.rand(1, 3, *size)
+    with torch.inference_mode():
+        for parameter in network.parameters():
+            if parameter.dim() == 4:
+                parameter.data = parameter.to(memory_format=torch.channels_last)
+        last = network(image.to(memory_format=torch.channels_last))
+        half = network.bfloat16()(image.bfloat16())
+    assert last.shape == half.shape == (1, scores(name))
+    assert (last.dtype, half.dtype) == (torch.float32, torch.bfloat16)
