@@ -6,18 +6,24 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.jobs import Job
-from backbone_bench.records import STRICT, Environment, Missing, Record
+from backbone_bench.records import STRICT, Environment, Missing, Record, Workload
 
 PENDING = Missing("pending", "not measured yet")  # in a record that is kept before it is whole
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Asked:
-    """A job, and whether its record is wanted or only where it would run."""
+class Profile:
+    """A job whose record is wanted."""
 
     job: Job
     argv: tuple[str, ...]  # how the program was called, for the record
-    wanted: Literal["record", "environment"] = "record"
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Locate:
+    """Jobs of which only is wanted what they come to here; one answer each, in order."""
+
+    jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -56,13 +62,15 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Here:
-    """Where the job would run."""
+    """What a job would run, and where."""
 
+    workload: Workload
     environment: Environment
     kind: Literal["here"] = "here"
 
 
+Question = Profile | Locate
 Message = Phase | Kept | Done | Failed | Here
 
-ASKED: TypeAdapter[Asked] = TypeAdapter(Asked)
+QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
 MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)

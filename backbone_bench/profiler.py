@@ -68,11 +68,13 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Recor
     return measured
 
 
-def surroundings(job: Job) -> Environment:
-    """Where a job would run, with the switches as they would be."""
+def locate(job: Job) -> tuple[Workload, Environment]:
+    """What a job would run, and where, with the switches as they would be."""
     device = devices.resolve(job.device)
-    with precision.applied(_workload(job, threads=job.threads), device.name):
-        return environment.read(device.name)
+    threads = job.threads or torch.get_num_threads()
+    workload = _workload(job, threads, _for_counting(job))
+    with precision.applied(workload, device.name):
+        return workload, environment.read(device.name)
 
 
 # The model.

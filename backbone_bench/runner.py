@@ -18,10 +18,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
-from backbone_bench.errors import CouldNotMeasure, UserError
 from backbone_bench.jobs import Job
-from backbone_bench.messages import ASKED, MESSAGE, PENDING, Asked, Done, Failed, Here, Kept, Phase
-from backbone_bench.records import Environment, Missing, Record
+from backbone_bench.messages import (
+    MESSAGE,
+    PENDING,
+    QUESTION,
+    Done,
+    Failed,
+    Here,
+    Kept,
+    Locate,
+    Phase,
+    Profile,
+    Question,
+)
+from backbone_bench.records import Missing, Record
 
 Told = Callable[[str, float], None]
 
@@ -60,7 +71,7 @@ def isolated(timeout_s: float | None = None, worker: Worker | None = None) -> Ru
 def run_isolated(job: Job, told: Told, timeout_s: float | None = None, worker: Worker | None = None) -> Outcome:
     """Run one job in a fresh process and wait for it; `timeout_s` is the most it may take."""
     kept: Record | None = None
-    with _child(Asked(job, tuple(sys.argv)), worker or Worker.of()) as process:
+    with _child(Profile(job, tuple(sys.argv)), worker or Worker.of()) as process:
         try:
             for line in _lines(process, timeout_s):
                 match MESSAGE.validate_json(line):
@@ -83,23 +94,20 @@ def run_in_process(job: Job, told: Told) -> Outcome:
 
     kept: list[Record] = []
     with contextlib.redirect_stdout(sys.stderr):
-        end = worker.answer(Asked(job, tuple(sys.argv)), told, kept.append)
+        end = worker.profile(job, told, kept.append)
     if isinstance(end, Failed):
         return _failed(job, kept[-1] if kept else None, end)
-    assert isinstance(end, Done)
     return Outcome(job, end.record)
 
 
-def surroundings(job: Job, worker: Worker | None = None) -> Environment:
-    """Where the job would run, found out in a fresh process; raise UserError where it cannot."""
-    with _child(Asked(job, tuple(sys.argv), "environment"), worker or Worker.of()) as process:
+def locate(jobs: Sequence[Job], worker: Worker | None = None) -> Sequence[Here | None]:
+    """What each job would run, and where; None where that cannot be said, as running it will show."""
+    found: list[Here | None] = []
+    with _child(Locate(tuple(jobs)), worker or Worker.of()) as process:
         for line in _lines(process, None):
-            match MESSAGE.validate_json(line):
-                case Here(environment=environment):
-                    return environment
-                case Failed(message=message):
-                    raise UserError(message)
-        raise CouldNotMeasure(f"The environment cannot be read: the process {_epitaph(process.wait())}.")
+            message = MESSAGE.validate_json(line)
+            found.append(message if isinstance(message, Here) else None)
+    return [*found, *[None] * (len(jobs) - len(found))]  # a model may have taken the process down
 
 
 def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
@@ -119,7 +127,7 @@ def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
 
 
 @contextmanager
-def _child(asked: Asked, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
+def _child(question: Question, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
     """The process with its job; whatever of it and its own children is left in the end is killed."""
     process = subprocess.Popen(
         worker.command,
@@ -132,7 +140,7 @@ def _child(asked: Asked, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
     assert process.stdout is not None
     try:
         with suppress(BrokenPipeError):  # it died before it could read; how, its end will tell
-            _ask(process.stdin, asked)
+            _ask(process.stdin, question)
         yield process
     finally:
         with suppress(ProcessLookupError):
@@ -143,9 +151,9 @@ def _child(asked: Asked, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
             process.stdin.close()
 
 
-def _ask(stdin: IO[bytes], asked: Asked) -> None:
-    """Hand the job over; stdin stays open, since its end tells the child that the parent is gone."""
-    stdin.write(ASKED.dump_json(asked) + b"\n")
+def _ask(stdin: IO[bytes], question: Question) -> None:
+    """Hand the question over; stdin stays open, since its end tells the child that the parent is gone."""
+    stdin.write(QUESTION.dump_json(question) + b"\n")
     stdin.flush()
 
 

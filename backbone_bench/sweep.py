@@ -5,7 +5,7 @@ finished row is being written.
 """
 
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import NamedTuple
@@ -104,8 +104,3 @@ def stops() -> Iterator[Stops]:
 def shard(jobs: Sequence[Job], number: int, of: int) -> Sequence[Job]:
     """Every so-many-th job: the shards 1/n to n/n together are all jobs, each once."""
     return jobs[number - 1 :: of]
-
-
-def unanswered(jobs: Iterable[Job], answered: Callable[[Job], bool]) -> Sequence[Job]:
-    """The jobs still to be run."""
-    return [job for job in jobs if not answered(job)]

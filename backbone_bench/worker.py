@@ -1,6 +1,6 @@
 """One row of a run, in a process of its own.
 
-A job comes in as a line on stdin; what happens goes out as lines of JSON on the
+A question comes in as a line on stdin; what happens goes out as lines of JSON on the
 pipe that stdout was. The model's own prints go to stderr, and it has nothing to
 read. When stdin ends, the parent is gone, and so is this process.
 """
@@ -11,11 +11,25 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable
-from typing import IO
+from typing import IO, TypeVar
 
 from backbone_bench.errors import UserError
-from backbone_bench.messages import ASKED, MESSAGE, Asked, Done, Failed, Here, Kept, Message, Phase
+from backbone_bench.jobs import Job
+from backbone_bench.messages import (
+    MESSAGE,
+    QUESTION,
+    Done,
+    Failed,
+    Here,
+    Kept,
+    Locate,
+    Message,
+    Phase,
+    Profile,
+)
 from backbone_bench.records import Record
+
+T = TypeVar("T")
 
 
 def main() -> None:
@@ -32,28 +46,42 @@ def main() -> None:
         answers.write(MESSAGE.dump_json(message) + b"\n")
         answers.flush()
 
-    question = ASKED.validate_json(asked.readline())
-    sys.argv[:] = question.argv
+    question = QUESTION.validate_json(asked.readline())
     threading.Thread(target=_end_with_parent, args=(asked,), daemon=True).start()
     warnings.simplefilter("ignore")  # those of dependencies are not for the user's terminal
-    send(answer(question, lambda name, share: send(Phase(name, share)), lambda record: send(Kept(record))))
+    match question:
+        case Profile(job=job, argv=argv):
+            sys.argv[:] = argv
+            send(profile(job, lambda name, share: send(Phase(name, share)), lambda record: send(Kept(record))))
+        case Locate(jobs=jobs):
+            for job in jobs:
+                send(locate(job))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def answer(asked: Asked, told: Callable[[str, float], None], keep: Callable[[Record], None]) -> Done | Here | Failed:
-    """Do what is asked in this process; an error that is the user's to mend becomes a message."""
+def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record], None]) -> Done | Failed:
+    """The record of a job, made in this process; an error that is the user's to mend becomes a message."""
     from backbone_bench import profiler  # loads torch
 
+    return _told(job, lambda: Done(profiler.profile(job, told, keep)))
+
+
+def locate(job: Job) -> Here | Failed:
+    """What a job would run, and where."""
+    from backbone_bench import profiler  # loads torch
+
+    return _told(job, lambda: Here(*profiler.locate(job)))
+
+
+def _told(job: Job, work: Callable[[], T]) -> T | Failed:
     try:
-        if asked.wanted == "environment":
-            return Here(profiler.surroundings(asked.job))
-        return Done(profiler.profile(asked.job, told, keep))
+        return work()
     except UserError as error:
         return Failed(str(error), error.exit_code)
     except SystemExit as error:  # only the model can have asked for it
-        return Failed(f"{asked.job.model} called sys.exit({error.code!r})", 3)
+        return Failed(f"{job.model} called sys.exit({error.code!r})", 3)
     except MemoryError:
         return Failed("ran out of memory", 3)
 

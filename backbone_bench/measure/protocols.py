@@ -93,7 +93,7 @@ class Device(Protocol):
 class Progress(Protocol):
     """Told between timed parts what is being done: `wall: warming up`, and which share of it is done."""
 
-    def __call__(self, phase: str, done: float) -> None: ...
+    def __call__(self, phase: str, done: float, /) -> None: ...
 
 
 class Watch(Protocol):

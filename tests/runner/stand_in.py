@@ -17,7 +17,7 @@ import backbone_bench
 from backbone_bench import worker
 from backbone_bench.jobs import Job
 from backbone_bench.messages import PENDING
-from backbone_bench.records import Record
+from backbone_bench.records import Environment, Record, Workload
 from tests.report.samples import counted, record
 
 
@@ -81,7 +81,7 @@ def comes_back_twice() -> None:
 def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record], None]) -> Record:
     """In the profiler's place: a record of invented numbers."""
     made = record(job.model, 4_000_000, 0.01)
-    made = replace(made, workload=replace(made.workload, batch=job.batch, seed=job.seed))
+    made = replace(made, workload=replace(made.workload, seed=job.seed))
     if job.seed:  # counted before it happened
         keep(replace(counted(job.model, 4_000_000), latency=PENDING, memory=PENDING, energy=PENDING, watch=PENDING))
     told("measuring", 0.5)
@@ -89,8 +89,14 @@ def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record
     return made
 
 
+def locate(job: Job) -> tuple[Workload, Environment]:
+    """Where `profile` would run."""
+    made = profile(replace(job, model="fine", seed=0), lambda phase, share: None, lambda record: None)
+    return replace(made.workload, model=job.model, seed=job.seed), made.environment
+
+
 if __name__ == "__main__":
     stand_in = types.ModuleType("backbone_bench.profiler")
-    stand_in.profile = profile  # type: ignore[attr-defined]  # a module made on the spot
-    backbone_bench.profiler = stand_in  # type: ignore[attr-defined]  # in the place of the one that loads torch
+    vars(stand_in).update(profile=profile, locate=locate)
+    vars(backbone_bench)["profiler"] = stand_in  # in the place of the one that loads torch
     worker.main()

@@ -23,10 +23,17 @@ def job(model, seed=0):
     return Job(model, {}, seed=seed)
 
 
+def end(outcome):
+    """How a row that failed ended."""
+    assert outcome.failure is not None
+    return outcome.failure.message, outcome.failure.exit_code
+
+
 def test_a_row_that_ends_well_has_its_record_and_told_its_phases():
     heard = []
     outcome = run(job("fine"), lambda phase, share: heard.append((phase, share)))
     assert outcome.failure is None
+    assert outcome.record is not None
     assert outcome.record.workload.model == "fine"
     assert heard == [("measuring", 0.5)]
 
@@ -42,7 +49,8 @@ def test_a_row_that_ends_well_has_its_record_and_told_its_phases():
 )
 def test_a_row_that_dies_says_how_and_keeps_what_was_known(model, reason):
     outcome = run(job(model, seed=1), silent)
-    assert (outcome.failure.message, outcome.failure.exit_code) == (reason, 3)
+    assert end(outcome) == (reason, 3)
+    assert outcome.record is not None
     assert isinstance(outcome.record.cost, ModelCost)
     assert outcome.record.latency == Missing("failed", reason)
 
@@ -50,29 +58,30 @@ def test_a_row_that_dies_says_how_and_keeps_what_was_known(model, reason):
 def test_a_row_that_dies_before_anything_is_known_has_only_a_reason():
     outcome = run(job("exits_hard"), silent)
     assert outcome.record is None
-    assert outcome.failure.message == "ended early with exit code 7"
+    assert end(outcome) == ("ended early with exit code 7", 3)
 
 
 def test_a_row_that_hangs_ends_at_its_timeout():
     outcome = run_isolated(job("hangs"), silent, timeout_s=3, worker=STAND_IN)
-    assert outcome.failure.message == "ran past the timeout of 3 s"
+    assert end(outcome) == ("ran past the timeout of 3 s", 3)
 
 
 def test_a_row_that_allocates_without_end_is_out_of_memory():
     outcome = run_isolated(job("allocates"), silent, timeout_s=60, worker=LIMITED)
-    assert (outcome.failure.message, outcome.failure.exit_code) == ("ran out of memory", 3)
+    assert end(outcome) == ("ran out of memory", 3)
 
 
 @pytest.mark.parametrize("model", ["leaves_a_thread", "prints", "reads", "comes_back_twice"])
 def test_what_a_model_does_to_its_own_process_costs_nothing(model):
     outcome = run(job(model), silent)
     assert outcome.failure is None
+    assert outcome.record is not None
     assert isinstance(outcome.record.latency, Latencies)
 
 
 def test_a_process_that_a_model_leaves_behind_does_not_hold_its_row_up():
     outcome = run_isolated(job("leaves_a_process"), silent, timeout_s=30, worker=STAND_IN)
-    assert outcome.failure.message == "ended early with exit code 5"
+    assert end(outcome) == ("ended early with exit code 5", 3)
 
 
 def test_prints_of_a_model_never_reach_stdout(capfd):
@@ -85,12 +94,13 @@ def test_prints_of_a_model_never_reach_stdout(capfd):
 
 def test_a_worker_that_cannot_start_is_a_row_that_failed():
     outcome = run_isolated(job("fine"), silent, worker=Worker(("false",)))
-    assert outcome.failure.message == "ended early with exit code 1"
+    assert end(outcome) == ("ended early with exit code 1", 3)
 
 
 def test_a_child_imports_what_its_parent_does_whatever_lies_in_its_folder(tmp_path):
     for name in ("backbone_bench", "json", "torch"):
         (tmp_path / f"{name}.py").write_text("raise SystemExit(9)")
     outcome = run_isolated(job("no_such_model"), silent, worker=Worker.of(folder=tmp_path))
-    assert "no model 'no_such_model'" in outcome.failure.message
-    assert outcome.failure.exit_code == 2
+    message, code = end(outcome)
+    assert "no model 'no_such_model'" in message
+    assert code == 2

@@ -1,0 +1,26 @@
+"""A sweep as a program, to be ended from outside: `parent.py FILE COUNT MODEL`, each row a process of the stand-in."""
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from backbone_bench import resume, runner, store, sweep
+from backbone_bench.jobs import Job
+from tests.runner.test_isolation import STAND_IN, silent
+
+
+def main(path: Path, count: int, model: str) -> int:
+    jobs = [Job(model, {}, seed=seed) for seed in range(count)]
+    found = store.read([path], warn=print) if path.exists() else ()
+    left = resume.unanswered(jobs, found, partial(runner.locate, worker=STAND_IN))
+    run = partial(runner.run_isolated, worker=STAND_IN)
+    return sweep.sweep(left, run, lambda number, job: silent, lambda row: keep(path, row)).exit_code
+
+
+def keep(path: Path, row: runner.Outcome) -> None:
+    assert row.record is not None
+    store.append(path, row.record)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]))
