@@ -187,8 +187,7 @@ def here(environ: Mapping[str, str], folder: Path) -> Iterator[Source]:
     if found := _nearest("bench.toml", folder):
         yield Source(str(found), _read(found))
     if found := _nearest("pyproject.toml", folder):
-        table = _read(found).get("tool", {}).get("backbone-bench", {})
-        yield Source(f"{found}, [tool.backbone-bench]", table)
+        yield Source(f"{found}, [tool.backbone-bench]", _table(_read(found), "tool", "backbone-bench", of=found))
 
 
 def _nearest(name: str, folder: Path) -> Path | None:
@@ -208,3 +207,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from None
     except ValueError as error:  # not TOML, or not text
         raise UserError(f"{path} is not TOML: {error}.") from None
+
+
+def _table(document: dict[str, Any], *path: str, of: Path) -> dict[str, Any]:
+    """The table at a path, empty where there is none."""
+    for name in path:
+        document = document.get(name, {})
+        if not isinstance(document, dict):
+            raise UserError(f"{of}: {name} should be a table.")
+    return document

@@ -1,0 +1,132 @@
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backbone_bench.errors import UserError
+from backbone_bench.settings import NAMES, Settings, Source, here, resolve
+
+PLACES = ("command line", "environment", "bench.toml", "pyproject.toml")
+
+
+def settings(**values):
+    return resolve([Source("bench.toml", {name.replace("_", "-"): value for name, value in values.items()})]).settings
+
+
+@given(st.lists(st.none() | st.integers(0, 9), min_size=4, max_size=4))
+def test_the_first_place_that_speaks_of_a_setting_is_heard(seeds):
+    sources = [Source(place, {} if seed is None else {"seed": seed}) for place, seed in zip(PLACES, seeds, strict=True)]
+    resolved = resolve(sources)
+    spoken = [(seed, place) for seed, place in zip(seeds, PLACES, strict=True) if seed is not None]
+    assert (resolved.settings.seed, resolved.origins["seed"]) == (spoken[0] if spoken else (0, "default"))
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(NAMES), st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists), max_size=3
+    )
+)
+def test_any_value_is_taken_or_refused_in_one_line_that_names_place_and_setting(values):
+    try:
+        assert isinstance(resolve([Source("bench.toml", values)]).settings, Settings)
+    except UserError as error:
+        line = str(error)
+        assert "\n" not in line
+        assert line.startswith("bench.toml: ")
+        assert any(name in line for name in values)
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("batch_size", "Did you mean 'batch-size'?"),
+        ("precison", "Did you mean 'precision'?"),
+        ("zzz", "There are model, "),
+    ],
+)
+def test_an_unknown_setting_is_refused_with_the_closest_name(name, hint):
+    with pytest.raises(UserError, match="there is no setting") as refused:
+        resolve([Source("bench.toml", {name: 1})])
+    assert hint in str(refused.value)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "line"),
+    [
+        ("batch-size", "0", "batch-size is '0' and should be at least 1, or 'auto'."),
+        ("batch-size", [1, 2.5], "batch-size is 2.5 and should be a whole number, or 'auto'."),
+        ("precision", "fp23", "precision is 'fp23' and should be 'fp32', 'tf32', 'fp16', 'bf16' or 'amp'."),
+        ("budget", float("inf"), "budget is inf and should be a finite number."),
+        ("train", "perhaps", "train is 'perhaps' and should be true or false."),
+        ("seed", True, "seed is 'true' and should be a whole number."),
+        ("model", {"name": 1}, "model is {'name': 1} and should be text."),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_it_should_be(name, value, line):
+    with pytest.raises(UserError) as refused:
+        resolve([Source("bench.toml", {name: value})])
+    assert str(refused.value) == f"bench.toml: {line}"
+
+
+@given(st.lists(st.integers(1, 99), min_size=1))
+def test_a_list_says_the_same_as_its_words_between_commas(sizes):
+    listed, spelt = settings(batch_size=sizes), settings(batch_size=", ".join(map(str, sizes)))
+    assert listed.batch_size == spelt.batch_size == tuple(dict.fromkeys(sizes))
+
+
+@given(
+    st.lists(st.sampled_from("abc"), min_size=1, unique=True),
+    st.fixed_dictionaries(
+        {
+            "device": st.sets(st.sampled_from(("cpu", "cuda:0", "cuda:1")), min_size=1),
+            "precision": st.sets(st.sampled_from(("fp32", "fp16", "amp")), min_size=1),
+            "memory_format": st.sets(st.sampled_from(("contiguous", "channels_last")), min_size=1),
+            "threads": st.sets(st.integers(1, 4), min_size=1),
+            "batch_size": st.sets(st.integers(1, 99), min_size=1),
+        }
+    ),
+)
+def test_every_combination_is_a_row_once(models, matrix):
+    jobs = settings(**{name: [*values] for name, values in matrix.items()}).jobs(models, {})
+    rows = {(job.model, job.device, job.precision, job.memory_format, job.threads, job.batch) for job in jobs}
+    assert rows == set(product(models, *matrix.values()))
+    assert len(jobs) == len(rows)
+
+
+def test_files_are_found_above_the_folder_and_not_beyond_the_checkout(tmp_path):
+    folder = tmp_path / "checkout" / "models" / "deep"
+    folder.mkdir(parents=True)
+    (tmp_path / "bench.toml").write_text("seed = 1")
+    (tmp_path / "checkout" / "pyproject.toml").write_text("[tool.backbone-bench]\nseed = 2\n[tool.other]\nx = 1")
+    (tmp_path / "checkout" / ".git").mkdir()
+    assert resolve(here({}, folder)).settings.seed == 2
+    (tmp_path / "checkout" / "models" / "bench.toml").write_text("seed = 3")
+    resolved = resolve(here({}, folder))
+    assert (resolved.settings.seed, resolved.origins["seed"]) == (3, str(folder.parent / "bench.toml"))
+
+
+def test_a_variable_of_the_environment_is_a_setting_and_others_are_none_of_ours(tmp_path):
+    environ = {"BACKBONE_BENCH_BATCH_SIZE": "1,auto", "BATCH_SIZE": "7", "PATH": "/bin"}
+    resolved = resolve(here(environ, tmp_path))
+    assert resolved.settings.batch_size == (1, "auto")
+    assert resolved.origins["batch-size"] == "environment, BACKBONE_BENCH_BATCH_SIZE"
+
+
+@pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", b"[tool", b"seed = 1\nseed = 2"])
+@pytest.mark.parametrize("name", ["bench.toml", "pyproject.toml"])
+def test_a_file_that_is_no_toml_is_told_with_its_name(tmp_path, name, content):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=rf"{name} is not TOML"):
+        resolve(here({}, tmp_path))
+
+
+@pytest.mark.parametrize(
+    "text", ["tool = 3", "[tool]\nbackbone-bench = 3", "[[tool]]\nx = 1", "[tool.backbone-bench]\nseed = {a = 1}"]
+)
+def test_a_table_that_is_none_is_told(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(UserError, match=r"pyproject\.toml"):
+        resolve(here({}, Path(tmp_path)))
