@@ -1,6 +1,5 @@
 """The application object, the exit codes and the one place where a `UserError` is caught."""
 
-import os
 import signal
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ from backbone_bench import __version__
 from backbone_bench.errors import UserError
 
 app = typer.Typer(
-    no_args_is_help=True,
     pretty_exceptions_enable=False,  # a bug keeps its whole traceback, in plain text
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
@@ -46,16 +44,16 @@ def program() -> str:
 
 
 def main() -> NoReturn:
-    """Run the command line; a `UserError` becomes one line and its exit code."""
+    """Run the command line; what the user can put right becomes one line and an exit code."""
     try:
-        app(standalone_mode=True)
+        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UserError as error:
         complain(str(error))
         raise SystemExit(error.exit_code) from None
+    except typer.TyperException as error:  # words that are no command, option or value
+        told = error.format_message() if isinstance(error, typer.BadParameter) else str(error)
+        complain(f"{told.rstrip('.')}. `{program()} --help` shows what there is.")
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None
-    except BrokenPipeError:
-        # The reader has left (`bench list | head`); nothing is wrong, and Python must not complain at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
-    raise SystemExit(0)
+    raise SystemExit(code or 0)

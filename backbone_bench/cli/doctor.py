@@ -1,7 +1,6 @@
 """`bench doctor`: what can be measured here, and how to mend what cannot."""
 
 import json
-import sys
 from typing import TYPE_CHECKING
 
 from backbone_bench.cli import output
@@ -22,7 +21,7 @@ def doctor(form: OutputFormat = None) -> None:
     from backbone_bench.doctor import can_measure, examine
 
     lines = examine()
-    sys.stdout.write(as_text(lines, form or output.default_form()))
+    output.put(as_text(lines, form or output.default_form()))
     if not can_measure(lines):
         raise CouldNotMeasure("Not even the CPU can be measured here: see the line on its timing.")
 

@@ -2,7 +2,6 @@
 
 import fnmatch
 import json
-import sys
 from typing import Annotated
 
 import typer
@@ -27,7 +26,7 @@ def list_models(
     Name, family, paper, year, input, parameters and FLOPs (a multiply-add counts once).
     """
     chosen = list(catalogue.entries().values()) if pattern is None else _matching(pattern)
-    sys.stdout.write(_as_text(chosen, form or output.default_form()))
+    output.put(_as_text(chosen, form or output.default_form()))
 
 
 def _matching(pattern: str) -> list[Entry]:
@@ -58,4 +57,4 @@ def schema() -> None:
     """Print the JSON Schema of a record."""
     from backbone_bench import store  # pydantic waits
 
-    print(json.dumps(store.schema(), indent=1))
+    output.put(json.dumps(store.schema(), indent=1) + "\n")

@@ -1,9 +1,12 @@
 """Where results go: stdout in one form, files in others. Everything that is not a result goes to stderr."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import typer
 
 from backbone_bench.cli.options import Format, form_of
 
@@ -29,7 +32,7 @@ def check(paths: Sequence[Path]) -> None:
 
 
 def drawing(columns: "Sequence[Column[Record]]", convention: str, depth: int | None) -> Render:
-    """How a command draws its records: these columns, FLOPs by the convention, layers down to `depth` if there is one."""
+    """How a command draws its records: these columns, FLOPs by the convention, layers to `depth` if it is one."""
     from backbone_bench.report.columns import doubled
     from backbone_bench.report.render import layers, render
 
@@ -63,5 +66,15 @@ def emit(records: "Sequence[Record]", form: Format | None, paths: Sequence[Path]
 
     for path in paths:
         store.write(path, as_text(records, form_of(path), render))
-    sys.stdout.write(as_text(records, form or default_form(), render))
-    sys.stdout.flush()
+    put(as_text(records, form or default_form(), render))
+
+
+def put(text: str) -> None:
+    """Print a result. A reader who has left (`bench list | head`) ends the program quietly."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain when it closes the stream at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None

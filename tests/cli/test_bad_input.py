@@ -26,6 +26,10 @@ import pytest
         (["count", "resnet50", "-o", "a.xlsx"], "the suffix says the form"),
         (["compare", "none.json"], "Cannot read none.json"),
         (["list", "nothing*"], "nothing like"),
+        (["clams"], "No such command 'clams'"),
+        (["count", "resnet50", "--bach-size", "2"], "No such option: --bach-size"),
+        (["count", "resnet50", "--batch-size", "0"], "'--batch-size'"),
+        (["count", "resnet50", "--precision", "fp8"], "'fp8'"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
