@@ -125,17 +125,29 @@ class Source(NamedTuple):
     values: Mapping[str, Any]
 
 
+# Settings that say one thing together: the first place that speaks of one of them speaks for all.
+_TOGETHER = (frozenset(("model", "family", "all")), frozenset(("input", "input-size")))
+
+
 def resolve(sources: Iterable[Source]) -> Resolved:
     """What all sources together say: the first that speaks of a setting is heard. Raises UserError for a wrong one."""
     values: dict[str, Any] = {}
     origins = dict.fromkeys(NAMES, "default")
     for source in reversed(list(sources)):
-        for name, value in source.values.items():
-            if name not in NAMES:
-                hint = did_you_mean(name, NAMES, f"There are {', '.join(NAMES)}.")
-                raise UserError(f"{source.origin}: there is no setting {name!r}. {hint}")
-            values[name], origins[name] = value, source.origin
+        _check_names(source)
+        for name in (name for group in _TOGETHER if group & source.values.keys() for name in group):
+            values.pop(name, None)
+            origins[name] = "default"
+        values |= source.values
+        origins |= dict.fromkeys(source.values, source.origin)
     return Resolved(_validated(values, origins), origins)
+
+
+def _check_names(source: Source) -> None:
+    for name in source.values:
+        if name not in NAMES:
+            hint = did_you_mean(name, NAMES, f"There are {', '.join(NAMES)}.")
+            raise UserError(f"{source.origin}: there is no setting {name!r}. {hint}")
 
 
 def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Settings:
@@ -181,9 +193,8 @@ def _wanted(error: Any) -> str:
 
 def here(environ: Mapping[str, str], folder: Path) -> Iterator[Source]:
     """What is set outside the command line, the first place first."""
-    ours = {name: text for name, text in environ.items() if name.startswith(PREFIX)}
-    for name, text in ours.items():
-        yield Source(f"environment, {name}", {name.removeprefix(PREFIX).lower().replace("_", "-"): text})
+    ours = ((name.removeprefix(PREFIX), text) for name, text in environ.items() if name.startswith(PREFIX))
+    yield Source("environment", {name.lower().replace("_", "-"): text for name, text in ours})
     if found := _nearest("bench.toml", folder):
         yield Source(str(found), _read(found))
     if found := _nearest("pyproject.toml", folder):

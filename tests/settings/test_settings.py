@@ -92,8 +92,22 @@ def test_a_list_says_the_same_as_its_words_between_commas(sizes):
 def test_every_combination_is_a_row_once(models, matrix):
     jobs = settings(**{name: [*values] for name, values in matrix.items()}).jobs(models, {})
     rows = {(job.model, job.device, job.precision, job.memory_format, job.threads, job.batch) for job in jobs}
-    assert rows == set(product(models, *matrix.values()))
+    axes = (matrix[name] for name in ("device", "precision", "memory_format", "threads", "batch_size"))
+    assert rows == set(product(models, *axes))
     assert len(jobs) == len(rows)
+
+
+@pytest.mark.parametrize(
+    ("near", "far", "model", "family"),
+    [
+        ({"model": "vgg19"}, {"family": "vovnet"}, ("vgg19",), ()),
+        ({"family": "vovnet"}, {"model": "vgg19", "seed": 1}, (), ("vovnet",)),
+        ({"seed": 1}, {"model": "vgg19", "family": "vovnet"}, ("vgg19",), ("vovnet",)),
+    ],
+)
+def test_the_first_place_that_says_which_models_says_all_of_them(near, far, model, family):
+    chosen = resolve([Source("command line", near), Source("bench.toml", far)]).settings
+    assert (chosen.model, chosen.family, chosen.seed) == (model, family, near.get("seed", far.get("seed", 0)))
 
 
 def test_files_are_found_above_the_folder_and_not_beyond_the_checkout(tmp_path):
@@ -112,7 +126,7 @@ def test_a_variable_of_the_environment_is_a_setting_and_others_are_none_of_ours(
     environ = {"BACKBONE_BENCH_BATCH_SIZE": "1,auto", "BATCH_SIZE": "7", "PATH": "/bin"}
     resolved = resolve(here(environ, tmp_path))
     assert resolved.settings.batch_size == (1, "auto")
-    assert resolved.origins["batch-size"] == "environment, BACKBONE_BENCH_BATCH_SIZE"
+    assert resolved.origins["batch-size"] == "environment"
 
 
 @pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", b"[tool", b"seed = 1\nseed = 2"])
