@@ -6,9 +6,7 @@ The structures are those of stub.c, laid over the same file.
 import ctypes
 import mmap
 import os
-from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import count
 from math import inf
 from pathlib import Path
 
@@ -197,14 +195,14 @@ class Device:
         self.draw = Draw(world.gpu)
         self.idle_w, self.launch_s = 60.0, 20e-6
         self.free_s = world.now_s()
-        self.runs = count()
-        self.synchronized: deque[float] = deque()
+        self.launched = 0
 
     def step(self) -> None:
         """Launch a run."""
         self.world.sleep_s(self.launch_s)
         at_s = max(self.free_s, self.world.now_s())
-        gain = self.gain(next(self.runs))
+        gain = self.gain(self.launched)
+        self.launched += 1
         for share, watts in self.shape:
             self.draw.from_s(at_s, watts * gain)
             at_s += share * self.run_s
@@ -216,7 +214,6 @@ class Device:
 
     def synchronize(self) -> None:
         self.world.sleep_s(self.free_s - self.world.now_s())
-        self.synchronized.append(self.world.now_s())
 
     def event(self) -> Mark:
         if not self.events:

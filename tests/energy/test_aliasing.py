@@ -1,0 +1,51 @@
+"""A sensor that looks at 25 of every 100 ms can see always the same part of a run."""
+
+import pytest
+
+from backbone_bench.measure.energy_plan import EnergyPlan
+from tests.energy.bench import measured
+from tests.nvml.world import Device, Sensor
+
+QUARTER = Sensor(0.1, 0.025)
+HALF_IDLE = ((0.5, 300.0), (0.5, 60.0))
+PLAN = EnergyPlan(trials=1, idle_s=1, idle_skip_s=0, settle_s=1)
+
+
+def at_phase(world, phase_s, run_s, source):
+    """A card whose every sensor looks away, met at a phase of its period."""
+    world.reset(100 + phase_s)
+    gpu = world.gpu
+    gpu.capability[1] = 0
+    gpu.counter = gpu.instant = gpu.usage = QUARTER
+    plan = EnergyPlan(trials=1, idle_s=1, idle_skip_s=0, settle_s=1, source=source)
+    return Device(world, run_s, HALF_IDLE), plan
+
+
+@pytest.mark.parametrize("source", ["counter", "power_instant"])
+def test_shifting_the_load_takes_most_of_the_error_away(world, source):
+    plain, shifted = [], []
+    for phase in range(4):
+        device, plan = at_phase(world, phase * 0.025, 0.1, source)
+        plain.append(abs(measured(device, plan, launch_bound=0.0).gross_per_image_j / device.run_j - 1))
+        device, plan = at_phase(world, phase * 0.025, 0.1, source)
+        shifted.append(abs(measured(device, plan, launch_bound=0.5).gross_per_image_j / device.run_j - 1))
+    assert max(plain) > 0.5
+    assert max(shifted) < 0.03
+
+
+def test_a_shifted_measurement_says_so(world):
+    device, plan = at_phase(world, 0, 0.1, "counter")
+    assert measured(device, plan, launch_bound=0.5).flags[:2] == ("phase_shifted", "aliasing_risk")
+
+
+@pytest.mark.parametrize(
+    ("run_s", "launch_bound", "shifted"),
+    [(0.01, 0.5, True), (0.01, None, True), (0.01, 0.05, False), (0.001, 0.5, False), (0.5, 0.5, False)],
+)
+def test_the_load_is_shifted_only_where_its_gaps_can_alias(world, run_s, launch_bound, shifted):
+    device, plan = at_phase(world, 0, run_s, "counter")
+    assert ("phase_shifted" in measured(device, plan, launch_bound=launch_bound).flags) == shifted
+
+
+def test_a_sensor_that_sees_everything_needs_no_shift(world):
+    assert "phase_shifted" not in measured(Device(world, 0.1, HALF_IDLE), PLAN, launch_bound=0.5).flags
