@@ -76,11 +76,12 @@ def sample(
     start_s = device.now_s()
     samples_s: list[float] = []
     status: rules.Status | None = None
-    batch = 1
+    batch, narrow = 1, 0
     while status is None:
         samples_s += timer.take(batch)
         spent_s = device.now_s() - start_s
-        status = rule.verdict(samples_s, spent_s, timer.calls_per_sample)
+        narrow = narrow + 1 if rule.narrow(samples_s, timer.calls_per_sample) else 0
+        status = rule.verdict(len(samples_s), spent_s, narrow)
         batch = rule.next_batch(len(samples_s), spent_s)
         tell(min(1.0, spent_s / rule.max_s))
     return samples_s, status

@@ -88,18 +88,13 @@ class Stopping:
     min_calls: int = 30  # of a slow device, whatever the time
     half_width: float = 0.005  # of the 95 % interval, over the median
     max_samples: int = 100_000  # of a call of microseconds
+    looks: int = 2  # in a row that find it narrow: a single one is lucky too often
     look_every: int = 20
     look_s: float = 0.1
     look_most: int = 1000
 
-    def verdict(self, samples_s: Sequence[float], spent_s: float, calls_per_sample: int) -> Status | None:
-        """`converged`, `timeout`, or None while it should go on."""
-        if self._converged(samples_s, calls_per_sample):
-            return "converged"
-        over = spent_s >= self.max_s and len(samples_s) >= self.min_calls
-        return "timeout" if over or len(samples_s) >= self.max_samples else None
-
-    def _converged(self, samples_s: Sequence[float], calls_per_sample: int) -> bool:
+    def narrow(self, samples_s: Sequence[float], calls_per_sample: int) -> bool:
+        """Whether the interval of the median, as one look finds it, is narrow and can be trusted."""
         n = len(samples_s)
         if n < self.min_samples or (n < self.many_samples and sum(samples_s) * calls_per_sample < self.min_busy_s):
             return False
@@ -107,6 +102,13 @@ class Stopping:
         if interval is None or interval.high - interval.low > 2 * self.half_width * statistics.median(samples_s):
             return False
         return stats.independent_blocks(samples_s) >= _FEWEST_BLOCKS
+
+    def verdict(self, taken: int, spent_s: float, narrow_looks: int) -> Status | None:
+        """`converged` after so many narrow looks in a row, `timeout`, or None while it should go on."""
+        if narrow_looks >= self.looks:
+            return "converged"
+        over = spent_s >= self.max_s and taken >= self.min_calls
+        return "timeout" if over or taken >= self.max_samples else None
 
     def next_batch(self, taken: int, spent_s: float) -> int:
         """How many samples to take before the next look, when `taken` of them took `spent_s`.

@@ -1,0 +1,88 @@
+"""Does the interval hold what it promises, when sampling stops as soon as it is narrow?
+
+Each trial runs the product's own sampling loop and stop rule on a stream of
+timings with correlated noise and 1 % of interrupted calls, whose true median
+is known. An iid bootstrap of the median looks at the very same samples.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from scipy.signal import lfilter
+from scipy.stats import norm
+
+from backbone_bench import stats
+from backbone_bench.measure.latency import sample
+from backbone_bench.measure.rules import Stopping
+from tests.measure.world import World
+
+CALL_S, SPREAD, INTERRUPTED = 0.01, 0.02, 0.01
+TRUTH_S = CALL_S * (1 + SPREAD * norm.ppf(0.5 / (1 - INTERRUPTED)))  # interrupted calls are all above the median
+LONGEST = 1500  # samples: 15 s
+
+
+class Stream:
+    """Timings one after the other; a timer that takes from them, on a clock that they move."""
+
+    calls_per_sample = 1
+
+    def __init__(self, rho: float, rng: np.random.Generator) -> None:
+        shocks = rng.standard_normal(LONGEST + 200) * np.sqrt(1 - rho**2)
+        noise = lfilter([1], [1, -rho], shocks)[200:]
+        interrupted = (rng.random(LONGEST) < INTERRUPTED) * (0.3 + rng.exponential(0.5, LONGEST))
+        self.samples_s = (CALL_S * (1 + SPREAD * noise + interrupted)).tolist()
+        self.world, self.taken = World(), 0
+
+    def take(self, count: int) -> list[float]:
+        taken_s = self.samples_s[self.taken : self.taken + count]
+        self.taken += count
+        self.world.now += sum(taken_s)
+        return taken_s
+
+
+class Coverage(NamedTuple):
+    ours: float
+    bootstrap: float
+    samples: float  # on average
+    converged: float
+
+
+def cover(rho: float, trials: int) -> Coverage:
+    """The share of trials whose 95 % interval holds the true median."""
+    rng = np.random.default_rng(round(100 * rho))
+    hits, resampled, taken, converged = 0, 0, 0, 0
+    for _ in range(trials):
+        stream = Stream(rho, rng)
+        samples_s, status = sample(stream, stream.world, Stopping(), lambda done: None)
+        interval = stats.median_interval(samples_s)
+        assert interval is not None
+        hits += interval.low <= TRUTH_S <= interval.high
+        low_s, high_s = bootstrap(np.array(samples_s), rng)
+        resampled += low_s <= TRUTH_S <= high_s
+        taken += len(samples_s)
+        converged += status == "converged"
+    return Coverage(hits / trials, resampled / trials, taken / trials, converged / trials)
+
+
+def bootstrap(samples_s: np.ndarray, rng: np.random.Generator, resamples: int = 199) -> tuple[float, float]:
+    drawn = samples_s[rng.integers(0, len(samples_s), (resamples, len(samples_s)))]
+    low_s, high_s = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
+    return low_s, high_s
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rho", [0.0, 0.5])
+def test_nine_in_ten_intervals_hold_the_median_up_to_a_correlation_of_a_half(rho):
+    found = cover(rho, trials=2000)
+    print(f"lag-1 {rho}: {found}")
+    assert found.ours >= 0.90
+    assert found.converged > 0.95
+
+
+@pytest.mark.slow
+def test_correlated_samples_fool_a_bootstrap_that_takes_them_for_independent():
+    half, most = cover(0.5, trials=400), cover(0.9, trials=200)
+    print(f"lag-1 0.5: {half}\nlag-1 0.9: {most}")
+    assert half.ours > half.bootstrap + 0.08
+    assert most.ours > most.bootstrap + 0.3
