@@ -1,0 +1,67 @@
+"""Records for trackers that keep their own history: github-action-benchmark and Bencher."""
+
+import json
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any, Literal, NamedTuple
+
+from backbone_bench.gate import measured, workloads
+from backbone_bench.records import Missing, Record
+from backbone_bench.report.columns import COLUMNS
+from backbone_bench.report.news import TITLES
+from backbone_bench.report.units import PLAIN
+
+Tracker = Literal["github-action-benchmark", "bencher"]
+_EXACT = ("params", "flops", "access_elems", "traffic_elems", "ops")
+
+
+class Point(NamedTuple):
+    """One quantity of one workload: the median of its processes and how far they lie apart."""
+
+    subject: str
+    metric: str
+    value: float
+    low: float
+    high: float
+
+
+def export(records: Sequence[Record], tracker: Tracker) -> str:
+    """The JSON that the tracker reads."""
+    points = list(_points(records))
+    document = _for_github(points) if tracker == "github-action-benchmark" else _for_bencher(points)
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def _points(records: Sequence[Record]) -> Iterator[Point]:
+    groups: dict[str, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.workload.key, []).append(record)
+    for group in groups.values():
+        subject = workloads.subject(group[0].workload)
+        cost = group[0].cost
+        if not isinstance(cost, Missing):
+            yield from (Point(subject, name, *(float(getattr(cost, name)),) * 3) for name in _EXACT)
+        for metric in measured.METRICS.values():
+            found = [value for record in group if not isinstance(value := measured.value(record, metric), Missing)]
+            if found:
+                yield Point(subject, metric.key, median(found), min(found), max(found))
+
+
+def _for_github(points: Sequence[Point]) -> list[dict[str, Any]]:
+    """The form `customSmallerIsBetter`."""
+    rows = []
+    for point in points:
+        unit = COLUMNS[point.metric].unit or PLAIN
+        row = {"name": f"{point.subject}: {TITLES[point.metric]}", "unit": unit.name or "operations"}
+        spread = {"range": f"± {unit.per_base * (point.high - point.low) / 2:.4g}"} if point.high > point.low else {}
+        rows.append({**row, "value": point.value * unit.per_base, **spread})
+    return rows
+
+
+def _for_bencher(points: Sequence[Point]) -> dict[str, dict[str, dict[str, float]]]:
+    """Bencher Metric Format: workload, measure, value; in base units, since a measure's name says its unit."""
+    document: dict[str, dict[str, dict[str, float]]] = {}
+    for point in points:
+        metric = {"value": point.value, "lower_value": point.low, "upper_value": point.high}
+        document.setdefault(point.subject, {})[point.metric.replace("_", "-")] = metric
+    return document

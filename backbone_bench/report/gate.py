@@ -1,0 +1,176 @@
+"""A gate's report for somebody who has never seen the tool, laid out as Markdown, for a terminal, or for programs.
+
+What fails comes first, so that a report that must be cut loses the least.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+from pydantic import TypeAdapter
+
+from backbone_bench.gate.verdicts import Finding, Moved, Report, Verdict
+from backbone_bench.records import Missing
+from backbone_bench.report import escape
+from backbone_bench.report.delimited import delimited
+from backbone_bench.report.markdown import markdown
+from backbone_bench.report.news import TITLES, Step, difference, news, percent, quantity, steps
+from backbone_bench.report.tables import Column, Table, tabulate
+from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PLAIN
+
+_ENDS = {0: "passed", 1: "failed", 2: "could not start", 3: "could not measure everything", 4: "could not compare"}
+_ROWS = 12  # of one table of modules
+_REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+
+
+def render(report: Report, exit_code: int, form: str) -> str:
+    """The report as `table`, `md`, `csv` or `json`."""
+    match form:
+        case "json":
+            return _as_json(report, exit_code)
+        case "csv":
+            return delimited([tabulate(report.ordered, FOR_PROGRAMS)])
+        case "md":
+            return as_markdown(report, exit_code)
+        case _:
+            return _for_terminal(report, exit_code)
+
+
+def _as_json(report: Report, exit_code: int) -> str:
+    told = _REPORT.dump_python(replace(report, findings=report.ordered), mode="json")
+    document = {"exit_code": exit_code, "verdict": report.verdict.value, **told}
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"
+
+
+def title(report: Report, exit_code: int) -> str:
+    """`bench gate failed: 1 regressed, 5 changed, 2 pass`."""
+    counts = Counter(found.verdict for found in report.findings)
+    told = ", ".join(f"{counts[one]} {one.value}" for one in Verdict if counts[one])
+    return f"bench gate {_ENDS[exit_code]}: {told or 'nothing to compare'}"
+
+
+def _summary(report: Report) -> str:
+    accepted = f" Accepted: {report.acknowledged}" if report.acknowledged is not None else ""
+    return f"Compared: {report.head} with {report.base}.{accepted}"
+
+
+def as_markdown(report: Report, exit_code: int) -> str:
+    """GitHub's Markdown."""
+    lines = [f"## {escape.markdown(title(report, exit_code))}", "", escape.markdown(_summary(report)), ""]
+    lines += [f"- **{escape.markdown(lead)}** {escape.markdown(rest)}".rstrip() for lead, rest in news(report.ordered)]
+    todo = [f"{number}. {_step(step)}" for number, step in enumerate(steps(report), start=1)]
+    lines += ["", "### What to do next", "", *todo] if todo else []
+    remarks = [line for remark in report.remarks for line in (escape.markdown(remark), "")]
+    return "\n".join([*lines, "", markdown(tables(report)), *remarks]).rstrip("\n") + "\n"
+
+
+def _step(step: Step) -> str:
+    command = escape.visible(step.command).replace("`", "'")
+    return escape.markdown(step.text) + (f" `{command}`" if command else "")
+
+
+def _for_terminal(report: Report, exit_code: int) -> str:
+    from backbone_bench.report.terminal import terminal  # imports rich
+
+    lines = [title(report, exit_code), _summary(report), ""]
+    lines += [f"* {lead} {rest}".rstrip() for lead, rest in news(report.ordered)]
+    todo = [f"{number}. {step.text} {step.command}".rstrip() for number, step in enumerate(steps(report), start=1)]
+    lines += ["", "What to do next", *todo] if todo else []
+    text = "\n".join(escape.visible(line) for line in lines)
+    remarks = "".join(f"{escape.visible(remark)}\n" for remark in report.remarks)
+    return f"{text.rstrip()}\n\n{terminal(tables(report))}{remarks}"
+
+
+def tables(report: Report) -> list[Table]:
+    """Everything in one table, then the modules in which a cost moved, a table a workload."""
+    whole = tabulate(report.ordered, FOR_PEOPLE)
+    changed = {found.subject: found.moved for found in report.ordered if found.moved}
+    return [whole, *(_modules(subject, moved) for subject, moved in changed.items())]
+
+
+def _modules(subject: str, moved: tuple[Moved, ...]) -> Table:
+    table = tabulate(moved[:_ROWS], _MODULES, title=f"{subject}: where the cost on paper changed")
+    more = (f"{len(moved) - _ROWS} more rows changed less; the JSON report has them.",) if len(moved) > _ROWS else ()
+    return replace(table, remarks=more)
+
+
+def _bounds(found: Finding) -> str:
+    change = found.change
+    return "" if change is None or change.low is None else f"{percent(change.low)} to {percent(change.high)}"
+
+
+def _ratio(found: Finding) -> str:
+    if found.change is not None:
+        return percent(found.change.ratio)
+    if isinstance(found.base, str) or isinstance(found.head, str) or not found.base or found.head is None:
+        return ""
+    return percent(found.head / found.base)
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else percent(1 + value, signed=False)
+
+
+FOR_PEOPLE: tuple[Column[Finding], ...] = (
+    Column("subject", "workload", lambda found: found.subject),
+    Column("metric", "quantity", lambda found: TITLES[found.metric]),
+    Column("verdict", "verdict", lambda found: f"{found.verdict.value}{' (for information)' * found.informal}"),
+    Column("base", "baseline", lambda found: _quantity(found, found.base)),
+    Column("head", "now", lambda found: _quantity(found, found.head)),
+    Column("change", "change", _ratio),
+    Column("bounds", "95 % bounds", _bounds, remark="95 % bounds: each one-sided, over rounds of fresh processes."),
+    Column("allowed", "allowed", lambda found: _share(found.threshold)),
+    Column(
+        "detectable",
+        "can see",
+        lambda found: _share(found.detectable),
+        remark="Can see: the least change that is called in four cases of five, at the noise of these rounds.",
+    ),
+    Column("rounds", "rounds", lambda found: str(found.change.rounds) if found.change else ""),
+)
+
+
+def _quantity(found: Finding, value: int | float | str | None) -> str:
+    return "" if value is None else quantity(value, found.metric)
+
+
+def _of_change(name: str) -> Callable[[Finding], float | Missing]:
+    """A number of the change; missing where there is none."""
+
+    def find(found: Finding) -> float | Missing:
+        value = None if found.change is None else getattr(found.change, name)
+        return Missing("none", f"no {name}") if value is None else float(value)
+
+    return find
+
+
+def _plain(value: float | str | None) -> float | str | Missing:
+    return Missing("none", "not there") if value is None else value
+
+
+FOR_PROGRAMS: tuple[Column[Finding], ...] = (
+    Column("subject", "workload", lambda found: found.subject),
+    Column("metric", "quantity", lambda found: found.metric),
+    Column("verdict", "verdict", lambda found: found.verdict.value),
+    Column("informal", "for information", lambda found: "yes" if found.informal else "no"),
+    Column("base", "baseline", lambda found: _plain(found.base)),
+    Column("head", "now", lambda found: _plain(found.head)),
+    Column("ratio", "ratio", _of_change("ratio"), PLAIN),
+    Column("low", "lower bound", _of_change("low"), PLAIN),
+    Column("high", "upper bound", _of_change("high"), PLAIN),
+    Column("rounds", "rounds", _of_change("rounds"), PLAIN),
+    Column("threshold", "allowed", lambda found: _plain(found.threshold), PLAIN),
+    Column("detectable", "can see", lambda found: _plain(found.detectable), PLAIN),
+    Column("reason", "reason", lambda found: found.reason),
+)
+
+_MODULES: tuple[Column[Moved], ...] = (
+    Column("module", "module", lambda moved: moved.module or "(itself)"),
+    Column("op", "operation", lambda moved: moved.op),
+    Column("state", "is", lambda moved: moved.state),
+    Column("flops", "FLOPs", lambda moved: difference(moved.flops, BILLIONS)),
+    Column("access_elems", "memory access", lambda moved: difference(moved.access_elems, M_ELEMENTS)),
+    Column("traffic_elems", "traffic", lambda moved: difference(moved.traffic_elems, M_ELEMENTS)),
+    Column("ops", "operations", lambda moved: difference(moved.ops, PLAIN)),
+)

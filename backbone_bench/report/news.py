@@ -1,0 +1,233 @@
+"""Findings of a gate in sentences: what changed, how much, how sure, what to do next."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from backbone_bench.gate.verdicts import Change, Finding, Moved, Report, Verdict
+from backbone_bench.report.columns import COLUMNS
+from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PLAIN, Unit
+
+TITLES = {
+    "": "everything",
+    "cost": "all counts",
+    "measured": "everything measured",
+    "params": "parameters",
+    "flops": "FLOPs",
+    "access_elems": "memory access",
+    "traffic_elems": "traffic",
+    "ops": "operations",
+    "shapes_sha256": "names and shapes of parameters",
+    "graph_s": "graph latency",
+    "wall_s": "wall latency",
+    "device_s": "device latency",
+    "gross_per_image_j": "energy per image",
+    "peak_allocated_bytes": "peak memory",
+    "peak_resident_bytes": "resident memory",
+}
+_WORSE = {"_s": ("slower", "faster"), "_j": ("hungrier", "less hungry"), "_bytes": ("larger", "smaller")}
+SHOWN = 20  # sentences of one verdict
+
+
+class News(NamedTuple):
+    """What happened, and how it is known."""
+
+    lead: str
+    rest: str = ""
+
+
+class Step(NamedTuple):
+    """What to do, and the command that does it, if there is one."""
+
+    text: str
+    command: str = ""
+
+
+def quantity(value: int | float | str | None, metric: str) -> str:
+    """A value with its unit: `41.20 ms`."""
+    if value is None:
+        return "–"
+    if isinstance(value, str):
+        return value[:8]  # of a digest
+    unit = COLUMNS[metric].unit or PLAIN
+    return f"{unit.write(value)} {unit.name}".rstrip()
+
+
+def percent(ratio: float | None, *, signed: bool = True) -> str:
+    """A ratio as what it is more or less than one: `+8.3 %`."""
+    if ratio is None:
+        return "–"
+    return f"{100 * (ratio - 1):{'+' if signed else ''}.1f} %".replace("-", "−")
+
+
+def news(findings: Iterable[Finding]) -> Iterator[News]:
+    """A sentence or two on everything but what passes; of many alike, the first."""
+    for verdict, found in groupby(findings, key=lambda one: one.verdict):
+        told = list(_TELL[verdict](list(found)))
+        yield from told[:SHOWN]
+        if len(told) > SHOWN:
+            yield News(f"{len(told) - SHOWN} more: {verdict}.", "The table below has them.")
+
+
+def _regressed(findings: Sequence[Finding]) -> Iterator[News]:
+    for found in findings:
+        assert found.change is not None
+        yield News(f"{_became(found, 0)}.", " ".join(filter(None, (_sure(found), _rerun(found), _no_failure(found)))))
+
+
+def _improved(findings: Sequence[Finding]) -> Iterator[News]:
+    for found in findings:
+        assert found.change is not None
+        bound = f"Sure (95 %) that it is at most {percent(found.change.high)}."
+        yield News(f"{_became(found, 1)}.", f"{bound} {_rounds(found.change)}")
+
+
+def _became(found: Finding, side: int) -> str:
+    """`resnet18 is slower: wall latency +8.3 %, 41.20 ms → 44.62 ms`."""
+    word = next(words[side] for ending, words in _WORSE.items() if found.metric.endswith(ending))
+    values = f"{quantity(found.base, found.metric)} → {quantity(found.head, found.metric)}"
+    change = percent(found.change.ratio if found.change else None)
+    return f"{found.subject} is {word}: {TITLES[found.metric]} {change}, {values}"
+
+
+def _sure(found: Finding) -> str:
+    assert found.change is not None
+    allowed = percent(1 + (found.threshold or 0), signed=False)
+    return f"Sure (95 %) that it is at least {percent(found.change.low)}; {allowed} is allowed. {_rounds(found.change)}"
+
+
+def _rounds(change: Change) -> str:
+    if change.source == "calibration":
+        return "Judged by the noise of the last calibration, from one process a side."
+    return f"Seen in {change.rounds} rounds, each with a fresh process a side."
+
+
+def _rerun(found: Finding) -> str:
+    return f"Measured anew, it was there again: {percent(found.confirmed.ratio)}." if found.confirmed else ""
+
+
+def _no_failure(found: Finding) -> str:
+    return "For information: this is no reason to fail." if found.informal else ""
+
+
+def _changed(findings: Sequence[Finding]) -> Iterator[News]:
+    for subject, rows in groupby(findings, key=lambda one: one.subject):
+        mine = list(rows)
+        changes = ", ".join(_exact(one) for one in mine)
+        yield News(f"{subject} costs {_more_or_less(mine)} on paper: {changes}.", _where(mine[0].moved))
+
+
+def _exact(found: Finding) -> str:
+    """`FLOPs +6.4 % (1.814 G → 1.930 G)`."""
+    if isinstance(found.base, str) or isinstance(found.head, str) or not found.base or found.head is None:
+        return f"other {TITLES[found.metric]}"
+    values = f"{quantity(found.base, found.metric)} → {quantity(found.head, found.metric)}"
+    return f"{TITLES[found.metric]} {percent(found.head / found.base)} ({values})"
+
+
+def _more_or_less(findings: Sequence[Finding]) -> str:
+    words = {found.reason.partition(":")[0] for found in findings}
+    if words <= {"worse", "better"} and len(words) == 1:
+        return "more" if words == {"worse"} else "less"
+    return "other than before" if words & {"worse", "better"} else "the same but differs"
+
+
+def _where(moved: Sequence[Moved]) -> str:
+    """The modules with the most of it; a count is exact, so that nothing more need be said of how sure it is."""
+    if not moved:
+        return "Counts are exact. No operation costs other than before."
+    places = ", ".join(_place(one) for one in moved[:3])
+    more = f" and {len(moved) - 3} more places, listed below" if len(moved) > 3 else ""
+    return f"Counts are exact: this is no noise. It lies in {places}{more}."
+
+
+def _place(moved: Moved) -> str:
+    """`layer2.0.conv1 (convolution, +57.8 M FLOPs, added)`."""
+    what = difference(moved.flops, BILLIONS, "FLOPs") or difference(moved.traffic_elems, M_ELEMENTS, "traffic")
+    state = "" if moved.state == "changed" else moved.state
+    return f"{moved.module or 'the model itself'} ({', '.join(filter(None, (moved.op, what, state)))})"
+
+
+def difference(value: int, unit: Unit, title: str = "") -> str:
+    """`+0.058 G FLOPs`; nothing for nothing."""
+    if not value:
+        return ""
+    sign = "+" if value > 0 else "−"
+    return " ".join(filter(None, (f"{sign}{unit.write(abs(value))}", unit.name, title)))
+
+
+def _without(findings: Sequence[Finding]) -> Iterator[News]:
+    """What could not be run, is missing, or cannot be compared: the reason is all there is to say."""
+    words = {
+        Verdict.INVALID: "could not be run",
+        Verdict.MISSING: "is in the baseline and was not measured now",
+        Verdict.INCOMPARABLE: "cannot be compared, the two sides were made under other conditions",
+    }
+    for found in findings:
+        what = f": {TITLES[found.metric]}" if found.metric else ""
+        yield News(f"{found.subject}{what} {words[found.verdict]}.", f"{found.reason.rstrip('.')}.")
+
+
+def _inconclusive(findings: Sequence[Finding]) -> Iterator[News]:
+    for found in findings:
+        change = found.change
+        bounds = f" ({percent(change.low)} to {percent(change.high)})" if change and change.low is not None else ""
+        known = percent(change.ratio if change else None)
+        yield News(f"{found.subject}: {TITLES[found.metric]} {known}{bounds} is inconclusive.", f"{found.reason}.")
+
+
+def _new(findings: Sequence[Finding]) -> Iterator[News]:
+    names = list(dict.fromkeys(found.subject for found in findings))
+    more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+    yield News(f"New, with nothing to compare to: {', '.join(names[:5])}{more}.", "")
+
+
+def _passed(_findings: Sequence[Finding]) -> Iterator[News]:
+    yield from ()
+
+
+_TELL = {
+    Verdict.INVALID: _without,
+    Verdict.REGRESSED: _regressed,
+    Verdict.CHANGED: _changed,
+    Verdict.MISSING: _without,
+    Verdict.INCOMPARABLE: _without,
+    Verdict.INCONCLUSIVE: _inconclusive,
+    Verdict.NEW: _new,
+    Verdict.IMPROVED: _improved,
+    Verdict.PASS: _passed,
+}
+
+
+def steps(report: Report) -> Iterator[Step]:
+    """What to do next, the most pressing first."""
+    verdicts = {found.verdict for found in report.findings if not found.informal}
+    if report.acknowledged is not None:
+        return
+    if Verdict.INVALID in verdicts:
+        yield Step("Mend what could not be run: the reason stands above.")
+    if Verdict.REGRESSED in verdicts:
+        yield Step(_suspect(report))
+        yield Step("See whether it is gone:", report.again)
+    if Verdict.CHANGED in verdicts or Verdict.MISSING in verdicts:
+        yield Step("Where the change is meant, say why, so that it is kept with the baseline:", report.accept)
+    if Verdict.INCOMPARABLE in verdicts:
+        yield Step("Measure both sides on one machine: bench gate --base-ref REVISION -- run …; or start anew here:")
+        yield Step("Take this machine's measurements as the baseline:", report.accept)
+    if Verdict.INCONCLUSIVE in verdicts:
+        yield Step(
+            "No verdict is no failure. For one, take more rounds (--rounds 10), a quieter machine or one thread "
+            "(--threads 1); --calibrate says which change this machine can see."
+        )
+
+
+def _suspect(report: Report) -> str:
+    """Where to look: a slowdown that comes with a dearer network is no riddle."""
+    slower = [found.subject for found in report.findings if found.verdict is Verdict.REGRESSED]
+    dearer = {found.subject for found in report.findings if found.verdict is Verdict.CHANGED}
+    if all(subject in dearer for subject in slower):
+        return "Look at the modules that are dearer on paper first: the slowdown comes with them."
+    return (
+        "The cost on paper is the same, so look at how it runs: another code path, library, memory layout, "
+        "number of threads, or work beside the model."
+    )
