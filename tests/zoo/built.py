@@ -5,7 +5,7 @@ from functools import cache
 import torch
 from torch import nn
 
-from backbone_bench.cost.counter import count
+from backbone_bench.cost import count
 from backbone_bench.records import ModelCost, Scalar
 from backbone_bench.zoo import catalogue, registry
 

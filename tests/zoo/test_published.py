@@ -144,6 +144,14 @@ def test_access_is_that_of_a_layer_list_by_hand(name, access, conv_access):
     assert (found.access_elems, found.conv_access_elems) == (access, conv_access)
 
 
+@pytest.mark.parametrize(("name", "printed"), [("cspresnext50", 32.6), ("darknet_resnext50", 34.4)])
+def test_cio_is_what_cspnet_prints_once_pools_are_counted(name, printed):
+    """CSPNet, Section 4.5; the convolutions alone have 31.2 and 33.0 M."""
+    found = cost(name, 256)
+    pools = sum(row.traffic_elems for row in found.by_op if "pool" in row.op)
+    assert (found.cio_elems + pools) / M == pytest.approx(printed, abs=0.05)
+
+
 @pytest.mark.parametrize(("name", "layers"), [("vovnet27_slim", 27), ("vovnet39", 39), ("vovnet57", 57)])
 def test_a_vovnet_has_as_many_convolutions_as_its_name_says(name, layers):
     rows = cost(name, 224).by_op

@@ -3,7 +3,7 @@
 import pytest
 from torch import nn
 
-from backbone_bench.cost.counter import count
+from backbone_bench.cost import count
 from backbone_bench.records import ModelCost
 from backbone_bench.zoo import shufflenet_micro as micro
 
