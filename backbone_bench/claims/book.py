@@ -13,7 +13,7 @@ from backbone_bench.claims.publications import Publication
 from backbone_bench.claims.verdicts import NoEvidence
 from backbone_bench.records import ModelCost, Record, Scalar
 
-Size = int | tuple[int, int] | None
+Size = int | None  # of a square image; None: the network's own
 Count = Callable[[str, Mapping[str, Scalar], Size, int], ModelCost]
 Shapes = Callable[[str, Mapping[str, Scalar], Size], Sequence[Convolution]]
 

@@ -212,6 +212,7 @@ class Law(_Check):
     left: Formula
     relation: Literal["==", ">=", "<="]
     right: Formula
+    says: str  # the relation in words
     touches: Formula | None = None  # the two are equal just where this is zero
     by: str | None = None  # the axis along which left over right is shown
     tolerance: Tolerance

@@ -26,7 +26,7 @@ class Layer:
 
     ci: Formula
     co: Formula
-    kernel: int | tuple[int, int] = 1
+    kernel: Formula | tuple[int, int] = Expression("1")  # of a square one; or height and width
     side: Formula = Expression("1")  # of the square output
     stride: int = 1
     groups: Formula = Expression("1")
@@ -50,7 +50,7 @@ class Cost(NamedTuple):
 _NOTHING = Cost(*[0.0] * len(Cost._fields))
 
 
-def convolution(area: int, ci: Number, co: Number, positions: Number, groups: Number = 1.0) -> Cost:
+def convolution(area: Number, ci: Number, co: Number, positions: Number, groups: Number = 1.0) -> Cost:
     """One convolution of `area` k², without a bias, at stride 1.
 
     The bound is VoVNet's, Section 3.1 (ShuffleNetV2's G1 at k = 1):
@@ -96,13 +96,19 @@ def _layer(layer: Layer, names: Mapping[str, Number]) -> Cost:
     ci, co, side, groups, times = (
         formula.value(names) for formula in (layer.ci, layer.co, layer.side, layer.groups, layer.times)
     )
-    height, width = (layer.kernel, layer.kernel) if isinstance(layer.kernel, int) else layer.kernel
-    one = convolution(height * width, ci, co, side * side, groups)
+    one = convolution(_area(layer.kernel, names), ci, co, side * side, groups)
     one = one._replace(
         params=one.params + (co if layer.bias else 0.0),
         cio=side * side * (ci * layer.stride**2 + co),
     )
     return Cost(*(times * value for value in one))
+
+
+def _area(kernel: Expression | tuple[int, int], names: Mapping[str, Number]) -> Number:
+    if isinstance(kernel, tuple):
+        return float(kernel[0] * kernel[1])
+    side = kernel.value(names)
+    return side * side
 
 
 def _add(left: Cost, right: Cost, there: Number) -> Cost:

@@ -29,7 +29,7 @@ class Run:
 
     def at(self, network: Network) -> tuple[Interval, bool] | None:
         """The cost of a network, and whether it was interpolated in pixels between two sizes of it."""
-        name = self.publication.name(network.model) if self.publication else name_of(network)
+        name = self.publication.name(name_of(network)) if self.publication else name_of(network)
         size = network.size or 0
         if (name, size) in self.points:
             return self.points[name, size], False

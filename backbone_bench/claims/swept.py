@@ -32,12 +32,21 @@ def judge_law(check: Law, _book: Book, _per_multiply_add: int) -> Finding:
     ratio = _divided(left, right)
     return Finding(
         verdict=Verdict.FAILS if wrong.any() else Verdict.HOLDS,
-        expected=f"{check.left} {check.relation} {check.right}"
-        + (f", equal just where {check.touches} = 0" if check.touches else ""),
+        expected=check.says,
         found=f"left over right {_span(ratio)} at {left.size} points",
         reason=f"fails at {int(wrong.sum())} of {left.size} points" if wrong.any() else "",
-        working=(*_swept(check.axes), *_along(check.by, axes, ratio), f"tolerance: {check.tolerance.why}"),
+        working=(
+            _formula(check),
+            *_swept(check.axes),
+            *_along(check.by, axes, ratio),
+            f"tolerance: {check.tolerance.why}",
+        ),
     )
+
+
+def _formula(check: Law) -> str:
+    touching = f", equal just where {check.touches} = 0" if check.touches else ""
+    return f"{check.left} {check.relation} {check.right}{touching}"
 
 
 def judge_value(check: Value, _book: Book, _per_multiply_add: int) -> Finding:

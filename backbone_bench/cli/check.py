@@ -1,0 +1,87 @@
+"""`bench check`: one claim from the shell, with an exit code."""
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backbone_bench.cli import claims, output
+from backbone_bench.cli.app import app
+from backbone_bench.cli.options import MODEL_HELP, Argument, InputSize, OutputFormat, arguments, complete_model
+from backbone_bench.errors import UserError
+
+if TYPE_CHECKING:
+    from backbone_bench.claims.checks import Network
+    from backbone_bench.claims.data import Entry
+
+DIFFERS = 1
+
+
+def _figure(flag: str, what: str) -> typer.models.OptionInfo:
+    return typer.Option(flag, help=f"{what}, as 4.1G, 25.6M or 4089184256.", metavar="FIGURE")
+
+
+@app.command()
+def check(
+    model: Annotated[str, typer.Argument(help=MODEL_HELP, metavar="MODEL", autocompletion=complete_model)],
+    flops: Annotated[str | None, _figure("--flops", "FLOPs, a multiply-add counted once")] = None,
+    params: Annotated[str | None, _figure("--params", "Parameters")] = None,
+    access: Annotated[str | None, _figure("--access", "Memory access cost, in elements")] = None,
+    conv_flops: Annotated[str | None, _figure("--conv-flops", "FLOPs of convolutions")] = None,
+    conv_access: Annotated[str | None, _figure("--conv-access", "Memory access cost of convolutions")] = None,
+    cio: Annotated[str | None, _figure("--cio", "Inputs and outputs of convolutions, in elements")] = None,
+    traffic: Annotated[str | None, _figure("--traffic", "Elements that every operation moves")] = None,
+    tolerance: Annotated[
+        str | None,
+        typer.Option(help="How far off is still right, as 2%; else the precision of the figure.", metavar="SHARE"),
+    ] = None,
+    input_size: InputSize = None,
+    arg: Argument = None,
+    form: OutputFormat = None,
+) -> None:
+    """Check the figures that somebody claims for a model.
+
+    Ends with 0 where all hold and with 1 where one does not; a known cause (a multiply-add counted twice, the
+    classifier left out, another input size, …) is told.
+    """
+    claimed = {
+        "flops": flops, "params": params, "access": access, "conv_flops": conv_flops, "conv_access": conv_access,
+        "cio": cio, "traffic": traffic,
+    }  # fmt: skip
+    given = {metric: figure for metric, figure in claimed.items() if figure is not None}
+    if not given:
+        raise UserError("Say what is claimed: --flops 4.1G, --params 25.6M, --access …")
+    claims.check_forms([form])
+    from backbone_bench.claims import checks
+    from backbone_bench.report import claims as report
+
+    network = checks.Network(model, input_size, arguments(arg) or None)
+    entries = [_entry(network, metric, figure, tolerance) for metric, figure in given.items()]
+    outcomes = claims.judge(entries, claims.book())
+    sys.stdout.write(report.show_checked(outcomes, form or output.default_form()))
+    sys.stdout.flush()
+    if any(outcome.surprises for outcome in outcomes):
+        raise typer.Exit(DIFFERS)
+
+
+def _entry(network: "Network", metric: str, figure: str, share: str | None) -> "Entry":
+    """A figure from the shell as the claim that it is."""
+    from backbone_bench.claims import figures
+    from backbone_bench.claims.checks import Count, Tolerance
+    from backbone_bench.claims.data import Claim, Entry, Paper
+    from backbone_bench.claims.metrics import METRICS
+    from backbone_bench.claims.verdicts import Verdict
+
+    claimed = figures.parse(figure)
+    if share is None:
+        allowed = Tolerance(absolute=claimed.half_digit, why="half of the last digit")
+    else:
+        allowed = Tolerance(relative=figures.parse_share(share), why="as given")
+    claim = Claim(
+        id=metric.replace("_", "-"),
+        sentence=f"{network} has {METRICS[metric].title} of {figure}.",
+        where="the command line",
+        expects=Verdict.HOLDS,
+        check=(Count(kind="count", metric=metric, of=network, expected=claimed.value, tolerance=allowed),),
+    )
+    return Entry(Paper(key="shell", title="", short="the command line", claim=(claim,)), claim)

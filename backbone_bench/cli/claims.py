@@ -1,0 +1,147 @@
+"""`bench claims`: what the papers say, and whether it holds."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backbone_bench.cli import output
+from backbone_bench.cli.app import app, complain
+from backbone_bench.cli.options import Format, OutputFormat, Outputs, form_of
+from backbone_bench.errors import UserError
+
+if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
+    from backbone_bench.claims.book import Book
+    from backbone_bench.claims.data import Entry
+    from backbone_bench.claims.engine import Outcome
+    from backbone_bench.claims.metrics import Convolution
+    from backbone_bench.records import ModelCost, Record, Scalar
+
+UNEXPECTED = 1  # a verdict is not the one that its claim is expected to have
+
+
+def complete_claim(incomplete: str) -> list[str]:
+    """Ids and papers for the shell, without torch."""
+    from backbone_bench.claims import data
+
+    names = dict.fromkeys(name for entry in data.entries(data.shipped()) for name in (entry.paper.key, entry.claim.id))
+    return [name for name in names if name.startswith(incomplete)]
+
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="Claims by their id, with the working, or all of a paper.",
+        metavar="[ID|PAPER]...",
+        autocompletion=complete_claim,
+    ),
+]
+Files = Annotated[
+    list[Path] | None,
+    typer.Option("--file", help="Claims of your own, as TOML, in place of those shipped. Repeatable.", metavar="TOML"),
+]
+RecordFiles = Annotated[
+    list[Path] | None,
+    typer.Option("--records", help="Records to judge latency and energy by. Repeatable.", metavar="FILE"),
+]
+
+
+@app.command()
+def claims(
+    names: Names = None,
+    file: Files = None,
+    records: RecordFiles = None,
+    form: OutputFormat = None,
+    to: Outputs = None,
+) -> None:
+    """Check published claims.
+
+    Counts are made on the spot; latency and energy come from records, and what others published is shown apart.
+    Ends with 1 where a verdict is not the one that its claim is expected to have.
+    """
+    from backbone_bench import store
+    from backbone_bench.claims import engine
+
+    paths = to or []
+    output.check(paths)
+    check_forms([form, *map(form_of, paths)])
+    entries = _entries(file or [])
+    chosen = engine.select(entries, names or [])
+    found = store.read(records, warn=complain) if records else ()
+    outcomes = judge(chosen, book(found))
+    with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
+    for path in paths:
+        store.write(path, _as_text(outcomes, form_of(path), with_working=with_working))
+    sys.stdout.write(_as_text(outcomes, form or output.default_form(), with_working=with_working))
+    sys.stdout.flush()
+    surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
+    for surprise in surprises:
+        complain(surprise)
+    if surprises:
+        raise typer.Exit(UNEXPECTED)
+
+
+def check_forms(forms: Sequence[Format | None]) -> None:
+    if "html" in forms:
+        raise UserError("Claims are told as table, md, csv, json and jsonl, not as html.")
+
+
+def page() -> str:
+    """The whole of `results/claims.md`: every shipped claim, judged without records."""
+    from backbone_bench.report import claims as report
+
+    evidence = book()
+    return report.render(judge(_entries(()), evidence), evidence.publications)
+
+
+def _entries(files: Sequence[Path]) -> "list[Entry]":
+    from backbone_bench.claims import data
+
+    return list(data.entries(tuple(map(data.read, files)) if files else data.shipped()))
+
+
+def _as_text(outcomes: "Sequence[Outcome]", form: Format, *, with_working: bool) -> str:
+    from backbone_bench.report import claims as report
+
+    if with_working and form in ("table", "md"):
+        return "\n".join(map(report.working, outcomes))
+    return report.show(outcomes, form)
+
+
+def judge(entries: "Sequence[Entry]", evidence: "Book") -> "tuple[Outcome, ...]":
+    """Check these claims, in order."""
+    from backbone_bench.claims import engine
+
+    return tuple(engine.judge(entry, evidence) for entry in entries)
+
+
+def book(records: "Sequence[Record]" = ()) -> "Book":
+    """All the evidence that there is: counts, made when asked for, records, and what others published."""
+    from backbone_bench.claims import publications
+    from backbone_bench.claims.book import Book
+
+    return Book(count, shapes, records, publications.shipped())
+
+
+def count(model: str, arguments: "Mapping[str, Scalar]", size: int | None, batch: int) -> "ModelCost":
+    """Count a model; torch waits until a claim asks for it."""
+    from backbone_bench import profiler
+    from backbone_bench.jobs import Job
+    from backbone_bench.records import ModelCost
+
+    cost = profiler.count(Job(model, dict(arguments), size=size, batch=batch)).cost
+    assert isinstance(cost, ModelCost)
+    return cost
+
+
+def shapes(model: str, arguments: "Mapping[str, Scalar]", size: int | None) -> "tuple[Convolution, ...]":
+    """The convolutions of a model."""
+    from backbone_bench.claims.metrics import Convolution
+    from backbone_bench.cost.convolutions import convolutions
+    from backbone_bench.zoo import sources
+
+    loaded = sources.load(sources.Request(model, arguments, size=size), on_meta=True)
+    args, kwargs, _ = loaded.inputs
+    return tuple(Convolution(*shape) for shape in convolutions(loaded.model, args, kwargs))

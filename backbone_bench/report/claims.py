@@ -1,0 +1,300 @@
+"""Verdicts for people and programs: a row a claim, what others published under a heading of its own, the working."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import log
+from typing import Any, NamedTuple
+
+from backbone_bench.claims.engine import Judged, Outcome
+from backbone_bench.claims.publications import Publication
+from backbone_bench.claims.verdicts import Finding, Verdict
+from backbone_bench.report import escape
+from backbone_bench.report.delimited import delimited
+from backbone_bench.report.render import text
+from backbone_bench.report.tables import Column, Table, Value, tabulate, without_empty
+from backbone_bench.report.units import Unit
+
+MOST_PARTS = 3  # of a claim, told in a row of a table
+
+RATIO = Unit("", 1, 3)
+
+
+class Shown(NamedTuple):
+    """What others published about one part of a claim."""
+
+    outcome: Outcome
+    part: Judged
+    finding: Finding
+
+
+def show(outcomes: Sequence[Outcome], form: str) -> str:
+    """Outcomes as `table`, `md`, `csv`, `json` or `jsonl`."""
+    match form:
+        case "json":
+            return json.dumps({"claims": [plain(outcome) for outcome in outcomes]}, indent=1, ensure_ascii=False) + "\n"
+        case "jsonl":
+            return "".join(f"{json.dumps(plain(outcome), ensure_ascii=False)}\n" for outcome in outcomes)
+        case "csv":
+            return delimited([_table(outcomes)])
+        case _:
+            return text(
+                [without_empty(table) for table in (_table(outcomes), _published(outcomes)) if table.rows], form
+            )
+
+
+# A row a claim.
+
+
+def _judged(outcome: Outcome) -> list[Judged]:
+    return [part for part in outcome.judged if not part.check.aside]
+
+
+def _joined(told: Iterable[str]) -> str:
+    """The parts' texts, each once, and how many more there are."""
+    parts = list(dict.fromkeys(part for part in told if part))
+    more = f" … ({len(parts) - MOST_PARTS} more)" if len(parts) > MOST_PARTS else ""
+    return "; ".join(parts[:MOST_PARTS]) + more
+
+
+def _of(value: Callable[[Finding], str]) -> Callable[[Outcome], str]:
+    return lambda outcome: _joined(value(part.finding) for part in _judged(outcome))
+
+
+def _ratio(outcome: Outcome) -> Value:
+    """The parts' found over expected, where it is farthest from 1."""
+    ratios = [part.finding.ratio for part in _judged(outcome) if part.finding.ratio is not None]
+    if not ratios:
+        return ""  # an order, a law: nothing is divided
+    return max(ratios, key=lambda ratio: abs(log(ratio)) if ratio > 0 else float("inf"))
+
+
+def _verdict(outcome: Outcome) -> str:
+    expected = outcome.entry.claim.expects
+    news = any(surprise.startswith(f"{outcome.entry.claim.id}: {outcome.verdict},") for surprise in outcome.surprises)
+    return f"{outcome.verdict}, expected {expected}" if news else str(outcome.verdict)
+
+
+def _why(outcome: Outcome) -> str:
+    return _joined(part.finding.reason for part in _judged(outcome))
+
+
+def _source(outcome: Outcome) -> str:
+    return f"{outcome.entry.paper.source}, {outcome.entry.claim.where}"
+
+
+COLUMNS: tuple[Column[Outcome], ...] = (
+    Column("id", "claim", lambda outcome: outcome.entry.claim.id),
+    Column("sentence", "sentence", lambda outcome: outcome.entry.claim.sentence),
+    Column("expected", "expected", _of(lambda finding: finding.expected)),
+    Column("found", "found", _of(lambda finding: finding.found)),
+    Column("ratio", "ratio", _ratio, RATIO),
+    Column("verdict", "verdict", _verdict),
+    Column("why", "why", _why),
+    Column("published", "published by others", lambda o: f"{o.published} (published)" if o.published else ""),
+    Column("source", "source", _source),
+)
+
+
+def _table(outcomes: Sequence[Outcome], title: str = "") -> Table:
+    return tabulate(outcomes, COLUMNS, title=title, caption=summary(outcomes))
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """`107 claims: 70 holds, 14 explained, …; none unexpected`."""
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    news = sum(bool(outcome.surprises) for outcome in outcomes)
+    return f"{len(outcomes)} claims: {told}; {news or 'none'} unexpected."
+
+
+# A row a figure from the shell.
+
+CHECKED: tuple[Column[Outcome], ...] = (
+    Column("metric", "figure", lambda outcome: outcome.entry.claim.id),
+    *(column for column in COLUMNS if column.key in ("expected", "found", "ratio")),
+    Column("verdict", "verdict", lambda outcome: str(outcome.verdict)),
+    Column("why", "why", _why),
+)
+
+
+def show_checked(outcomes: Sequence[Outcome], form: str) -> str:
+    """The figures of `bench check`; the sentence and the source would say nothing new."""
+    if form in ("json", "jsonl"):
+        return show(outcomes, form)
+    table = tabulate(outcomes, CHECKED)
+    return delimited([table]) if form == "csv" else text([without_empty(table)], form)
+
+
+# What others published.
+
+
+def _shown(outcomes: Iterable[Outcome]) -> list[Shown]:
+    return [
+        Shown(outcome, part, part.published)
+        for outcome in outcomes
+        for part in outcome.judged
+        if part.published and part.published.settings
+    ]
+
+
+PUBLISHED: tuple[Column[Shown], ...] = (
+    Column("id", "claim", lambda shown: shown.outcome.entry.claim.id),
+    Column("expected", "asked", lambda shown: shown.finding.expected),
+    Column("found", "range over settings", lambda shown: shown.finding.found),
+    Column("verdict", "verdict", lambda shown: f"{shown.finding.verdict} (published)"),
+    Column("why", "why", lambda shown: shown.finding.reason),
+    Column(
+        "note", "note", lambda shown: "; ".join(filter(None, ["aside" * shown.part.check.aside, shown.part.check.note]))
+    ),
+)
+
+
+def _published(outcomes: Sequence[Outcome]) -> Table:
+    return tabulate(
+        _shown(outcomes), PUBLISHED, title="Measured by others", caption="Published measurements, not ours."
+    )
+
+
+# The working.
+
+
+def working(outcome: Outcome) -> str:
+    """Everything behind one verdict, as Markdown that reads as text too."""
+    return "\n".join(_working(outcome)) + "\n"
+
+
+def _working(outcome: Outcome) -> Iterator[str]:
+    claim, factor = outcome.entry.claim, outcome.entry.factor
+    yield f"## {escape.visible(claim.id)}: {_verdict(outcome)}"
+    yield from ("", escape.visible(claim.sentence))
+    if claim.original:
+        quoted = "" if claim.original.exact else " (paraphrased)"
+        yield f"“{escape.visible(claim.original.text)}”{quoted}"
+    yield from (
+        "",
+        f"Source: {escape.visible(_source(outcome))}. A multiply-add counts {'twice' if factor == 2 else 'once'}.",
+    )
+    if claim.note:
+        yield escape.visible(claim.note)
+    for number, part in enumerate(outcome.judged, start=1):
+        yield from ("", f"### {number}. {escape.visible(_heading(part))}", "")
+        yield from _part(part, part.finding)
+        if part.published:
+            yield from ("", "Measured by others:", "")
+            yield from _part(part, part.published)
+    for surprise in outcome.surprises:
+        yield from ("", f"Unexpected: {escape.visible(surprise)}.")
+
+
+def _heading(part: Judged) -> str:
+    aside = " (aside)" if part.check.aside else ""
+    return f"{part.check.kind}{aside}: {part.finding.verdict}"
+
+
+def _part(part: Judged, finding: Finding) -> Iterator[str]:
+    published = " (published)" if finding.origin == "published" else ""
+    told = [
+        f"expected {finding.expected}" if finding.expected else "",
+        f"found {finding.found}" if finding.found else "",
+    ]
+    yield escape.visible("; ".join(filter(None, [f"{finding.verdict}{published}", *told, finding.reason])))
+    if part.check.note and not published:
+        yield escape.visible(part.check.note)
+    for line in finding.working:
+        yield f"- {escape.visible(line)}"
+
+
+# For programs.
+
+
+def plain(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON has it."""
+    entry = outcome.entry
+    return {
+        "id": entry.claim.id,
+        "sentence": entry.claim.sentence,
+        "original": entry.claim.original.text if entry.claim.original else None,
+        "paper": entry.paper.key,
+        "source": _source(outcome),
+        "verdict": str(outcome.verdict),
+        "expects": str(entry.claim.expects),
+        "published": str(outcome.published) if outcome.published else None,
+        "surprises": list(outcome.surprises),
+        "checks": [
+            {
+                "kind": part.check.kind,
+                "aside": part.check.aside,
+                "note": part.check.note,
+                "finding": _finding(part.finding),
+                "published": _finding(part.published) if part.published else None,
+            }
+            for part in outcome.judged
+        ],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "verdict": str(finding.verdict),
+        "expected": finding.expected,
+        "found": finding.found,
+        "ratio": finding.ratio,
+        "reason": finding.reason,
+        "settings": finding.settings,
+        "working": list(finding.working),
+    }
+
+
+# results/claims.md
+
+INTRODUCTION = """# Published claims, checked
+
+Every sentence below is a claim of a paper, or of the article 经典 backbone 总结 (2023), and what a count or a
+measurement says about it. A multiply-add counts once unless a paper counts it twice; each verdict is one of
+
+- **holds**: within the tolerance, whose reason stands with the claim
+- **explained**: differs, and a known cause, named here, closes the difference
+- **fails**: differs, and none does
+- **unclear**: the evidence lies on both sides
+- **unmeasured**: needs a device, or training, that is not here
+
+`bench claims ID` shows the working of one. What others measured stands under a heading of its own and decides
+nothing of ours.
+"""
+
+
+def render(outcomes: Sequence[Outcome], publications: Sequence[Publication]) -> str:
+    """The whole of `results/claims.md`."""
+    papers: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        papers.setdefault(outcome.entry.paper.short, []).append(outcome)
+    parts = [INTRODUCTION, summary(outcomes), ""]
+    for name, some in papers.items():
+        parts += [f"## {name}", "", _source_line(some[0]), "", text([without_empty(_table(some))], "md")]
+    parts += ["## Measured by others", "", "Published measurements, not ours.", ""]
+    parts += [
+        text([tabulate(_shown(outcomes), PUBLISHED)], "md"),
+        "### Where they come from",
+        "",
+        *_sources(publications),
+    ]
+    return "\n".join(parts)
+
+
+def _source_line(outcome: Outcome) -> str:
+    paper = outcome.entry.paper
+    where = f"arXiv:{paper.arxiv}" if paper.arxiv else paper.url or ""
+    return ", ".join(filter(None, [escape.markdown(paper.title), str(paper.year or ""), where]))
+
+
+def _sources(publications: Sequence[Publication]) -> Iterator[str]:
+    for publication in publications:
+        meta = publication.meta
+        machine = f"{meta.machine.name}; " if meta.machine else ""
+        yield (
+            f"- **{escape.markdown(meta.title)}**: {escape.markdown(meta.source)}. {escape.markdown(meta.licence)}. "
+            + (f"{escape.markdown(machine + meta.settings)}.")
+        )
+        yield from (f"  - {escape.markdown(trap)}" for trap in meta.traps)
+    yield ""
