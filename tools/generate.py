@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks
+from tools import blocks, catalogue
 
 ROOT = Path(__file__).parent.parent
 

@@ -1,7 +1,6 @@
 """What the zoo holds, without torch: names, papers, sizes and costs, read from a generated table.
 
-`catalogue.json` is written by `python -m backbone_bench.zoo.generate`, and a
-test compares it with fresh counts.
+`catalogue.json` is written by `make results`; `make check` tells when it is stale.
 """
 
 import json

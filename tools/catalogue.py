@@ -1,4 +1,4 @@
-"""Write the catalogue: `python -m backbone_bench.zoo.generate`, after a family has changed.
+"""The catalogue of the zoo: `backbone_bench/zoo/catalogue.json`.
 
 FLOPs come from torch's own counter, so that the catalogue is a second opinion
 on this project's: a test holds the two against each other for every network.
@@ -8,15 +8,14 @@ import json
 from collections.abc import Iterable
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from backbone_bench.zoo import registry
-from backbone_bench.zoo.catalogue import FILE, Entry
+from backbone_bench.zoo.catalogue import Entry
 
 
 def entry(model: registry.Model) -> Entry:
     """Count a network on the meta device: no weights, no arithmetic."""
-    from torch.utils.flop_counter import FlopCounterMode  # heavy, and `registry.load_all` imports this file
-
     network = registry.build(model, {}, on_meta=True).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.empty((1, *model.input_shape), device="meta"))
@@ -41,10 +40,6 @@ def table(entries: Iterable[Entry]) -> str:
     return f"{{\n{text}\n}}\n"
 
 
-def main() -> None:
-    """Count the whole zoo and write the file."""
-    FILE.write_text(table(entry(model) for model in registry.load_all().values()), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()
+def text() -> str:
+    """The whole zoo, counted."""
+    return table(entry(model) for model in registry.load_all().values())
