@@ -130,8 +130,8 @@ def finding(subject: str, metric: Metric, decision: Decision, rounds: Sequence[S
         subject,
         metric.key,
         decision.verdict,
-        base=geometric_mean(base for base, _ in used),
-        head=geometric_mean(head for _, head in used),
+        base=_mean([base for base, _ in used]),
+        head=_mean([head for _, head in used]),
         change=_change(decision.series),
         threshold=decision.series.threshold,
         detectable=detectable(decision.series, plan),
@@ -139,6 +139,11 @@ def finding(subject: str, metric: Metric, decision: Decision, rounds: Sequence[S
         reason=_reason(decision),
         informal=decision.series.informal,
     )
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The geometric mean; of equal values that value, to the last digit."""
+    return values[0] if len(set(values)) == 1 else geometric_mean(values)
 
 
 def _change(of: Series) -> Change:

@@ -100,6 +100,8 @@ class Report:
     findings: tuple[Finding, ...]
     remarks: tuple[str, ...] = ()
     acknowledged: str | None = None  # the reason given for what changed
+    again: str = ""  # the command that made this report
+    accept: str = ""  # the command that acknowledges what changed
     schema_version: Literal["1"] = "1"
 
     @property

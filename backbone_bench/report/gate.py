@@ -5,13 +5,12 @@ What fails comes first, so that a report that must be cut loses the least.
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from pydantic import TypeAdapter
 
 from backbone_bench.gate.verdicts import Finding, Moved, Report, Verdict
-from backbone_bench.records import Missing
 from backbone_bench.report import escape
 from backbone_bench.report.delimited import delimited
 from backbone_bench.report.markdown import markdown
@@ -58,10 +57,12 @@ def _summary(report: Report) -> str:
 def as_markdown(report: Report, exit_code: int) -> str:
     """GitHub's Markdown."""
     lines = [f"## {escape.markdown(title(report, exit_code))}", "", escape.markdown(_summary(report)), ""]
-    lines += [f"- **{escape.markdown(lead)}** {escape.markdown(rest)}".rstrip() for lead, rest in news(report.ordered)]
+    lines += [
+        f"- **{escape.markdown(lead)}** {escape.markdown(rest)}".rstrip() for lead, rest, *_ in news(report.ordered)
+    ]
     todo = [f"{number}. {_step(step)}" for number, step in enumerate(steps(report), start=1)]
     lines += ["", "### What to do next", "", *todo] if todo else []
-    remarks = [line for remark in report.remarks for line in (escape.markdown(remark), "")]
+    remarks = [line for remark in _remarks(report) for line in (escape.markdown(remark), "")]
     return "\n".join([*lines, "", markdown(tables(report)), *remarks]).rstrip("\n") + "\n"
 
 
@@ -74,12 +75,22 @@ def _for_terminal(report: Report, exit_code: int) -> str:
     from backbone_bench.report.terminal import terminal  # imports rich
 
     lines = [title(report, exit_code), _summary(report), ""]
-    lines += [f"* {lead} {rest}".rstrip() for lead, rest in news(report.ordered)]
+    lines += [f"* {lead} {rest}".rstrip() for lead, rest, *_ in news(report.ordered)]
     todo = [f"{number}. {step.text} {step.command}".rstrip() for number, step in enumerate(steps(report), start=1)]
     lines += ["", "What to do next", *todo] if todo else []
     text = "\n".join(escape.visible(line) for line in lines)
-    remarks = "".join(f"{escape.visible(remark)}\n" for remark in report.remarks)
+    remarks = "".join(f"{escape.visible(remark)}\n" for remark in _remarks(report))
     return f"{text.rstrip()}\n\n{terminal(tables(report))}{remarks}"
+
+
+def _remarks(report: Report) -> Iterator[str]:
+    judged = sum(found.change is not None and not found.informal for found in report.findings)
+    if judged:
+        yield (
+            f"Regressed: worse by more than is allowed, and certainly worse (one-sided, 95 %, by t on the rounds' "
+            f"logarithms, with Holm's correction over the {judged} judged together)."
+        )
+    yield from report.remarks
 
 
 def tables(report: Report) -> list[Table]:
@@ -123,9 +134,9 @@ FOR_PEOPLE: tuple[Column[Finding], ...] = (
     Column("allowed", "allowed", lambda found: _share(found.threshold)),
     Column(
         "detectable",
-        "can see",
+        "detectable",
         lambda found: _share(found.detectable),
-        remark="Can see: the least change that is called in four cases of five, at the noise of these rounds.",
+        remark="Detectable: the least change that is called in four cases of five, at the noise of these rounds.",
     ),
     Column("rounds", "rounds", lambda found: str(found.change.rounds) if found.change else ""),
 )
@@ -135,18 +146,13 @@ def _quantity(found: Finding, value: int | float | str | None) -> str:
     return "" if value is None else quantity(value, found.metric)
 
 
-def _of_change(name: str) -> Callable[[Finding], float | Missing]:
-    """A number of the change; missing where there is none."""
-
-    def find(found: Finding) -> float | Missing:
-        value = None if found.change is None else getattr(found.change, name)
-        return Missing("none", f"no {name}") if value is None else float(value)
-
-    return find
+def _of_change(name: str) -> Callable[[Finding], float | str]:
+    """A number of the change; nothing where there is none."""
+    return lambda found: _plain(None if found.change is None else getattr(found.change, name))
 
 
-def _plain(value: float | str | None) -> float | str | Missing:
-    return Missing("none", "not there") if value is None else value
+def _plain(value: float | str | None) -> float | str:
+    return "" if value is None else value
 
 
 FOR_PROGRAMS: tuple[Column[Finding], ...] = (
@@ -161,7 +167,7 @@ FOR_PROGRAMS: tuple[Column[Finding], ...] = (
     Column("high", "upper bound", _of_change("high"), PLAIN),
     Column("rounds", "rounds", _of_change("rounds"), PLAIN),
     Column("threshold", "allowed", lambda found: _plain(found.threshold), PLAIN),
-    Column("detectable", "can see", lambda found: _plain(found.detectable), PLAIN),
+    Column("detectable", "detectable", lambda found: _plain(found.detectable), PLAIN),
     Column("reason", "reason", lambda found: found.reason),
 )
 

@@ -51,16 +51,15 @@ def fit(text: str, limit_bytes: int) -> str:
 def annotations(report: Report) -> Iterator[str]:
     """Workflow commands, a line each: errors for what fails, warnings for what has no verdict."""
     kinds = dict.fromkeys(("error", "warning"), 0)
-    for found in report.ordered:
-        kind = _KINDS.get(found.verdict)
+    for lead, rest, verdict, informal in news(report.ordered):
+        kind = _KINDS.get(verdict)
         if kind is None:
             continue
-        if found.informal or report.acknowledged is not None:
+        if informal or report.acknowledged is not None:
             kind = "warning"
         kinds[kind] += 1
         if kinds[kind] <= _MOST:
-            lead, rest = next(iter(news([found])))
-            yield f"::{kind} title={_property(f'bench gate: {found.verdict.value}')}::{_data(f'{lead} {rest}'.strip())}"
+            yield f"::{kind} title={_property(f'bench gate: {verdict.value}')}::{_data(f'{lead} {rest}'.strip())}"
 
 
 def is_github(environ: Mapping[str, str] = os.environ) -> bool:

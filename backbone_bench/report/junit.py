@@ -46,7 +46,6 @@ def _case(found: Finding, *, accepted: bool) -> ElementTree.Element:
         return case
     if found.informal or (accepted and outcome == "failure"):
         outcome = "skipped"
-    told = " ".join(f"{lead} {rest}" for lead, rest in news([found])).strip()
-    message = escape.visible(told or found.reason)
+    message = escape.visible(" ".join(f"{lead} {rest}".strip() for lead, rest, *_ in news([found])))
     ElementTree.SubElement(case, outcome, {"type": found.verdict.value, "message": message}).text = message
     return case

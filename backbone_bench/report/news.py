@@ -33,7 +33,9 @@ class News(NamedTuple):
     """What happened, and how it is known."""
 
     lead: str
-    rest: str = ""
+    rest: str
+    verdict: Verdict
+    informal: bool = False  # no reason to fail
 
 
 class Step(NamedTuple):
@@ -60,26 +62,32 @@ def percent(ratio: float | None, *, signed: bool = True) -> str:
     return f"{100 * (ratio - 1):{'+' if signed else ''}.1f} %".replace("-", "−")
 
 
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
 def news(findings: Iterable[Finding]) -> Iterator[News]:
     """A sentence or two on everything but what passes; of many alike, the first."""
     for verdict, found in groupby(findings, key=lambda one: one.verdict):
         told = list(_TELL[verdict](list(found)))
         yield from told[:SHOWN]
         if len(told) > SHOWN:
-            yield News(f"{len(told) - SHOWN} more: {verdict}.", "The table below has them.")
+            yield News(f"{len(told) - SHOWN} more: {verdict.value}.", "The table below has them.", verdict)
 
 
 def _regressed(findings: Sequence[Finding]) -> Iterator[News]:
     for found in findings:
         assert found.change is not None
-        yield News(f"{_became(found, 0)}.", " ".join(filter(None, (_sure(found), _rerun(found), _no_failure(found)))))
+        known = " ".join(filter(None, (_sure(found), _rerun(found), _no_failure(found))))
+        yield News(f"{_became(found, 0)}.", known, found.verdict, found.informal)
 
 
 def _improved(findings: Sequence[Finding]) -> Iterator[News]:
     for found in findings:
         assert found.change is not None
         bound = f"Sure (95 %) that it is at most {percent(found.change.high)}."
-        yield News(f"{_became(found, 1)}.", f"{bound} {_rounds(found.change)}")
+        yield News(f"{_became(found, 1)}.", f"{bound} {_rounds(found.change)}", found.verdict, found.informal)
 
 
 def _became(found: Finding, side: int) -> str:
@@ -114,7 +122,7 @@ def _changed(findings: Sequence[Finding]) -> Iterator[News]:
     for subject, rows in groupby(findings, key=lambda one: one.subject):
         mine = list(rows)
         changes = ", ".join(_exact(one) for one in mine)
-        yield News(f"{subject} costs {_more_or_less(mine)} on paper: {changes}.", _where(mine[0].moved))
+        yield News(f"{subject} {_more_or_less(mine)}: {changes}.", _where(mine[0].moved), Verdict.CHANGED)
 
 
 def _exact(found: Finding) -> str:
@@ -126,10 +134,12 @@ def _exact(found: Finding) -> str:
 
 
 def _more_or_less(findings: Sequence[Finding]) -> str:
-    words = {found.reason.partition(":")[0] for found in findings}
-    if words <= {"worse", "better"} and len(words) == 1:
-        return "more" if words == {"worse"} else "less"
-    return "other than before" if words & {"worse", "better"} else "the same but differs"
+    words = {found.reason.partition(":")[0] for found in findings if not isinstance(found.head, str)}
+    if not words:
+        return "costs the same on paper and is another network"
+    if len(words) > 1:
+        return "costs more and less on paper"
+    return f"costs {'more' if words == {'worse'} else 'less'} on paper"
 
 
 def _where(moved: Sequence[Moved]) -> str:
@@ -165,7 +175,9 @@ def _without(findings: Sequence[Finding]) -> Iterator[News]:
     }
     for found in findings:
         what = f": {TITLES[found.metric]}" if found.metric else ""
-        yield News(f"{found.subject}{what} {words[found.verdict]}.", f"{found.reason.rstrip('.')}.")
+        yield News(
+            f"{found.subject}{what} {words[found.verdict]}.", sentence(found.reason), found.verdict, found.informal
+        )
 
 
 def _inconclusive(findings: Sequence[Finding]) -> Iterator[News]:
@@ -173,13 +185,14 @@ def _inconclusive(findings: Sequence[Finding]) -> Iterator[News]:
         change = found.change
         bounds = f" ({percent(change.low)} to {percent(change.high)})" if change and change.low is not None else ""
         known = percent(change.ratio if change else None)
-        yield News(f"{found.subject}: {TITLES[found.metric]} {known}{bounds} is inconclusive.", f"{found.reason}.")
+        lead = f"{found.subject}: {TITLES[found.metric]} {known}{bounds} is inconclusive."
+        yield News(lead, sentence(found.reason), found.verdict, found.informal)
 
 
 def _new(findings: Sequence[Finding]) -> Iterator[News]:
     names = list(dict.fromkeys(found.subject for found in findings))
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    yield News(f"New, with nothing to compare to: {', '.join(names[:5])}{more}.", "")
+    yield News(f"New, with nothing to compare to: {', '.join(names[:5])}{more}.", "", Verdict.NEW)
 
 
 def _passed(_findings: Sequence[Finding]) -> Iterator[News]:
