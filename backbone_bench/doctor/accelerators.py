@@ -1,6 +1,6 @@
 """The accelerators: what torch finds, what its devices can, and what NVML tells of each card."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from backbone_bench.doctor.here import Accelerator, Here
 from backbone_bench.doctor.lines import Line, absent
@@ -10,6 +10,7 @@ from backbone_bench.measure.nvml import Card, known
 from backbone_bench.measure.power import card_meter
 from backbone_bench.measure.steady import Witness
 from backbone_bench.measure.watch import CardWatch
+from backbone_bench.measure.windows import STILL
 from backbone_bench.records import Known, Missing
 
 
@@ -71,16 +72,17 @@ def _energy(topic: str, card: Card) -> Line:
         return absent(topic, meter)
     tapes = probe(meter.sources, card.clock)
     answers = [tape for tape in tapes if tape.failure is None and (tape.source.unit == "W" or tape.changes)]
+    failed = [_failure(tape) for tape in tapes if tape not in answers]
     if not answers:
-        return Line(topic, "missing", _failures(tapes))
-    found = ", ".join(f"{tape.source.name} ({refreshed(tape)})" for tape in answers)
-    failed = _failures([tape for tape in tapes if tape not in answers])
-    return Line(topic, "good" if answers[0].source.unit == "J" else "weak", f"{found}. {failed}".rstrip(". "))
+        return absent(topic, failed[0])
+    found = ", ".join(f"{tape.source.name} {refreshed(tape)}" for tape in answers)
+    if answers[0].source.unit == "J":
+        return Line(topic, "good", found)
+    return Line(topic, "weak", f"{found}, but no counter", failed[0].message)
 
 
-def _failures(tapes: Sequence[Witness]) -> str:
-    told = (tape.failure.message if tape.failure else f"{tape.source.name} does not move." for tape in tapes)
-    return " ".join(dict.fromkeys(told))
+def _failure(tape: Witness) -> Missing:
+    return tape.failure or STILL
 
 
 def _clocks(topic: str, card: Card, *, root: bool) -> Line:

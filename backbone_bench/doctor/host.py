@@ -32,8 +32,10 @@ def lines(here: Here) -> Iterator[Line]:
 def _timing(here: Here) -> Line:
     if isinstance(here.timer_s, Missing):
         return absent(TIMING, here.timer_s)
-    coarse = here.timer_s > COARSE_S
-    return Line(TIMING, "weak" if coarse else "good", f"clock of {here.timer_s * 1e9:.3g} ns")
+    found = f"clock of {here.timer_s * 1e9:.0f} ns"
+    if here.timer_s <= COARSE_S:
+        return Line(TIMING, "good", found)
+    return Line(TIMING, "weak", found, "Trust no call shorter than a hundred of these: raise --batch-size.")
 
 
 def _governor(here: Here) -> Line:
@@ -74,4 +76,6 @@ def _energy(here: Here) -> Line:
     (tape,) = probe(meter.sources, here.clock)
     if tape.failure:
         return absent("CPU energy", tape.failure)
-    return Line("CPU energy", "good" if tape.changes else "weak", f"RAPL, {refreshed(tape)}")
+    if tape.changes:
+        return Line("CPU energy", "good", f"RAPL, {refreshed(tape)}")
+    return Line("CPU energy", "missing", "RAPL is there and does not move", "Measure on the host itself.")

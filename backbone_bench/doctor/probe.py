@@ -16,8 +16,8 @@ def probe(sources: Sequence[PowerSource], clock: Clock) -> tuple[Witness, ...]:
 
 
 def refreshed(tape: Witness) -> str:
-    """How often a reading changes, in words; a sensor of a steady power shows nothing, a counter should."""
+    """How often a reading changes, in words; a sensor of a steady power may not change at all, a counter does."""
     period = period_s(tape.readings)
-    if isinstance(period, Missing):
-        return "did not change" if tape.changes == 0 else "hardly changed"
-    return f"refreshed every {period * 1e3:.3g} ms"
+    if not isinstance(period, Missing):
+        return f"refreshed every {period * 1e3:.3g} ms"
+    return f"steady at {tape.readings[-1].value:.3g} W" if tape.source.unit == "W" else "does not move"

@@ -90,7 +90,7 @@ class _Ladder:
             tick_s=tick,
             averaging_s=_averaging(tape.source),
             batch=self.load.batch,
-            trials=tuple(_record(trial) for trial in taken),
+            trials=tuple(self._record(trial) for trial in taken),
             idle_w=self._idle_w(tape, aim.tick_s),
             sensor_relative=tape.source.relative_error,
             cross_check_j_per_j=cross,
@@ -137,6 +137,11 @@ class _Ladder:
             return part
         return _Trial(part, _pair(before_c, after_c))
 
+    def _record(self, trial: _Trial) -> EnergyTrial:
+        window = trial.part.window
+        run_s = trial.part.span_s / (trial.part.runs * self.load.calls)
+        return EnergyTrial(window.window_j, window.window_s, run_s, window.ticks, window.edge_j, trial.temperature_c)
+
     def _idle_w(self, tape: Witness, tick_s: float) -> Known[float]:
         seen = self.watch.verdict()
         others = seen.other_processes if isinstance(seen, records.Watch) else 0
@@ -156,18 +161,12 @@ class _Ladder:
         except SourceFailed as failure:
             return failure.missing
         steady.drain()
-        run_s = (clock.now_s() - begun_s) / (steady.runs - runs)
+        run_s = (clock.now_s() - begun_s) / ((steady.runs - runs) * self.load.calls)
         return PaperEnergy(sensor.name, tuple(reading.value for reading in tape.readings), run_s, self.load.batch)
 
 
 def _lost(reasons: Sequence[Missing]) -> Missing | None:
     return next((reason for reason in reasons if reason.missing == LOST), None)
-
-
-def _record(trial: _Trial) -> EnergyTrial:
-    window = trial.part.window
-    run_s = trial.part.span_s / trial.part.runs
-    return EnergyTrial(window.window_j, window.window_s, run_s, window.ticks, window.edge_j, trial.temperature_c)
 
 
 def _pair(before: Known[float], after: Known[float]) -> Known[tuple[float, float]]:

@@ -47,7 +47,7 @@ JETSON = Missing("jetson", "On Jetson NVML has no power; it is not supported yet
 def wrong_pynvml(where: str) -> Missing:
     return Missing(
         "wrong_pynvml",
-        f'The installed "pynvml" ({where}) shadows nvidia-ml-py: '
+        f'The installed "pynvml" ({where}) shadows nvidia-ml-py. '
         "pip uninstall pynvml; pip install --force-reinstall nvidia-ml-py.",
     )
 

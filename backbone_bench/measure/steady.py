@@ -24,6 +24,7 @@ class Load:
     step: Step
     batch: int
     launch_bound: float | None = None  # share of a run that the device waits for the host: 0 for a replayed graph
+    calls: int = 1  # of the model in one step: a graph of a short model holds several
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ import statistics
 import pytest
 
 from backbone_bench.measure.energy_plan import EnergyPlan
+from backbone_bench.records import Missing
 from tests.energy.bench import card, measured
 from tests.nvml.world import Device, Sensor
 
@@ -71,6 +72,7 @@ def test_the_interval_covers_the_truth_in_nine_of_ten_trials(world):
     for seed in SEEDS:
         device = Device(world, place(world, seed), gain=noisy(seed))
         energy = measured(device, THREE_WINDOWS)
+        assert not isinstance(energy.repeat_relative, Missing)
         half = energy.repeat_relative * energy.gross_per_image_j
         covered += abs(energy.gross_per_image_j - device.run_j) <= half
     assert covered >= 0.9 * len(SEEDS)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backbone_bench.measure.clock import HostClock
 from backbone_bench.measure.rapl import Rapl, Zone, host_meter, packages
 from backbone_bench.records import Missing
 
@@ -51,7 +52,7 @@ def test_a_counter_that_wraps_goes_on(tmp_path_factory, steps_uj):
 
 
 def test_a_machine_without_a_counter_says_so(tmp_path):
-    found = host_meter(None, tmp_path)
+    found = host_meter(HostClock(), tmp_path)
     assert isinstance(found, Missing)
     assert found.missing == "rapl_missing"
 

@@ -2,6 +2,7 @@
 
 import math
 from itertools import pairwise
+from typing import Literal
 
 import pytest
 
@@ -9,7 +10,7 @@ from backbone_bench.measure import energy
 from backbone_bench.measure.energy_plan import EnergyPlan
 from backbone_bench.measure.power import Meter
 from backbone_bench.measure.steady import Load, Looking, Steady, Tape
-from backbone_bench.records import Energy, Missing
+from backbone_bench.records import Energy, Known, Missing, SourceName
 from tests.energy.bench import meter
 from tests.nvml.world import Device
 
@@ -44,10 +45,11 @@ def test_a_slow_answer_is_asked_for_again_and_then_taken(world):
 class CpuCounter:
     """A counter with a tick of a millisecond, as RAPL's, over what a scripted device draws."""
 
-    name = "rapl"
-    unit = "J"
-    period_s = averaging_s = None
-    relative_error = Missing("no_accuracy", "not stated")
+    name: SourceName = "rapl"
+    unit: Literal["J", "W"] = "J"
+    period_s: float | None = None
+    averaging_s: float | None = None
+    relative_error: Known[float] = Missing("no_accuracy", "not stated")
 
     def __init__(self, device):
         self._device = device

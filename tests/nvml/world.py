@@ -11,8 +11,8 @@ from math import inf
 from pathlib import Path
 
 from backbone_bench.measure.nvml import Identity
-from backbone_bench.measure.protocols import CaptureFailed, EventsFailed
-from backbone_bench.records import Memory, Missing
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, Mode
+from backbone_bench.records import Known, Memory, Missing
 
 TRACE, LOG, FAULTS = 1 << 16, 1 << 16, 16
 FOR_EVER = -1
@@ -179,8 +179,8 @@ class Device:
     """
 
     name = "cuda:0"
-    modes = ("wall", "device", "graph")
-    cache_bytes = Missing("scripted", "a scripted device has no cache")
+    modes: tuple[Mode, ...] = ("wall", "device", "graph")
+    cache_bytes: Known[int] = Missing("scripted", "a scripted device has no cache")
 
     def __init__(
         self,
