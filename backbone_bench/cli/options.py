@@ -8,8 +8,15 @@ import typer
 
 from backbone_bench.errors import UserError
 
-Format = Literal["table", "md", "csv", "json", "jsonl"]
-SUFFIXES: dict[str, Format] = {".md": "md", ".csv": "csv", ".json": "json", ".jsonl": "jsonl", ".txt": "table"}
+Format = Literal["table", "md", "csv", "json", "jsonl", "html"]
+SUFFIXES: dict[str, Format] = {
+    ".md": "md",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".txt": "table",
+    ".html": "html",
+}
 
 
 def complete_model(incomplete: str) -> list[str]:

@@ -8,15 +8,15 @@ import base64
 import hashlib
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from backbone_bench.claims.engine import Outcome
 from backbone_bench.records import Missing, Record
-from backbone_bench.report import escape, svg
+from backbone_bench.report import claims, escape, svg
 from backbone_bench.report.columns import COMPARE
 from backbone_bench.report.compare import View, compare
 from backbone_bench.report.conditions import leaves, machine, places
@@ -24,28 +24,24 @@ from backbone_bench.report.figures import Panel, Plot
 from backbone_bench.report.layers import dearest_table
 from backbone_bench.report.plots import draw
 from backbone_bench.report.samples import SERIES, trace
-from backbone_bench.report.tables import Table, without_empty
+from backbone_bench.report.tables import Table, tabulate, without_empty
 from backbone_bench.report.tree import Node, tree
 
+_VIEW = View(COMPARE)
 _SECTIONS = {
     "summary": "Summary", "plots": "Plots", "claims": "Claims", "layers": "Layers", "samples": "Samples",
     "environments": "Environments", "rerun": "How to run it again",
 }  # fmt: skip
 
 
-class Working(NamedTuple):
-    """How one claim came to its verdict."""
-
+class _Working(NamedTuple):
     title: str
-    lines: tuple[str, ...]
+    text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Claims:
-    """The claims of a page: a row each, and the working of each."""
-
+class _Claims(NamedTuple):
     table: Table
-    workings: tuple[Working, ...]
+    workings: tuple[_Working, ...]
 
 
 class _Picture(NamedTuple):
@@ -72,19 +68,19 @@ class _Place(NamedTuple):
     facts: tuple[tuple[str, str], ...]
 
 
-def page(records: Sequence[Record], claims: Claims | None = None) -> str:
-    """The page of these records."""
+def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[Outcome] = ()) -> str:
+    """The page of these records: the tables of a view, and the claims that came to these outcomes."""
     style, script = _style(), _asset("page.js")
     parts: dict[str, Any] = {
-        "tables": [without_empty(table) for table in compare(records, View(COMPARE))],
+        "tables": [without_empty(table) for table in compare(records, view)],
         "plots": [_picture(plot) for plot in draw(records)],
-        "claims": claims,
+        "claims": _claims(outcomes) if outcomes else None,
         "layers": list(_layers(records)),
         "traces": list(_traces(records)),
         "environments": [_place(place.records[0]) for place in places(records)],
         "commands": list(dict.fromkeys(shlex.join(record.tool.argv) for record in records)),
     }
-    absent = {"plots": not parts["plots"], "claims": claims is None, "layers": not parts["layers"]}
+    absent = {"plots": not parts["plots"], "claims": not outcomes, "layers": not parts["layers"]}
     absent["samples"] = not parts["traces"]
     sections = [(name, title) for name, title in _SECTIONS.items() if not absent.get(name)]
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -153,6 +149,12 @@ def _traces(records: Sequence[Record]) -> Iterator[_Trace]:
         if panels:
             title = f"{record.workload.model}, batch {record.workload.batch}, {record.started_utc}"
             yield _Trace(title, ", ".join(record.flags), _inline(panels, SERIES))
+
+
+def _claims(outcomes: Sequence[Outcome]) -> _Claims:
+    workings = (_Working(f"{one.entry.claim.id}: {one.verdict.value}", claims.working(one)) for one in outcomes)
+    table = tabulate(outcomes, claims.COLUMNS, caption=claims.summary(outcomes))
+    return _Claims(without_empty(table), tuple(workings))
 
 
 def _place(record: Record) -> _Place:

@@ -14,6 +14,8 @@ from backbone_bench.report.figures import Bar, Line, Panel, Plot, Point
 from backbone_bench.report.layout import BOTTOM, ROW, TOP, Layout, arrange, legend, short, tick_text
 from backbone_bench.report.svg import INK, LIGHT, SHAPES
 
+MISSING = "PNG plots need matplotlib: pip install 'backbone-bench[plot]'."
+
 _SHARPNESS = 2  # pixels of the picture for one of the layout
 _DPI = 100
 _POINT = 72 / _DPI  # points, in which matplotlib thinks of sizes, in a pixel
@@ -29,7 +31,7 @@ def available() -> bool:
 def write(plot: Plot, path: Path) -> None:
     """Draw a plot into a file; raise UserError where matplotlib is not installed."""
     if not available():
-        raise UserError("PNG plots need matplotlib: pip install 'backbone-bench[plot]'.")
+        raise UserError(MISSING)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -14,19 +14,28 @@ from backbone_bench.report.tables import Column, Table, without_empty
 
 
 def render(records: Sequence[Record], form: str, columns: Sequence[Column[Record]] = RUN) -> str:
-    """Records as `table`, `md` or `csv`, nothing marked as best."""
+    """Records as `table`, `md`, `csv` or `html`, nothing marked as best."""
     return show(records, form, View(tuple(columns), mark_best=False))
 
 
 def show(records: Sequence[Record], form: str, view: View) -> str:
-    """What `view` asks for, as `table`, `md` or `csv`."""
+    """What `view` asks for, as `table`, `md`, `csv` or `html`."""
     if form == "csv":
         return delimited(compare(records, replace(view, every_facet=True)))
+    if form == "html":
+        from backbone_bench.report.page import page  # imports jinja2
+
+        return page(records, view)
     return text([without_empty(table) for table in compare(records, view)], form)
 
 
 def layers(records: Sequence[Record], form: str, depth: int) -> str:
-    """Where the cost of each record lies, as `table` or `md`; as `csv` every operation, whatever the depth."""
+    """Where the cost of each record lies, as `table` or `md`; as `csv` every operation, whatever the depth.
+
+    Nothing as `html`: the page has them already.
+    """
+    if form == "html":
+        return ""
     if form == "csv":
         return delimited([rows(records)])
     return text([table for record in records for table in parts(record, depth)], form)

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from backbone_bench.claims.checks import Needs
+from backbone_bench.claims.data import Claim, Entry, Paper
+from backbone_bench.claims.engine import Judged, Outcome
+from backbone_bench.claims.verdicts import Finding, Verdict
 from backbone_bench.records import Latencies
-from backbone_bench.report.page import Claims, Working, page
-from backbone_bench.report.tables import Column, tabulate
+from backbone_bench.report.page import page
 from tests.report.browser import CHROMIUM, Browser, browser
 from tests.report.samples import EVERY, NASTY, NO_EVENTS, NO_GRAPH, RESNET50, latency, record
 
@@ -18,15 +21,16 @@ in_browser = pytest.mark.skipif(
     CHROMIUM is None and os.environ.get("CI") != "true", reason="no Chromium: apt-get install chromium"
 )
 NOISY = record("noisy", 3_000_000_000, 0.04, latency=Latencies(latency(0.04, n=60), NO_EVENTS, NO_GRAPH))
-CLAIMS = Claims(
-    tabulate([NASTY], (Column("id", "claim", str), Column("verdict", "verdict", lambda claim: "holds"))),
-    (Working(NASTY, (NASTY,)),),
+CLAIM = Claim(id="an-id", sentence=NASTY, where=NASTY, expects=Verdict.HOLDS, check=(Needs(kind="needs", needs=NASTY),))
+OUTCOME = Outcome(
+    Entry(Paper(key="k", title=NASTY, short=NASTY, claim=(CLAIM,)), CLAIM),
+    (Judged(CLAIM.check[0], Finding(Verdict.HOLDS, "1", "2", 2.0, NASTY, (NASTY,))),),
 )
 
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    return page((*EVERY, NOISY), CLAIMS)
+    return page((*EVERY, NOISY), outcomes=[OUTCOME])
 
 
 @pytest.fixture(scope="module")

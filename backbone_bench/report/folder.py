@@ -1,0 +1,44 @@
+"""A folder of all there is to see of some records: the page, the tables, the plots and the records themselves."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from backbone_bench import store
+from backbone_bench.errors import UserError
+from backbone_bench.records import Record
+from backbone_bench.report import png as pngs
+from backbone_bench.report import svg
+from backbone_bench.report.columns import COMPARE
+from backbone_bench.report.compare import View
+from backbone_bench.report.judged import judged_by
+from backbone_bench.report.page import page
+from backbone_bench.report.plots import draw
+from backbone_bench.report.render import show
+
+
+def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: str | None) -> Path:
+    """Write it all; the path of the page. Raises UserError where the folder cannot be written or PNG not drawn."""
+    view = View(COMPARE, relative_to=relative_to)
+    if png and not pngs.available():
+        raise UserError(pngs.MISSING)
+    files = {
+        "index.html": page(records, view, judged_by(records)),
+        "tables.md": show(records, "md", view),
+        "tables.csv": show(records, "csv", view),
+        "records.jsonl": store.dump_lines(records),
+    }
+    plots = draw(records)
+    files |= {f"plots/{plot.name}.svg": svg.file(plot) for plot in plots}
+    _make(folder / "plots")
+    for name, text in files.items():
+        store.write(folder / name, text)
+    for plot in plots if png else ():
+        pngs.write(plot, folder / "plots" / f"{plot.name}.png")
+    return folder / "index.html"
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"Cannot make the folder {folder}: {error.strerror}.") from None

@@ -1,0 +1,43 @@
+"""Which published claims some records have something to say about: by what they hold, nothing built anew."""
+
+from collections.abc import Mapping, Sequence
+
+from backbone_bench.claims import data, publications
+from backbone_bench.claims.book import Book, Count, Size
+from backbone_bench.claims.engine import Outcome, judge
+from backbone_bench.claims.verdicts import NoEvidence, Verdict
+from backbone_bench.records import Missing, ModelCost, Record, Scalar, TensorSpec
+from backbone_bench.zoo import catalogue
+
+
+def judged_by(records: Sequence[Record]) -> list[Outcome]:
+    """The shipped claims that these records, or published measurements, decide in some way."""
+    book = Book(count=_counts(records), records=records, publications=publications.shipped())
+    outcomes = [judge(entry, book) for entry in data.entries(data.shipped())]
+    return [outcome for outcome in outcomes if outcome.verdict is not Verdict.UNMEASURED or outcome.published]
+
+
+def _counts(records: Sequence[Record]) -> Count:
+    """The counts that the records hold, in the place of a counter."""
+
+    def count(model: str, arguments: Mapping[str, Scalar], size: Size, batch: int) -> ModelCost:
+        for record in records:
+            workload = record.workload
+            if (workload.model, dict(workload.arguments), workload.batch) != (model, dict(arguments), batch):
+                continue
+            if workload.mode == "eval" and _has_size(record, size) and not isinstance(record.cost, Missing):
+                return record.cost
+        raise NoEvidence(f"no record here holds the counts of {model}")
+
+    return count
+
+
+def _has_size(record: Record, size: Size) -> bool:
+    """Whether the record's image is of this height and width; of the catalogue's where none is named."""
+    if len(record.workload.inputs) != 1:
+        return False
+    shape = TensorSpec.parse(record.workload.inputs[0]).shape
+    if size is None:
+        entry = catalogue.entries().get(record.workload.model)
+        return entry is not None and shape[1:] == tuple(entry.input)
+    return shape[-2:] == ((size, size) if isinstance(size, int) else size)
