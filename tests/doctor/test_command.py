@@ -1,0 +1,32 @@
+"""`bench doctor` as it is called."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from backbone_bench import doctor
+from backbone_bench.cli.app import app
+from backbone_bench.doctor import Line, host
+from backbone_bench.errors import CouldNotMeasure
+
+
+def test_this_machine_is_examined_and_its_cpu_can_be_timed():
+    told = CliRunner().invoke(app, ["doctor", "--format", "json"])
+    assert told.exit_code == 0, told.output
+    topics = [line["topic"] for line in json.loads(told.stdout)]
+    assert {"versions", "CPU", host.TIMING, "memory", "accelerator"} <= set(topics)
+
+
+def test_a_machine_whose_cpu_cannot_be_timed_ends_with_three_and_still_prints(monkeypatch):
+    monkeypatch.setattr(doctor, "examine", lambda: (Line(host.TIMING, "missing", "broken"),))
+    told = CliRunner().invoke(app, ["doctor"])
+    assert isinstance(told.exception, CouldNotMeasure)
+    assert told.exception.exit_code == 3
+    assert "broken" in told.stdout
+
+
+@pytest.mark.parametrize(("grade", "enough"), [("good", True), ("weak", True), ("missing", False)])
+def test_only_the_line_on_the_cpus_timing_decides(grade, enough):
+    lines = (Line("cuda:0 NVML", "missing", "gone"), Line(host.TIMING, grade, "clock"))
+    assert doctor.can_measure(lines) == enough
