@@ -36,8 +36,21 @@ class Job:
     cross_check: bool = False
 
     def __str__(self) -> str:
-        settings = [self.precision, self.device] + [f"batch {self.batch}"] * (self.batch != 1)
-        return f"{self.model} ({', '.join(settings)})"
+        """The model with what is worth saying of its setting: `resnet18 (fp16, cuda, batch 8)`."""
+        unusual = (
+            self.precision,
+            self.device,
+            f"batch {self.batch}" if self.batch != 1 else "",
+            " ".join(self.inputs) or (f"size {self.size}" if self.size else ""),
+            "channels last" if self.memory_format == "channels_last" else "",
+            f"compile {self.compile}" if self.compile else "",
+            "train" if self.train else "",
+            "cold cache" if self.cache == "cold" else "",
+            f"{self.threads} thread{'s' * (self.threads > 1)}" if self.threads else "",
+            f"seed {self.seed}" if self.seed else "",
+        )
+        arguments = "".join(f" {name}={value}" for name, value in self.arguments.items())
+        return f"{self.model}{arguments} ({', '.join(filter(None, unusual))})"
 
     def asks_for(self, workload: Workload) -> bool:
         """Whether that workload is an answer to this job; what the job leaves open may be anything."""

@@ -1,6 +1,6 @@
 """Which jobs of a sweep an earlier one has answered already: the same workload, in the same circumstances, whole."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from backbone_bench.gate import fingerprint
@@ -11,17 +11,19 @@ from backbone_bench.records import Missing, Record
 Locate = Callable[[Sequence[Job]], Sequence[Here | None]]
 
 
-def unanswered(jobs: Iterable[Job], records: Sequence[Record], locate: Locate) -> Sequence[Job]:
-    """The jobs that are still to be run.
+def answered(jobs: Sequence[Job], records: Sequence[Record], locate: Locate) -> Sequence[Record | None]:
+    """For each job the latest record that answers it; None for a job that is still to be run, or failed.
 
-    A row that failed is run again. `locate` says what jobs come to on this
-    machine; only those are asked about that some record may be the answer to.
+    `locate` says what jobs come to on this machine; only those are asked about
+    that some record may be the answer to.
     """
-    jobs = tuple(jobs)
-    candidates = [(job, record) for job in jobs for record in records if answers(record, job)]
-    here = locate([_settled(job, record) for job, record in candidates])
-    over = [job for (job, record), place in zip(candidates, here, strict=True) if place and _same(record, place)]
-    return [job for job in jobs if job not in over]
+    candidates = [(place, record) for place, job in enumerate(jobs) for record in records if answers(record, job)]
+    here = locate([_settled(jobs[place], record) for place, record in candidates]) if candidates else ()
+    found: dict[int, Record] = {}
+    for (place, record), where in zip(candidates, here, strict=True):
+        if where is not None and _same(record, where):
+            found[place] = record
+    return [found.get(place) for place in range(len(jobs))]
 
 
 def answers(record: Record, job: Job) -> bool:

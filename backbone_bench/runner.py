@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from backbone_bench.errors import UserError
 from backbone_bench.jobs import Job
 from backbone_bench.messages import (
     MESSAGE,
@@ -111,8 +112,11 @@ def locate(jobs: Sequence[Job], worker: Worker | None = None) -> Sequence[Here |
 
 
 def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
-    """What was known before the failure stays; what was still to come says why it did not."""
-    if kept is None:
+    """What was known before the failure stays; what was still to come says why it did not.
+
+    A job that nobody could run (exit code 2) has no record.
+    """
+    if kept is None or (failure.exit_code == UserError.exit_code and kept.cost == PENDING):
         return Outcome(job, None, failure)
     lost = Missing("failed", failure.message)
     record = replace(

@@ -4,6 +4,7 @@ SIGINT, SIGTERM and SIGHUP end a sweep between rows or within one; never while a
 finished row is being written.
 """
 
+import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -104,3 +105,11 @@ def stops() -> Iterator[Stops]:
 def shard(jobs: Sequence[Job], number: int, of: int) -> Sequence[Job]:
     """Every so-many-th job: the shards 1/n to n/n together are all jobs, each once."""
     return jobs[number - 1 :: of]
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`2/5` as numbers; raise UserError where it is no such part."""
+    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise UserError(f"--shard {text}: write it as 1/4 to 4/4, for the first to the last of four parts.")
+    return int(match[1]), int(match[2])

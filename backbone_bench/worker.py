@@ -9,8 +9,10 @@ import os
 import signal
 import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable
+from types import TracebackType
 from typing import IO, TypeVar
 
 from backbone_bench.errors import UserError
@@ -46,6 +48,12 @@ def main() -> None:
         answers.write(MESSAGE.dump_json(message) + b"\n")
         answers.flush()
 
+    def unexpected(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+        """A bug, ours or the model's, keeps its traceback, and the row says what it was."""
+        sys.__excepthook__(kind, error, where)
+        send(Failed(f"failed: {traceback.format_exception_only(error)[-1].splitlines()[0]}", 3))
+
+    sys.excepthook = unexpected
     question = QUESTION.validate_json(asked.readline())
     threading.Thread(target=_end_with_parent, args=(asked,), daemon=True).start()
     warnings.simplefilter("ignore")  # those of dependencies are not for the user's terminal

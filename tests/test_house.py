@@ -16,15 +16,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROWS = (
     {"__main__"},
     {"cli"},
-    {"doctor", "worker"},
-    {"runner", "rounds"},
+    {"doctor", "sweep", "resume", "rounds", "estimate"},
+    {"runner"},
+    {"worker"},
     {"profiler"},
     {"settings", "report"},
     {"zoo", "cost", "measure", "claims", "gate"},
-    {"jobs", "messages", "store"},
+    {"messages"},
+    {"jobs", "store"},
     {"nested"},
-    {"records"},
-    {"stats", "paired", "errors"},
+    {"records", "paired"},
+    {"stats", "errors"},
 )
 TORCH = {"zoo", "cost", "measure", "profiler", "runner", "doctor", "worker", "nested"}
 ONE_USER = {"pynvml": {"measure/nvml.py"}, "fvcore": {"cost/crosscheck.py"}}

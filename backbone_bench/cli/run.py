@@ -1,28 +1,60 @@
 """`bench run`: profile models on a device."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from backbone_bench.cli import choose, output
-from backbone_bench.cli.app import app, complain
+from backbone_bench.cli.app import app, complain, program
+from backbone_bench.cli.job_options import (
+    BatchSizes,
+    Budget,
+    Cache,
+    ChannelsLast,
+    Compile,
+    Device,
+    Latency,
+    MemoryFormats,
+    NoEnergy,
+    Precisions,
+    Quick,
+    RequireEnergy,
+    Seed,
+    Threads,
+    Timeout,
+    Train,
+    energy,
+    layout,
+    resolved,
+)
 from backbone_bench.cli.options import (
     All,
     Argument,
     Convention,
+    CrossCheck,
+    Depth,
     Family,
+    Format,
     Input,
     InputSize,
+    Layers,
     ModelNames,
     Models,
     OutputFormat,
     Outputs,
-    Precision,
     Quiet,
-    Train,
     arguments,
 )
 from backbone_bench.errors import UserError
+
+if TYPE_CHECKING:  # they load pydantic
+    from collections.abc import Sequence
+
+    from backbone_bench.jobs import Job
+    from backbone_bench.records import Record
+    from backbone_bench.settings import Settings
+    from backbone_bench.sweep import Sweep
 
 
 @app.command()
@@ -31,33 +63,39 @@ def run(
     model: Models = None,
     family: Family = None,
     everything: All = False,
-    device: Annotated[
-        str, typer.Option("--device", "-d", help="auto, cpu, cuda, cuda:1 or any accelerator that torch reports.")
-    ] = "auto",
+    device: Device = None,
     arg: Argument = None,
     inputs: Input = None,
     input_size: InputSize = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one call.", min=1)] = 1,
-    precision: Precision = "fp32",
-    channels_last: Annotated[bool, typer.Option("--channels-last", help="Lay images out with the channels last.")] = (
-        False
-    ),
-    compile_mode: Annotated[
-        str | None, typer.Option("--compile", help="Compile with torch.compile in this mode.", metavar="MODE")
+    batch_size: BatchSizes = None,
+    precision: Precisions = None,
+    memory_format: MemoryFormats = None,
+    channels_last: ChannelsLast = False,
+    compile_mode: Compile = None,
+    train: Train = None,
+    cache: Cache = None,
+    threads: Threads = None,
+    seed: Seed = None,
+    latency: Latency = None,
+    no_energy: NoEnergy = False,
+    require_energy: RequireEnergy = False,
+    cross_check: CrossCheck = False,
+    quick: Quick = None,
+    budget: Budget = None,
+    timeout: Timeout = None,
+    in_process: Annotated[
+        bool | None,
+        typer.Option("--in-process/--isolated", help="Run the rows in this process, or each in a fresh one (usual)."),
     ] = None,
-    train: Train = False,
-    cache: Annotated[Literal["warm", "cold"], typer.Option(help="cold: empty the last cache before every call.")] = (
-        "warm"
-    ),
-    threads: Annotated[int | None, typer.Option("--threads", "-t", help="Threads of the CPU.", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="Of the weights and inputs.")] = 0,
-    no_latency: Annotated[bool, typer.Option("--no-latency", help="Do not time.")] = False,
-    no_energy: Annotated[bool, typer.Option("--no-energy", help="Do not measure energy.")] = False,
-    require_energy: Annotated[
-        bool, typer.Option("--require-energy", help="Exit 3 where energy cannot be measured.")
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip what the .jsonl output has already, made here by the same workload.")
     ] = False,
-    quick: Annotated[bool, typer.Option("--quick", help="A first answer within seconds, said to be one.")] = False,
-    budget: Annotated[float | None, typer.Option(help="Seconds for the latency of each row.", min=0.1)] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Only the i-th of n parts of the rows; `bench merge` joins them.", metavar="I/N")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the rows and how long they will take.")] = False,
+    layers: Layers = False,
+    depth: Depth = 2,
     convention: Convention = "1",
     form: OutputFormat = None,
     to: Outputs = None,
@@ -65,53 +103,99 @@ def run(
 ) -> None:
     """Profile models on a device: counts, latency, memory, energy.
 
-    Each row runs in a fresh process.
+    Each row runs in a fresh process: a crash costs that row only. A .jsonl output grows by every row that is over.
+    Options can also stand in bench.toml or the environment: see `bench config`.
     """
-    names = choose.models([*(models or ()), *(model or ())], family, everything=everything)
     paths = to or []
     output.check(paths)
-    from backbone_bench.jobs import Job
-    from backbone_bench.records import TensorSpec
-    from backbone_bench.report.columns import RUN, doubled
-    from backbone_bench.report.progress import shown
-    from backbone_bench.report.render import render
-    from backbone_bench.runner import run_isolated
-
-    if inputs and input_size is not None:
-        raise UserError("--input and --input-size say the same thing twice: give one.")
-    jobs = [
-        Job(
-            model=name,
-            arguments=arguments(arg),
-            inputs=tuple(str(TensorSpec.parse(text)) for text in inputs or ()),
-            size=input_size,
-            batch=batch_size,
-            device=device,
-            precision=precision,
-            memory_format="channels_last" if channels_last else "contiguous",
-            compile=compile_mode,
-            train=train,
-            cache=cache,
-            threads=threads,
-            seed=seed,
-            latency=not no_latency,
-            quick=quick,
-            budget_s=budget,
-            energy="off" if no_energy else "required" if require_energy else "auto",
-        )
-        for name in names
-    ]
-    outcomes = []
-    with shown(quiet=quiet) as progress:
-        for number, job in enumerate(jobs, start=1):
-            outcome = run_isolated(job, progress.row(str(job), number, len(jobs)))
-            if outcome.failure is not None:
-                complain(f"{job}: {outcome.failure.message}")
-            outcomes.append(outcome)
-    columns = doubled(RUN) if convention == "2" else RUN
-    records = [outcome.record for outcome in outcomes if outcome.record is not None]
+    settings = resolved(
+        {
+            "model": [*(models or ()), *(model or ())],
+            "family": family,
+            "all": everything or None,
+            "device": device,
+            "arg": arg,
+            "input": inputs,
+            "input-size": input_size,
+            "batch-size": batch_size,
+            "precision": precision,
+            "memory-format": layout(memory_format, channels_last=channels_last),
+            "compile": compile_mode,
+            "train": train,
+            "cache": cache,
+            "threads": threads,
+            "seed": seed,
+            "latency": latency,
+            "energy": energy(no=no_energy, required=require_energy),
+            "cross-check": cross_check or None,
+            "quick": quick,
+            "budget": budget,
+            "timeout": timeout,
+            "in-process": in_process,
+        }
+    ).settings
+    jobs = _jobs(settings, shard)
+    before = _answered(jobs, paths) if resume else [None] * len(jobs)
+    left = [job for job, record in zip(jobs, before, strict=True) if record is None]
+    if dry_run:
+        output.put(_forecast(left, form))
+        return
+    over = _sweep(left, settings, paths, quiet)
+    outcomes = iter(over.outcomes)
+    rows = [record or getattr(next(outcomes, None), "record", None) for record in before]
+    records = [record for record in rows if record is not None]
     if records:
-        output.emit(records, form, paths, lambda some, into: render(some, into, columns))
-    codes = [outcome.failure.exit_code for outcome in outcomes if outcome.failure is not None]
-    if codes:
-        raise typer.Exit(min(codes))
+        from backbone_bench.report.columns import RUN
+
+        whole = [path for path in paths if path.suffix != ".jsonl"]
+        output.emit(records, form, whole, output.drawing(RUN, convention, depth if layers else None))
+    if over.ended is not None:
+        complain(f"{over.ended}: {len(over.outcomes)} of {len(left)} rows are over.")
+    raise typer.Exit(over.exit_code)
+
+
+def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
+    from backbone_bench import sweep
+
+    names = choose.models(settings.model, settings.family, everything=settings.all)
+    jobs = settings.jobs(names, arguments(list(settings.arg)))
+    return jobs if shard is None else sweep.shard(jobs, *sweep.parse_shard(shard))
+
+
+def _answered(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | None]":
+    """The record of every row that an output has already."""
+    from backbone_bench import resume, runner, store
+
+    grown = [path for path in paths if path.suffix == ".jsonl"]
+    if not grown:
+        raise UserError("--resume goes on with a .jsonl output: name it with -o FILE.jsonl.")
+    found = store.read([path for path in grown if path.exists()], warn=complain)
+    return resume.answered(jobs, found, runner.locate)
+
+
+def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], quiet: bool) -> "Sweep":
+    from backbone_bench import runner, store, sweep
+    from backbone_bench.report.progress import shown
+
+    if settings.in_process and settings.timeout is not None:
+        raise UserError("--timeout needs rows in processes of their own: leave --in-process out.")
+    run = runner.run_in_process if settings.in_process else runner.isolated(settings.timeout)
+    grown = [path for path in paths if path.suffix == ".jsonl"]
+    with shown(quiet=quiet) as progress:
+
+        def keep(outcome: runner.Outcome) -> None:
+            if outcome.failure is not None:
+                progress.say(f"{program()}: {outcome.job}: {outcome.failure.message}")
+            if outcome.record is not None:
+                for path in grown:
+                    store.append(path, outcome.record)
+
+        return sweep.sweep(jobs, run, lambda number, job: progress.row(str(job), number, len(jobs)), keep)
+
+
+def _forecast(jobs: "Sequence[Job]", form: Format | None) -> str:
+    from backbone_bench.estimate import estimate
+    from backbone_bench.report.forecast import Forecast, forecast
+
+    rows = [Forecast(number, str(job), *estimate(job)) for number, job in enumerate(jobs, start=1)]
+    return forecast(rows, form or output.default_form())

@@ -99,8 +99,9 @@ def places(records: Iterable[Record]) -> tuple[Place, ...]:
 
 
 def measured(record: Record) -> bool:
-    """Whether anything was measured, so that the machine matters."""
-    return not all(isinstance(part, Missing) for part in (record.latency, record.memory, record.energy))
+    """Whether anything was measured, or was to be, so that the machine matters."""
+    parts = (record.latency, record.memory, record.energy)
+    return not all(isinstance(part, Missing) and part.missing != "failed" for part in parts)
 
 
 def _alike(one: Record, other: Record) -> bool:

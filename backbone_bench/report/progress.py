@@ -1,6 +1,7 @@
 """What is being done, on stderr: a moving bar on a terminal, a line a row elsewhere."""
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -8,19 +9,65 @@ Told = Callable[[str, float], None]
 
 
 class Silent:
-    """For `--quiet`, and for what nobody watches."""
+    """For `--quiet`; what went wrong is said all the same."""
 
     def row(self, title: str, number: int, count: int) -> Told:
-        """A row begins; what is returned takes its phases."""
+        """A row of a sweep begins; what is returned takes its phases, each with its own share."""
         return lambda phase, share: None
+
+    def whole(self, title: str) -> Told:
+        """One piece of work begins; what is returned takes its phases, with the share of all of it."""
+        return lambda phase, share: None
+
+    def say(self, line: str) -> None:
+        """A line that stays."""
+        print(line, file=sys.stderr, flush=True)
 
 
 class Lines(Silent):
     """A line when a row begins: for logs."""
 
+    def __init__(self) -> None:
+        self._left = Left()
+
     def row(self, title: str, number: int, count: int) -> Told:
-        print(f"[{number}/{count}] {title}", file=sys.stderr, flush=True)
+        left = self._left.words((number - 1) / count)
+        self.say(f"[{number}/{count}] {title}{left and f', {left} left'}")
         return lambda phase, share: None
+
+    def whole(self, title: str) -> Told:
+        self.say(title)
+        said = ""
+
+        def tell(phase: str, share: float) -> None:
+            nonlocal said
+            step = phase.partition(":")[0]
+            if step != said:
+                left = self._left.words(share)
+                self.say(f"{step}{left and f', {left} left'}")
+            said = step
+
+        return tell
+
+
+class Left:
+    """How long the rest takes, if it goes on as it has until now."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._start_s = clock, clock()
+
+    def words(self, share: float) -> str:
+        """`about 2 min`; empty while nothing is over."""
+        if share <= 0:
+            return ""
+        return f"about {span((self._clock() - self._start_s) * (1 - share) / share)}"
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: `40 s`, `2 min`, `3.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager
@@ -31,7 +78,7 @@ def shown(*, quiet: bool) -> Iterator[Silent]:
     elif not sys.stderr.isatty():
         yield Lines()
     else:
-        from backbone_bench.report.terminal import bar  # imports rich
+        from backbone_bench.report.terminal_bar import bar  # imports rich
 
         with bar() as moving:
             yield moving

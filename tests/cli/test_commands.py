@@ -81,7 +81,7 @@ def test_a_run_on_the_cpu_prints_a_table_and_keeps_a_valid_record(tmp_path):
     words = ["run", "--model", "cifar_resnet20", "--device", "cpu", "--threads", "1", "--quick", "-o", str(file)]
     told = subprocess.run([sys.executable, "-m", "backbone_bench", *words], capture_output=True, text=True, check=False)
     assert told.returncode == 0
-    assert told.stderr == "[1/1] cifar_resnet20 (fp32, cpu)\n"
+    assert told.stderr == "[1/1] cifar_resnet20 (fp32, cpu, 1 thread)\n"
     assert "| cifar_resnet20 | 0.270 | 0.041 |" in told.stdout
     (record,) = store.read([file], print)
     jsonschema.validate(json.loads(file.read_text()), store.schema())

@@ -12,7 +12,8 @@ from tests.runner.test_isolation import STAND_IN, silent
 def main(path: Path, count: int, model: str) -> int:
     jobs = [Job(model, {}, seed=seed) for seed in range(count)]
     found = store.read([path], warn=print) if path.exists() else ()
-    left = resume.unanswered(jobs, found, partial(runner.locate, worker=STAND_IN))
+    records = resume.answered(jobs, found, partial(runner.locate, worker=STAND_IN))
+    left = [job for job, record in zip(jobs, records, strict=True) if record is None]
     run = partial(runner.run_isolated, worker=STAND_IN)
     return sweep.sweep(left, run, lambda number, job: silent, lambda row: keep(path, row)).exit_code
 

@@ -47,6 +47,10 @@ def hangs() -> None:
         pass
 
 
+def breaks() -> None:
+    raise ValueError("first line\nlast line")
+
+
 def exits() -> None:
     sys.exit("enough")
 

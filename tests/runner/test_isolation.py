@@ -43,6 +43,7 @@ def test_a_row_that_ends_well_has_its_record_and_told_its_phases():
     [
         ("kills_itself", "was killed (signal 9): out of memory, most likely"),
         ("segfaults", "ended by signal 11 (SIGSEGV)"),
+        ("breaks", "failed: ValueError: first line"),
         ("exits", "exits called sys.exit('enough')"),
         ("exits_hard", "ended early with exit code 7"),
     ],

@@ -1,0 +1,105 @@
+"""Options that say what a row is, shared by the commands that run rows; each can also be a setting."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backbone_bench.errors import UserError
+
+if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
+    from backbone_bench.settings import Resolved
+
+_MORE = "Several with commas: a row for each."
+
+Device = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        "-d",
+        help=f"auto, cpu, cuda, cuda:1 or any accelerator that torch reports. {_MORE}",
+        metavar="DEVICE",
+        show_default="auto",
+    ),
+]
+BatchSizes = Annotated[
+    str | None,
+    typer.Option(
+        "--batch-size",
+        "-b",
+        help=f"Images in one call; auto is the largest power of two that fits. {_MORE}",
+        metavar="N|auto",
+        show_default="1",
+    ),
+]
+Precisions = Annotated[
+    str | None,
+    typer.Option(
+        "--precision",
+        help=f"Precision of the arithmetic: fp32, tf32, fp16, bf16 or amp. {_MORE}",
+        metavar="PRECISION",
+        show_default="fp32",
+    ),
+]
+MemoryFormats = Annotated[
+    str | None,
+    typer.Option(
+        "--memory-format",
+        help=f"contiguous or channels_last. {_MORE}",
+        metavar="FORMAT",
+        show_default="contiguous",
+    ),
+]
+ChannelsLast = Annotated[bool, typer.Option("--channels-last", help="Short for --memory-format channels_last.")]
+Compile = Annotated[
+    str | None, typer.Option("--compile", help="Compile with torch.compile in this mode.", metavar="MODE")
+]
+Train = Annotated[bool | None, typer.Option("--train/--no-train", help="Time forward and backward in training mode.")]
+Cache = Annotated[
+    str | None,
+    typer.Option(
+        help="warm, or cold: the last cache is emptied before every call.", metavar="CACHE", show_default="warm"
+    ),
+]
+Threads = Annotated[
+    str | None,
+    typer.Option(
+        "--threads",
+        "-t",
+        help=f"Threads of the CPU; auto is as torch chooses. {_MORE}",
+        metavar="N|auto",
+        show_default="auto",
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Of weights and inputs.", metavar="N", show_default="0")]
+Latency = Annotated[bool | None, typer.Option("--latency/--no-latency", help="Whether to time.")]
+NoEnergy = Annotated[bool, typer.Option("--no-energy", help="Do not measure energy.")]
+RequireEnergy = Annotated[bool, typer.Option("--require-energy", help="Exit 3 where energy cannot be measured.")]
+Quick = Annotated[
+    bool | None, typer.Option("--quick/--no-quick", help="A first answer within seconds, said to be one.")
+]
+Budget = Annotated[float | None, typer.Option(help="Seconds for the latency of each row.", metavar="SECONDS")]
+Timeout = Annotated[float | None, typer.Option(help="Seconds that a row may take in all.", metavar="SECONDS")]
+
+
+def layout(memory_format: str | None, *, channels_last: bool) -> str | None:
+    """The memory format that two options ask for together."""
+    if channels_last and memory_format is not None:
+        raise UserError("--channels-last and --memory-format say the same thing twice: give one.")
+    return "channels_last" if channels_last else memory_format
+
+
+def energy(*, no: bool, required: bool) -> str | None:
+    """What two options ask for together."""
+    if no and required:
+        raise UserError("--no-energy and --require-energy contradict each other.")
+    return "off" if no else "required" if required else None
+
+
+def resolved(words: dict[str, object]) -> "Resolved":
+    """The settings in force: what was given on the command line, then what is set elsewhere."""
+    from backbone_bench.settings import Source, here, resolve
+
+    given = {name: value for name, value in words.items() if value is not None and value != []}
+    return resolve([Source("command line", given), *here(os.environ, Path.cwd())])
