@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, catalogue
+from tools import blocks, catalogue, static
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,6 +23,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
     """Files that are generated from end to end, in the order in which they build on each other."""
     return {
         "backbone_bench/zoo/catalogue.json": catalogue.text,
+        "results/static.md": static.text,
     }
 
 
