@@ -1,4 +1,4 @@
-"""`results/static.md`: what the networks of the zoo cost on paper, family by family, the papers' figures beside ours."""
+"""`results/static.md`: what the zoo's networks cost on paper, family by family, the papers' figures beside ours."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
