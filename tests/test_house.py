@@ -16,6 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROWS = (
     {"__main__"},
     {"cli"},
+    {"sides"},
     {"doctor", "sweep", "resume", "rounds", "estimate"},
     {"runner"},
     {"worker"},
@@ -87,6 +88,7 @@ def test_each_vendor_library_has_one_user(path):
         ["run", "--help"],
         ["schema"],
         ["compare", "none.json"],
+        ["gate", "--baseline", "none.json", "--current", "none.json"],
         ["count", "vovnet38"],
     ],
     ids=" ".join,

@@ -15,7 +15,7 @@ from backbone_bench.report import escape
 from backbone_bench.report.delimited import delimited
 from backbone_bench.report.markdown import markdown
 from backbone_bench.report.news import TITLES, Step, difference, news, percent, quantity, steps
-from backbone_bench.report.tables import Column, Table, tabulate
+from backbone_bench.report.tables import Column, Table, tabulate, without_empty
 from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PLAIN
 
 _ENDS = {0: "passed", 1: "failed", 2: "could not start", 3: "could not measure everything", 4: "could not compare"}
@@ -95,13 +95,13 @@ def _remarks(report: Report) -> Iterator[str]:
 
 def tables(report: Report) -> list[Table]:
     """Everything in one table, then the modules in which a cost moved, a table a workload."""
-    whole = tabulate(report.ordered, FOR_PEOPLE)
+    whole = without_empty(tabulate(report.ordered, FOR_PEOPLE))
     changed = {found.subject: found.moved for found in report.ordered if found.moved}
     return [whole, *(_modules(subject, moved) for subject, moved in changed.items())]
 
 
 def _modules(subject: str, moved: tuple[Moved, ...]) -> Table:
-    table = tabulate(moved[:_ROWS], _MODULES, title=f"{subject}: where the cost on paper changed")
+    table = without_empty(tabulate(moved[:_ROWS], _MODULES, title=f"{subject}: where the cost on paper changed"))
     more = (f"{len(moved) - _ROWS} more rows changed less; the JSON report has them.",) if len(moved) > _ROWS else ()
     return replace(table, remarks=more)
 

@@ -1,0 +1,140 @@
+"""`bench gate`: what changed since a baseline or a revision, with an exit code."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backbone_bench.cli import gate_output, gate_sides
+from backbone_bench.cli.app import app, complain
+from backbone_bench.cli.gate_output import GateFormat
+from backbone_bench.cli.gate_sides import Asked
+from backbone_bench.cli.options import Quiet
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        help="What to run: options of `bench run`, such as --model resnet18 --threads 1.",
+        metavar="RUN_OPTION",
+        show_default=False,
+    ),
+]
+BaselineFile = Annotated[
+    Path | None, typer.Option("--baseline", help="Compare with the records of this file.", metavar="FILE")
+]
+Current = Annotated[
+    Path | None, typer.Option("--current", help="Run nothing: compare these records with the baseline.", metavar="FILE")
+]
+BaseRef = Annotated[
+    str | None,
+    typer.Option(
+        "--base-ref",
+        help="Compare with this revision of the repository, both sides run here in turn.",
+        metavar="REVISION",
+    ),
+]
+BasePython = Annotated[
+    Path | None,
+    typer.Option(
+        "--base-python", help="With --base-ref: the interpreter whose packages the revision needs.", metavar="PATH"
+    ),
+]
+Exact = Annotated[
+    bool, typer.Option("--exact", help="Counts only, in one process: no device, seconds, the same on every machine.")
+]
+Rounds = Annotated[
+    int,
+    typer.Option(min=1, help="Processes a side; with --base-ref doubled once unless all is clearly well.", metavar="N"),
+]
+Calibrate = Annotated[
+    bool,
+    typer.Option(
+        "--calibrate", help="Run one thing against itself: how noisy this machine is, and which change it can see."
+    ),
+]
+Update = Annotated[
+    bool, typer.Option("--update-baseline", help="Make what is found the baseline, and keep the --reason in it.")
+]
+Reason = Annotated[
+    str | None, typer.Option(help="Why what changed was meant to: accepts it.", metavar="TEXT", show_default=False)
+]
+LatencyThreshold = Annotated[
+    float, typer.Option("--latency-threshold", help="By how much latency may grow, in %.", min=0, metavar="PERCENT")
+]
+EnergyThreshold = Annotated[
+    float, typer.Option("--energy-threshold", help="By how much energy may grow, in %.", min=0, metavar="PERCENT")
+]
+FailOn = Annotated[
+    str | None,
+    typer.Option("--fail-on", help="Verdicts that fail too, such as inconclusive.", metavar="VERDICT,…"),
+]
+Export = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Write the newer records for a tracker: github-action-benchmark or bencher. Repeatable.",
+        metavar="TRACKER=FILE",
+    ),
+]
+Form = Annotated[
+    GateFormat | None,
+    typer.Option("--format", "-f", help="Form of what is printed; a table on a terminal, Markdown elsewhere."),
+]
+To = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--output",
+        "-o",
+        help="Also write to a file: .md, .json, .csv, .txt, or .xml for JUnit. Repeatable.",
+        metavar="FILE",
+    ),
+]
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def gate(
+    words: Words = None,
+    baseline: BaselineFile = None,
+    current: Current = None,
+    base_ref: BaseRef = None,
+    base_python: BasePython = None,
+    exact: Exact = False,
+    rounds: Rounds = 5,
+    calibrate: Calibrate = False,
+    update_baseline: Update = False,
+    reason: Reason = None,
+    latency_threshold: LatencyThreshold = 3.0,
+    energy_threshold: EnergyThreshold = 5.0,
+    fail_on: FailOn = None,
+    export: Export = None,
+    form: Form = None,
+    to: To = None,
+    quiet: Quiet = False,
+) -> None:
+    """Tell what changed, and fail where it is worse.
+
+    Counts compare exactly, on any machine: whatever changes must be acknowledged. Latency, energy and memory
+    compare by rounds of fresh processes, and fail only where they are certainly worse by more than is allowed.
+    """
+    asked = Asked(
+        tuple(words or ()), baseline, current, base_ref, base_python, exact, calibrate, update_baseline, reason, quiet
+    )
+    asked.check()
+    to_write = gate_output.destinations(to or [], export or [])
+    failing = gate_output.verdicts(fail_on)
+    rules = gate_sides.rules(rounds, latency_threshold / 100, energy_threshold / 100)
+    from backbone_bench import sweep  # pydantic waits until the words are known to be right
+
+    try:
+        with sweep.stops():
+            compared, report = gate_sides.compare(asked, rules)
+    except sweep.Stopped as stopped:
+        complain(f"{stopped}: nothing was compared.")
+        raise typer.Exit(stopped.exit_code) from None
+    if asked.accepts:
+        report = replace(report, acknowledged=reason or "the first baseline")
+    code = gate_output.tell(report, failing, form, to_write)
+    gate_output.export(compared.heads, to_write)
+    if baseline is not None and (update_baseline or calibrate):
+        gate_output.keep(baseline, compared, report, whole=current is not None)
+    raise typer.Exit(code)

@@ -1,0 +1,114 @@
+"""Where a gate's report goes: stdout, files, GitHub, trackers, the baseline; all of it before the program ends."""
+
+import os
+import sys
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+from backbone_bench import __version__
+from backbone_bench.cli import output
+from backbone_bench.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
+    from backbone_bench.gate.verdicts import Report, Verdict
+    from backbone_bench.records import Record
+    from backbone_bench.sides import Compared
+
+GateFormat = Literal["table", "md", "csv", "json", "junit"]
+SUFFIXES: dict[str, GateFormat] = {".txt": "table", ".md": "md", ".csv": "csv", ".json": "json", ".xml": "junit"}
+Tracker = Literal["github-action-benchmark", "bencher"]
+
+
+class Destinations(NamedTuple):
+    """Files to write, in which form."""
+
+    reports: Sequence[tuple[Path, GateFormat]]
+    exports: Sequence[tuple[Path, Tracker]]
+
+
+def destinations(paths: Sequence[Path], exports: Sequence[str]) -> Destinations:
+    """The files that words name; raise UserError now for one that could not be written at the end."""
+    from backbone_bench import store
+
+    found = Destinations([(path, _form(path)) for path in paths], [_tracker(word) for word in exports])
+    for path, _ in (*found.reports, *found.exports):
+        store.check_writable(path)
+    return found
+
+
+def _form(path: Path) -> GateFormat:
+    form = SUFFIXES.get(path.suffix)
+    if form is None:
+        raise UserError(f"-o {path}: the suffix says the form, and is one of {', '.join(SUFFIXES)}.")
+    return form
+
+
+def _tracker(word: str) -> tuple[Path, Tracker]:
+    named, equals, path = word.partition("=")
+    for tracker in get_args(Tracker):
+        if named == tracker and equals and path:
+            return Path(path), tracker
+    raise UserError(f"--export {word}: write it as TRACKER=FILE, the tracker {' or '.join(get_args(Tracker))}.")
+
+
+def verdicts(words: str | None) -> "frozenset[Verdict]":
+    """The verdicts of a comma-separated list."""
+    from backbone_bench.gate.verdicts import Verdict
+
+    known = {verdict.value: verdict for verdict in Verdict}
+    named = [word.strip() for word in words.split(",")] if words else []
+    for word in named:
+        if word not in known:
+            hint = did_you_mean(word, known, f"There are {', '.join(known)}.")
+            raise UserError(f"--fail-on {word}: no such verdict. {hint}")
+    return frozenset(known[word] for word in named)
+
+
+def tell(report: "Report", failing: "Collection[Verdict]", form: GateFormat | None, to: Destinations) -> int:
+    """Write the report wherever it is wanted, and print it; the exit code that it comes to."""
+    from backbone_bench import store
+    from backbone_bench.gate.verdicts import exit_code
+    from backbone_bench.report import github
+
+    code = exit_code(report, failing)
+    for path, its_form in to.reports:
+        store.write(path, _text(report, code, its_form))
+    github.add_summary(os.environ, _text(report, code, "md"))
+    if github.is_github(os.environ):
+        print(*github.annotations(report), sep="\n", file=sys.stderr)
+    output.put(_text(report, code, form or output.default_form()))
+    return code
+
+
+def _text(report: "Report", code: int, form: str) -> str:
+    from backbone_bench.report.gate import render
+    from backbone_bench.report.junit import junit
+
+    return junit(report) if form == "junit" else render(report, code, form)
+
+
+def export(records: "Sequence[Record]", to: Destinations) -> None:
+    """Write the newer records for those who keep their own history."""
+    from backbone_bench import store
+    from backbone_bench.report import exports
+
+    for path, tracker in to.exports:
+        store.write(path, exports.export(records, tracker))
+
+
+def keep(path: Path, compared: "Compared", report: "Report", *, whole: bool) -> None:
+    """Write what was found into the baseline as it is now; another gate may have changed it meanwhile."""
+    from backbone_bench.gate import baseline
+    from backbone_bench.gate.verdicts import Acknowledgement
+    from backbone_bench.report.news import news
+
+    with baseline.locked(path) as old:
+        fresh = old.calibrated(compared.calibrations)
+        if report.acknowledged is not None:
+            now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+            changes = tuple(one.lead for one in news(report.ordered))
+            entry = Acknowledgement(now, report.acknowledged, __version__, changes)
+            fresh = fresh.updated(compared.heads, entry, whole=whole)
+        baseline.write(path, fresh)

@@ -1,0 +1,175 @@
+"""A gate's comparisons and how their sides are run: files, now and a baseline, two revisions, one thing twice.
+
+A side that fails is told as a finding, and the other workloads go on.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import ValidationError
+
+from backbone_bench import runner
+from backbone_bench.errors import UserError
+from backbone_bench.gate import stored
+from backbone_bench.gate.baseline import Baseline, Calibration
+from backbone_bench.gate.calibration import calibrate
+from backbone_bench.gate.checkout import Checkout
+from backbone_bench.gate.measured import Sides
+from backbone_bench.gate.noisy import Plan
+from backbone_bench.gate.session import Rules, Take, Unpaired, gate
+from backbone_bench.gate.verdicts import Finding, Verdict
+from backbone_bench.jobs import Job
+from backbone_bench.records import Record
+from backbone_bench.rounds import rounds
+from backbone_bench.runner import Outcome, Run, Told, Worker
+
+Begin = Callable[[str], Told]  # a workload is begun; what is returned hears how it goes
+Jobs = Mapping[str, Job]
+_ONCE = Plan(rounds=1, double=False, confirm=False)
+
+
+class Compared(NamedTuple):
+    """What a comparison came to, and the records of its newer side."""
+
+    findings: Sequence[Finding]
+    remarks: Sequence[str]
+    heads: Sequence[Record]
+    calibrations: Sequence[Calibration] = ()
+
+
+def files(baseline: Baseline, current: Sequence[Record], rules: Rules) -> Compared:
+    """Two files: nothing is run, so that nothing can be run again."""
+    groups = stored.by_workload(current)
+    sides = stored.Stored(baseline.records, lambda name, _count: groups[name])
+    findings, remarks = gate(list(groups), sides.take, replace(rules, plan=_as_stored(rules.plan)))
+    return Compared([*findings, *stored.missing(baseline.records, current)], remarks, current)
+
+
+def now(baseline: Baseline, jobs: Jobs, rules: Rules, run: stored.Run) -> Compared:
+    """What runs now beside the records of a baseline, whose rounds cannot be doubled."""
+    sides = stored.Stored(baseline.records, run)
+    plan = _ONCE if counts_only(jobs) else replace(rules.plan, double=False)
+    findings, remarks = gate(list(jobs), sides.take, replace(rules, plan=plan))
+    return Compared(findings, remarks, sides.heads)
+
+
+def _as_stored(plan: Plan) -> Plan:
+    return replace(plan, double=False, confirm=False)
+
+
+def twice(jobs: Jobs, rules: Rules, runs: tuple[Run, Run], begin: Begin) -> Compared:
+    """Two sides in turn: of a revision and the working tree."""
+    heads: list[Record] = []
+    in_rounds = in_turn(jobs, runs, begin)
+
+    def take(name: str, count: int) -> Sequence[Sides]:
+        sides = in_rounds(name, count)
+        heads.extend(head for _, head in sides)
+        return sides
+
+    findings, remarks = gate(list(jobs), take, replace(rules, plan=_ONCE) if counts_only(jobs) else rules)
+    return Compared(findings, remarks, heads)
+
+
+def itself(jobs: Jobs, rules: Rules, run: Run, begin: Begin) -> Compared:
+    """One thing against itself: the noise of this machine."""
+    take = in_turn(jobs, (here(run), here(run)), begin)
+    findings, calibrations = calibrate(list(jobs), take, rules)
+    return Compared(findings, (), (), calibrations)
+
+
+def counts_only(jobs: Jobs) -> bool:
+    """Whether nothing is measured, so that one round tells all."""
+    return not any(job.latency or job.energy != "off" for job in jobs.values())
+
+
+def named(jobs: Iterable[Job]) -> Jobs:
+    """The jobs by a name each; those that are told apart by nothing in it get a number."""
+    found: dict[str, Job] = {}
+    for job in jobs:
+        name, number = str(job), 1
+        while name in found:
+            number += 1
+            name = f"{job} #{number}"
+        found[name] = job
+    return found
+
+
+def counted(jobs: Jobs) -> stored.Run:
+    """Counts alone, all in this process."""
+
+    def count(name: str, _count: int) -> Sequence[Record]:
+        from backbone_bench import profiler  # loads torch
+
+        try:
+            return [profiler.count(jobs[name])]
+        except UserError as error:
+            raise Unpaired(Verdict.INVALID, str(error), exit_code=error.exit_code) from None
+
+    return count
+
+
+def fresh(jobs: Jobs, run: Run, begin: Begin) -> stored.Run:
+    """Records of now, each from a process of its own."""
+    run = here(run)
+
+    def take(name: str, count: int) -> Sequence[Record]:
+        told = begin(name)
+        found = []
+        for number in range(count):
+            outcome = run(jobs[name], _within(told, number, count))
+            assert outcome.record is not None  # what has not failed has a record
+            found.append(outcome.record)
+        return found
+
+    return take
+
+
+def _within(told: Told, number: int, count: int) -> Told:
+    return lambda phase, share: told(f"process {number + 1}: {phase}", (number + share) / count)
+
+
+def in_turn(jobs: Jobs, runs: tuple[Run, Run], begin: Begin) -> Take:
+    """Rounds of both sides, in alternating order."""
+    return lambda name, count: [(pair.a, pair.b) for pair in rounds(jobs[name], jobs[name], count, begin(name), runs)]
+
+
+def here(run: Run) -> Run:
+    """The working tree's side: what fails is invalid, and its exit code is the gate's."""
+
+    def attempt(job: Job, told: Told) -> Outcome:
+        outcome = run(job, told)
+        if outcome.failure is not None:
+            raise Unpaired(Verdict.INVALID, outcome.failure.message, exit_code=outcome.failure.exit_code)
+        return outcome
+
+    return attempt
+
+
+def there(at: Checkout, python: Path | None = None, timeout_s: float | None = None) -> Run:
+    """The revision's side. What it does not have is new; another way to fail is invalid."""
+    worker = _worker(at, python)
+
+    def attempt(job: Job, told: Told) -> Outcome:
+        try:
+            outcome = runner.run_isolated(job, told, timeout_s, worker)
+        except ValidationError:
+            reason = f"the backbone-bench of {at} speaks another protocol: the two cannot be run by one gate"
+            raise Unpaired(Verdict.INVALID, reason) from None
+        if outcome.failure is not None:
+            lacks = outcome.failure.exit_code == UserError.exit_code
+            verdict = Verdict.NEW if lacks else Verdict.INVALID
+            raise Unpaired(verdict, f"at {at}: {outcome.failure.message}")
+        return outcome
+
+    return attempt
+
+
+def _worker(at: Checkout, python: Path | None) -> Worker:
+    folder = at.place(Path.cwd())
+    if python is None:
+        return Worker.of(at.import_path(sys.path), folder)
+    return Worker((str(python), "-c", "from backbone_bench import worker; worker.main()"), folder)
