@@ -66,6 +66,8 @@ from pathlib import Path
 from backbone_bench.measure.lock import lock_clocks
 from backbone_bench.measure.nvml import open_card
 from tests.nvml.world import World
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whoever runs the tests may ignore both: nohup, a shell's &
+signal.signal(signal.SIGINT, signal.default_int_handler)
 world = World(Path(os.environ["NVML_STUB_STATE"]))
 held = lock_clocks(open_card(world.identity, world), 1.41e9)
 {before}
