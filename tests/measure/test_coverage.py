@@ -65,24 +65,19 @@ def cover(rho: float, trials: int) -> Coverage:
     return Coverage(hits / trials, resampled / trials, taken / trials, converged / trials)
 
 
-def bootstrap(samples_s: np.ndarray, rng: np.random.Generator, resamples: int = 199) -> tuple[float, float]:
+def bootstrap(samples_s: np.ndarray, rng: np.random.Generator, resamples: int = 99) -> tuple[float, float]:
     drawn = samples_s[rng.integers(0, len(samples_s), (resamples, len(samples_s)))]
     low_s, high_s = np.quantile(np.median(drawn, axis=1), (0.025, 0.975))
     return low_s, high_s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rho", [0.0, 0.5])
-def test_nine_in_ten_intervals_hold_the_median_up_to_a_correlation_of_a_half(rho):
-    found = cover(rho, trials=2000)
+@pytest.mark.parametrize(
+    ("rho", "trials", "least", "better_by"), [(0.0, 2000, 0.90, -0.03), (0.5, 2000, 0.90, 0.08), (0.9, 200, 0.80, 0.30)]
+)
+def test_intervals_hold_the_median_also_where_a_bootstrap_does_not(rho, trials, least, better_by):
+    found = cover(rho, trials)
     print(f"lag-1 {rho}: {found}")
-    assert found.ours >= 0.90
-    assert found.converged > 0.95
-
-
-@pytest.mark.slow
-def test_correlated_samples_fool_a_bootstrap_that_takes_them_for_independent():
-    half, most = cover(0.5, trials=400), cover(0.9, trials=200)
-    print(f"lag-1 0.5: {half}\nlag-1 0.9: {most}")
-    assert half.ours > half.bootstrap + 0.08
-    assert most.ours > most.bootstrap + 0.3
+    assert found.ours >= least
+    assert found.ours >= found.bootstrap + better_by
+    assert found.converged > 0.95 or rho > 0.5

@@ -1,0 +1,126 @@
+"""What is asked for is what torch does, and afterwards nothing has changed."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+
+from backbone_bench.errors import UserError
+from backbone_bench.measure import precision
+from backbone_bench.records import Workload
+
+WORKLOAD = Workload("resnet18", "zoo", {}, ("1x3x64x64:float32",), 1)
+PLACES = [("cudnn", "conv"), ("cudnn", "rnn"), ("cuda", "matmul"), ("mkldnn", "conv"), ("mkldnn", "matmul")]
+
+
+def older(ask):
+    """A setting of torch's older interface, which refuses to answer once the newer one has been used alone."""
+    try:
+        return ask()
+    except RuntimeError:
+        return "refused"
+
+
+def switches():
+    newer = {place: getattr(getattr(torch.backends, place[0]), place[1]).fp32_precision for place in PLACES}
+    return (
+        newer,
+        older(torch.get_float32_matmul_precision),
+        older(lambda: torch.backends.cudnn.allow_tf32),
+        torch.backends.cudnn.benchmark,
+        torch.get_num_threads(),
+    )
+
+
+@pytest.fixture(autouse=True)
+def as_it_was():
+    """These tests turn the switches themselves."""
+    newer, matmul, allow, benchmark, threads = switches()
+    yield
+    torch.set_float32_matmul_precision(matmul)
+    torch.backends.cudnn.allow_tf32 = allow
+    torch.backends.cudnn.benchmark = benchmark
+    torch.set_num_threads(threads)
+    for (library, operation), value in newer.items():
+        getattr(getattr(torch.backends, library), operation).fp32_precision = value
+
+
+def nothing_set() -> None: ...
+
+
+def older_interface() -> None:
+    torch.set_float32_matmul_precision("high")
+
+
+def newer_interface() -> None:
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # torch's stubs leave it out
+    convolutions.fp32_precision = "ieee"
+
+
+@pytest.mark.parametrize("before", [nothing_set, older_interface, newer_interface])
+@pytest.mark.parametrize("wanted", ["fp32", "amp", "bf16"])
+def test_all_switches_are_put_back(before, wanted):
+    before()
+    expected = switches()
+    with precision.applied(replace(WORKLOAD, precision=wanted, threads=2), "cpu"):
+        pass
+    assert switches() == expected
+
+
+def test_all_switches_are_put_back_after_an_error():
+    expected = switches()
+    with pytest.raises(ZeroDivisionError), precision.applied(replace(WORKLOAD, threads=2), "cpu"):
+        raise ZeroDivisionError
+    assert switches() == expected
+
+
+@pytest.mark.parametrize("before", [nothing_set, older_interface, newer_interface])
+def test_fp32_is_ieee_for_convolutions_and_matrix_products_whatever_was_set_before(before):
+    before()
+    with precision.applied(WORKLOAD, "cpu") as found:
+        assert (found.conv_fp32, found.matmul_fp32) == ("ieee", "ieee")
+        cuda = precision.read("cuda")
+    assert (cuda.conv_fp32, cuda.matmul_fp32) == ("ieee", "ieee")
+
+
+def test_torchs_own_default_is_told_for_what_it_is():
+    found = precision.read("cuda")
+    assert (found.conv_fp32, found.matmul_fp32) == ("tf32", "ieee")
+
+
+def test_tf32_is_both_and_leaves_torchs_two_interfaces_in_step(monkeypatch):
+    monkeypatch.setattr(precision, "_has_tf32", lambda kind, device: True)
+    with precision.applied(replace(WORKLOAD, precision="tf32"), "cuda:0") as found:
+        assert (found.conv_fp32, found.matmul_fp32) == ("tf32", "tf32")
+        assert torch.get_float32_matmul_precision() == "high"  # the compiler asks this; it raises if out of step
+        assert torch.backends.cuda.matmul.allow_tf32
+
+
+def test_a_search_for_the_fastest_convolution_is_on_where_there_is_cudnn_and_recorded():
+    with precision.applied(WORKLOAD, "cuda:0") as cuda:
+        assert torch.backends.cudnn.benchmark
+    assert cuda.cudnn_benchmark is True
+    with precision.applied(WORKLOAD, "cpu") as cpu:
+        assert cpu.cudnn_benchmark is None
+
+
+def test_threads_are_those_asked_for():
+    with precision.applied(replace(WORKLOAD, threads=2), "cpu") as found:
+        assert found.threads == torch.get_num_threads() == 2
+
+
+def test_amp_says_in_which_type_it_computes():
+    with precision.applied(replace(WORKLOAD, precision="amp"), "cpu") as found:
+        assert found.autocast == "bfloat16"
+    with precision.applied(WORKLOAD, "cpu") as found:
+        assert found.autocast is None
+
+
+def test_tf32_on_a_cpu_is_refused_with_what_to_use():
+    with (
+        pytest.raises(UserError, match=r"cpu has no TF32.*--precision fp32"),
+        precision.applied(replace(WORKLOAD, precision="tf32"), "cpu"),
+    ):
+        pass
