@@ -4,10 +4,12 @@ The defaults rest on simulation and on what is published of the sensors; none
 has been tried on a GPU.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from backbone_bench.records import SourceName
+
+Choice = SourceName | Literal["auto"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,5 +25,17 @@ class EnergyPlan:
     settle_s: float = 3.0
     poll_s: float = 0.002  # between two looks where a tick has to be caught
     queue_depth: int = 8
-    source: SourceName | Literal["auto"] = "auto"
+    source: Choice = "auto"
     paper: bool = False  # also take it as the VoVNet paper did
+
+
+FULL = EnergyPlan()
+QUICK = EnergyPlan(window_s=2.0, min_ticks=10, trials=2, idle_s=3.0, idle_skip_s=1.0, settle_s=1.0)
+
+
+def choose(
+    *, quick: bool = False, window_s: float | None = None, source: Choice = "auto", paper: bool = False
+) -> EnergyPlan:
+    """The plan that `--quick`, `--energy-window`, `--energy-source` and `--protocol paper` ask for."""
+    plan = QUICK if quick else FULL
+    return replace(plan, window_s=window_s or plan.window_s, source=source, paper=paper)

@@ -47,6 +47,8 @@ def test_the_counter_is_within_three_thousandths(world, tick_s, seed):
     assert energy.source == "counter"
     assert energy.tick_s == pytest.approx(tick_s, rel=0.02)
     assert energy.gross_per_image_j == pytest.approx(device.run_j, rel=0.003)
+    (trial,) = energy.trials
+    assert trial.edge_j < 0.001 * trial.window_j  # both ticks were caught between two close looks
 
 
 @pytest.mark.parametrize("seed", range(20))

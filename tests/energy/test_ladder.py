@@ -5,7 +5,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from backbone_bench import records
 from backbone_bench.measure import energy
-from backbone_bench.measure.energy_plan import EnergyPlan
+from backbone_bench.measure.energy_plan import EnergyPlan, choose
 from backbone_bench.measure.steady import Load
 from backbone_bench.measure.watch import CardWatch
 from backbone_bench.records import Energy, EnergyTrial, Missing
@@ -197,6 +197,19 @@ class Forgetful(Device):
         if self.world.now_s() > 108 and not self.world.state.faults:
             self.world.fail("field 186", 3)
         super().step()
+
+
+def test_a_first_answer_takes_seconds_and_is_still_energy(world):
+    device, begun_s = Device(world), world.now_s()
+    found = measured(device, choose(quick=True))
+    assert world.now_s() - begun_s < 12
+    assert found.gross_per_image_j == pytest.approx(device.run_j, rel=0.005)
+
+
+def test_what_is_asked_for_on_the_command_line_is_in_the_plan():
+    assert choose() == EnergyPlan()
+    plan = choose(window_s=8, source="power_usage", paper=True)
+    assert plan == EnergyPlan(window_s=8, source="power_usage", paper=True)
 
 
 def test_repeat_and_sensor_are_two_uncertainties(world):
