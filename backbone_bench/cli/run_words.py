@@ -27,10 +27,11 @@ _JOINED = ("models", "model", "memory_format", "channels_last", "no_energy", "re
 
 def settings_of(words: Sequence[str]) -> "Settings":
     """The settings that words of `bench run` ask for; raise UserError for those that say more than what a row is."""
-    given = _given(words[1:] if words[:1] == ["run"] else words)
+    given = _given(words[1:] if tuple(words[:1]) == ("run",) else words)
     strange = [name for name in given if name not in _SETTINGS and name not in _JOINED]
     if strange:
-        raise UserError(f"--{strange[0].replace('_', '-')} is for `{program()} run` alone.")
+        word = strange[0].replace("_", "-")
+        raise UserError(f"--{word} does not say what to run: put it before `--`, or leave it out.")
     return resolved(
         {setting: given.get(name) for name, setting in _SETTINGS.items()}
         | {

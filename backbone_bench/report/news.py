@@ -223,7 +223,7 @@ def steps(report: Report) -> Iterator[Step]:
         yield Step(_suspect(report))
         yield Step("See whether it is gone:", report.again)
     if Verdict.CHANGED in verdicts or Verdict.MISSING in verdicts:
-        yield Step("Where the change is meant, say why, so that it is kept with the baseline:", report.accept)
+        yield Step("Where the change is meant, say why, and it is accepted:", report.accept)
     if Verdict.INCOMPARABLE in verdicts:
         yield Step("Measure both sides on one machine: bench gate --base-ref REVISION -- run …; or start anew here:")
         yield Step("Take this machine's measurements as the baseline:", report.accept)

@@ -1,0 +1,44 @@
+"""`bench history`: how a quantity went over time."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from backbone_bench.cli import output
+from backbone_bench.cli.app import app, complain
+from backbone_bench.cli.compare import complete_column
+from backbone_bench.cli.options import OutputFormat, Outputs
+from backbone_bench.errors import UserError
+
+
+@app.command()
+def history(
+    files: Annotated[list[Path], typer.Argument(help="Files of records, .json or .jsonl.", metavar="FILE...")],
+    metric: Annotated[
+        str | None,
+        typer.Option(
+            help="Key of a column, such as wall_s or gross_per_image_j; usually the latency with the least noise.",
+            metavar="KEY",
+            autocompletion=complete_column,
+        ),
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", "-m", help="Only the records of this model.")] = None,
+    form: OutputFormat = None,
+    to: Outputs = None,
+) -> None:
+    """Show how a quantity went over time.
+
+    A table for each workload and kind of machine: the median, its interval, the change since the first, a sparkline.
+    """
+    from backbone_bench import store
+    from backbone_bench.report.columns import named
+    from backbone_bench.report.history import render
+
+    if metric is not None and named(metric)[0].unit is None:
+        raise UserError(f"--metric {metric}: that is no quantity. Try wall_s, graph_s or gross_per_image_j.")
+    output.check(to or [])
+    found = [one for one in store.read(files, warn=complain) if model is None or one.workload.model == model]
+    if not found:
+        raise UserError(f"No record{f' of {model}' if model else ''} in {', '.join(map(str, files))}.")
+    output.emit(found, form, to or [], lambda some, into: render(some, into, metric))

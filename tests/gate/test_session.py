@@ -1,0 +1,154 @@
+"""From records of both sides to findings: what is judged, what is shown, what cannot be compared."""
+
+from dataclasses import replace
+
+import pytest
+
+from backbone_bench.gate import fingerprint, stored
+from backbone_bench.gate.noisy import Plan, Spread
+from backbone_bench.gate.session import Rules, Unpaired, gate
+from backbone_bench.gate.verdicts import Report, Verdict, exit_code
+from backbone_bench.records import Memory, Missing
+from tests.gate.samples import HERE, NO_GRAPH, WIDER, counted, processes, timed
+
+QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
+ONCE = Rules(plan=Plan(double=False, confirm=False))
+
+
+def compared(base, head, rules=ONCE):
+    """The findings on two files of records, by metric."""
+    groups = stored.by_workload(head)
+    sides = stored.Stored(base, lambda name, _count: groups[name])
+    findings, remarks = gate(list(groups), sides.take, rules)
+    return {found.metric: found for found in [*findings, *stored.missing(base, head)]}, remarks
+
+
+def code(findings, fail_on=()):
+    return exit_code(Report("then", "now", tuple(findings.values())), fail_on)
+
+
+def test_a_thing_against_itself_passes():
+    base = processes(0.04, QUIET)
+    findings, _ = compared(base, base)
+    assert {found.verdict for found in findings.values()} == {Verdict.PASS}
+    assert code(findings) == 0
+
+
+def test_a_slower_and_wider_network_is_regressed_and_changed():
+    head = [replace(record, cost=WIDER) for record in processes(0.044, QUIET)]
+    findings, _ = compared(processes(0.04, QUIET), head)
+    assert findings["wall_s"].verdict is Verdict.REGRESSED
+    assert findings["wall_s"].head / findings["wall_s"].base == pytest.approx(findings["wall_s"].change.ratio)
+    assert findings["flops"].verdict is Verdict.CHANGED
+    assert code(findings) == 1
+
+
+def test_one_process_a_side_is_for_information_unless_asked_for():
+    findings, _ = compared([timed(0.04)], [timed(0.05)])
+    assert findings["wall_s"].verdict is Verdict.INCONCLUSIVE
+    assert findings["wall_s"].informal
+    assert findings["wall_s"].change.low is None
+    assert (code(findings), code(findings, {Verdict.INCONCLUSIVE})) == (0, 1)
+
+
+def test_a_calibration_gives_one_process_a_side_a_verdict_that_fails_only_on_request():
+    here = fingerprint.digest(timed(0.04).workload, HERE)
+    rules = replace(ONCE, noise={(here, "wall_s"): Spread(0.01, 9)})
+    findings, _ = compared([timed(0.04)], [timed(0.05)], rules)
+    assert (findings["wall_s"].verdict, findings["wall_s"].change.source) == (Verdict.REGRESSED, "calibration")
+    assert (code(findings), code(findings, {Verdict.REGRESSED})) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("torch", "2.12.1"), ("cpu", "Another CPU 2"), ("cpu_capability", "AVX2")]
+)
+def test_another_machine_is_incomparable_and_the_field_is_named(field, value):
+    elsewhere = replace(HERE, **{field: value})
+    base = [replace(record, environment=elsewhere) for record in processes(0.04, QUIET)]
+    findings, _ = compared(base, processes(0.08, QUIET))
+    assert findings["measured"].verdict is Verdict.INCOMPARABLE
+    assert findings["measured"].reason == f"{field}: {value}, now {getattr(HERE, field)}"
+    assert "wall_s" not in findings
+    assert code(findings) == 4
+
+
+def test_counts_compare_whatever_the_machine():
+    elsewhere = replace(counted(cost=WIDER), environment=replace(HERE, torch="2.12.1", cpu="Another CPU 2"))
+    findings, remarks = compared([elsewhere], [counted()])
+    assert findings["flops"].verdict is Verdict.CHANGED
+    assert any("torch 2.12.1" in remark for remark in remarks)
+
+
+def test_another_number_of_threads_is_incomparable_and_no_new_workload():
+    base = [replace(r, workload=replace(r.workload, threads=2)) for r in processes(0.04, QUIET)]
+    findings, _ = compared(base, processes(0.04, QUIET))
+    assert findings["measured"].reason == "workload.threads: 2, now 1"
+    assert findings["cost"].verdict is Verdict.PASS
+
+
+def test_another_host_of_the_same_kind_is_compared_with_more_allowance():
+    base = [replace(record, environment=replace(HERE, host="9c2e")) for record in processes(0.04, QUIET)]
+    findings, remarks = compared(base, processes(0.0424, QUIET))
+    assert findings["wall_s"].verdict is Verdict.PASS
+    assert findings["wall_s"].threshold == pytest.approx(0.08)
+    assert any("host" in remark for remark in remarks)
+
+
+def test_what_only_one_side_has_is_new_or_missing():
+    findings, _ = compared([counted("old")], [counted("fresh")])
+    assert findings[""].verdict is Verdict.MISSING  # the later of the two
+    assert code(findings) == 3
+
+
+def test_a_quantity_that_can_no_longer_be_measured_is_missing():
+    full = [replace(r, memory=Memory(900_000, 900_000, NO_GRAPH)) for r in processes(0.04, QUIET)]
+    findings, _ = compared(full, processes(0.04, QUIET))
+    assert findings["peak_allocated_bytes"].verdict is Verdict.MISSING
+    assert code(findings) == 3
+
+
+def test_what_was_not_asked_for_is_not_missing():
+    findings, _ = compared(processes(0.04, QUIET), [counted()])
+    assert [found.verdict for found in findings.values()] == [Verdict.PASS]
+
+
+def test_a_first_measurement_is_new():
+    findings, _ = compared([counted()], processes(0.04, QUIET)[:1])
+    assert findings["wall_s"].verdict is Verdict.NEW
+    assert code(findings) == 0
+
+
+@pytest.mark.parametrize("exit_of_side", [2, 3])
+def test_a_side_that_fails_costs_its_own_workload_only(exit_of_side):
+    def take(name, _count):
+        if name == "broken":
+            raise Unpaired(Verdict.INVALID, "out of memory", exit_code=exit_of_side)
+        return [(timed(0.04), timed(0.04))]
+
+    findings, _ = gate(["broken", "net"], take, ONCE)
+    assert {found.subject: found.verdict for found in findings}["broken"] is Verdict.INVALID
+    assert any(found.verdict is Verdict.PASS for found in findings)
+    assert exit_code(Report("then", "now", tuple(findings))) == exit_of_side
+
+
+def test_what_could_not_be_measured_outranks_a_regression_and_that_what_is_incomparable():
+    def report(*verdicts):
+        from backbone_bench.gate.verdicts import Finding
+
+        return Report("then", "now", tuple(Finding("net", "wall_s", verdict) for verdict in verdicts))
+
+    assert exit_code(report(Verdict.REGRESSED, Verdict.INVALID, Verdict.INCOMPARABLE)) == 3
+    assert exit_code(report(Verdict.REGRESSED, Verdict.INCOMPARABLE)) == 1
+    assert exit_code(report(Verdict.INCOMPARABLE, Verdict.PASS)) == 4
+    assert exit_code(report(Verdict.IMPROVED, Verdict.INCONCLUSIVE, Verdict.NEW, Verdict.PASS)) == 0
+
+
+def test_what_is_acknowledged_does_not_fail():
+    findings, _ = compared([counted()], [counted(cost=WIDER)])
+    report = Report("then", "now", tuple(findings.values()), acknowledged="wider on purpose")
+    assert exit_code(report) == 0
+
+
+def test_a_missing_cost_is_no_pass():
+    findings, _ = compared([counted()], [counted(cost=Missing("failed", "it crashed"))])
+    assert findings["cost"].verdict is Verdict.MISSING
