@@ -7,7 +7,6 @@ panel, but for the plot that is about the batch.
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
 
 from backbone_bench.claims.correlation import rank_correlation
 from backbone_bench.records import Record
@@ -17,21 +16,23 @@ from backbone_bench.report.conditions import circumstances, places
 from backbone_bench.report.families import family
 from backbone_bench.report.figures import Axis, Line, Panel, Plot, Point
 from backbone_bench.report.kinds import kinds
+from backbone_bench.report.roofline import roofline, told_apart
 from backbone_bench.report.samples import spread
-from backbone_bench.report.tables import Bounds, Column
-
-FEWEST = 3  # models: two points always lie on a line
+from backbone_bench.report.seen import clock, enough, number, see
+from backbone_bench.report.tables import Column
 
 
 def draw(records: Sequence[Record]) -> tuple[Plot, ...]:
     """Every plot that the records have enough for, environment by environment; their names are unique."""
     plots: list[Plot] = []
     for place in places(records):
-        for alike in alikes(place.records):
+        networks, ceilings = told_apart(place.records)
+        for alike in alikes(networks):
             caption = places(alike)[0].caption
             plots += [plot for make in (thesis, accuracy, spread) if (plot := make(alike, caption))]
+            plots += [plot for ceiling in ceilings if (plot := roofline(alike, caption, ceiling))]
             plots += kinds(alike, caption)
-        plots += batches(place.records, place.caption)
+        plots += batches(networks, place.caption)
     return _uniquely_named(plots)
 
 
@@ -54,62 +55,6 @@ def grouped(records: Iterable[Record], key: Callable[[Record], object]) -> dict[
     for record in records:
         groups.setdefault(key(record), []).append(record)
     return groups
-
-
-class Seen(NamedTuple):
-    """A record as a point: two numbers above zero, in the units of their axes."""
-
-    record: Record
-    x: float
-    y: float
-    detail: str
-    spread: Bounds | None
-
-    def point(self, series: str) -> Point:
-        return Point(self.x, self.y, series, self.record.workload.model, self.detail, self.spread)
-
-
-def see(records: Iterable[Record], x: Column[Record], y: Column[Record]) -> list[Seen]:
-    """The records that have both quantities."""
-    seen = []
-    for record in records:
-        across, up = number(x, record), number(y, record)
-        if across and up:
-            detail = "\n".join((record.workload.model, said(x, record), said(y, record)))
-            seen.append(Seen(record, across, up, detail, interval(y, record)))
-    return seen
-
-
-def number(column: Column[Record], record: Record) -> float | None:
-    """A quantity in the unit of its column, None where it is missing."""
-    value = column.value(record)
-    if not isinstance(value, int | float) or column.unit is None:
-        return None
-    return value * column.unit.per_base
-
-
-def said(column: Column[Record], record: Record) -> str:
-    """`wall (ms) 51.02`: what a mark says of itself."""
-    value = column.value(record)
-    written = column.unit.write(value) if column.unit and isinstance(value, int | float) else "unknown"
-    return f"{column.heading} {written}"
-
-
-def interval(column: Column[Record], record: Record) -> Bounds | None:
-    bounds = column.interval(record) if column.interval else None
-    if not isinstance(bounds, tuple) or column.unit is None:
-        return None
-    return bounds[0] * column.unit.per_base, bounds[1] * column.unit.per_base
-
-
-def clock(records: Iterable[Record]) -> Column[Record]:
-    """Whose latency a plot is about."""
-    device = COLUMNS["device_s"]
-    return device if all(number(device, record) for record in records) else COLUMNS["wall_s"]
-
-
-def enough(seen: Sequence[Seen]) -> bool:
-    return len({one.record.workload.model for one in seen}) >= FEWEST
 
 
 def thesis(records: Sequence[Record], caption: str) -> Plot | None:
@@ -160,29 +105,6 @@ def pareto(points: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], 
         if not front or y > front[-1][1]:
             front.append((x, y))
     return tuple(front)
-
-
-class Ceiling(NamedTuple):
-    """What a device can do at most, measured: a matrix product and a copy."""
-
-    flops_per_s: float  # a multiply-add counts once
-    bytes_per_s: float
-
-
-def roofline(records: Sequence[Record], caption: str, ceiling: Ceiling) -> Plot | None:
-    """Achieved arithmetic against arithmetic per byte, below what the device was measured to be able to do."""
-    across, up = COLUMNS["flops_per_byte"], COLUMNS["flops_per_s"]
-    seen = see(records, across, up)
-    if not seen:
-        return None
-    top, slope = ceiling.flops_per_s / 1e9, ceiling.bytes_per_s / 1e9
-    ridge = top / slope
-    low, high = min(ridge / 2, *(one.x for one in seen)), max(ridge * 2, *(one.x for one in seen))
-    roof = Line(((low, low * slope), (ridge, top), (high, top)), detail=f"{top:.0f} GFLOP/s, {slope:.0f} GB/s")
-    points = tuple(one.point(family(one.record)) for one in seen)
-    panel = Panel("Roofline", Axis("FLOPs per byte of traffic", log=True), Axis(up.heading, log=True), points, (roof,))
-    told = f"The roof is a matrix product and a copy, timed on the same device. {caption}"
-    return Plot("roofline", "How near to the roof?", told, (panel,))
 
 
 def batches(records: Iterable[Record], caption: str) -> list[Plot]:

@@ -24,7 +24,7 @@ NOISY = record("noisy", 3_000_000_000, 0.04, latency=Latencies(latency(0.04, n=6
 CLAIM = Claim(id="an-id", sentence=NASTY, where=NASTY, expects=Verdict.HOLDS, check=(Needs(kind="needs", needs=NASTY),))
 OUTCOME = Outcome(
     Entry(Paper(key="k", title=NASTY, short=NASTY, claim=(CLAIM,)), CLAIM),
-    (Judged(CLAIM.check[0], Finding(Verdict.HOLDS, "1", "2", 2.0, NASTY, (NASTY,))),),
+    (Judged(CLAIM.check[0], Finding(Verdict.HOLDS, expected="1", found="2", reason=NASTY, working=(NASTY,))),),
 )
 
 

@@ -18,7 +18,8 @@ from backbone_bench.report import png, svg
 from backbone_bench.report.figures import Axis, Line, Panel, Plot, Point
 from backbone_bench.report.kinds import kinds
 from backbone_bench.report.layout import Scale, arrange, legend, tick_text
-from backbone_bench.report.plots import Ceiling, accuracy, batches, draw, pareto, roofline, thesis
+from backbone_bench.report.plots import accuracy, batches, draw, pareto, thesis
+from backbone_bench.report.roofline import COPY, PRODUCT, roofline, told_apart
 from backbone_bench.report.samples import MOST_SAMPLES, spread, trace
 from tests.conftest import Golden
 from tests.report.samples import (
@@ -99,15 +100,40 @@ def test_a_point_is_on_the_front_or_beaten_by_one_that_is(points):
         assert one[1] < other[1]
 
 
-def test_the_roof_bends_where_the_copy_can_feed_the_product():
-    plot = roofline([RESNET50, VOVNET39], "", Ceiling(flops_per_s=4e11, bytes_per_s=2e10))
+def ceiling_record(model: str, flops: int, traffic: int, wall_s: float):
+    made = ModelCost(1, 4, 0, "meta", (op("", "linear" if flops else "clone", flops, 0, traffic),))
+    return record(model, 4_000_000, 1.0, cost=made, latency=Latencies(latency(wall_s, n=1), NO_EVENTS, NO_GRAPH))
+
+
+PRODUCT_RUN = ceiling_record(PRODUCT, 8_000_000_000, 12_000_000, 0.02)  # 400 GFLOP/s
+COPY_RUN = ceiling_record(COPY, 0, 100_000_000, 0.02)  # 4 bytes an element: 20 GB/s
+
+
+def test_the_roof_is_the_product_and_the_copy_and_bends_where_they_meet():
+    networks, (ceiling,) = told_apart([RESNET50, PRODUCT_RUN, VOVNET39, COPY_RUN])
+    assert networks == [RESNET50, VOVNET39]
+    plot = roofline(networks, "", ceiling)
     assert plot is not None
     (roof,) = plot.panels[0].lines
-    assert roof.points[1] == (20.0, 400.0)
-    for (x, y), slope in zip(roof.points[:2], (20, 20), strict=True):
-        assert y == pytest.approx(x * slope)
+    assert roof.points[1] == pytest.approx((20, 400))
+    assert [y / x for x, y in roof.points[:2]] == pytest.approx([20, 20])
+    assert roof.points[2][1] == pytest.approx(400)
     achieved = [point.y for point in plot.panels[0].points]
     assert achieved == pytest.approx([FLOPS(made) / WALL_S(made) / 1e9 for made in (RESNET50, VOVNET39)])
+
+
+def test_a_roof_is_of_one_precision_and_needs_both_its_parts():
+    half = replace(PRODUCT_RUN, workload=replace(PRODUCT_RUN.workload, precision="fp16"))
+    assert told_apart([RESNET50, half, COPY_RUN]) == ([RESNET50], [])
+    half_copy = replace(COPY_RUN, workload=replace(COPY_RUN.workload, precision="fp16"))
+    _, (ceiling,) = told_apart([half, half_copy])
+    assert roofline([RESNET50, VOVNET39], "", ceiling) is None
+
+
+def test_a_product_is_no_network_of_the_other_plots():
+    plots = {plot.name: plot for plot in draw([*MANY, PRODUCT_RUN, COPY_RUN])}
+    assert {"thesis", "roofline"} <= plots.keys()
+    assert {point.label for point in plots["thesis"].panels[0].points} == {made.workload.model for made in MANY}
 
 
 def test_latency_against_batch_is_an_image_s_share_of_the_call():
