@@ -89,7 +89,8 @@ class Bench:
     def lead(self, source: PowerSource) -> None:
         """Run until a sensor has forgotten what was before; a counter remembers nothing."""
         if source.unit == "W":
-            self.run_for(2 * averaging_s(source))
+            averaging = averaging_s(source)
+            self.run_for(averaging + max(averaging, source.period_s or 0))  # a reading is also as old as its period
 
     def _enough(self, part: Part, aim: Aim) -> Known[Part]:
         # A slow load hides ticks from a quick look: what the probed tick promises counts as well.

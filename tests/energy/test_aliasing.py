@@ -33,6 +33,16 @@ def test_shifting_the_load_takes_most_of_the_error_away(world, source):
     assert max(shifted) < 0.03
 
 
+@pytest.mark.parametrize("source", ["counter", "power_instant"])
+@pytest.mark.parametrize("phase", range(8))
+def test_the_pauses_of_the_shifts_are_no_part_of_the_energy(world, source, phase):
+    device, plan = at_phase(world, phase * 0.0125, 0.02, source)
+    device.shape = ((1.0, 300.0),)
+    found = measured(device, plan, launch_bound=0.5)
+    assert "phase_shifted" in found.flags
+    assert found.gross_per_image_j == pytest.approx(device.run_j, rel=0.003)
+
+
 def test_a_shifted_measurement_says_so(world):
     device, plan = at_phase(world, 0, 0.1, "counter")
     assert measured(device, plan, launch_bound=0.5).flags[:2] == ("phase_shifted", "aliasing_risk")
