@@ -21,6 +21,7 @@ def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: st
     view = View(COMPARE, relative_to=relative_to)
     if png and not pngs.available():
         raise UserError(pngs.MISSING)
+    _make(folder / "plots")
     files = {
         "index.html": page(records, view, judged_by(records)),
         "tables.md": show(records, "md", view),
@@ -29,7 +30,6 @@ def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: st
     }
     plots = draw(records)
     files |= {f"plots/{plot.name}.svg": svg.file(plot) for plot in plots}
-    _make(folder / "plots")
     for name, text in files.items():
         store.write(folder / name, text)
     for plot in plots if png else ():
