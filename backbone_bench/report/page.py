@@ -17,7 +17,7 @@ from markupsafe import Markup
 from backbone_bench.claims.engine import Outcome
 from backbone_bench.records import Missing, Record
 from backbone_bench.report import claims, escape, svg
-from backbone_bench.report.columns import COMPARE
+from backbone_bench.report.columns import COLUMNS, COMPARE
 from backbone_bench.report.compare import View, compare
 from backbone_bench.report.conditions import leaves, machine, places
 from backbone_bench.report.figures import Panel, Plot
@@ -61,6 +61,7 @@ class _Trace(NamedTuple):
     title: str
     flags: str
     panels: tuple[Markup, ...]
+    watched: tuple[tuple[str, str], ...]  # what the device went through meanwhile
 
 
 class _Place(NamedTuple):
@@ -148,7 +149,8 @@ def _traces(records: Sequence[Record]) -> Iterator[_Trace]:
         panels = trace(record)
         if panels:
             title = f"{record.workload.model}, batch {record.workload.batch}, {record.started_utc}"
-            yield _Trace(title, ", ".join(record.flags), _inline(panels, SERIES))
+            watched = () if isinstance(record.watch, Missing) else tuple(leaves(record.watch))
+            yield _Trace(title, str(COLUMNS["flags"].value(record)), _inline(panels, SERIES), watched)
 
 
 def _claims(outcomes: Sequence[Outcome]) -> _Claims:

@@ -14,8 +14,9 @@ from backbone_bench.claims.engine import Judged, Outcome
 from backbone_bench.claims.verdicts import Finding, Verdict
 from backbone_bench.records import Latencies
 from backbone_bench.report.page import page
+from tests.conftest import Golden
 from tests.report.browser import CHROMIUM, Browser, browser
-from tests.report.samples import EVERY, NASTY, NO_EVENTS, NO_GRAPH, RESNET50, latency, record
+from tests.report.samples import EVERY, NASTY, NO_EVENTS, NO_GRAPH, RESNET50, VOVNET39, latency, record
 
 in_browser = pytest.mark.skipif(
     CHROMIUM is None and os.environ.get("CI") != "true", reason="no Chromium: apt-get install chromium"
@@ -249,6 +250,10 @@ def test_in_print_everything_is_open_dark_on_white(shown: Browser):
     assert shown.run("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert shown.run("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
     assert len(shown.call("Page.printToPDF")["data"]) > 10_000
+
+
+def test_the_page_looks_like_this(golden: Golden):
+    golden("page.html", page([RESNET50, VOVNET39]))
 
 
 def test_two_hundred_records_fit_in_five_megabytes():
