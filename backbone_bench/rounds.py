@@ -11,6 +11,7 @@ from backbone_bench.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
 from backbone_bench.records import Known, Missing, Record
 from backbone_bench.runner import Outcome, Run, Told, run_isolated
+from backbone_bench.versus import Comparison, Question, decide, quantity
 
 
 class Pair(NamedTuple):
@@ -65,3 +66,23 @@ def values(pairs: Sequence[Pair], quantity: Quantity) -> Known[Sequence[paired.P
         assert not isinstance(other, Missing)
         found.append((one, other))
     return found
+
+
+def contest(a: Job, b: Job, question: Question, told: Told, run: Run = run_isolated) -> Comparison:
+    """Rounds until the rule decides or all are over; raise CouldNotMeasure where a side has no answer."""
+    taken: list[Pair] = []
+
+    def more(count: int) -> Sequence[paired.Pair]:
+        before, most = len(taken), question.rule.rounds
+
+        def tell(phase: str, share: float) -> None:
+            told(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
+
+        taken.extend(rounds(a, b, count, tell, (run, run)))
+        found = values(taken[before:], quantity(question.by))
+        if isinstance(found, Missing):
+            raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")
+        return [(of_b, of_a) for of_a, of_b in found]
+
+    pairs = decide(question.rule, more)
+    return Comparison(taken[0].a, taken[0].b, question, pairs)

@@ -22,7 +22,7 @@ ROWS = (
     {"worker"},
     {"profiler"},
     {"settings", "report"},
-    {"zoo", "cost", "measure", "claims", "gate"},
+    {"zoo", "cost", "measure", "claims", "gate", "versus"},
     {"messages"},
     {"jobs", "store"},
     {"nested"},

@@ -97,9 +97,10 @@ def energy(*, no: bool, required: bool) -> str | None:
     return "off" if no else "required" if required else None
 
 
-def resolved(words: dict[str, object]) -> "Resolved":
-    """The settings in force: what was given on the command line, then what is set elsewhere."""
+def resolved(words: dict[str, object], *nearer: tuple[str, dict[str, object]]) -> "Resolved":
+    """The settings in force: what `nearer` places say, then the command line's words, then what is set elsewhere."""
     from backbone_bench.settings import Source, here, resolve
 
     given = {name: value for name, value in words.items() if value is not None and value != []}
-    return resolve([Source("command line", given), *here(os.environ, Path.cwd())])
+    said = (Source(place, own) for place, own in nearer)
+    return resolve([*said, Source("command line", given), *here(os.environ, Path.cwd())])

@@ -32,7 +32,7 @@ class Lines(Silent):
 
     def row(self, title: str, number: int, count: int) -> Told:
         left = self._left.words((number - 1) / count)
-        self.say(f"[{number}/{count}] {title}{left and f', {left} left'}")
+        self.say(f"[{number}/{count}] {title}{left and f' ({left} left)'}")
         return lambda phase, share: None
 
     def whole(self, title: str) -> Told:
@@ -44,7 +44,7 @@ class Lines(Silent):
             step = phase.partition(":")[0]
             if step != said:
                 left = self._left.words(share)
-                self.say(f"{step}{left and f', {left} left'}")
+                self.say(f"{step}{left and f' ({left} left)'}")
             said = step
 
         return tell

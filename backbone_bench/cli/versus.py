@@ -1,0 +1,174 @@
+"""`bench versus`: which of two is faster, by how much, how sure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from backbone_bench.cli import choose, output
+from backbone_bench.cli.app import app, complain
+from backbone_bench.cli.job_options import (
+    BatchSizes,
+    ChannelsLast,
+    Compile,
+    Device,
+    MemoryFormats,
+    Precisions,
+    Quick,
+    Seed,
+    Threads,
+    Timeout,
+    Train,
+    layout,
+    resolved,
+)
+from backbone_bench.cli.options import (
+    MODEL_HELP,
+    Format,
+    InputSize,
+    OutputFormat,
+    Quiet,
+    arguments,
+    complete_model,
+    form_of,
+)
+from backbone_bench.errors import UserError
+
+if TYPE_CHECKING:  # they load pydantic
+    from backbone_bench.jobs import Job
+    from backbone_bench.versus import Comparison, Question
+
+_BUDGET_S = 10.0  # of a process: many short ones say more than few long ones (Kalibera and Jones 2013)
+_SIDE_HELP = "A setting of {} alone, as precision=fp16 (see `bench config`). Repeatable."
+
+
+@app.command()
+def versus(
+    a: Annotated[str, typer.Argument(help=MODEL_HELP, metavar="A", autocompletion=complete_model)],
+    b: Annotated[
+        str | None,
+        typer.Argument(help="The other model; left out, it is A under other settings.", autocompletion=complete_model),
+    ] = None,
+    settings_a: Annotated[
+        list[str] | None, typer.Option("--a", help=_SIDE_HELP.format("A"), metavar="KEY=VALUE")
+    ] = None,
+    settings_b: Annotated[
+        list[str] | None, typer.Option("--b", help=_SIDE_HELP.format("B"), metavar="KEY=VALUE")
+    ] = None,
+    by: Annotated[
+        Literal["wall", "device", "graph", "energy"], typer.Option(help="What is compared, per image.")
+    ] = "wall",
+    rounds: Annotated[int, typer.Option(help="At most so many; a third may be enough.", min=4)] = 18,
+    threshold: Annotated[
+        float, typer.Option(help="The least difference that matters, in percent.", min=0.1, max=100)
+    ] = 3,
+    device: Device = None,
+    input_size: InputSize = None,
+    batch_size: BatchSizes = None,
+    precision: Precisions = None,
+    memory_format: MemoryFormats = None,
+    channels_last: ChannelsLast = False,
+    compile_mode: Compile = None,
+    train: Train = None,
+    threads: Threads = None,
+    seed: Seed = None,
+    quick: Quick = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Seconds for the latency of each process.", metavar="SECONDS", show_default="10"),
+    ] = None,
+    timeout: Timeout = None,
+    form: OutputFormat = None,
+    to: Annotated[
+        list[Path] | None,
+        typer.Option("--output", "-o", help="Also write to a file; a .jsonl takes every record.", metavar="FILE"),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Say which of two is faster (or hungrier), by how much, how sure.
+
+    Two models, or one under two settings: `bench versus resnet50 --a precision=fp16 --b precision=bf16`. Both run in
+    turn, A B B A, in fresh processes on one device, so that what slows the machine slows both.
+    """
+    paths = to or []
+    output.check(paths)
+    _check_form(form, paths)
+    common = {
+        "device": device,
+        "input-size": input_size,
+        "batch-size": batch_size,
+        "precision": precision,
+        "memory-format": layout(memory_format, channels_last=channels_last),
+        "compile": compile_mode,
+        "train": train,
+        "threads": threads,
+        "seed": seed,
+        "energy": "required" if by == "energy" else "off",
+        "quick": quick,
+        "budget": budget,
+        "timeout": timeout,
+    }
+    one, timeout_s = _side(a, "--a", settings_a, common)
+    other, _ = _side(b or a, "--b", settings_b, common)
+    if one.device != other.device:
+        raise UserError("Both sides run on one device, so that what slows one slows the other.")
+    from backbone_bench.report.versus import draw
+    from backbone_bench.versus import Question, Rule
+
+    found = _contest((one, other), Question(by, Rule(rounds, threshold / 100)), timeout_s, paths, quiet=quiet)
+    from backbone_bench import store
+
+    for path in paths:
+        if path.suffix != ".jsonl":
+            store.write(path, draw(found, form_of(path)))
+    output.put(draw(found, form or output.default_form()))
+
+
+def _check_form(form: Format | None, paths: Sequence[Path]) -> None:
+    for asked in (form, *(form_of(path) for path in paths if path.suffix != ".jsonl")):
+        if asked in ("html", "jsonl"):
+            raise UserError(f"A comparison cannot be written as {asked}: use table, md, csv or json.")
+
+
+def _side(model: str, place: str, words: list[str] | None, common: Mapping[str, object]) -> "tuple[Job, float | None]":
+    """One side's job, and how long it may take."""
+    own: dict[str, Any] = {}
+    for word in words or ():
+        name, equals, value = word.partition("=")
+        if not equals or name in ("model", "family", "all"):
+            raise UserError(f"{place} {word}: write it as key=value, with the key of a setting of one model.")
+        own[name] = [*own[name], value] if name in own else [value] if name in ("arg", "input") else value
+    settings = resolved({**common, "model": [model]}, (place, own)).settings
+    job, *more = settings.jobs(choose.models(settings.model, (), everything=False), arguments(list(settings.arg)))
+    if more:
+        raise UserError(
+            f"{place[2:].upper()} is several rows, {job} and {more[0]} among them: give one value a setting."
+        )
+    return replace(job, budget_s=job.budget_s or (None if job.quick else _BUDGET_S)), settings.timeout
+
+
+def _contest(
+    sides: "tuple[Job, Job]", question: "Question", timeout_s: float | None, paths: Sequence[Path], *, quiet: bool
+) -> "Comparison":
+    from backbone_bench import runner, store
+    from backbone_bench.report.progress import shown
+    from backbone_bench.rounds import contest
+    from backbone_bench.sweep import Stopped, stops
+
+    def run(job: "Job", told: runner.Told) -> runner.Outcome:
+        outcome = runner.run_isolated(job, told, timeout_s)
+        if outcome.record is not None:
+            with stop.held():
+                for path in paths:
+                    if path.suffix == ".jsonl":
+                        store.append(path, outcome.record)
+        return outcome
+
+    try:
+        with stops() as stop, shown(quiet=quiet) as progress:
+            return contest(*sides, question, progress.whole(f"{sides[0]} against {sides[1]}"), run)
+    except Stopped as stopped:
+        complain(f"{stopped}: nothing was decided.")
+        raise typer.Exit(stopped.exit_code) from None

@@ -1,0 +1,201 @@
+"""What `bench versus` found: one sentence on the clock, one on the counts, and the figures behind both."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from statistics import median
+from typing import Any, NamedTuple
+
+from backbone_bench.records import SCHEMA_VERSION
+from backbone_bench.report.conditions import FACETS, machine
+from backbone_bench.report.delimited import delimited
+from backbone_bench.report.render import text
+from backbone_bench.report.tables import Column, tabulate
+from backbone_bench.report.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
+from backbone_bench.versus import CONFIDENCE, By, Comparison, Verdict, counts
+
+_COUNTS: Mapping[str, tuple[str, Unit]] = {
+    "flops": ("FLOPs", BILLIONS),
+    "params": ("parameters", MILLIONS),
+    "access_elems": ("access", M_ELEMENTS),
+    "traffic_elems": ("traffic", M_ELEMENTS),
+    "ops": ("operations", PLAIN),
+}
+_SAME = 0.01  # counts as close as this lead nobody to expect anything
+
+
+class Names(NamedTuple):
+    """What the two sides are called."""
+
+    a: str
+    b: str
+
+
+def names(found: Comparison) -> Names:
+    """Their models; where these are the same, what else differs; where nothing does, A and B."""
+    a, b = found.a, found.b
+    if a.workload.model != b.workload.model:
+        return Names(a.workload.model, b.workload.model)
+    differing = [facet for facet in FACETS if facet.text(a) != facet.text(b)]
+    if not differing:
+        return Names(f"{a.workload.model} (A)", f"{b.workload.model} (B)")
+    sides = (", ".join(facet.phrase.format(facet.text(side)) for facet in differing) for side in (a, b))
+    return Names(*(f"{a.workload.model} ({side})" for side in sides))
+
+
+# In words.
+
+
+def verdict(found: Comparison, called: Names) -> str:
+    """`resnet18 is faster than resnet34: it takes 0.546 times as long (99 % interval 0.541 to 0.551, 6 rounds).`"""
+    a, b = called
+    low, point, high = (_plain(value) for value in (found.ratio.low, found.ratio.point, found.ratio.high))
+    cost = f"draws {point} times the energy" if found.question.by == "energy" else f"takes {point} times as long"
+    sure = f"({CONFIDENCE * 100:.0f} % interval {low} to {high}, {len(found.pairs)} rounds)"
+    match found.verdict:
+        case "no_difference":
+            return f"No difference above {_threshold(found)} between {a} and {b}: the first {cost} {sure}."
+        case "unclear":
+            return f"Unclear which of {a} and {b} is {_word('less', found.question.by)}: the first {cost} {sure}."
+        case told:
+            return f"{a} is {_word(told, found.question.by)} than {b}: it {cost} {sure}."
+
+
+def expectation(found: Comparison, called: Names) -> str:
+    """One sentence: what the counts would have led one to expect, and whether it came so."""
+    ratios = found.count_ratios
+    less = _listed({name: ratio for name, ratio in ratios.items() if ratio < 1 - _SAME})
+    more = _listed({name: ratio for name, ratio in ratios.items() if ratio > 1 + _SAME})
+    lead = f"would have led one to expect {called.a} to be"
+    fewer, higher = (_word(told, found.question.by) for told in ("less", "more"))
+    if less and more:
+        words = f"{less} {lead} {fewer}, {more} to be {higher}{_against_both(found)}"
+    elif less or more:
+        words = f"{less or more} {lead} {fewer if less else higher}{_against(found, 'less' if less else 'more')}"
+    elif ratios:
+        words = f"the counts are the same, which would have led one to expect no difference{_against(found, None)}"
+    else:
+        words = "nothing was counted, so there was nothing to expect."
+    return words[0].upper() + words[1:]
+
+
+def _listed(ratios: Mapping[str, float]) -> str:
+    """`FLOPs (0.69×) and access (0.57×)`."""
+    words = [f"{_COUNTS[name][0]} ({_plain(ratio)}×)" for name, ratio in ratios.items()]
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+def _against(found: Comparison, expected: Verdict | None) -> str:
+    """The end of the sentence where all counts agree."""
+    match found.verdict:
+        case "unclear":
+            return "; these rounds cannot tell."
+        case "no_difference":
+            words = ", and there is none" if expected is None else ", but there is no difference"
+            return f"{words} above {_threshold(found)}."
+        case told if told == expected:
+            return ", and it is."
+        case told:
+            return f", but {'the first' if expected is None else 'it'} is {_word(told, found.question.by)}."
+
+
+def _against_both(found: Comparison) -> str:
+    """The end of the sentence where counts disagree."""
+    match found.verdict:
+        case "unclear":
+            return "; these rounds cannot tell."
+        case "no_difference":
+            return f"; there is no difference above {_threshold(found)}."
+        case told:
+            return f"; it is {_word(told, found.question.by)}."
+
+
+def _word(told: Verdict, by: By) -> str:
+    words = ("thriftier", "hungrier") if by == "energy" else ("faster", "slower")
+    return words[told == "more"]
+
+
+def _threshold(found: Comparison) -> str:
+    return f"{found.question.rule.threshold * 100:g} %"
+
+
+def _plain(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:#.3g}" if value < 1000 else f"{value:.0f}"
+
+
+# In figures.
+
+
+class _Figure(NamedTuple):
+    key: str
+    title: str
+    unit: Unit
+    a: float
+    b: float
+    ratio: float
+    low: float
+    high: float
+
+
+def draw(found: Comparison, form: str) -> str:
+    """`table`, `md`, `csv` or `json`."""
+    called = names(found)
+    if form == "json":
+        return json.dumps(_document(found, called), indent=1) + "\n"
+    figures = list(_figures(found))
+    if form == "csv":
+        return delimited([tabulate(figures, _EXACT)])
+    table = tabulate(figures, _columns(called), title=verdict(found, called), caption=f"{machine(found.a)}.")
+    return f"{text([table], form)}\n{expectation(found, called)}\n"
+
+
+def _figures(found: Comparison) -> Sequence[_Figure]:
+    a, b = counts(found.a), counts(found.b)
+    counted = [
+        _Figure(name, *_COUNTS[name], a[name], b[name], ratio, ratio, ratio)
+        for name, ratio in found.count_ratios.items()
+    ]
+    quantity, unit = ("j", MILLIJOULES) if found.question.by == "energy" else ("s", MILLISECONDS)
+    ones, others = [pair[1] for pair in found.pairs], [pair[0] for pair in found.pairs]
+    key = f"{found.question.by}_per_image_{quantity}"
+    return [*counted, _Figure(key, found.question.by, unit, median(ones), median(others), *found.ratio)]
+
+
+_EXACT = (
+    Column[_Figure]("quantity", "quantity", lambda row: row.key),
+    Column[_Figure]("a", "A", lambda row: row.a, PLAIN),
+    Column[_Figure]("b", "B", lambda row: row.b, PLAIN),
+    Column[_Figure]("ratio", "A/B", lambda row: row.ratio, PLAIN),
+    Column[_Figure]("ratio_low", "low", lambda row: row.low, PLAIN),
+    Column[_Figure]("ratio_high", "high", lambda row: row.high, PLAIN),
+)
+
+
+def _columns(called: Names) -> tuple[Column[_Figure], ...]:
+    return (
+        Column("quantity", "per image", lambda row: f"{row.title} ({row.unit.name})" if row.unit.name else row.title),
+        Column("a", called.a, lambda row: row.unit.write(row.a), PLAIN),
+        Column("b", called.b, lambda row: row.unit.write(row.b), PLAIN),
+        Column("ratio", "ratio", lambda row: row.ratio, PLAIN),
+    )
+
+
+def _document(found: Comparison, called: Names) -> dict[str, Any]:
+    """For programs: base units, everything per image."""
+    figures = {row.key: {"a": row.a, "b": row.b, "ratio": row.ratio} for row in _figures(found)}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "a": {"name": called.a, "workload": asdict(found.a.workload)},
+        "b": {"name": called.b, "workload": asdict(found.b.workload)},
+        "environment": asdict(found.a.environment),
+        "by": found.question.by,
+        "verdict": found.verdict,
+        "ratio": found.ratio.point,
+        "interval": [found.ratio.low, found.ratio.high],
+        "confidence": CONFIDENCE,
+        "threshold": found.question.rule.threshold,
+        "rounds": [{"a": a, "b": b} for b, a in found.pairs],
+        "per_image": figures,
+        "sentences": [verdict(found, called), expectation(found, called)],
+    }

@@ -1,0 +1,125 @@
+"""Which of two is faster (or hungrier), by how much, how sure.
+
+Everything is A over B and per image: 0.8 means that A takes four fifths of the
+time. The verdict comes from the interval alone, and the interval holds at 99 %
+over both looks together (Bonferroni): a first look after a third of the rounds,
+a second after all, where the first does not decide.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from backbone_bench import paired
+from backbone_bench.paired import Ratio
+from backbone_bench.records import Known, Missing, Record
+
+CONFIDENCE = 0.99
+FEWEST, USUAL = 4, 18  # rounds
+THRESHOLD = 0.03  # the least difference that matters, as a share
+
+By = Literal["wall", "device", "graph", "energy"]
+Verdict = Literal["less", "more", "no_difference", "unclear"]  # of A's time or energy against B's
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When to look, and what is called a difference."""
+
+    rounds: int = USUAL
+    threshold: float = THRESHOLD
+
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """After how many rounds; a third is made even, so that each side goes first as often as the other."""
+        third = 2 * (self.rounds // 6)
+        return (third, self.rounds) if third >= FEWEST else (self.rounds,)
+
+    def ratio(self, pairs: Sequence[paired.Pair]) -> Ratio:
+        """The ratio with the interval of one look."""
+        return paired.ratio(pairs, 1 - (1 - CONFIDENCE) / len(self.looks))
+
+    def verdict(self, ratio: Ratio) -> Verdict:
+        """From the interval alone: within the threshold on both sides, beyond one, or neither."""
+        if ratio.low >= 1 / (1 + self.threshold) and ratio.high <= 1 + self.threshold:
+            return "no_difference"
+        if ratio.high < 1:
+            return "less"
+        return "more" if ratio.low > 1 else "unclear"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is compared, and by which rule."""
+
+    by: By = "wall"
+    rule: Rule = field(default_factory=Rule)
+
+
+def decide(rule: Rule, more: Callable[[int], Sequence[paired.Pair]]) -> tuple[paired.Pair, ...]:
+    """The pairs after the first look that decides, else after the last; `more` measures so many further rounds."""
+    pairs: tuple[paired.Pair, ...] = ()
+    for look in rule.looks:
+        pairs += tuple(more(look - len(pairs)))
+        if rule.verdict(rule.ratio(pairs)) != "unclear":
+            break
+    return pairs
+
+
+# What is compared.
+
+
+def quantity(by: By) -> Callable[[Record], Known[float]]:
+    """Seconds or joules of an image."""
+
+    def latency(record: Record) -> Known[float]:
+        if isinstance(record.latency, Missing):
+            return record.latency
+        mode = getattr(record.latency, by)
+        return mode if isinstance(mode, Missing) else mode.median_s / record.workload.batch
+
+    def energy(record: Record) -> Known[float]:
+        return record.energy if isinstance(record.energy, Missing) else record.energy.gross_per_image_j
+
+    return energy if by == "energy" else latency
+
+
+COUNTS = ("flops", "params", "access_elems", "traffic_elems", "ops")
+_PER_CALL = ("flops", "traffic_elems", "ops")
+
+
+def counts(record: Record) -> Mapping[str, float]:
+    """What an image costs on paper; empty where it was not counted."""
+    if isinstance(record.cost, Missing):
+        return {}
+    batch = record.workload.batch
+    return {name: _each(getattr(record.cost, name), batch if name in _PER_CALL else 1) for name in COUNTS}
+
+
+def _each(count: int, images: int) -> float:
+    """Whole where it can be."""
+    return count // images if count % images == 0 else count / images
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two sides, measured in turn."""
+
+    a: Record  # of the first round
+    b: Record
+    question: Question
+    pairs: tuple[paired.Pair, ...]  # B and A of each round: what `paired` calls base and head
+
+    @property
+    def ratio(self) -> Ratio:
+        return self.question.rule.ratio(self.pairs)
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.question.rule.verdict(self.ratio)
+
+    @property
+    def count_ratios(self) -> Mapping[str, float]:
+        """Of every count that both have and B has any of."""
+        a, b = counts(self.a), counts(self.b)
+        return {name: a[name] / b[name] for name in a if b.get(name)}

@@ -1,0 +1,85 @@
+from dataclasses import replace
+
+import pytest
+
+from backbone_bench.errors import CouldNotMeasure
+from backbone_bench.jobs import Job
+from backbone_bench.messages import Failed
+from backbone_bench.records import Missing
+from backbone_bench.rounds import Pair, contest, rounds, values
+from backbone_bench.runner import Outcome
+from backbone_bench.versus import Question, Rule, quantity
+from tests.report.samples import gpu_record, record
+
+A, B = Job("a", {}), Job("b", {})
+
+
+def silent(phase, share):
+    """Nobody listens."""
+
+
+class Machine:
+    """Runs jobs without a process: `a` takes 1 s and `b` 2 s, and everything gets slower from row to row."""
+
+    def __init__(self, slower=0.0):
+        self.order, self.slower = [], slower
+
+    def __call__(self, job, told):
+        told("measuring", 0.5)
+        took_s = {"a": 1.0, "b": 2.0}[job.model] * (1 + self.slower * len(self.order))
+        self.order.append(job.model)
+        return Outcome(job, record(job.model, 4_000_000, took_s))
+
+
+@pytest.mark.parametrize(("count", "order"), [(1, "ab"), (2, "abba"), (5, "abbaabbaab")])
+def test_the_side_that_goes_first_changes_from_round_to_round(count, order):
+    machine = Machine()
+    pairs = rounds(A, B, count, silent, (machine, machine))
+    assert "".join(machine.order) == order
+    assert [(pair.a.workload.model, pair.b.workload.model) for pair in pairs] == [("a", "b")] * count
+
+
+def test_each_side_is_run_in_its_own_way():
+    one, other = Machine(), Machine()
+    rounds(A, B, 3, silent, (one, other))
+    assert (one.order, other.order) == (["a"] * 3, ["b"] * 3)
+
+
+def test_progress_never_goes_back_and_names_round_and_side():
+    heard = []
+    machine = Machine()
+    rounds(A, B, 2, lambda phase, share: heard.append((phase, share)), (machine, machine))
+    assert heard == [
+        ("round 1, A: measuring", 0.125),
+        ("round 1, B: measuring", 0.375),
+        ("round 2, B: measuring", 0.625),
+        ("round 2, A: measuring", 0.875),
+    ]
+
+
+def test_a_side_that_fails_ends_the_rounds_with_its_reason():
+    def broken(job, told):
+        return Outcome(job, None, Failed("was killed", 3))
+
+    with pytest.raises(CouldNotMeasure, match=r"b \(fp32, auto\): was killed"):
+        rounds(A, B, 3, silent, (Machine(), broken))
+
+
+def test_a_steady_slowdown_cancels():
+    found = contest(A, B, Question(rule=Rule(6)), silent, Machine(slower=0.01))
+    assert found.ratio.point == pytest.approx(0.5, rel=1e-3)
+    assert found.verdict == "less"
+
+
+def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
+    pair = Pair(gpu_record("a", 1, 0.1), record("b", 1, 0.1))
+    assert values([pair], quantity("graph")) == Missing("no_graph", "only CUDA captures graphs")
+    with pytest.raises(CouldNotMeasure, match="energy cannot be compared: libnvidia-ml"):
+        contest(A, B, Question("energy"), silent, Machine())
+
+
+def test_what_is_compared_is_that_of_one_image():
+    batched = record("a", 4_000_000, 0.8)
+    batched = replace(batched, workload=replace(batched.workload, batch=8))
+    assert quantity("wall")(batched) == pytest.approx(0.1, rel=1e-2)
+    assert quantity("graph")(gpu_record("a", 1, 0.8, batch=8)) == pytest.approx(0.1, rel=1e-2)

@@ -1,0 +1,77 @@
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backbone_bench.paired import Ratio
+from backbone_bench.versus import CONFIDENCE, FEWEST, Rule, decide
+from tests.versus.simulation import NOISY, QUIET, SHARED, TYPICAL, verdicts
+
+TRIALS = 2000
+ratios = st.floats(0.1, 10)
+
+
+@given(st.integers(FEWEST, 100))
+def test_the_first_look_is_after_an_even_third_and_the_last_after_all_rounds(rounds):
+    *early, last = Rule(rounds).looks
+    assert last == rounds
+    for look in early:
+        assert look % 2 == 0
+        assert FEWEST <= look <= rounds / 3
+
+
+@given(st.tuples(ratios, ratios, ratios).map(sorted), st.floats(0.001, 1))
+def test_swapping_the_sides_turns_the_verdict_round(bounds, threshold):
+    low, point, high = bounds
+    rule, ratio = Rule(threshold=threshold), Ratio(point, low, high)
+    mirror = {"less": "more", "more": "less", "no_difference": "no_difference", "unclear": "unclear"}
+    on_edge = any(math.isclose(bound, edge) for bound in (low, high) for edge in (1 + threshold, 1 / (1 + threshold)))
+    assert on_edge or rule.verdict(ratio.inverse()) == mirror[rule.verdict(ratio)]
+
+
+@given(ratios, st.floats(0, 2), st.floats(0.001, 1))
+def test_a_wider_interval_never_turns_a_verdict_into_another_but_unclear(point, width, threshold):
+    rule = Rule(threshold=threshold)
+    narrow = rule.verdict(Ratio(point, point, point))
+    wide = rule.verdict(Ratio(point, point / (1 + width), point * (1 + width)))
+    assert wide in (narrow, "unclear", "less" if point < 1 else "more")
+    assert {narrow, wide} != {"less", "more"}
+
+
+def test_a_clear_answer_ends_the_rounds_at_the_first_look_and_an_unclear_one_does_not():
+    asked = []
+
+    def rounds(pairs):
+        def more(count):
+            asked.append(count)
+            return pairs[sum(asked[:-1]) : sum(asked)]
+
+        return more
+
+    clear = [(1.0, 2.0 + 0.01 * (n % 2)) for n in range(18)]
+    assert len(decide(Rule(18), rounds(clear))) == 6
+    asked.clear()
+    unclear = [(1.0, (0.5, 2.0)[n % 2]) for n in range(18)]
+    assert len(decide(Rule(18), rounds(unclear))) == 18
+    assert asked == [6, 12]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [QUIET, TYPICAL, NOISY, SHARED], ids=lambda machine: machine.name)
+def test_equal_sides_are_called_different_in_one_case_of_a_hundred_at_most(machine):
+    said = verdicts(machine, 0.0, TRIALS, seed=2)
+    allowed = (1 - CONFIDENCE) * TRIALS
+    assert said["less"] + said["more"] <= allowed + 3 * math.sqrt(allowed)  # three deviations of the simulation's own
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [QUIET, TYPICAL], ids=lambda machine: machine.name)
+def test_a_difference_of_five_percent_is_found_in_nine_cases_of_ten(machine):
+    assert verdicts(machine, 0.05, TRIALS, seed=3)["more"] >= 0.9 * TRIALS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("machine", [QUIET, TYPICAL, NOISY, SHARED], ids=lambda machine: machine.name)
+def test_a_difference_above_the_threshold_is_rarely_denied(machine):
+    assert verdicts(machine, 0.031, TRIALS, seed=4)["no_difference"] <= 0.01 * TRIALS

@@ -1,0 +1,135 @@
+import json
+from dataclasses import replace
+from itertools import product
+
+import pytest
+
+from backbone_bench.records import Missing
+from backbone_bench.report.versus import draw, expectation, names, verdict
+from backbone_bench.versus import Comparison, Question, Rule
+from tests.report.samples import cost, gpu_record, record
+
+ONE, OTHER = record("one", 4_000_000_000, 1.0), record("other", 8_000_000_000, 1.0)
+TIMES = {"less": 0.5, "more": 2.0, "no_difference": 1.0}
+UNCLEAR = [(1.0, 0.5), (1.0, 2.0)] * 9  # t(17) at 99.5 % is 3.222: exp(±3.222 · 0.713 / √18)
+
+
+def comparison(a, b, told, by="wall"):
+    pairs = UNCLEAR if told == "unclear" else [(1.0, TIMES[told])] * 6
+    found = Comparison(a, b, Question(by, Rule(18)), tuple(pairs))
+    assert found.verdict == told
+    return found
+
+
+def with_counts(base, factor):
+    """The same record at so many times the traffic, its other counts unchanged."""
+    rows = tuple(replace(row, traffic_elems=round(factor * row.traffic_elems)) for row in base.cost.by_op)
+    return replace(base, cost=replace(base.cost, by_op=rows))
+
+
+AGREE = (ONE, replace(OTHER, cost=cost(8_000_000_000, params=50_000_000)))
+DISAGREE = (with_counts(ONE, 2.0), AGREE[1])
+SAME = (ONE, replace(ONE, workload=replace(ONE.workload, model="other")))
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ("less", "one is faster than other: it takes 0.500 times as long (99 % interval 0.500 to 0.500, 6 rounds)."),
+        ("more", "one is slower than other: it takes 2.00 times as long (99 % interval 2.00 to 2.00, 6 rounds)."),
+        (
+            "no_difference",
+            "No difference above 3 % between one and other: "
+            "the first takes 1.00 times as long (99 % interval 1.00 to 1.00, 6 rounds).",
+        ),
+        (
+            "unclear",
+            "Unclear which of one and other is faster: "
+            "the first takes 1.00 times as long (99 % interval 0.582 to 1.72, 18 rounds).",
+        ),
+    ],
+)
+def test_the_verdict_is_one_sentence_with_ratio_and_interval(told, said):
+    found = comparison(AGREE[0], AGREE[1], told)
+    assert verdict(found, names(found)) == said
+
+
+FEWER = "FLOPs (0.500×) and parameters (0.452×) would have led one to expect one to be faster"
+
+
+@pytest.mark.parametrize(
+    ("sides", "told", "said"),
+    [
+        (AGREE, "less", f"{FEWER}, and it is."),
+        (AGREE, "more", f"{FEWER}, but it is slower."),
+        (AGREE, "no_difference", f"{FEWER}, but there is no difference above 3 %."),
+        (AGREE, "unclear", f"{FEWER}; these rounds cannot tell."),
+        (DISAGREE, "less", f"{FEWER}, traffic (2.00×) to be slower; it is faster."),
+        (DISAGREE, "more", f"{FEWER}, traffic (2.00×) to be slower; it is slower."),
+        (DISAGREE, "no_difference", f"{FEWER}, traffic (2.00×) to be slower; there is no difference above 3 %."),
+        (DISAGREE, "unclear", f"{FEWER}, traffic (2.00×) to be slower; these rounds cannot tell."),
+    ],
+)
+def test_the_counts_are_held_against_the_clock_in_one_sentence(sides, told, said):
+    found = comparison(sides[0], sides[1], told)
+    assert expectation(found, names(found)) == said
+
+
+@pytest.mark.parametrize(
+    ("told", "end"),
+    [
+        ("less", ", but the first is faster."),
+        ("more", ", but the first is slower."),
+        ("no_difference", ", and there is none above 3 %."),
+        ("unclear", "; these rounds cannot tell."),
+    ],
+)
+def test_equal_counts_lead_one_to_expect_no_difference(told, end):
+    found = comparison(SAME[0], SAME[1], told)
+    start = "The counts are the same, which would have led one to expect no difference"
+    assert expectation(found, names(found)) == start + end
+
+
+def test_nothing_counted_is_nothing_to_expect():
+    found = comparison(ONE, replace(OTHER, cost=Missing("failed", "it crashed")), "less")
+    assert expectation(found, names(found)) == "Nothing was counted, so there was nothing to expect."
+
+
+@pytest.mark.parametrize(("sides", "told"), [*product((AGREE, DISAGREE, SAME), (*TIMES, "unclear"))])
+def test_swapping_the_sides_swaps_every_word_and_keeps_every_truth(sides, told):
+    """Whatever side is named first, the sentences say of each side the same."""
+    forth = comparison(sides[0], sides[1], told)
+    back = Comparison(forth.b, forth.a, forth.question, tuple((a, b) for b, a in forth.pairs))
+    mirror = {"less": "more", "more": "less", "no_difference": "no_difference", "unclear": "unclear"}
+    assert back.verdict == mirror[told]
+    one, other = (expectation(found, names(found)) for found in (forth, back))
+    assert (", and it is." in one) == (", and it is." in other)
+    assert ("cannot tell" in one) == ("cannot tell" in other)
+
+
+def test_energy_has_words_of_its_own():
+    a, b = gpu_record("a", 1_000_000_000, 0.001), gpu_record("b", 2_000_000_000, 0.002)
+    found = comparison(a, b, "more", "energy")
+    assert verdict(found, names(found)).startswith("a is hungrier than b: it draws 2.00 times the energy (")
+
+
+def test_one_model_under_two_settings_is_told_apart_by_what_differs():
+    half = replace(ONE, workload=replace(ONE.workload, precision="fp16"))
+    assert names(comparison(ONE, half, "less")) == ("one (fp32)", "one (fp16)")
+    assert names(comparison(ONE, ONE, "less")) == ("one (A)", "one (B)")
+
+
+@pytest.mark.parametrize("form", ["md", "csv", "table"])
+def test_every_count_and_the_clock_stand_in_the_table(form):
+    text = draw(comparison(*AGREE, "less"), form)
+    for word in ("flops", "params", "access", "traffic", "ops", "wall"):
+        assert word in text.lower().replace("parameters", "params").replace("operations", "ops")
+
+
+def test_the_document_says_in_base_units_what_the_sentences_say():
+    found = comparison(*AGREE, "less")
+    document = json.loads(draw(found, "json"))
+    assert (document["verdict"], document["ratio"]) == ("less", 0.5)
+    assert document["interval"] == [0.5, 0.5]
+    assert document["per_image"]["flops"] == {"a": 4_000_000_000, "b": 8_000_000_000, "ratio": 0.5}
+    assert [round_["a"] for round_ in document["rounds"]] == [pair[1] for pair in found.pairs]
