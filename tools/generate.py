@@ -24,6 +24,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
     return {
         "backbone_bench/zoo/catalogue.json": catalogue.text,
         "results/static.md": static.text,
+        "results/plots/point.svg": static.picture,
     }
 
 

@@ -74,11 +74,13 @@ class Plot:
     title: str
     caption: str
     panels: tuple[Panel, ...]
+    order: tuple[str, ...] = ()  # of the series, where it is not that of their first appearance
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Every series once, in order of first appearance: the legend."""
-        return tuple(dict.fromkeys(series for panel in self.panels for series in panel.series))
+        """Every series once, in order: the legend."""
+        found = dict.fromkeys(series for panel in self.panels for series in panel.series)
+        return (*(name for name in self.order if name in found), *(name for name in found if name not in self.order))
 
     def renamed(self, name: str) -> Self:
         return replace(self, name=name)

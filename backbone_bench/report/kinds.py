@@ -13,25 +13,31 @@ REST = "everything else"
 
 
 def kinds(records: Sequence[Record], caption: str) -> list[Plot]:
-    """One plot a family of at least two networks: traffic, and operations launched."""
+    """One plot a family of at least two networks: FLOPs, traffic, and operations launched."""
     families: dict[str, dict[str, Record]] = {}
     for record in records:
         if not isinstance(record.cost, Missing):
             families.setdefault(family(record), {}).setdefault(record.workload.model, record)
-    return [_plot(name, list(members.values()), caption) for name, members in families.items() if len(members) > 1]
+    return [
+        stacks(f"kinds-{name}", f"{name}: cost by kind of operation", list(members.values()), caption)
+        for name, members in families.items()
+        if len(members) > 1
+    ]
 
 
-def _plot(name: str, records: Sequence[Record], caption: str) -> Plot:
+def stacks(name: str, title: str, records: Sequence[Record], caption: str) -> Plot:
+    """These networks' costs, a row a network."""
     parts = {record.workload.model: by_kind(record.cost) for record in records if not isinstance(record.cost, Missing)}
     traffic = Counter[str]()
     for members in parts.values():
         traffic.update({part.name: part.traffic_elems for part in members})
     shown = [kind for kind, _ in traffic.most_common(COLOURS)]
     panels = (
+        _panel("FLOPs", "FLOPs (G)", parts, shown, lambda part: part.flops / 1e9),
         _panel("Traffic", "traffic (M elements)", parts, shown, lambda part: part.traffic_elems / 1e6),
         _panel("Operations", "ops", parts, shown, lambda part: part.calls),
     )
-    return Plot(f"kinds-{name}", f"{name}: cost by kind of operation", caption, panels)
+    return Plot(name, title, caption, panels, order=(*shown, REST))
 
 
 def _panel(

@@ -153,8 +153,8 @@ def test_a_stack_is_as_long_as_the_model_s_traffic_and_has_no_gap():
     rows = tuple(op(f"m{n}", f"kind{n}", n, n, 1_000_000 * n) for n in range(1, 10))
     made = replace(VOVNET39, cost=ModelCost(1, 4, 0, "meta", rows))
     (plot,) = kinds([made, replace(made, workload=replace(made.workload, model="vovnet57"))], "")
-    traffic, ops = plot.panels
-    for panel, whole in ((traffic, 45), (ops, 9)):
+    flops, traffic, ops = plot.panels
+    for panel, whole in ((flops, 45e-9), (traffic, 45), (ops, 9)):
         bars = [bar for bar in panel.bars if bar.row == 0]
         assert bars[0].start == 0
         assert all(one.end == other.start for one, other in pairwise(bars))
