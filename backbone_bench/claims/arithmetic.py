@@ -5,6 +5,7 @@ evaluated as Python, and it has no powers, with which a short text can ask for a
 """
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -49,7 +50,7 @@ class Expression(str):
     def value(self, names: Mapping[str, Number]) -> Number:
         """The result; raise UserError for an unknown name or a division by zero."""
         try:
-            return _value(self._tree, names)
+            return _finite(_value(self._tree, names))
         except KeyError as error:
             raise UserError(
                 f"The formula {str(self)!r} uses {error.args[0]!r}; it may use {', '.join(names) or 'none'}."
@@ -66,7 +67,9 @@ def _number(value: object) -> str:
 
 def _check(node: ast.expr) -> None:
     match node:
-        case ast.Constant(value=int() | float()) | ast.Name():
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            return
+        case ast.Name():
             return
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             _check(left)
@@ -92,6 +95,12 @@ def _value(node: ast.expr, names: Mapping[str, Number]) -> Number:
         case ast.Call(args=[inner]):
             return _root(_value(inner, names))
     raise AssertionError(ast.dump(node))
+
+
+def _finite(value: Number) -> Number:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ArithmeticError("it is not finite")
+    return value
 
 
 def _root(value: Number) -> Number:

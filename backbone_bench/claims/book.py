@@ -6,8 +6,9 @@ Counting comes as functions, so that nothing here needs torch; every network is 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backbone_bench.claims.checks import Network, Stack
+from backbone_bench.claims.checks import Network, Quantity, Stack
 from backbone_bench.claims.layers import cost
+from backbone_bench.claims.measurements import Run, measured, published
 from backbone_bench.claims.metrics import METRICS, Convolution
 from backbone_bench.claims.publications import Publication
 from backbone_bench.claims.verdicts import NoEvidence
@@ -27,6 +28,13 @@ class Book:
     records: Sequence[Record] = ()
     publications: Sequence[Publication] = ()
     _sheets: dict[str, "_Sheet"] = field(default_factory=dict)
+    _runs: dict[str, tuple[list[Run], list[Run]]] = field(default_factory=dict)
+
+    def runs(self, quantity: Quantity) -> tuple[list[Run], list[Run]]:
+        """What was measured, setting by setting: by us, and by others."""
+        if quantity not in self._runs:
+            self._runs[quantity] = measured(self.records, quantity), published(self.publications, quantity)
+        return self._runs[quantity]
 
     def value(self, subject: Network | Stack, metric: str) -> float:
         """A figure of a network or of a stack of layers; raise NoEvidence where nobody can count it."""

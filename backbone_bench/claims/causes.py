@@ -2,7 +2,7 @@
 
 A cause is another metric (the classifier left out), a factor (two for each
 multiply-add), another input size, or another network of the same name (the paper's own
-stem). Each is tried alone; the one that comes nearest within the tolerance is the explanation.
+stem). Each is tried alone, the likelier ones first; the first that comes within the tolerance is the explanation.
 """
 
 from collections.abc import Iterator, Mapping

@@ -43,17 +43,21 @@ def judge_figure(check: Numeric, book: Book, per_multiply_add: int) -> Finding:
         verdict=Verdict.HOLDS,
         expected=_shown(check, check.expected),
         found=_shown(check, found.value),
+        expected_value=check.expected,
+        found_value=found.value,
         ratio=found.value / check.expected if check.expected else None,
         working=(*_parts(plain, found), tolerance(check, _shown(check, check.expected))),
     )
     if _closes(check, found):
         return finding
     off = f"off by {_off(check, found.value)}"
-    best = _explanation(check, plain, book)
-    if best is None:
+    closing = _explanations(check, plain, book)
+    if not closing:
         return replace(finding, verdict=Verdict.FAILS, reason=f"{off}; no known cause closes it")
-    told = f"{best.cause.sentence}: {_shown(check, best.figure.value)}"
-    steps = (f"{off}; {told}", *_parts(best.reading, best.figure))
+    first, *others = closing
+    told = f"{first.cause.sentence}: {_shown(check, first.figure.value)}"
+    also = [f"would close it too: {other.cause.sentence}: {_shown(check, other.figure.value)}" for other in others]
+    steps = (f"{off}; {told}", *_parts(first.reading, first.figure), *also)
     return replace(finding, verdict=Verdict.EXPLAINED, reason=told, working=(*finding.working, *steps))
 
 
@@ -61,23 +65,39 @@ def _closes(check: Numeric, figure: Figure) -> bool:
     return abs(figure.value - check.expected) <= check.tolerance.slack(check.expected)
 
 
-def _explanation(check: Numeric, plain: Reading, book: Book) -> Tried | None:
-    """Of the causes that close the gap the one that comes nearest; another input size only where no other does."""
+def _explanations(check: Numeric, plain: Reading, book: Book) -> list[Tried]:
+    """The causes that close the gap, the likeliest first; another input size only where no other does."""
     for group in ([cause for cause in causes() if not cause.sizes], [cause for cause in causes() if cause.sizes]):
-        closing = [tried for tried in _try(group, check, plain, book) if _closes(check, tried.figure)]
+        closing = [tried for tried in _try_each(group, check, plain, book) if _closes(check, tried.figure)]
         if closing:
-            return min(closing, key=lambda tried: abs(tried.figure.value - check.expected))
-    return None
+            return closing
+    return []
 
 
-def _try(group: Sequence[Cause], check: Numeric, plain: Reading, book: Book) -> Iterator[Tried]:
+def _try_each(group: Sequence[Cause], check: Numeric, plain: Reading, book: Book) -> Iterator[Tried]:
+    needed = check.expected / (_read(check, plain, book).value or 1.0)
     for cause in group:
         for reading in readings(cause, plain):
+            if not _can_close(reading, plain, needed):
+                continue
             try:
                 figure = _read(check, reading, book)
             except UserError:  # the network cannot take that size, so this is no explanation
                 continue
             yield Tried(cause, reading, figure)
+
+
+def _can_close(reading: Reading, plain: Reading, needed: float) -> bool:
+    """Whether another input size can change a figure by the factor that is needed: a count is spared where it cannot.
+
+    Maps grow with the image's area and weights do not; padding and rounding may add a quarter.
+    """
+    before, after = plain.subjects[0], reading.subjects[0]
+    if isinstance(before, Stack) or isinstance(after, Stack) or not before.size or before.size == after.size:
+        return True
+    area = ((after.size or before.size) / before.size) ** 2
+    low, high = (area, area) if plain.metric in FLOPS else (min(1.0, area), max(1.0, area))
+    return low / 1.25 <= needed <= high * 1.25
 
 
 def _subjects(check: Numeric) -> tuple[Network | Stack, ...]:
@@ -105,7 +125,7 @@ def _read(check: Numeric, reading: Reading, book: Book) -> Figure:
 
 def _shown(check: Numeric, value: float) -> str:
     if isinstance(check, Ratio):
-        return f"{value:.4g}" if check.form == "ratio" else percent(value)
+        return {"ratio": f"{value:.4g}", "change": percent(value), "saving": f"{value * 100:.3g} %"}[check.form]
     return f"{value:+.4g}" if isinstance(check, Delta) and abs(value) < 1e4 else amount(value)
 
 
@@ -163,6 +183,8 @@ def judge_bound(check: Bound, book: Book, per_multiply_add: int) -> Finding:
         verdict=Verdict.HOLDS if inside else Verdict.FAILS,
         expected=f"{sign} {amount(limit)}",
         found=amount(value),
+        expected_value=limit,
+        found_value=value,
         ratio=value / limit if limit else None,
         reason="" if inside else f"{amount(value)} is not {sign} {amount(limit)}",
         working=tuple(_parts(Reading(check.metric, (check.of,), float(factor)), Figure(value, (value,)))),

@@ -100,7 +100,7 @@ _JUDGES: Mapping[type, Callable[[Any, Book, int], Finding]] = {
 
 def _surprises(outcome: Outcome) -> Iterable[str]:
     claim = outcome.entry.claim
-    if not _as_expected(outcome.verdict, claim.expects, [part.check for part in outcome.judged]):
+    if not _as_expected(outcome.verdict, claim.expects, [check for check in claim.check if not check.aside]):
         yield f"{claim.id}: {outcome.verdict}, expected {claim.expects}"
     if claim.published and outcome.published and claim.published != outcome.published:
         yield f"{claim.id}: {outcome.published} (published), expected {claim.published}"

@@ -35,7 +35,9 @@ class Finding:
     verdict: Verdict
     expected: str
     found: str = ""
-    ratio: float | None = None  # found over expected, where both are numbers
+    expected_value: float | None = None  # in base units, where it is a number
+    found_value: float | None = None
+    ratio: float | None = None  # found over expected
     reason: str = ""  # the cause, the missing evidence, or what speaks against
     working: tuple[str, ...] = ()
     origin: Origin = "counted"

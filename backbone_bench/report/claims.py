@@ -239,6 +239,8 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "verdict": str(finding.verdict),
         "expected": finding.expected,
         "found": finding.found,
+        "expected_value": finding.expected_value,
+        "found_value": finding.found_value,
         "ratio": finding.ratio,
         "reason": finding.reason,
         "settings": finding.settings,

@@ -1,0 +1,133 @@
+"""`bench claims` and `bench check`: data on stdout, and an exit code that is news."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+
+from backbone_bench import store
+from tests.claims.test_files import file
+from tests.report.samples import gpu_record
+
+
+def test_a_figure_that_holds_ends_with_0_and_one_that_does_not_with_1_and_its_cause(bench):
+    assert bench("check", "resnet50", "--flops", "4.1G", "--params", "25.6M").code == 0
+    told = bench("check", "resnet50", "--flops", "8.2G")
+    assert told.code == 1
+    assert "a multiply-add is counted as two: 8.178 G" in told.out
+    assert bench("check", "resnet50", "--flops", "5.0G").code == 1
+
+
+def test_an_exact_figure_is_held_to_its_last_digit(bench):
+    assert bench("check", "vovnet39", "--flops", "7072227328", "--access", "37853224").code == 0
+    assert bench("check", "vovnet39", "--flops", "7072227329").code == 1
+    assert bench("check", "vovnet39", "--flops", "7072227329", "--tolerance", "0.1%").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["check", "resnet50"],
+        ["check", "resnet5", "--flops", "4G"],
+        ["check", "resnet50", "--flops", "4 thousand"],
+        ["check", "resnet50", "--flops", "4G", "--tolerance", "some"],
+        ["claims", "resnet50-flop"],
+        ["claims", "--file", "none.toml"],
+        ["claims", "vgg", "--format", "html"],
+    ],
+    ids=" ".join,
+)
+def test_words_that_say_nothing_end_with_2_and_one_line(bench, words):
+    told = bench(*words)
+    assert (told.code, told.out) == (2, "")
+    assert len(told.err.splitlines()) == 1
+
+
+def test_a_paper_is_a_table_and_an_id_is_the_working(bench):
+    table = bench("claims", "vgg", "--format", "md").out
+    assert "| vgg-three3x3-vs-7x7 |" in table
+    working = bench("claims", "resnet50-flops").out
+    assert "resnet50@224: FLOPs 4.089 G (multiply-adds, one each)" in working
+    assert "resnet50_v1@224: FLOPs 3.858 G" in working
+    assert "published 3.800 G ±2 %: one decimal, truncated" in working
+
+
+def test_every_form_says_the_same_verdicts(bench):
+    said = {
+        form: bench("claims", "resnext29-params", "-f", form).out for form in ("json", "jsonl", "csv", "md", "table")
+    }
+    (claim,) = json.loads(said["json"])["claims"]
+    assert claim == json.loads(said["jsonl"])
+    assert claim["verdict"] == "holds"
+    assert claim["checks"][0]["finding"]["found_value"] == 34_426_698
+    csv_form = bench("claims", "resnext", "-f", "csv").out
+    rows = {row["id"]: row for row in csv.DictReader(io.StringIO(csv_form))}
+    assert rows["resnext29-params"]["verdict"] == "holds"
+    assert "resnext29-params" in said["md"]
+    assert "resnext29-params" in said["table"]
+
+
+def test_a_verdict_that_is_not_expected_is_news(bench, tmp_path):
+    mine = tmp_path / "mine.toml"
+    check = 'kind = "bound"\nmetric = "params"\nof = "resnet50"\nbelow = {}'
+    mine.write_text(file(check.format("1e6")))
+    told = bench("claims", "--file", mine)
+    assert told.code == 1
+    assert "one: fails, expected holds" in told.err
+    mine.write_text(file(check.format("26e6")))
+    assert bench("claims", "--file", mine).code == 0
+    mine.write_text(file(check.format("1e6"), expects="fails"))
+    assert bench("claims", "--file", mine).code == 0
+
+
+def test_the_sentence_of_a_users_claim_cannot_break_the_table(bench, tmp_path):
+    mine = tmp_path / "mine.toml"
+    text = file('kind = "needs"\nneeds = "time"', expects="unmeasured")
+    mine.write_text(text.replace('"Said."', r'"| a |<b>\n\u001b[31m"'))
+    told = bench("claims", "--file", mine, "--format", "md")
+    assert told.code == 0
+    assert r"\| a \|\<b\>" in told.out
+    assert "\x1b" not in bench("claims", "one", "--file", mine).out
+
+
+def test_a_claim_judged_by_records_never_loads_torch(tmp_path):
+    records = tmp_path / "some.jsonl"
+    made = [gpu_record("densenet201", 1, 0.002), gpu_record("densenet161", 1, 0.001)]
+    store.write(records, store.dump_lines(made))
+    code = (
+        "import sys, contextlib, io\n"
+        f"sys.argv = ['bench', 'claims', 'article-densenet-slower-than-resnet', '--records', {str(records)!r}]\n"
+        "from backbone_bench.cli import main\n"
+        "with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "    main()\n"
+        "print('torch' in sys.modules)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
+
+
+def test_records_judge_and_publications_stand_apart(bench, tmp_path):
+    records = tmp_path / "some.jsonl"
+    made = [
+        gpu_record(model, 1, seconds)
+        for model, seconds in (("densenet121", 0.003), ("densenet201", 0.003), ("densenet161", 0.003),
+                               ("resnet50", 0.001), ("resnet101", 0.001))
+    ]  # fmt: skip
+    store.write(records, store.dump_lines(made))
+    told = bench("claims", "article-densenet-slower-than-resnet", "--records", records, "--format", "json")
+    (claim,) = json.loads(told.out)["claims"]
+    assert (claim["verdict"], claim["published"]) == ("holds", "holds")
+    assert "Example GPU 9" in claim["checks"][0]["finding"]["working"][0]
+    assert all("Example" not in line for line in claim["checks"][0]["published"]["working"])
+
+
+def test_the_page_of_results_holds_every_claim(outcomes, evidence):
+    from backbone_bench.report import claims as report
+
+    page = report.render(list(outcomes.values()), evidence.publications)
+    assert all(f"| {name} |" in page for name in outcomes)
+    assert "## Measured by others" in page
+    assert "Apache-2.0" in page
