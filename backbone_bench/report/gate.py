@@ -19,6 +19,17 @@ from backbone_bench.report.tables import Column, Table, tabulate, without_empty
 from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PLAIN
 
 _ENDS = {0: "passed", 1: "failed", 2: "could not start", 3: "could not measure everything", 4: "could not compare"}
+_MEANINGS = {
+    Verdict.INVALID: "could not be run",
+    Verdict.REGRESSED: "certainly worse, and by more than is allowed",
+    Verdict.CHANGED: "a count is another than in the baseline, and nobody has accepted that",
+    Verdict.MISSING: "in the baseline, and not here",
+    Verdict.INCOMPARABLE: "not measured under the same conditions",
+    Verdict.INCONCLUSIVE: "too much noise to say, which is no failure",
+    Verdict.NEW: "not in the baseline",
+    Verdict.IMPROVED: "certainly better, and by more than is allowed the other way",
+    Verdict.PASS: "the same, or certainly no worse than is allowed",
+}
 _ROWS = 12  # of one table of modules
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
 
@@ -84,11 +95,15 @@ def _for_terminal(report: Report, exit_code: int) -> str:
 
 
 def _remarks(report: Report) -> Iterator[str]:
+    present = {found.verdict for found in report.findings}
+    told = "; ".join(f"{verdict.value}: {_MEANINGS[verdict]}" for verdict in Verdict if verdict in present)
+    if told:
+        yield f"Verdicts. {told}."
     judged = sum(found.change is not None and not found.informal for found in report.findings)
     if judged:
         yield (
-            f"Regressed: worse by more than is allowed, and certainly worse (one-sided, 95 %, by t on the rounds' "
-            f"logarithms, with Holm's correction over the {judged} judged together)."
+            f"Certainly: one-sided at 95 %, by Student's t on the logarithms of the rounds' ratios, with Holm's "
+            f"correction over the {judged} {'quantities' if judged > 1 else 'quantity'} judged together."
         )
     yield from report.remarks
 

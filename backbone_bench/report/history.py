@@ -56,13 +56,13 @@ def sparkline(values: Sequence[float]) -> str:
     """The course of the values in eighths of their range.
 
     >>> sparkline([1.0, 2.0, 3.0])
-    '▁▄█'
+    '▁▅█'
     """
     if not values:
         return ""
     low, high = min(values), max(values)
-    scale = (len(_BARS) - 1) / (high - low) if high > low else 0
-    return "".join(_BARS[int((value - low) * scale)] for value in values)
+    reach = high - low or 1
+    return "".join(_BARS[min(len(_BARS) - 1, int((value - low) / reach * len(_BARS)))] for value in values)
 
 
 def _columns(metric: str, first: float | None) -> tuple[Column[Record], ...]:

@@ -171,13 +171,12 @@ def _without(findings: Sequence[Finding]) -> Iterator[News]:
     words = {
         Verdict.INVALID: "could not be run",
         Verdict.MISSING: "is in the baseline and was not measured now",
-        Verdict.INCOMPARABLE: "cannot be compared, the two sides were made under other conditions",
+        Verdict.INCOMPARABLE: "cannot be compared: the baseline was made under other conditions",
     }
     for found in findings:
-        what = f": {TITLES[found.metric]}" if found.metric else ""
-        yield News(
-            f"{found.subject}{what} {words[found.verdict]}.", sentence(found.reason), found.verdict, found.informal
-        )
+        what = f", {TITLES[found.metric]}," if found.metric else ""
+        reason = f"Not the same: {found.reason}." if found.verdict is Verdict.INCOMPARABLE else sentence(found.reason)
+        yield News(f"{found.subject}{what} {words[found.verdict]}.", reason, found.verdict, found.informal)
 
 
 def _inconclusive(findings: Sequence[Finding]) -> Iterator[News]:
@@ -225,8 +224,11 @@ def steps(report: Report) -> Iterator[Step]:
     if Verdict.CHANGED in verdicts or Verdict.MISSING in verdicts:
         yield Step("Where the change is meant, say why, and it is accepted:", report.accept)
     if Verdict.INCOMPARABLE in verdicts:
-        yield Step("Measure both sides on one machine: bench gate --base-ref REVISION -- run …; or start anew here:")
-        yield Step("Take this machine's measurements as the baseline:", report.accept)
+        yield Step(
+            "Have both sides measured on one machine (--base-ref REVISION in place of --baseline FILE), "
+            "or take what this machine has measured as the baseline:",
+            report.accept,
+        )
     if Verdict.INCONCLUSIVE in verdicts:
         yield Step(
             "No verdict is no failure. For one, take more rounds (--rounds 10), a quieter machine or one thread "

@@ -7,7 +7,7 @@ by 5 % while the rounds go on. `python -m tests.gate.simulation` prints the tabl
 """
 
 import math
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from scipy.stats import mannwhitneyu
 from backbone_bench.gate.noisy import Key, Plan, Series, decide
 from backbone_bench.gate.verdicts import Verdict
 
-TRIALS, SAMPLES, THRESHOLD = 2000, 40, 0.03
+TRIALS, THRESHOLD = 2000, 0.03
 ROUNDS = 20  # the most that one verdict can use: five, doubled, and both again to confirm
 
 
@@ -32,17 +32,46 @@ class Runner(NamedTuple):
 TYPICAL, NOISY = Runner("typical", 0.015), Runner("noisy", 0.03, drift=0.05)
 
 
-def draw(runner: Runner, change: float, subjects: int, seed: int) -> np.ndarray:
+class Scene(NamedTuple):
+    """What is simulated: a runner, a true change, and how many workloads are judged together."""
+
+    runner: Runner
+    change: float
+    subjects: int = 1
+
+    def __str__(self) -> str:
+        many = f", {self.subjects} workloads, any alarm" if self.subjects > 1 else ""
+        return (
+            f"{self.runner.name}, {100 * self.change:+.0f} %{many}"
+            if self.change
+            else f"{self.runner.name}, no change{many}"
+        )
+
+
+SCENES = (
+    Scene(TYPICAL, 0.0),
+    Scene(TYPICAL, 0.03),
+    Scene(TYPICAL, 0.05),
+    Scene(TYPICAL, 0.10),
+    Scene(NOISY, 0.0),
+    Scene(NOISY, 0.05),
+    Scene(TYPICAL, 0.0, subjects=14),
+    Scene(NOISY, 0.0, subjects=14),
+)
+
+
+def draw(scene: Scene, seed: int = 7) -> np.ndarray:
     """Samples by trial, subject, round and side (base, head), as if each took a second on average."""
+    runner, change, subjects = scene
     rng = np.random.default_rng(seed)
-    shape = (TRIALS, subjects, ROUNDS, 2)
-    white = rng.normal(0, 0.02 * math.sqrt(1 - 0.5**2), (*shape, SAMPLES)).astype(np.float32)
-    within = lfilter([1], [1, -0.5], white, axis=-1)
-    within += np.where(rng.random((*shape, SAMPLES), dtype=np.float32) < 0.01, np.float32(0.5), np.float32(0))
+    shape, samples = (TRIALS, subjects, ROUNDS, 2), 40 if subjects == 1 else 15
+    white = rng.standard_normal((*shape, samples), dtype=np.float32) * np.float32(0.02 * math.sqrt(1 - 0.5**2))
+    within = lfilter(np.array([1], np.float32), np.array([1, -0.5], np.float32), white, axis=-1)
+    within += np.where(rng.random((*shape, samples), dtype=np.float32) < 0.01, np.float32(0.5), np.float32(0))
     place = np.arange(ROUNDS)[:, None] * 2 + np.array([[0, 1], [1, 0]])[np.arange(ROUNDS) % 2]  # A B, B A
     process = rng.normal(0, runner.process, shape) + runner.drift * place / (2 * ROUNDS)
     process[..., 1] += math.log1p(change)
-    return np.exp(within + process[..., None])
+    return np.exp(within + process[..., None].astype(np.float32))
 
 
 class Gate:
@@ -107,3 +136,23 @@ RULES: Mapping[str, Callable[[np.ndarray], float]] = {
     "asv": asv,
     "bench gate": gate,
 }
+
+
+def shares() -> dict[str, dict[str, float]]:
+    """By scene and rule, the share of trials with an alarm; every rule sees the same draws."""
+    return {str(scene): {name: rule(samples) for name, rule in RULES.items()} for scene, samples in _drawn()}
+
+
+def _drawn() -> Iterator[tuple[Scene, np.ndarray]]:
+    return ((scene, draw(scene)) for scene in SCENES)
+
+
+def table(found: Mapping[str, Mapping[str, float]]) -> str:
+    """The shares as Markdown, in percent."""
+    lines = [f"| true change | {' | '.join(RULES)} |", f"| --- |{' ---: |' * len(RULES)}"]
+    lines += [f"| {scene} | {' | '.join(f'{100 * row[name]:.1f}' for name in RULES)} |" for scene, row in found.items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(table(shares()), end="")

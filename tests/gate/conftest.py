@@ -1,0 +1,39 @@
+"""What the tests of the gate share: the command line in this process, and a repository with a model."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import bench
+
+__all__ = ["bench", "repository"]
+
+SMALL = """from torch import nn
+
+
+def small(width: int = {width}) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(3, width, 3, padding=1), nn.ReLU(), nn.Conv2d(width, 16, 3, padding=1))
+"""
+
+
+def git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, "-C", str(folder), *words], check=True, capture_output=True)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository on branch `main` whose working tree has the model of its one commit."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    git(folder, "init", "--initial-branch=main")
+    (folder / "net.py").write_text(SMALL.format(width=16))
+    git(folder, "add", "net.py")
+    git(folder, "commit", "--message=A small network")
+    return folder
+
+
+def widen(repository: Path) -> None:
+    """Make the first convolution of the working tree's model wider."""
+    (repository / "net.py").write_text(SMALL.format(width=24))

@@ -1,0 +1,186 @@
+"""A report can be read by people, parsed by servers, and is never cut where it matters."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from backbone_bench.gate import stored
+from backbone_bench.gate.noisy import Plan
+from backbone_bench.gate.session import Rules, gate
+from backbone_bench.gate.verdicts import Change, Finding, Report, Verdict, exit_code
+from backbone_bench.report import exports, github, history
+from backbone_bench.report.gate import render
+from backbone_bench.report.junit import junit
+from tests.gate.samples import HERE, WIDER, counted, processes, timed
+
+QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
+ELSEWHERE = replace(HERE, cpu="Another CPU 2", torch="2.12.1")
+
+
+def made() -> Report:
+    """One of nearly everything that can be found."""
+    base = [
+        *processes(0.0412, QUIET),
+        *processes(0.02, QUIET, "noisy"),
+        *processes(0.03, QUIET, "faster"),
+        *[replace(record, environment=ELSEWHERE) for record in processes(0.01, QUIET, "elsewhere")],
+        counted("gone"),
+    ]
+    heads = [
+        *[replace(record, cost=WIDER) for record in processes(0.0446, QUIET[::-1])],
+        *processes(0.0203, [15 * one for one in QUIET], "noisy"),
+        *processes(0.027, QUIET, "faster"),
+        *processes(0.01, QUIET, "elsewhere"),
+        counted("fresh"),
+    ]
+    groups = stored.by_workload(heads)
+    sides = stored.Stored(base, lambda name, _count: groups[name])
+    findings, remarks = gate(list(groups), sides.take, Rules(plan=Plan(double=False, confirm=False)))
+    command = "bench gate --baseline baseline.json -- run --model net"
+    return Report(
+        base="baseline.json",
+        head="this run",
+        findings=(*findings, *stored.missing(base, heads)),
+        remarks=tuple(remarks),
+        again=command,
+        accept=f"{command.replace('gate', 'gate --update-baseline --reason why', 1)}",
+    )
+
+
+REPORT = made()
+CODE = exit_code(REPORT)
+NASTY = "| a |<script>alert(1)</script>\n**b** `c` [d](e) \x1b[31m ::error::x"
+
+
+@pytest.mark.parametrize("form", ["md", "table", "csv", "json"])
+def test_the_report_reads_as_it_was_read(golden, form, monkeypatch):
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.delenv("COLUMNS", raising=False)
+    golden(f"report.{form}", render(REPORT, CODE, form))
+
+
+def test_junit_reads_as_it_was_read(golden):
+    golden("report.xml", junit(REPORT))
+
+
+def test_every_finding_is_one_test_case_and_the_counts_are_those_of_the_cases():
+    root = ElementTree.fromstring(junit(REPORT))
+    cases = root.findall(".//testcase")
+    assert len(cases) == len(REPORT.findings)
+    for attribute, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        assert int(root.attrib[attribute]) == len(root.findall(f".//{tag}"))
+
+
+def test_what_is_acknowledged_is_no_failure_anywhere():
+    accepted = replace(REPORT, acknowledged="on purpose")
+    assert "<failure" not in junit(accepted)
+    assert "::error" not in "\n".join(line for line in github.annotations(accepted) if "changed" in line)
+    assert "Accepted: on purpose" in render(accepted, 0, "md")
+
+
+def test_csv_has_a_row_a_finding_with_numbers_that_read_back():
+    rows = list(csv.DictReader(io.StringIO(render(REPORT, CODE, "csv"))))
+    assert [row["verdict"] for row in rows] == [found.verdict.value for found in REPORT.ordered]
+    slower = next(row for row in rows if row["verdict"] == "regressed")
+    assert float(slower["low"]) < float(slower["ratio"]) < float(slower["high"])
+
+
+def test_json_holds_everything_and_the_exit_code():
+    document = json.loads(render(REPORT, CODE, "json"))
+    assert (document["exit_code"], document["verdict"]) == (3, "regressed")
+    assert len(document["findings"]) == len(REPORT.findings)
+    assert document["findings"][0]["change"]["rounds"] == 5
+
+
+@given(st.text(min_size=1) | st.just(NASTY))
+def test_no_name_breaks_a_report(name):
+    found = Finding(name, "wall_s", Verdict.REGRESSED, 1.0, 2.0, Change(2.0, 1.9, 2.1, 5), 0.03, 0.03, reason=name)
+    report = Report(name, name, (found,), (name,), again=name, accept=name)
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(render(report, 1, "md"))
+    assert not [token for token in tokens if token.type == "html_block"]
+    assert sum(token.type == "tr_open" for token in tokens) == 2
+    assert len(ElementTree.fromstring(junit(report)).findall(".//testcase")) == 1
+    assert len("\n".join(github.annotations(report)).split("\n")) == 1
+    assert json.loads(render(report, 1, "json"))["findings"][0]["subject"] == name
+
+
+@given(st.integers(0, 3000))
+def test_a_summary_that_is_cut_fits_and_keeps_its_beginning_line_by_line(limit):
+    whole = render(REPORT, CODE, "md")
+    cut = github.fit(whole, limit)
+    assert len(cut.encode()) <= limit or cut == whole
+    kept = [line for line in cut.splitlines() if not line.startswith("*Cut here")]
+    while kept and not kept[-1]:
+        kept.pop()
+    assert whole.splitlines()[: len(kept)] == kept
+
+
+def test_the_summary_of_many_regressions_stays_below_what_github_takes(tmp_path):
+    slower = [
+        Finding(f"network{n}", "wall_s", Verdict.REGRESSED, 1.0, 2.0, Change(2.0, 1.9, 2.1, 5), 0.03)
+        for n in range(20_000)
+    ]
+    file = tmp_path / "summary.md"
+    file.write_text("what another step has said\n")
+    github.add_summary({"GITHUB_STEP_SUMMARY": str(file)}, render(Report("then", "now", tuple(slower)), 1, "md"))
+    text = file.read_text()
+    assert (1 << 19) < len(text.encode()) < (1 << 20)
+    assert text.startswith("what another step has said\n## bench gate failed: 20000 regressed")
+    assert "Cut here" in text
+
+
+def test_no_summary_is_written_where_none_is_asked_for(tmp_path):
+    github.add_summary({}, "report")
+    assert not list(tmp_path.iterdir())
+
+
+def test_github_is_told_no_more_than_it_shows():
+    slower = [
+        Finding(f"network{n}", "wall_s", Verdict.REGRESSED, 1.0, 2.0, Change(2.0, 1.9, 2.1, 5), 0.03) for n in range(30)
+    ]
+    assert len(list(github.annotations(Report("then", "now", tuple(slower))))) == 10
+
+
+def test_percent_signs_and_line_ends_cannot_start_another_command():
+    report = Report("then", "now", (Finding("a%0A::set-output\n::error::", "", Verdict.INVALID, reason="why\r\n"),))
+    (line,) = github.annotations(report)
+    assert line.count("::") >= 2
+    assert "\n" not in line
+    assert "%250A" in line
+
+
+def test_trackers_get_every_quantity_of_every_workload():
+    records = [*processes(0.04, QUIET), counted("other")]
+    bencher = json.loads(exports.export(records, "bencher"))
+    assert set(bencher) == {"net 1x3x224x224, 1 thread", "other 1x3x224x224"}
+    wall = bencher["net 1x3x224x224, 1 thread"]["wall-s"]
+    assert wall["lower_value"] < wall["value"] < wall["upper_value"]
+    rows = json.loads(exports.export(records, "github-action-benchmark"))
+    assert all(set(row) <= {"name", "unit", "value", "range", "extra"} for row in rows)
+    assert {"net 1x3x224x224, 1 thread: wall latency", "other 1x3x224x224: FLOPs"} <= {row["name"] for row in rows}
+
+
+def test_a_history_is_in_order_and_unlike_machines_have_their_own():
+    days = [timed(0.04 + 0.001 * day, started_utc=f"2026-11-{10 + day}T06:00:00Z") for day in (2, 0, 1)]
+    groups = history.histories([*days, timed(0.02, environment=ELSEWHERE)])
+    assert [len(group) for group in groups] == [3, 1]
+    assert [record.started_utc[8:10] for record in groups[0]] == ["10", "11", "12"]
+    told = history.render(days, "md")
+    assert "▁▅█" in told
+    assert "+5.0 %" in told
+
+
+@given(st.lists(st.floats(1e-6, 1e6), max_size=30))
+def test_a_sparkline_has_a_bar_a_value_the_highest_for_the_greatest(values):
+    drawn = history.sparkline(values)
+    assert len(drawn) == len(values)
+    if len(set(values)) > 1:
+        assert drawn[values.index(max(values))] == "█"
+        assert drawn[values.index(min(values))] == "▁"
