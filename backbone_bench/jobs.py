@@ -5,11 +5,12 @@ inputs as the model took them.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.records import STRICT, Scalar, TensorSpec, Workload
+from backbone_bench.records import STRICT, Known, Latencies, Missing, Record, Scalar, TensorSpec, Workload
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -52,6 +53,29 @@ class Job:
         arguments = "".join(f" {name}={value}" for name, value in self.arguments.items())
         return f"{self.model}{arguments} ({', '.join(filter(None, unusual))})"
 
+    @classmethod
+    def again(cls, record: Record) -> "Job":
+        """The job that the record is the answer to, with its inputs spelt out, at its batch, on its device."""
+        workload = record.workload
+        specs = (TensorSpec.parse(text) for text in workload.inputs)
+        return cls(
+            model=workload.model,
+            arguments=workload.arguments,
+            inputs=tuple(str(replace(spec, shape=spec.shape[1:])) for spec in specs),
+            batch=workload.batch,
+            device=record.environment.device,
+            precision=workload.precision,
+            memory_format=workload.memory_format,
+            compile=workload.compile,
+            train=workload.mode == "train",
+            cache=workload.cache,
+            threads=workload.threads,
+            seed=workload.seed,
+            latency=not _unasked(record.latency),
+            quick=hasty(record.latency),
+            energy="off" if _unasked(record.energy) else "auto",
+        )
+
     def asks_for(self, workload: Workload) -> bool:
         """Whether that workload is an answer to this job; what the job leaves open may be anything."""
         asked = {
@@ -69,3 +93,13 @@ class Job:
         if self.inputs:
             return workload.inputs == tuple(str(TensorSpec.parse(spec).batched(workload.batch)) for spec in self.inputs)
         return self.size is None or workload.inputs[0].partition(":")[0].endswith(f"x{self.size}x{self.size}")
+
+
+def _unasked(part: object) -> bool:
+    return isinstance(part, Missing) and part.missing == "not_asked"
+
+
+def hasty(latency: Known[Latencies]) -> bool:
+    """Whether any mode was only given a first answer."""
+    modes = () if isinstance(latency, Missing) else (latency.wall, latency.device, latency.graph)
+    return any(not isinstance(mode, Missing) and mode.status == "quick" for mode in modes)

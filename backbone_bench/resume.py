@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from backbone_bench.gate import fingerprint
-from backbone_bench.jobs import Job
+from backbone_bench.jobs import Job, hasty
 from backbone_bench.messages import Here
 from backbone_bench.records import Missing, Record
 
@@ -40,9 +40,7 @@ def _timed(record: Record, job: Job) -> bool:
         return True
     if isinstance(record.latency, Missing):
         return False
-    modes = (record.latency.wall, record.latency.device, record.latency.graph)
-    hasty = any(not isinstance(mode, Missing) and mode.status == "quick" for mode in modes)
-    return job.quick or not hasty
+    return job.quick or not hasty(record.latency)
 
 
 def _metered(record: Record, job: Job) -> bool:
@@ -59,3 +57,13 @@ def _settled(job: Job, record: Record) -> Job:
 def _same(record: Record, here: Here) -> bool:
     made = fingerprint.digest(record.workload, record.environment)
     return made == fingerprint.digest(here.workload, here.environment)
+
+
+def again(records: Sequence[Record], locate: Locate) -> Sequence[Job]:
+    """The job of each record: with the model's own inputs where these are what was run, else with them spelt out."""
+    spelt = [Job.again(record) for record in records]
+    own = [replace(job, inputs=()) for job in spelt]
+    return [
+        bare if here is not None and here.workload == record.workload else full
+        for record, bare, full, here in zip(records, own, spelt, locate(own), strict=True)
+    ]

@@ -11,5 +11,19 @@ from backbone_bench.cli.app import main
 __all__ = ["main"]
 
 # In the order in which `--help` shows their commands.
-for _group in ("run", "versus", "count", "listing", "compare", "report", "claims", "check", "gate", "history", "doctor"):
+for _group in (
+    "run",
+    "versus",
+    "count",
+    "listing",
+    "compare",
+    "report",
+    "claims",
+    "check",
+    "gate",
+    "history",
+    "again",
+    "doctor",
+    "config",
+):
     import_module(f"backbone_bench.cli.{_group}")

@@ -7,10 +7,11 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from backbone_bench.records import SCHEMA_VERSION
+from backbone_bench.report.beside import EXACT, Figure, columns
 from backbone_bench.report.conditions import FACETS, machine
 from backbone_bench.report.delimited import delimited
 from backbone_bench.report.render import text
-from backbone_bench.report.tables import Column, tabulate
+from backbone_bench.report.tables import tabulate
 from backbone_bench.report.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
 from backbone_bench.versus import CONFIDENCE, By, Comparison, Verdict, counts
 
@@ -127,17 +128,6 @@ def _plain(value: float) -> str:
 # In figures.
 
 
-class _Figure(NamedTuple):
-    key: str
-    title: str
-    unit: Unit
-    a: float
-    b: float
-    ratio: float
-    low: float
-    high: float
-
-
 def draw(found: Comparison, form: str) -> str:
     """`table`, `md`, `csv` or `json`."""
     called = names(found)
@@ -145,40 +135,23 @@ def draw(found: Comparison, form: str) -> str:
         return json.dumps(_document(found, called), indent=1) + "\n"
     figures = list(_figures(found))
     if form == "csv":
-        return delimited([tabulate(figures, _EXACT)])
-    table = tabulate(figures, _columns(called), title=verdict(found, called), caption=f"{machine(found.a)}.")
+        return delimited([tabulate(figures, EXACT)])
+    table = tabulate(
+        figures, columns("per image", *called), title=verdict(found, called), caption=f"{machine(found.a)}."
+    )
     return f"{text([table], form)}\n{expectation(found, called)}\n"
 
 
-def _figures(found: Comparison) -> Sequence[_Figure]:
+def _figures(found: Comparison) -> Sequence[Figure]:
     a, b = counts(found.a), counts(found.b)
     counted = [
-        _Figure(name, *_COUNTS[name], a[name], b[name], ratio, ratio, ratio)
+        Figure(name, *_COUNTS[name], a[name], b[name], ratio, ratio, ratio)
         for name, ratio in found.count_ratios.items()
     ]
     quantity, unit = ("j", MILLIJOULES) if found.question.by == "energy" else ("s", MILLISECONDS)
     ones, others = [pair[1] for pair in found.pairs], [pair[0] for pair in found.pairs]
     key = f"{found.question.by}_per_image_{quantity}"
-    return [*counted, _Figure(key, found.question.by, unit, median(ones), median(others), *found.ratio)]
-
-
-_EXACT = (
-    Column[_Figure]("quantity", "quantity", lambda row: row.key),
-    Column[_Figure]("a", "A", lambda row: row.a, PLAIN),
-    Column[_Figure]("b", "B", lambda row: row.b, PLAIN),
-    Column[_Figure]("ratio", "A/B", lambda row: row.ratio, PLAIN),
-    Column[_Figure]("ratio_low", "low", lambda row: row.low, PLAIN),
-    Column[_Figure]("ratio_high", "high", lambda row: row.high, PLAIN),
-)
-
-
-def _columns(called: Names) -> tuple[Column[_Figure], ...]:
-    return (
-        Column("quantity", "per image", lambda row: f"{row.title} ({row.unit.name})" if row.unit.name else row.title),
-        Column("a", called.a, lambda row: row.unit.write(row.a), PLAIN),
-        Column("b", called.b, lambda row: row.unit.write(row.b), PLAIN),
-        Column("ratio", "ratio", lambda row: row.ratio, PLAIN),
-    )
+    return [*counted, Figure(key, found.question.by, unit, median(ones), median(others), *found.ratio)]
 
 
 def _document(found: Comparison, called: Names) -> dict[str, Any]:

@@ -1,0 +1,116 @@
+"""`bench merge` and `bench rerun`: records of earlier runs, joined or made again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from backbone_bench.cli import output
+from backbone_bench.cli.app import app, complain, program
+from backbone_bench.cli.job_options import Timeout
+from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, form_of
+from backbone_bench.errors import UserError
+
+if TYPE_CHECKING:  # they load pydantic
+    from backbone_bench.records import Record
+    from backbone_bench.sweep import Sweep
+
+RecordFiles = Annotated[list[Path], typer.Argument(help="Files of records, .json or .jsonl.", metavar="RECORDS...")]
+
+
+@app.command()
+def merge(files: RecordFiles, form: OutputFormat = None, to: Outputs = None) -> None:
+    """Join the records of several files, such as the shards of a sweep.
+
+    In the order of the files, each record once.
+    """
+    from backbone_bench import store
+    from backbone_bench.report.columns import RUN
+
+    paths = to or []
+    output.check(paths)
+    records = {record.id: record for record in store.read(files, warn=complain)}
+    if not records:
+        raise UserError(f"No record in {', '.join(map(str, files))}.")
+    output.emit(list(records.values()), form, paths, output.drawing(RUN, "1", None))
+
+
+@app.command()
+def rerun(
+    files: RecordFiles,
+    chosen: Annotated[
+        list[str] | None, typer.Option("--id", help="Only the record whose id begins so. Repeatable.", metavar="ID")
+    ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Also run models that are code of their own: files, modules, programs.")
+    ] = False,
+    timeout: Timeout = None,
+    form: OutputFormat = None,
+    to: Outputs = None,
+    quiet: Quiet = False,
+) -> None:
+    """Run the workload of a record again, and show both.
+
+    JSON holds the new records; the other forms show old and new side by side.
+    """
+    from backbone_bench import store
+
+    paths = to or []
+    output.check(paths)
+    old = _chosen(store.read(files, warn=complain), chosen or ())
+    _check(old, trust=trust)
+    over = _run(old, timeout, quiet=quiet)
+    over_now = zip(over.outcomes, old, strict=False)  # a signal may have come in between
+    pairs = [(outcome.record, before) for outcome, before in over_now if outcome.record is not None]
+    if pairs:
+        for path in paths:
+            store.write(path, _as_text(pairs, form_of(path)))
+        output.put(_as_text(pairs, form or output.default_form()))
+    if over.ended is not None:
+        complain(f"{over.ended}: {len(over.outcomes)} of {len(old)} records are over.")
+    raise typer.Exit(over.exit_code)
+
+
+def _chosen(records: "Sequence[Record]", ids: Sequence[str]) -> "Sequence[Record]":
+    for wanted in ids:
+        if not any(record.id.startswith(wanted) for record in records):
+            raise UserError(f"No record has an id that begins with {wanted!r}.")
+    found = [record for record in records if not ids or record.id.startswith(tuple(ids))]
+    if not found:
+        raise UserError("There is no record to run again.")
+    return found
+
+
+def _check(records: "Sequence[Record]", *, trust: bool) -> None:
+    """A record may come from anybody: the code that it names runs only where the user says so."""
+    for record in records:
+        if record.environment.device == "meta":
+            raise UserError(f"{record.workload.model} was only counted: `bench count` does that again.")
+        if record.workload.source in ("import", "file", "exported") and not trust:
+            raise UserError(f"The record names code to run, {record.workload.model}: --trust runs it.")
+
+
+def _run(old: "Sequence[Record]", timeout_s: float | None, *, quiet: bool) -> "Sweep":
+    from backbone_bench import resume, runner, sweep
+    from backbone_bench.report.progress import shown
+
+    jobs = resume.again(old, runner.locate)
+    with shown(quiet=quiet) as progress:
+
+        def say(outcome: runner.Outcome) -> None:
+            if outcome.failure is not None:
+                progress.say(f"{program()}: {outcome.job}: {outcome.failure.message}")
+
+        run = runner.isolated(timeout_s)
+        return sweep.sweep(jobs, run, lambda number, job: progress.row(str(job), number, len(jobs)), say)
+
+
+def _as_text(pairs: "list[tuple[Record, Record]]", form: Format) -> str:
+    from backbone_bench import store
+    from backbone_bench.report.rerun import draw
+
+    new = [pair[0] for pair in pairs]
+    if form == "html":
+        raise UserError("A rerun has no page of its own: write its records with -o FILE.jsonl, then `bench report`.")
+    return store.dumps(new) if form == "json" else store.dump_lines(new) if form == "jsonl" else draw(pairs, form)

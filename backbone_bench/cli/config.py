@@ -1,0 +1,49 @@
+"""`bench config`: the settings in force, and where each of them comes from."""
+
+import json
+from typing import NamedTuple
+
+from backbone_bench.cli import output
+from backbone_bench.cli.app import app
+from backbone_bench.cli.job_options import resolved
+from backbone_bench.cli.options import OutputFormat
+
+
+class _Line(NamedTuple):
+    setting: str
+    value: object
+    origin: str
+
+    @property
+    def words(self) -> str:
+        """As on the command line; empty where nothing is set."""
+        values = self.value if isinstance(self.value, tuple) else (self.value,)
+        return ", ".join(
+            value if isinstance(value, str) else json.dumps(value) for value in values if value is not None
+        )
+
+
+@app.command()
+def config(form: OutputFormat = None) -> None:
+    """Show the settings in force and where each comes from.
+
+    Command line, environment (BACKBONE_BENCH_BATCH_SIZE), bench.toml, [tool.backbone-bench] in pyproject.toml, default:
+    the first that speaks of a setting is heard. A file is found in this folder or above it, within the checkout.
+    """
+    from backbone_bench.report.delimited import delimited
+    from backbone_bench.report.render import text
+    from backbone_bench.report.tables import Column, tabulate
+
+    settings, origins = resolved({})
+    lines = [_Line(name, getattr(settings, name.replace("-", "_")), origin) for name, origin in origins.items()]
+    form = form or output.default_form()
+    if form in ("json", "jsonl"):
+        output.put(json.dumps([line._asdict() for line in lines], indent=1) + "\n")
+        return
+    columns = (
+        Column[_Line]("setting", "setting", lambda line: line.setting),
+        Column[_Line]("value", "value", lambda line: line.words),
+        Column[_Line]("origin", "from", lambda line: line.origin),
+    )
+    table = tabulate(lines, columns)
+    output.put(delimited([table]) if form == "csv" else text([table], form))
