@@ -150,19 +150,22 @@ def here(run: Run) -> Run:
 
 
 def there(at: Checkout, python: Path | None = None, timeout_s: float | None = None) -> Run:
-    """The revision's side. What it does not have is new; another way to fail is invalid."""
-    worker = _worker(at, python)
+    """The revision's side, in its own checkout."""
+    return base_side(str(at), runner.isolated(timeout_s, _worker(at, python)))
+
+
+def base_side(name: str, run: Run) -> Run:
+    """The older side: what it does not have is new, and another way to fail is invalid."""
 
     def attempt(job: Job, told: Told) -> Outcome:
         try:
-            outcome = runner.run_isolated(job, told, timeout_s, worker)
+            outcome = run(job, told)
         except ValidationError:
-            reason = f"the backbone-bench of {at} speaks another protocol: the two cannot be run by one gate"
+            reason = f"the backbone-bench of {name} speaks another protocol: one gate cannot run both"
             raise Unpaired(Verdict.INVALID, reason) from None
         if outcome.failure is not None:
             lacks = outcome.failure.exit_code == UserError.exit_code
-            verdict = Verdict.NEW if lacks else Verdict.INVALID
-            raise Unpaired(verdict, f"at {at}: {outcome.failure.message}")
+            raise Unpaired(Verdict.NEW if lacks else Verdict.INVALID, f"at {name}: {outcome.failure.message}")
         return outcome
 
     return attempt

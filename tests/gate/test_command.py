@@ -1,0 +1,158 @@
+"""The command itself: words in, every output written, an exit code out."""
+
+import json
+from xml.etree import ElementTree
+
+import pytest
+
+from backbone_bench import store
+from backbone_bench.gate import baseline
+from tests.gate.conftest import widen
+from tests.gate.samples import WIDER, counted, processes
+
+QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
+
+
+@pytest.fixture
+def old(tmp_path):
+    path = tmp_path / "old.json"
+    path.write_text(store.dumps([*processes(0.04, QUIET), counted("other")]))
+    return path
+
+
+@pytest.fixture
+def new(tmp_path):
+    path = tmp_path / "new.jsonl"
+    path.write_text(store.dump_lines([*processes(0.044, QUIET), counted("other", WIDER)]))
+    return path
+
+
+def test_two_equal_files_pass(bench, old):
+    told = bench("gate", "--baseline", old, "--current", old)
+    assert told.code == 0
+    assert told.out.startswith("## bench gate passed:")
+    assert told.err == ""
+
+
+def test_every_output_is_written_before_the_program_fails(bench, old, new, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    files = [tmp_path / f"report.{suffix}" for suffix in ("md", "json", "csv", "txt", "xml")]
+    words = [word for file in files for word in ("-o", file)]
+    told = bench(
+        "gate", "--baseline", old, "--current", new, *words,
+        "--export", f"bencher={tmp_path / 'bencher.json'}",
+        "--export", f"github-action-benchmark={tmp_path / 'github.json'}",
+    )  # fmt: skip
+    assert told.code == 1
+    assert told.out == files[0].read_text() == (tmp_path / "summary.md").read_text()
+    assert json.loads(files[1].read_text())["exit_code"] == 1
+    assert int(ElementTree.parse(files[4]).getroot().attrib["failures"]) > 0
+    assert told.err.count("::error") == 2
+    assert json.loads((tmp_path / "bencher.json").read_text())
+    assert json.loads((tmp_path / "github.json").read_text())
+
+
+def test_a_change_is_accepted_with_its_reason_and_then_passes(bench, old, new):
+    accepted = bench(
+        "gate", "--baseline", old, "--current", new, "--update-baseline", "--reason", "wider stem, issue 12"
+    )
+    assert accepted.code == 0
+    assert "Accepted: wider stem, issue 12" in accepted.out
+    (entry,) = baseline.read(old).notes.log
+    assert entry.reason == "wider stem, issue 12"
+    assert any(change.startswith("other 1x3x224x224 costs more on paper") for change in entry.changes)
+    assert bench("gate", "--baseline", old, "--current", new).code == 0
+
+
+def test_a_workload_that_is_gone_can_be_taken_off_the_baseline(bench, old, tmp_path):
+    fewer = tmp_path / "fewer.json"
+    fewer.write_text(store.dumps(processes(0.04, QUIET)))
+    assert bench("gate", "--baseline", old, "--current", fewer).code == 3
+    words = ("--update-baseline", "--reason", "no longer in use")
+    bench("gate", "--baseline", old, "--current", fewer, *words)
+    assert {record.workload.model for record in baseline.read(old).records} == {"net"}
+
+
+def test_fail_on_adds_verdicts(bench, old, tmp_path):
+    more = tmp_path / "more.json"
+    more.write_text(store.dumps([*processes(0.04, QUIET), counted("other"), counted("fresh")]))
+    assert bench("gate", "--baseline", old, "--current", more).code == 0
+    assert bench("gate", "--baseline", old, "--current", more, "--fail-on", "new").code == 1
+
+
+def test_thresholds_are_the_users(bench, old, new):
+    told = bench("gate", "--baseline", old, "--current", new, "--latency-threshold", "12", "-f", "json")
+    wall = next(found for found in json.loads(told.out)["findings"] if found["metric"] == "wall_s")
+    assert (wall["verdict"], wall["threshold"]) == ("pass", 0.12)
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ([], 2, "--baseline FILE or --base-ref REVISION"),
+        (["--baseline", "a.json", "--base-ref", "main"], 2, "either"),
+        (["--baseline", "a.json", "--exact", "--model", "resnet18"], 4, "--update-baseline"),
+        (["--baseline", "a.json", "--current", "b.json", "--model", "resnet18"], 2, "nothing is run"),
+        (["--current", "b.json"], 2, "--baseline FILE"),
+        (["--base-ref", "main", "--update-baseline"], 2, "--update-baseline needs"),
+        (["--baseline", "OLD", "--update-baseline", "--model", "resnet18"], 2, "say why with --reason"),
+        (["--baseline", "OLD", "--current", "OLD", "--reason", "because"], 2, "--reason goes with"),
+        (["--baseline", "a.jsonl", "--update-baseline", "--model", "resnet18"], 2, ".json file"),
+        (["--baseline", "OLD", "--calibrate", "--update-baseline", "--model", "resnet18"], 2, "--calibrate"),
+        (["--baseline", "OLD", "--calibrate", "--exact", "--model", "resnet18"], 2, "counts have none"),
+        (["--baseline", "OLD", "--base-python", "python3", "--model", "resnet18"], 2, "--base-python"),
+        (["--baseline", "OLD", "--current", "OLD", "--fail-on", "regresed"], 2, "Did you mean 'regressed'"),
+        (["--baseline", "OLD", "--current", "OLD", "--export", "bencher"], 2, "TRACKER=FILE"),
+        (["--baseline", "OLD", "--current", "OLD", "-o", "report.xlsx"], 2, "suffix"),
+        (["--baseline", "OLD", "--model", "resnet18", "--batch-size", "auto"], 2, "--batch-size auto"),
+        (["--baseline", "OLD", "--model", "resnet19"], 2, "Did you mean 'resnet18'"),
+        (["--baseline", "OLD", "--", "run", "--model", "resnet18", "--resume"], 2, "--resume"),
+        (["--baseline", "OLD", "--modle", "resnet18"], 2, "--modle"),
+        (["--baseline", "OLD", "--exact"], 2, "Name a model"),
+    ],
+)
+def test_words_that_say_too_little_or_too_much_are_told_in_one_line(bench, old, words, code, said):
+    told = bench("gate", *(old if word == "OLD" else word for word in words))
+    assert told.code == code
+    assert said in told.err
+    assert (told.out, told.err.count("\n")) == ("", 1)
+
+
+def test_a_baseline_that_cannot_be_understood_is_left_as_it_is(bench, old, new):
+    old.write_text(old.read_text()[:-200])
+    before = old.read_bytes()
+    told = bench("gate", "--baseline", old, "--current", new, "--update-baseline", "--reason", "because")
+    assert told.code == 2
+    assert "left as it is" in told.err
+    assert old.read_bytes() == before
+
+
+def test_a_history_is_shown_and_what_is_no_quantity_refused(bench, old):
+    assert "net 1x3x224x224, 1 thread" in bench("history", old, "--model", "net").out
+    assert bench("history", old, "--metric", "flags").code == 2
+    assert "No record of nothing" in bench("history", old, "--model", "nothing").err
+
+
+@pytest.mark.slow
+def test_a_widened_convolution_is_changed_since_the_revision_and_its_module_named(bench, repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    words = ("gate", "--base-ref", "main", "--exact", "-f", "json", "--", "run", "--model", "net.py:small")
+    inputs = ("--input", "3x32x32")
+    assert bench(*words, *inputs).code == 0
+    widen(repository)
+    told = bench(*words, *inputs)
+    assert told.code == 1
+    found = json.loads(told.out)["findings"]
+    assert {one["metric"] for one in found} == {"params", "flops", "access_elems", "traffic_elems", "shapes_sha256"}
+    assert {row["module"] for row in found[0]["moved"]} == {"0", "1", "2"}
+    assert bench(*words[:3], "--reason", "wider on purpose", *words[3:], *inputs).code == 0
+
+
+@pytest.mark.slow
+def test_a_baseline_of_counts_is_made_compared_and_kept_without_processes(bench, tmp_path):
+    file = tmp_path / "counts.json"
+    words = ("gate", "--baseline", file, "--exact", "--model", "resnet18", "-m", "vovnet27_slim")
+    assert bench(*words, "--update-baseline").code == 0
+    assert bench(*words).code == 0
+    assert len(baseline.read(file).records) == 2

@@ -1,0 +1,170 @@
+"""How the sides of a gate are run: by scripted runs in place of processes, and a real worktree."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from backbone_bench import sides
+from backbone_bench.errors import UserError
+from backbone_bench.gate import checkout
+from backbone_bench.gate.baseline import Baseline
+from backbone_bench.gate.noisy import Plan
+from backbone_bench.gate.session import Rules
+from backbone_bench.gate.verdicts import Verdict
+from backbone_bench.jobs import Job
+from backbone_bench.messages import Failed
+from backbone_bench.runner import Outcome, Run, Told
+from tests.gate.conftest import git
+from tests.gate.samples import counted, processes, timed
+
+NOISE = (-0.002, 0.001, 0.0, 0.002, -0.001)
+JOBS = sides.named([Job("net", {}, threads=1)])
+
+
+def begin(_name: str) -> Told:
+    return lambda _phase, _share: None
+
+
+def taking(*seconds: float) -> Run:
+    """A run whose processes take so long, one after the other, and round again, with a little noise."""
+    turns = iter([one * (1 + noise) for _ in range(40) for one in seconds for noise in NOISE])
+    return lambda job, _told: Outcome(job, timed(next(turns), job.model))
+
+
+def failing(message: str, exit_code: int) -> Run:
+    return lambda job, _told: Outcome(job, None, Failed(message, exit_code))
+
+
+def verdicts(compared: sides.Compared) -> dict[str, Verdict]:
+    return {found.metric: found.verdict for found in compared.findings}
+
+
+def test_two_equal_sides_pass_and_one_slower_is_regressed():
+    same = sides.twice(JOBS, Rules(), (taking(0.04), taking(0.04)), begin)
+    slower = sides.twice(JOBS, Rules(), (taking(0.04), taking(0.042)), begin)
+    assert verdicts(same)["wall_s"] is Verdict.PASS
+    assert verdicts(slower)["wall_s"] is Verdict.REGRESSED
+
+
+def test_a_slowdown_that_does_not_come_again_is_no_regression():
+    slow_for_ten, fast_then = [0.042] * 2, [0.04] * 2
+    compared = sides.twice(JOBS, Rules(), (taking(0.04), taking(*slow_for_ten, *fast_then)), begin)
+    (found,) = (one for one in compared.findings if one.metric == "wall_s")
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "did not confirm" in found.reason
+    assert found.confirmed is not None
+
+
+def test_the_sides_take_turns_and_change_who_is_first():
+    order: list[str] = []
+
+    def side(name: str) -> Run:
+        run = taking(0.04)
+        return lambda job, told: order.append(name) or run(job, told)  # type: ignore[func-returns-value]
+
+    sides.twice(JOBS, Rules(), (side("base"), side("head")), begin)
+    assert order == ["base", "head", "head", "base"] * 2 + ["base", "head"]
+
+
+def test_counts_alone_need_one_round():
+    jobs = sides.named([Job("net", {}, latency=False, energy="off")])
+    asked = iter(range(2))
+
+    def run(job: Job, _told: Told) -> Outcome:
+        next(asked)
+        return Outcome(job, counted(job.model))
+
+    assert verdicts(sides.twice(jobs, Rules(), (run, run), begin)) == {"cost": Verdict.PASS}
+
+
+def test_a_model_that_the_base_does_not_have_is_new_and_one_that_fails_here_is_invalid():
+    lacking = sides.base_side("HEAD~1", failing("no such file", 2))
+    new = sides.twice(JOBS, Rules(), (lacking, sides.here(taking(0.04))), begin)
+    broken = sides.twice(JOBS, Rules(), (taking(0.04), sides.here(failing("out of memory", 3))), begin)
+    assert [(found.verdict, found.exit_code) for found in new.findings] == [(Verdict.NEW, None)]
+    assert [(found.verdict, found.exit_code) for found in broken.findings] == [(Verdict.INVALID, 3)]
+
+
+def test_what_runs_now_is_compared_with_a_baseline_whose_rounds_cannot_be_doubled():
+    taken = []
+    run = taking(0.0405)
+
+    def counting(job: Job, told: Told) -> Outcome:
+        taken.append(job)
+        return run(job, told)
+
+    compared = sides.now(
+        Baseline(tuple(processes(0.04, [20 * one for one in NOISE]))), JOBS, Rules(), sides.fresh(JOBS, counting, begin)
+    )
+    assert verdicts(compared)["wall_s"] is Verdict.INCONCLUSIVE
+    assert len(taken) == len(compared.heads) == 5
+
+
+def test_a_thing_against_itself_tells_the_noise_of_the_machine():
+    compared = sides.itself(JOBS, Rules(Plan(rounds=3)), taking(0.04), begin)
+    wall = next(one for one in compared.calibrations if one.metric == "wall_s")
+    assert wall.rounds == 6
+    assert 0 < wall.deviation < 0.01
+    assert verdicts(compared)["wall_s"] is Verdict.PASS
+
+
+def test_two_jobs_of_one_description_are_two_workloads():
+    assert len(sides.named([Job("net", {}, seed=0), Job("net", {}, seed=1)])) == 2
+
+
+@pytest.fixture
+def base(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[checkout.Checkout]:
+    (repository / "src").mkdir()
+    monkeypatch.chdir(repository)
+    with checkout.checkout("HEAD", repository) as at:
+        yield at
+
+
+def test_a_worktree_holds_the_revision_and_is_gone_afterwards(repository):
+    (repository / "net.py").write_text("changed")
+    with checkout.checkout("HEAD", repository) as at:
+        assert "nn.Conv2d" in (at.root / "net.py").read_text()
+        assert at.root != repository
+    assert not at.root.exists()
+    listed = checkout._git(repository, "worktree", "list", "--porcelain")
+    assert listed.count("worktree ") == 1
+
+
+def test_the_import_path_of_the_base_follows_the_checkout_and_keeps_what_is_installed(base, repository):
+    (repository / ".gitignore").write_text(".venv\n")
+    installed = repository / ".venv" / "lib"
+    installed.mkdir(parents=True)
+    path = [str(repository), str(repository / "src"), str(installed), sys.prefix]
+    assert base.import_path(path) == [str(base.root), str(base.root / "src"), str(installed), sys.prefix]
+
+
+def test_an_unknown_revision_is_told_with_what_to_do(repository):
+    with pytest.raises(UserError, match="fetch-depth"), checkout.checkout("origin/none", repository):
+        pytest.fail("it was found")
+
+
+def test_a_folder_outside_of_any_repository_is_told_so(tmp_path):
+    with pytest.raises(UserError, match="no git repository"), checkout.checkout("HEAD", tmp_path):
+        pytest.fail("it was found")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "asks_for_others"),
+    [
+        ("requirements.txt", "torch==2.12\n", True),
+        ("requirements-dev.txt", "pytest\n", True),
+        ("pyproject.toml", '[project]\nname = "net"\ndependencies = ["torch"]\n', True),
+        ("pyproject.toml", '[project]\nname = "net"\n[tool.ruff]\nline-length = 100\n', False),
+        ("README.md", "torch==2.12\n", False),
+    ],
+)
+def test_only_what_changes_the_environment_asks_for_another(repository, name, text, asks_for_others):
+    (repository / "pyproject.toml").write_text('[project]\nname = "net"\n')
+    (repository / name).touch()
+    git(repository, "add", ".")
+    git(repository, "commit", "--message=Before")
+    (repository / name).write_text(text)
+    with checkout.checkout("HEAD", repository) as at:
+        assert bool(checkout.changed_dependencies(at)) is asks_for_others
