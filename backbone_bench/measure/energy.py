@@ -77,7 +77,6 @@ class _Ladder:
 
     def _energy(self, tape: Witness, tick: Known[float], skipped: tuple[Missing, ...]) -> Known[Energy]:
         aim = self._aim(tape.source, ASSUMED_TICK_S if isinstance(tick, Missing) else tick)
-        self.bench.lead(tape.source)
         tried = [self._trial(aim) for _ in range(self.bench.plan.trials)]
         taken = [trial for trial in tried if not isinstance(trial, Missing)]
         invalid = [trial for trial in tried if isinstance(trial, Missing)]

@@ -63,7 +63,10 @@ class Bench:
         self.steady.run_s = (self.clock.now_s() - begun_s) / self.steady.runs
 
     def probe(self, source: PowerSource) -> Tape:
-        """Look often for a second, for two where the reading hardly changes."""
+        """Look often for a second, for two where the reading hardly changes.
+
+        With the settling before it, that is also twice the longest average of any sensor: what it remembers is load.
+        """
         tape, begun_s = Tape(source, self.clock), self.clock.now_s()
 
         def enough() -> bool:

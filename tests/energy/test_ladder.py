@@ -152,6 +152,15 @@ def test_idle_is_measured_first_and_taken_off_once(world):
     assert found.net_per_image_j == pytest.approx((device.run_j - 60 * device.run_s) / 4, rel=1e-3)
 
 
+@pytest.mark.parametrize("source", ["counter", "power_instant"])
+def test_a_card_that_idles_down_slowly_is_given_time(world, source):
+    device = Device(world)
+    device.draw.from_s(world.now_s(), 150.0)
+    device.draw.from_s(world.now_s() + 2, 60.0)
+    found = measured(device, EnergyPlan(trials=1, source=source))
+    assert found.idle_w == pytest.approx(60, rel=1e-3)
+
+
 def test_idle_of_a_shared_card_is_not_told_and_net_neither(world):
     world.gpu.compute_pids[1], world.gpu.computes = 4711, 2
     found = measured(Device(world), QUICK)

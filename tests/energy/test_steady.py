@@ -35,6 +35,12 @@ def test_looking_every_two_milliseconds_leaves_the_device_no_gap(world, run_s):
     assert max(gaps) < 0.004  # even where one run takes 400 ms
 
 
+def test_a_driver_that_answers_slowly_does_not_starve_short_runs(world):
+    world.state.call_s = 0.0015
+    _, idle_s = run(Device(world, 0.0001), 2.0, 0.01, 0.0001)
+    assert idle_s < 0.005
+
+
 def test_a_slow_answer_is_asked_for_again_and_then_taken(world):
     world.state.call_s = 0.006
     readings, _ = run(Device(world, 0.005), 1.0, 0.1, 0.005)
