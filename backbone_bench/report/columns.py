@@ -26,7 +26,7 @@ from backbone_bench.report.units import (
 
 Number = int | float | Missing
 
-_ONCE = "FLOPs: a multiply-add counts once."
+ONCE = "FLOPs: a multiply-add counts once."
 _HALF_WIDTH = "±: half of the 95 % interval, as a share."
 _DOUBLES = frozenset({"flops", "conv_flops", "flops_per_s", "flops_per_byte"})
 
@@ -75,11 +75,29 @@ def _half_width(mode: str) -> Callable[[Record], Number]:
     return over(spread, at(f"latency.{mode}.median_s"))
 
 
-def _latency(mode: str) -> tuple[Column[Record], Column[Record]]:
+def _latency(mode: str) -> tuple[Column[Record], ...]:
+    path = f"latency.{mode}"
     return (
-        Column(f"{mode}_s", mode, at(f"latency.{mode}.median_s"), MILLISECONDS, "less", interval=_interval(mode)),
+        Column(f"{mode}_s", mode, at(f"{path}.median_s"), MILLISECONDS, "less", interval=_interval(mode)),
         Column(f"{mode}_half_width", f"{mode} ±", _half_width(mode), PERCENT, remark=_HALF_WIDTH),
+        Column(f"{mode}_min_s", f"{mode} least", at(f"{path}.min_s"), MILLISECONDS, "less"),
+        Column(f"{mode}_p90_s", f"{mode} p90", at(f"{path}.p90_s"), MILLISECONDS, "less"),
+        Column(f"{mode}_p99_s", f"{mode} p99", at(f"{path}.p99_s"), MILLISECONDS, "less"),
+        Column(f"{mode}_first_call_s", f"{mode} first call", _first_call(mode), MILLISECONDS, "less"),
+        Column(f"{mode}_drift", f"{mode} drift", at(f"{path}.drift"), PLAIN),
+        Column(f"{mode}_samples", f"{mode} samples", at(f"{path}.n"), PLAIN),
+        Column(f"{mode}_host_load", f"{mode} host load", at(f"{path}.host_load"), PERCENT),
     )
+
+
+def _first_call(mode: str) -> Callable[[Record], Number]:
+    def first(record: Record) -> Number:
+        calls = at(f"latency.{mode}.first_calls_s")(record)
+        if isinstance(calls, Missing):
+            return calls
+        return calls[0] if calls else Missing("not_timed", "no call was timed before the warm-up")
+
+    return first
 
 
 def _has_unknown(record: Record) -> bool:
@@ -128,8 +146,8 @@ COLUMNS: dict[str, Column[Record]] = {
     for column in (
         Column("model", "model", attrgetter("workload.model")),
         _cost("params", "params", MILLIONS),
-        _cost("flops", "FLOPs", BILLIONS)._replace(lower_bound=_has_unknown, remark=_ONCE),
-        _cost("conv_flops", "convolution FLOPs", BILLIONS)._replace(remark=_ONCE),
+        _cost("flops", "FLOPs", BILLIONS)._replace(lower_bound=_has_unknown, remark=ONCE),
+        _cost("conv_flops", "convolution FLOPs", BILLIONS)._replace(remark=ONCE),
         _cost("access_elems", "access", M_ELEMENTS),
         _cost("conv_access_elems", "convolution access", M_ELEMENTS),
         _cost("cio_elems", "CIO", M_ELEMENTS),

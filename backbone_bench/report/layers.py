@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
+from backbone_bench.report.columns import ONCE
 from backbone_bench.report.tables import Column, Table, tabulate
 from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PERCENT, PLAIN
 
@@ -92,7 +93,7 @@ def _columns(title: str) -> tuple[Column[Part], ...]:
     return (
         Column("part", title, lambda part: part.name),
         Column("calls", "ops", lambda part: part.calls, PLAIN),
-        Column("flops", "FLOPs", lambda part: part.flops, BILLIONS, lower_bound=lambda part: part.has_unknown),
+        Column("flops", "FLOPs", lambda part: part.flops, BILLIONS, None, lambda part: part.has_unknown, remark=ONCE),
         Column("flops_share", "share of FLOPs", lambda part: part.flops_share, PERCENT),
         Column("access_elems", "access", lambda part: part.access_elems, M_ELEMENTS),
         Column("traffic_elems", "traffic", lambda part: part.traffic_elems, M_ELEMENTS),

@@ -130,7 +130,7 @@ def gpu_record(model: str, flops: int, graph_s: float, batch: int = 1) -> Record
         2 * graph_s,
         workload=Workload(model, "zoo", {}, (f"{batch}x3x224x224:float32",), batch, threads=2),
         environment=GPU,
-        latency=Latencies(latency(2 * graph_s), latency(1.5 * graph_s), latency(graph_s)),
+        latency=Latencies(*(latency(share * graph_s, n=700) for share in (2, 1.5, 1))),
         memory=Memory(300_000_000, 400_000_000, Missing("not_read", "the host's memory was not read")),
         energy=energy,
         watch=watch,
