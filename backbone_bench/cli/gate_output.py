@@ -3,9 +3,12 @@
 import os
 import sys
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+
+import typer
 
 from backbone_bench import __version__
 from backbone_bench.cli import output
@@ -31,9 +34,11 @@ class Destinations(NamedTuple):
 def destinations(paths: Sequence[Path], exports: Sequence[str]) -> Destinations:
     """The files that words name; raise UserError now for one that could not be written at the end."""
     from backbone_bench import store
+    from backbone_bench.report import github
 
     found = Destinations([(path, _form(path)) for path in paths], [_tracker(word) for word in exports])
-    for path, _ in (*found.reports, *found.exports):
+    summary = [(Path(named), "md")] if (named := os.environ.get(github.SUMMARY)) else []
+    for path, _ in (*found.reports, *found.exports, *summary):
         store.check_writable(path)
     return found
 
@@ -78,7 +83,8 @@ def tell(report: "Report", failing: "Collection[Verdict]", form: GateFormat | No
     github.add_summary(os.environ, _text(report, code, "md"))
     if github.is_github(os.environ):
         print(*github.annotations(report), sep="\n", file=sys.stderr)
-    output.put(_text(report, code, form or output.default_form()))
+    with suppress(typer.Exit):  # a reader who has left does not change what was found
+        output.put(_text(report, code, form or output.default_form()))
     return code
 
 

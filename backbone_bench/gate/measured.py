@@ -161,5 +161,5 @@ def _reason(decision: Decision) -> str:
     if decision.rerun is not None:
         return "it looked regressed, and a rerun on fresh processes did not confirm it"
     if decision.series.spread is None:
-        return "one process a side says nothing of the noise between processes"
+        return "one process a side says nothing of the noise between processes: --update-baseline keeps several"
     return "the noise leaves open whether it is worse than allowed"

@@ -8,6 +8,7 @@ from backbone_bench.errors import UserError
 from backbone_bench.gate.verdicts import Report, Verdict
 from backbone_bench.report.news import news
 
+SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file that becomes the job's summary
 LIMIT_BYTES = 1 << 20  # of a step's summary; GitHub refuses the whole of a longer one
 _MOST = 10  # annotations of one kind that GitHub shows of a step
 _CUT = "\n*Cut here: GitHub shows one MiB. What follows is in the files that `-o` writes.*\n"
@@ -23,7 +24,7 @@ _KINDS = {
 
 def add_summary(environ: Mapping[str, str], markdown: str) -> None:
     """Append the report to the job's summary, where there is one; raise UserError where it cannot be written."""
-    named = environ.get("GITHUB_STEP_SUMMARY")
+    named = environ.get(SUMMARY)
     if not named:
         return
     path = Path(named)
@@ -32,7 +33,7 @@ def add_summary(environ: Mapping[str, str], markdown: str) -> None:
         with path.open("a", encoding="utf-8") as file:
             file.write(fit(markdown, LIMIT_BYTES - there - 1))
     except OSError as error:
-        raise UserError(f"Cannot write GITHUB_STEP_SUMMARY {path}: {error.strerror}.") from None
+        raise UserError(f"Cannot write {SUMMARY} {path}: {error.strerror}.") from None
 
 
 def fit(text: str, limit_bytes: int) -> str:

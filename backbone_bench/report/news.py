@@ -191,7 +191,8 @@ def _inconclusive(findings: Sequence[Finding]) -> Iterator[News]:
 def _new(findings: Sequence[Finding]) -> Iterator[News]:
     names = list(dict.fromkeys(found.subject for found in findings))
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-    yield News(f"New, with nothing to compare to: {', '.join(names[:5])}{more}.", "", Verdict.NEW)
+    reasons = " ".join(dict.fromkeys(sentence(found.reason) for found in findings[:5]))
+    yield News(f"New, with nothing to compare to: {', '.join(names[:5])}{more}.", reasons, Verdict.NEW)
 
 
 def _passed(_findings: Sequence[Finding]) -> Iterator[News]:

@@ -1,6 +1,9 @@
 """The command itself: words in, every output written, an exit code out."""
 
 import json
+import shlex
+import subprocess
+import sys
 from xml.etree import ElementTree
 
 import pytest
@@ -51,6 +54,19 @@ def test_every_output_is_written_before_the_program_fails(bench, old, new, tmp_p
     assert told.err.count("::error") == 2
     assert json.loads((tmp_path / "bencher.json").read_text())
     assert json.loads((tmp_path / "github.json").read_text())
+
+
+def test_a_reader_who_leaves_does_not_change_the_exit_code(old, new):
+    words = [sys.executable, "-m", "backbone_bench", "gate", "--baseline", str(old), "--current", str(new)]
+    command = f"{shlex.join(words)} | true; exit ${{PIPESTATUS[0]}}"
+    assert subprocess.run(["bash", "-c", command], capture_output=True, check=False).returncode == 1
+
+
+def test_a_summary_that_cannot_be_written_is_told_before_anything_is_compared(bench, old, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "summary.md"))
+    told = bench("gate", "--baseline", old, "--current", old)
+    assert (told.code, told.out) == (2, "")
+    assert "there is no folder" in told.err
 
 
 def test_a_change_is_accepted_with_its_reason_and_then_passes(bench, old, new):
