@@ -191,13 +191,17 @@ def _finding(check: Check, verdict: Verdict, witnesses: Sequence[Witness], origi
     return Finding(
         verdict=verdict,
         expected=_expected(check),
-        found=f"{_span(heard)} in {settings} settings" if heard else "",
+        found=f"{_what(check)}{_span(heard)} in {settings} setting{'s' * (settings != 1)}" if heard else "",
         ratio=median(witness.value for witness in heard) if heard and isinstance(check, Pair) else None,
         reason=reason,
         working=tuple(_line(witness) for witness in witnesses),
         origin=origin,
         settings=settings,
     )
+
+
+def _what(check: Check) -> str:
+    return "rank correlations differ by " if isinstance(check, Correlation) else ""
 
 
 def _span(witnesses: Sequence[Witness]) -> str:

@@ -90,10 +90,10 @@ def check_forms(forms: Sequence[Format | None]) -> None:
 
 def page() -> str:
     """The whole of `results/claims.md`: every shipped claim, judged without records."""
-    from backbone_bench.report import claims as report
+    from backbone_bench.report import claim_page
 
     evidence = book()
-    return report.render(judge(_entries(()), evidence), evidence.publications)
+    return claim_page.render(judge(_entries(()), evidence), evidence.publications)
 
 
 def _entries(files: Sequence[Path]) -> "list[Entry]":
@@ -103,10 +103,11 @@ def _entries(files: Sequence[Path]) -> "list[Entry]":
 
 
 def _as_text(outcomes: "Sequence[Outcome]", form: Format, *, with_working: bool) -> str:
+    from backbone_bench.report import claim_working
     from backbone_bench.report import claims as report
 
     if with_working and form in ("table", "md"):
-        return "\n".join(map(report.working, outcomes))
+        return "\n".join(map(claim_working.working, outcomes))
     return report.show(outcomes, form)
 
 

@@ -2,14 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from math import log
 from typing import Any, NamedTuple
 
 from backbone_bench.claims.engine import Judged, Outcome
-from backbone_bench.claims.publications import Publication
 from backbone_bench.claims.verdicts import Finding, Verdict
-from backbone_bench.report import escape
 from backbone_bench.report.delimited import delimited
 from backbone_bench.report.render import text
 from backbone_bench.report.tables import Column, Table, Value, tabulate, without_empty
@@ -36,10 +34,10 @@ def show(outcomes: Sequence[Outcome], form: str) -> str:
         case "jsonl":
             return "".join(f"{json.dumps(plain(outcome), ensure_ascii=False)}\n" for outcome in outcomes)
         case "csv":
-            return delimited([_table(outcomes)])
+            return delimited([table_of(outcomes)])
         case _:
             return text(
-                [without_empty(table) for table in (_table(outcomes), _published(outcomes)) if table.rows], form
+                [without_empty(table) for table in (table_of(outcomes), _published(outcomes)) if table.rows], form
             )
 
 
@@ -69,35 +67,43 @@ def _ratio(outcome: Outcome) -> Value:
     return max(ratios, key=lambda ratio: abs(log(ratio)) if ratio > 0 else float("inf"))
 
 
-def _verdict(outcome: Outcome) -> str:
+def verdict_of(outcome: Outcome) -> str:
     expected = outcome.entry.claim.expects
     news = any(surprise.startswith(f"{outcome.entry.claim.id}: {outcome.verdict},") for surprise in outcome.surprises)
     return f"{outcome.verdict}, expected {expected}" if news else str(outcome.verdict)
 
 
-def _why(outcome: Outcome) -> str:
+def reasons(outcome: Outcome) -> str:
     return _joined(part.finding.reason for part in _judged(outcome))
 
 
-def _source(outcome: Outcome) -> str:
+def source(outcome: Outcome) -> str:
     return f"{outcome.entry.paper.source}, {outcome.entry.claim.where}"
+
+
+def sentence(outcome: Outcome) -> str:
+    """The claim in English, and beside it in the words in which it was written."""
+    claim = outcome.entry.claim
+    if claim.original is None:
+        return claim.sentence
+    return f"{claim.sentence} “{claim.original.text}”{'' if claim.original.exact else ' (paraphrased)'}"
 
 
 COLUMNS: tuple[Column[Outcome], ...] = (
     Column("id", "claim", lambda outcome: outcome.entry.claim.id),
-    Column("sentence", "sentence", lambda outcome: outcome.entry.claim.sentence),
+    Column("sentence", "sentence", sentence),
     Column("expected", "expected", _of(lambda finding: finding.expected)),
     Column("found", "found", _of(lambda finding: finding.found)),
     Column("ratio", "ratio", _ratio, RATIO),
-    Column("verdict", "verdict", _verdict),
-    Column("why", "why", _why),
+    Column("verdict", "verdict", verdict_of),
+    Column("why", "why", reasons),
     Column("published", "published by others", lambda o: f"{o.published} (published)" if o.published else ""),
-    Column("source", "source", _source),
+    Column("source", "source", source),
 )
 
 
-def _table(outcomes: Sequence[Outcome], title: str = "") -> Table:
-    return tabulate(outcomes, COLUMNS, title=title, caption=summary(outcomes))
+def table_of(outcomes: Sequence[Outcome], columns: Sequence[Column[Outcome]] = COLUMNS) -> Table:
+    return tabulate(outcomes, columns, caption=summary(outcomes))
 
 
 def summary(outcomes: Sequence[Outcome]) -> str:
@@ -114,7 +120,7 @@ CHECKED: tuple[Column[Outcome], ...] = (
     Column("metric", "figure", lambda outcome: outcome.entry.claim.id),
     *(column for column in COLUMNS if column.key in ("expected", "found", "ratio")),
     Column("verdict", "verdict", lambda outcome: str(outcome.verdict)),
-    Column("why", "why", _why),
+    Column("why", "why", reasons),
 )
 
 
@@ -129,7 +135,7 @@ def show_checked(outcomes: Sequence[Outcome], form: str) -> str:
 # What others published.
 
 
-def _shown(outcomes: Iterable[Outcome]) -> list[Shown]:
+def shown_by_others(outcomes: Iterable[Outcome]) -> list[Shown]:
     return [
         Shown(outcome, part, part.published)
         for outcome in outcomes
@@ -152,57 +158,8 @@ PUBLISHED: tuple[Column[Shown], ...] = (
 
 def _published(outcomes: Sequence[Outcome]) -> Table:
     return tabulate(
-        _shown(outcomes), PUBLISHED, title="Measured by others", caption="Published measurements, not ours."
+        shown_by_others(outcomes), PUBLISHED, title="Measured by others", caption="Published measurements, not ours."
     )
-
-
-# The working.
-
-
-def working(outcome: Outcome) -> str:
-    """Everything behind one verdict, as Markdown that reads as text too."""
-    return "\n".join(_working(outcome)) + "\n"
-
-
-def _working(outcome: Outcome) -> Iterator[str]:
-    claim, factor = outcome.entry.claim, outcome.entry.factor
-    yield f"## {escape.visible(claim.id)}: {_verdict(outcome)}"
-    yield from ("", escape.visible(claim.sentence))
-    if claim.original:
-        quoted = "" if claim.original.exact else " (paraphrased)"
-        yield f"“{escape.visible(claim.original.text)}”{quoted}"
-    yield from (
-        "",
-        f"Source: {escape.visible(_source(outcome))}. A multiply-add counts {'twice' if factor == 2 else 'once'}.",
-    )
-    if claim.note:
-        yield escape.visible(claim.note)
-    for number, part in enumerate(outcome.judged, start=1):
-        yield from ("", f"### {number}. {escape.visible(_heading(part))}", "")
-        yield from _part(part, part.finding)
-        if part.published:
-            yield from ("", "Measured by others:", "")
-            yield from _part(part, part.published)
-    for surprise in outcome.surprises:
-        yield from ("", f"Unexpected: {escape.visible(surprise)}.")
-
-
-def _heading(part: Judged) -> str:
-    aside = " (aside)" if part.check.aside else ""
-    return f"{part.check.kind}{aside}: {part.finding.verdict}"
-
-
-def _part(part: Judged, finding: Finding) -> Iterator[str]:
-    published = " (published)" if finding.origin == "published" else ""
-    told = [
-        f"expected {finding.expected}" if finding.expected else "",
-        f"found {finding.found}" if finding.found else "",
-    ]
-    yield escape.visible("; ".join(filter(None, [f"{finding.verdict}{published}", *told, finding.reason])))
-    if part.check.note and not published:
-        yield escape.visible(part.check.note)
-    for line in finding.working:
-        yield f"- {escape.visible(line)}"
 
 
 # For programs.
@@ -216,7 +173,7 @@ def plain(outcome: Outcome) -> dict[str, Any]:
         "sentence": entry.claim.sentence,
         "original": entry.claim.original.text if entry.claim.original else None,
         "paper": entry.paper.key,
-        "source": _source(outcome),
+        "source": source(outcome),
         "verdict": str(outcome.verdict),
         "expects": str(entry.claim.expects),
         "published": str(outcome.published) if outcome.published else None,
@@ -246,57 +203,3 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "settings": finding.settings,
         "working": list(finding.working),
     }
-
-
-# results/claims.md
-
-INTRODUCTION = """# Published claims, checked
-
-Every sentence below is a claim of a paper, or of the article 经典 backbone 总结 (2023), and what a count or a
-measurement says about it. A multiply-add counts once unless a paper counts it twice; each verdict is one of
-
-- **holds**: within the tolerance, whose reason stands with the claim
-- **explained**: differs, and a known cause, named here, closes the difference
-- **fails**: differs, and none does
-- **unclear**: the evidence lies on both sides
-- **unmeasured**: needs a device, or training, that is not here
-
-`bench claims ID` shows the working of one. What others measured stands under a heading of its own and decides
-nothing of ours.
-"""
-
-
-def render(outcomes: Sequence[Outcome], publications: Sequence[Publication]) -> str:
-    """The whole of `results/claims.md`."""
-    papers: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        papers.setdefault(outcome.entry.paper.short, []).append(outcome)
-    parts = [INTRODUCTION, summary(outcomes), ""]
-    for name, some in papers.items():
-        parts += [f"## {name}", "", _source_line(some[0]), "", text([without_empty(_table(some))], "md")]
-    parts += ["## Measured by others", "", "Published measurements, not ours.", ""]
-    parts += [
-        text([tabulate(_shown(outcomes), PUBLISHED)], "md"),
-        "### Where they come from",
-        "",
-        *_sources(publications),
-    ]
-    return "\n".join(parts)
-
-
-def _source_line(outcome: Outcome) -> str:
-    paper = outcome.entry.paper
-    where = f"arXiv:{paper.arxiv}" if paper.arxiv else paper.url or ""
-    return ", ".join(filter(None, [escape.markdown(paper.title), str(paper.year or ""), where]))
-
-
-def _sources(publications: Sequence[Publication]) -> Iterator[str]:
-    for publication in publications:
-        meta = publication.meta
-        machine = f"{meta.machine.name}; " if meta.machine else ""
-        yield (
-            f"- **{escape.markdown(meta.title)}**: {escape.markdown(meta.source)}. {escape.markdown(meta.licence)}. "
-            + (f"{escape.markdown(machine + meta.settings)}.")
-        )
-        yield from (f"  - {escape.markdown(trap)}" for trap in meta.traps)
-    yield ""

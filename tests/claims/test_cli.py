@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from backbone_bench import store
+from backbone_bench.report import claim_page
 from tests.claims.test_files import file
 from tests.report.samples import gpu_record
 
@@ -125,9 +126,7 @@ def test_records_judge_and_publications_stand_apart(bench, tmp_path):
 
 
 def test_the_page_of_results_holds_every_claim(outcomes, evidence):
-    from backbone_bench.report import claims as report
-
-    page = report.render(list(outcomes.values()), evidence.publications)
+    page = claim_page.render(list(outcomes.values()), evidence.publications)
     assert all(f"| {name} |" in page for name in outcomes)
     assert "## Measured by others" in page
     assert "Apache-2.0" in page
