@@ -17,6 +17,7 @@ from markupsafe import Markup
 from backbone_bench.claims.engine import Outcome
 from backbone_bench.records import Missing, Record
 from backbone_bench.report import claims, escape, svg
+from backbone_bench.report.claim_working import working
 from backbone_bench.report.columns import COLUMNS, COMPARE
 from backbone_bench.report.compare import View, compare
 from backbone_bench.report.conditions import leaves, machine, places
@@ -24,7 +25,7 @@ from backbone_bench.report.figures import Panel, Plot
 from backbone_bench.report.layers import dearest_table
 from backbone_bench.report.plots import draw
 from backbone_bench.report.samples import SERIES, trace
-from backbone_bench.report.tables import Table, tabulate, without_empty
+from backbone_bench.report.tables import Table, without_empty
 from backbone_bench.report.tree import Node, tree
 
 _VIEW = View(COMPARE)
@@ -154,9 +155,8 @@ def _traces(records: Sequence[Record]) -> Iterator[_Trace]:
 
 
 def _claims(outcomes: Sequence[Outcome]) -> _Claims:
-    workings = (_Working(f"{one.entry.claim.id}: {one.verdict.value}", claims.working(one)) for one in outcomes)
-    table = tabulate(outcomes, claims.COLUMNS, caption=claims.summary(outcomes))
-    return _Claims(without_empty(table), tuple(workings))
+    workings = (_Working(f"{one.entry.claim.id}: {one.verdict.value}", working(one)) for one in outcomes)
+    return _Claims(without_empty(claims.table_of(outcomes)), tuple(workings))
 
 
 def _place(record: Record) -> _Place:
