@@ -1,0 +1,235 @@
+"""The latency meter beside its rivals, on one thread of this machine: is it right, what does it cost, how many samples.
+
+Rivals take turns with ours, so that a busy machine slows both. A figure of a
+shared machine is worth what its interval says and no more.
+"""
+
+import bisect
+import math
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch.utils.benchmark import Timer
+
+from backbone_bench import stats
+from backbone_bench.measure.host import Host
+from backbone_bench.measure.latency import sample, warm_up
+from backbone_bench.measure.protocols import Step
+from backbone_bench.measure.rules import Settling, Stopping
+from backbone_bench.measure.step import prepared
+from backbone_bench.measure.timers import Wall
+from backbone_bench.measure.weights import settle
+from backbone_bench.records import Workload
+from backbone_bench.zoo import registry
+
+ROUNDS, CALLS = 16, 10
+WORKLOAD = Workload("resnet18", "zoo", {}, ("1x3x224x224:float32",), 1, threads=1)
+
+
+@contextmanager
+def resnet18(size: int) -> Iterator[Step]:
+    """One closure for everybody, warm."""
+    model, image = registry.load("resnet18", "resnet").build(), torch.empty(1, 3, size, size, device="meta")
+    settle(model, [image], {})
+    with prepared(model, [image], {}, WORKLOAD, "cpu") as step:
+        host = Host()
+        warm_up(Wall(step, host), host, Settling(max_s=5), lambda done: None)
+        yield step
+
+
+# Is it right?
+
+
+def against_torch(step: Step) -> str:
+    """The wall time of the same closure, ours and torch's in turn; the ratio of the two, round by round."""
+    timer, rival = Wall(step, Host()), Timer("step()", globals={"step": step})
+    ours_s: list[float] = []
+    theirs_s: list[float] = []
+    for turn in range(ROUNDS):
+        takes: list[Callable[[], object]] = [
+            lambda: ours_s.append(statistics.median(timer.take(CALLS))),
+            lambda: theirs_s.append(rival.timeit(CALLS).median),
+        ]
+        for take in takes if turn % 2 else reversed(takes):
+            take()
+    ratios = [math.log(ours / theirs) for ours, theirs in zip(ours_s, theirs_s, strict=True)]
+    middle, half = statistics.fmean(ratios), stats.mean_half_width(ratios) or math.inf
+    low, high = math.exp(middle - half), math.exp(middle + half)
+    agree = low <= 1 <= high or abs(math.exp(middle) - 1) <= 0.03
+    return (
+        f"wall of resnet18: ours {statistics.median(ours_s) * 1e3:.2f} ms, torch.utils.benchmark "
+        f"{statistics.median(theirs_s) * 1e3:.2f} ms; ours/theirs {math.exp(middle):.3f}, 95 % [{low:.3f}, {high:.3f}] "
+        f"of {ROUNDS} interleaved rounds of {CALLS} calls: {'agree' if agree else 'DIFFER'}"
+    )
+
+
+# What does it cost?
+
+
+def overhead() -> str:
+    """An empty step: what a sample shows, and what the loop spends on one, stop rule included."""
+
+    def nothing() -> None: ...
+
+    host = Host()
+    rule = Stopping(min_busy_s=math.inf, many_samples=100_000, max_samples=50_000)
+    shown_s: list[float] = []
+    spent_s: list[float] = []
+    for _ in range(5):
+        start_s = time.perf_counter()
+        samples_s, _ = sample(Wall(nothing, host), host, rule, lambda done: None)
+        spent_s.append((time.perf_counter() - start_s) / len(samples_s))
+        shown_s.append(statistics.median(samples_s))
+    return (
+        f"empty step: a sample shows {min(shown_s) * 1e6:.2f} µs; the whole loop spends {min(spent_s) * 1e6:.2f} µs a "
+        f"sample (middle of 5: {statistics.median(shown_s) * 1e6:.2f} and {statistics.median(spent_s) * 1e6:.2f} µs)"
+    )
+
+
+# How many samples does it take?
+
+REPLAYS = 200
+
+
+class Answer(NamedTuple):
+    """What a way of measuring says, and how many calls it made."""
+
+    middle_s: float
+    calls: int
+
+
+class Stretch(Host):
+    """A recorded stream, from some place on and round: a timer on a clock that it moves."""
+
+    calls_per_sample = 1
+
+    def __init__(self, stream_s: Sequence[float], start: int) -> None:
+        self.stream_s, self.place, self.passed_s = stream_s, start, 0.0
+
+    def now_s(self) -> float:
+        return self.passed_s
+
+    def take(self, count: int) -> list[float]:
+        found_s = [self.stream_s[(self.place + step) % len(self.stream_s)] for step in range(count)]
+        self.place += count
+        self.passed_s += sum(found_s)
+        return found_s
+
+
+Way = Callable[[Stretch], Answer]
+
+
+def ours(half_width: float) -> Way:
+    """The product's loop and rule, asked for an interval of this half-width."""
+    asked = Stopping(min_samples=20, min_busy_s=0, half_width=half_width, max_s=1e9)
+
+    def way(stretch: Stretch) -> Answer:
+        rule = replace(asked, max_samples=len(stretch.stream_s) // 2)  # beyond, the stream would repeat itself
+        samples_s, _ = sample(stretch, stretch, rule, lambda done: None)
+        return Answer(statistics.median(samples_s), len(samples_s))
+
+    return way
+
+
+def fixed(stretch: Stretch) -> Answer:
+    """The mean of a hundred calls: what a loop between two readings of the clock gives."""
+    return Answer(statistics.fmean(stretch.take(100)), 100)
+
+
+def adaptive(threshold: float) -> Way:
+    """`Timer.adaptive_autorange` where blocks are of one call: four, then until IQR/median is small, or for 10 s."""
+
+    def way(stretch: Stretch) -> Answer:
+        ordered: list[float] = []
+        while stretch.passed_s < 10:
+            bisect.insort(ordered, stretch.take(1)[0])
+            if len(ordered) > 3 and (_between(ordered, 0.75) - _between(ordered, 0.25)) < threshold * _between(
+                ordered, 0.5
+            ):
+                break
+        return Answer(_between(ordered, 0.5), len(ordered))
+
+    return way
+
+
+def _between(ordered: Sequence[float], share: float) -> float:
+    """A quantile between two samples, as torch has it."""
+    below, part = divmod(share * (len(ordered) - 1), 1)
+    low, high = ordered[int(below)], ordered[min(int(below) + 1, len(ordered) - 1)]
+    return low + part * (high - low)
+
+
+class Spread(NamedTuple):
+    """What a way of measuring yields when it is repeated all along a stream."""
+
+    half_width: float  # half of the range that holds 95 % of its answers, over their middle: the true interval
+    calls: float  # on average
+    asked: float = 0.0
+
+
+def repeat(way: Way, stream_s: Sequence[float], asked: float = 0.0) -> Spread:
+    answers = [way(Stretch(stream_s, replay * len(stream_s) // REPLAYS)) for replay in range(REPLAYS)]
+    middles = [answer.middle_s for answer in answers]
+    width = stats.quantile(middles, 0.975) - stats.quantile(middles, 0.025)
+    return Spread(width / 2 / statistics.median(middles), statistics.fmean(answer.calls for answer in answers), asked)
+
+
+def fewest(make: Callable[[float], Way], target: float, stream_s: Sequence[float]) -> Spread | None:
+    """The fewest calls, over all settings, with which a way's answers truly spread no more than the target."""
+    asked = (0.2, 0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.012, 0.008, 0.005, 0.003)
+    found = [repeat(make(setting), stream_s, setting) for setting in asked]
+    return min(
+        (spread for spread in found if spread.half_width <= target), key=lambda spread: spread.calls, default=None
+    )
+
+
+def record(step: Step, most: int = 4000, most_s: float = 40.0) -> list[float]:
+    timer = Wall(step, Host())
+    stream_s: list[float] = []
+    while len(stream_s) < most and sum(stream_s) < most_s:
+        stream_s += timer.take(20)
+    return stream_s
+
+
+def samples(step: Step) -> str:
+    """On one recorded stream: how many calls ours and each rival need for answers that truly spread as little."""
+    stream_s = record(step)
+    middle_s = statistics.median(stream_s)
+    hundred, default = repeat(fixed, stream_s), repeat(ours(0.005), stream_s)
+    return "\n".join(
+        [
+            f"{len(stream_s)} calls of resnet18 at 32x32, recorded once: median {middle_s * 1e3:.2f} ms, "
+            f"IQR {stats.iqr(stream_s) / middle_s:.1%}, lag-1 {stats.lag1(stream_s):.2f}, "
+            f"{len(stats.outliers(stream_s))} outliers, drift {stats.drift(stream_s) or 1:.3f}",
+            f"  fixed 100: {_told(hundred)}",
+            f"    ours for that: {_told(fewest(ours, hundred.half_width, stream_s))}",
+            f"  ours as it comes: {_told(default)}",
+            f"    adaptive_autorange for that: {_told(fewest(adaptive, default.half_width, stream_s))}",
+            f"    adaptive_autorange as it comes: {_told(repeat(adaptive(0.1), stream_s))}",
+        ]
+    )
+
+
+def _told(spread: Spread | None) -> str:
+    if spread is None:
+        return "no setting is that narrow within 10 s"
+    asked = f" (asked for {spread.asked:.1%})" if spread.asked else ""
+    return f"true ±{spread.half_width:.2%} with {spread.calls:.0f} calls{asked}"
+
+
+def table() -> str:
+    """All three, each in its words."""
+    torch.set_num_threads(1)
+    with resnet18(224) as step:
+        right = against_torch(step)
+    with resnet18(32) as step:
+        return "\n".join([right, overhead(), samples(step)])
+
+
+if __name__ == "__main__":
+    print(table())
