@@ -4,10 +4,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.nvml.fixtures import build_nvml, cc, old_world, state_file, world
 
 __all__ = ["build_nvml", "cc", "old_world", "state_file", "world"]
+
+# A busy machine is no failure: hypothesis times nothing here.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 Golden = Callable[[str, str], None]
 
