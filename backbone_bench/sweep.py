@@ -9,12 +9,14 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from backbone_bench.errors import UserError
 from backbone_bench.jobs import Job
 from backbone_bench.records import Record
 from backbone_bench.runner import Outcome, Run, Told
+
+T = TypeVar("T")
 
 
 class Stopped(BaseException):
@@ -102,14 +104,14 @@ def stops() -> Iterator[Stops]:
             signal.signal(number, handler)
 
 
-def shard(jobs: Sequence[Job], number: int, of: int) -> Sequence[Job]:
+def shard(jobs: Sequence[T], number: int, of: int) -> Sequence[T]:
     """Every so-many-th job: the shards 1/n to n/n together are all jobs, each once."""
     return jobs[number - 1 :: of]
 
 
 def parse_shard(text: str) -> tuple[int, int]:
     """`2/5` as numbers; raise UserError where it is no such part."""
-    match = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
         raise UserError(f"--shard {text}: write it as 1/4 to 4/4, for the first to the last of four parts.")
     return int(match[1]), int(match[2])

@@ -12,14 +12,23 @@ from backbone_bench.records import Missing, ModelCost
 MOST = 1 << 16
 
 
-def largest(fits: Callable[[int], bool]) -> int | None:
+def give_back() -> None:
+    """Free what nobody holds any more, and return it to the driver."""
+    gc.collect()
+    if torch.accelerator.is_available():
+        torch.accelerator.empty_cache()
+
+
+def largest(fits: Callable[[int], bool], give_back: Callable[[], None] = give_back) -> int | None:
     """The largest power of two up to `MOST` that fits, doubling from one; None where not even one does.
 
     Running out of memory is an answer, what else goes wrong is not caught.
     """
     batch, found = 1, None
     while batch <= MOST and _holds(fits, batch):
+        give_back()
         batch, found = 2 * batch, batch
+    give_back()  # not before the error is gone, since its frames hold on to what filled the memory
     return found
 
 
@@ -28,15 +37,6 @@ def _holds(fits: Callable[[int], bool], batch: int) -> bool:
         return fits(batch)
     except OutOfMemory:
         return False
-    finally:
-        give_back()
-
-
-def give_back() -> None:
-    """Free what nobody holds any more, and return it to the driver."""
-    gc.collect()
-    if torch.accelerator.is_available():
-        torch.accelerator.empty_cache()
 
 
 def host_has_room(cost: ModelCost) -> bool:

@@ -29,7 +29,7 @@ class Bar(Silent):
         return lambda phase, share: self._show(f"{title}: {phase}", share)
 
     def say(self, line: str) -> None:
-        self._progress.console.print(escape.visible(line), soft_wrap=True)
+        self._progress.console.print(escape.visible(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def _show(self, words: str, over: float) -> None:
         left = self._left.words(over)
@@ -40,9 +40,9 @@ class Bar(Silent):
 
 
 @contextmanager
-def bar() -> Iterator[Bar]:
+def bar(console: Console | None = None) -> Iterator[Bar]:
     """A bar that is gone when the work is over."""
-    console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
     columns = (BarColumn(bar_width=20), TextColumn("{task.fields[left]}"), TextColumn("{task.description}"))
+    console = console or Console(file=sys.stderr)
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         yield Bar(progress)

@@ -1,0 +1,116 @@
+from dataclasses import replace
+
+import pytest
+
+from backbone_bench.jobs import Job
+from backbone_bench.messages import Here
+from backbone_bench.records import Latencies, Missing
+from backbone_bench.resume import again, answered, answers
+from tests.report.samples import NO_EVENTS, NO_GRAPH, counted, gpu_record, latency, record
+
+JOB = Job("one", {}, threads=2)
+RECORD = record("one", 4_000_000, 0.01)
+QUICK = replace(RECORD, latency=Latencies(replace(latency(0.01), status="quick"), NO_EVENTS, NO_GRAPH))
+FAILED = replace(RECORD, latency=Missing("failed", "was killed"), energy=Missing("failed", "was killed"))
+AUTO = replace(RECORD, flags=("auto_batch",))
+
+
+def here(jobs):
+    """This machine is the one that made the records."""
+    return [Here(replace(RECORD.workload, model=job.model, batch=job.batch), RECORD.environment) for job in jobs]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"model": "other"},
+        {"arguments": {"width": 2}},
+        {"batch": 2},
+        {"precision": "fp16"},
+        {"memory_format": "channels_last"},
+        {"compile": "default"},
+        {"train": True},
+        {"cache": "cold"},
+        {"threads": 1},
+        {"seed": 1},
+        {"size": 64},
+        {"inputs": ("3x64x64:float32",)},
+        {"batch": "auto"},
+        {"energy": "required"},
+    ],
+    ids=str,
+)
+def test_a_record_answers_no_job_that_asks_for_anything_else(change):
+    assert answers(RECORD, JOB)
+    assert not answers(RECORD, replace(JOB, **change))
+
+
+@pytest.mark.parametrize(
+    ("made", "job", "does"),
+    [
+        (RECORD, JOB, True),
+        (RECORD, replace(JOB, quick=True), True),
+        (QUICK, JOB, False),
+        (QUICK, replace(JOB, quick=True), True),
+        (FAILED, JOB, False),
+        (replace(RECORD, cost=Missing("failed", "was killed")), JOB, False),
+        (counted("one", 4_000_000), JOB, False),
+        (counted("one", 4_000_000), replace(JOB, latency=False, energy="off"), True),
+        (AUTO, JOB, False),
+        (AUTO, replace(JOB, batch="auto"), True),
+    ],
+)
+def test_only_a_record_that_is_whole_for_the_job_answers_it(made, job, does):
+    assert answers(made, job) is does
+
+
+def test_a_job_is_answered_by_the_latest_record_made_in_these_circumstances():
+    later = replace(RECORD, id="later")
+    assert answered([JOB, replace(JOB, model="other")], [RECORD, later], here) == [later, None]
+
+
+def test_a_record_of_another_machine_or_of_another_default_input_answers_nothing():
+    def elsewhere(jobs):
+        return [replace(place, environment=replace(place.environment, torch="2.14.0")) for place in here(jobs)]
+
+    def other_input(jobs):
+        return [replace(place, workload=replace(place.workload, inputs=("1x3x64x64:float32",))) for place in here(jobs)]
+
+    assert answered([JOB], [RECORD], elsewhere) == [None]
+    assert answered([JOB], [RECORD], other_input) == [None]
+
+
+def test_a_job_that_cannot_be_located_is_run():
+    assert answered([JOB], [RECORD], lambda jobs: [None] * len(jobs)) == [None]
+
+
+def test_nothing_is_asked_where_no_record_could_answer():
+    def locate(jobs):
+        pytest.fail("a process was started for nothing")
+
+    assert answered([JOB], [FAILED], locate) == [None]
+
+
+def test_a_batch_that_was_found_the_largest_is_not_sought_again():
+    asked: list[object] = []
+
+    def locate(jobs):
+        asked.extend(job.batch for job in jobs)
+        return here(jobs)
+
+    found = replace(AUTO, workload=replace(AUTO.workload, batch=64))
+    assert answered([replace(JOB, batch="auto")], [found], locate) == [found]
+    assert asked == [64]
+
+
+@pytest.mark.parametrize("made", [RECORD, QUICK, gpu_record("two", 1, 0.01, batch=8)], ids=["cpu", "quick", "gpu"])
+def test_the_job_of_a_record_is_answered_by_it(made):
+    job = Job.again(made)
+    assert answers(made, job)
+    assert job.device == made.environment.device
+
+
+def test_a_rerun_takes_the_models_own_inputs_where_these_were_run_and_spells_them_out_elsewhere():
+    other = replace(RECORD, workload=replace(RECORD.workload, inputs=("1x3x64x64:float32",)))
+    own, spelt = again([RECORD, other], here)
+    assert (own.inputs, spelt.inputs) == ((), ("3x64x64:float32",))
