@@ -80,6 +80,14 @@ def test_the_interval_covers_the_truth_in_nine_of_ten_trials(world):
     assert covered >= 0.9 * len(SEEDS)
 
 
+def test_the_ends_alone_give_an_interval_that_covers_a_load_without_noise(world):
+    for seed in range(20):
+        device = Device(world, place(world, seed))
+        energy = measured(device, THREE_WINDOWS)
+        assert not isinstance(energy.repeat_relative, Missing)
+        assert energy.gross_per_image_j == pytest.approx(device.run_j, rel=energy.repeat_relative)
+
+
 @pytest.mark.slow
 def test_windows_from_tick_to_tick_leave_a_fifth_of_the_naive_error(world):
     ours, naive = [], []

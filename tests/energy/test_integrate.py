@@ -113,6 +113,17 @@ def test_a_counter_read_less_often_than_it_ticks_is_never_older_than_a_tick():
     assert tick.at_s == pytest.approx(1.9995)
 
 
+def test_the_ends_of_a_counters_window_may_hide_what_was_drawn_between_two_looks():
+    values = [20.0 * (k // 50) for k in range(500)]  # 20 J a tick of 100 ms: 200 W
+    assert window(counted(series(values, every_s=0.002), 0.1)).edge_j == pytest.approx(200 * 0.002)
+
+
+@given(st.lists(WATTS, min_size=2, max_size=30))
+def test_the_ends_of_a_sensors_window_may_hide_a_tick_of_what_power_varied_by(values):
+    edge_j = window(held(series(values), 0, len(values) * 0.1, 0.1)).edge_j
+    assert edge_j == pytest.approx(0.1 * (max(values) - min(values)))
+
+
 def test_a_counter_that_goes_back_spoils_the_window():
     found = counted(series([1.0, 2.0, 1.5, 3.0]), 0.1)
     assert isinstance(found, Missing)
