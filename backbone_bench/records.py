@@ -484,6 +484,24 @@ class Tool:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Rate:
+    """What a device gets done in a second, by one of the latencies."""
+
+    images_per_s: float
+    flops_per_s: Known[float]  # a multiply-add counts once
+    traffic_bytes_per_s: Known[float]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Rates:
+    """The rate by each of the three latencies."""
+
+    wall: Known[Rate]
+    device: Known[Rate]
+    graph: Known[Rate]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Record:
     """One model, one workload, one process."""
 
@@ -499,6 +517,27 @@ class Record:
     watch: Known[Watch]
     flags: tuple[str, ...] = ()
     schema_version: Literal["1"] = SCHEMA_VERSION
+
+    @computed_field
+    @property
+    def rates(self) -> Known[Rates]:
+        """Images, multiply-adds and bytes of traffic per second."""
+        if isinstance(self.latency, Missing):
+            return self.latency
+        return Rates(self._rate(self.latency.wall), self._rate(self.latency.device), self._rate(self.latency.graph))
+
+    def _rate(self, latency: Known[Latency]) -> Known[Rate]:
+        if isinstance(latency, Missing):
+            return latency
+        if latency.median_s == 0:
+            return Missing("clock_too_coarse", "the clock reads 0 s for one call")
+        images_per_s = self.workload.batch / latency.median_s
+        if isinstance(self.cost, Missing):
+            return Rate(images_per_s, self.cost, self.cost)
+        if self.workload.mode == "train":
+            forward = Missing("backward_not_counted", "the counts are those of the forward pass, the time is of both")
+            return Rate(images_per_s, forward, forward)
+        return Rate(images_per_s, self.cost.flops / latency.median_s, self.cost.traffic_bytes / latency.median_s)
 
     @computed_field
     @property

@@ -20,12 +20,15 @@ class Cuda(Accelerator):
 
     def capture(self, step: Step) -> Step:
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)
+        before = torch.cuda.current_stream(self._device)
         try:
             self._warm(step, stream)
             with torch.cuda.graph(graph, stream=stream):
                 output = step()
         except RuntimeError as error:  # out of memory is one too
             raise CaptureFailed(Missing("capture_failed", f"not capturable: {first_line(error)}")) from None
+        finally:
+            torch.cuda.set_stream(before)  # a capture that fails leaves its own stream behind
 
         def run() -> object:
             graph.replay()

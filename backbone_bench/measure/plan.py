@@ -30,6 +30,7 @@ class Plan:
 
 FULL = Plan()
 QUICK = Plan(
+    first_calls=2,
     settling=Settling(min_s=0.2, max_s=1.0, block_s=0.02),
     stopping=Stopping(min_samples=40, min_busy_s=0.2, max_s=1.5, min_calls=6, looks=1),
     first_answer=True,

@@ -1,0 +1,84 @@
+"""What a record computes from raw samples, and what it writes for its readers."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from backbone_bench.records import Latencies, Latency, Missing, Rate, Rates, Record, WarmUp
+from tests.report import samples
+
+LATENCIES = TypeAdapter(Latencies)
+SLOW, FAST = samples.latency(0.010), samples.latency(0.004)
+
+
+def test_latencies_read_back_are_the_same_and_derived_figures_are_written_but_not_read():
+    written = LATENCIES.dump_json(Latencies(SLOW, samples.NO_EVENTS, FAST))
+    assert LATENCIES.validate_json(written) == Latencies(SLOW, samples.NO_EVENTS, FAST)
+    changed = json.loads(written)
+    changed["wall"]["median_s"] = 77
+    assert LATENCIES.validate_json(json.dumps(changed)).wall == SLOW
+
+
+def test_readers_find_every_figure_of_a_latency():
+    written = json.loads(LATENCIES.dump_json(Latencies(SLOW, samples.NO_EVENTS, FAST)))["wall"]
+    assert {"n", "median_s", "ci95_s", "min_s", "p90_s", "p95_s", "p99_s", "iqr_s", "lag1", "drift", "outliers"} < set(
+        written
+    )
+    assert written["p99_s"]["missing"] == "few_samples"
+    assert written["p99_s"]["message"] == "p99 needs 662 samples: 622 more than the 40 taken"
+
+
+def test_a_launch_bound_call_spends_what_the_graph_leaves_of_the_wall():
+    assert Latencies(SLOW, samples.NO_EVENTS, FAST).launch_bound == pytest.approx(0.6)
+    assert Latencies(SLOW, SLOW, samples.NO_GRAPH).launch_bound == samples.NO_GRAPH
+
+
+@pytest.mark.parametrize("samples_s", [(), (-0.001,), (float("nan"),)])
+def test_no_samples_and_impossible_ones_are_no_latency(samples_s):
+    with pytest.raises(ValidationError):
+        Latency(samples_s, (), WarmUp("steady", 2.0, 10), "converged", 0.0)
+
+
+# Rates.
+
+
+def rates(record: Record) -> Rates:
+    assert isinstance(record.rates, Rates)
+    return record.rates
+
+
+def wall_rate(record: Record) -> Rate:
+    found = rates(record).wall
+    assert isinstance(found, Rate)
+    return found
+
+
+def test_rates_are_of_the_whole_batch_in_each_latency():
+    found = rates(samples.gpu_record("resnet50", 4_000_000_000, graph_s=0.020, batch=64))
+    assert isinstance(found.graph, Rate)
+    assert found.graph.images_per_s == pytest.approx(64 / 0.020, rel=1e-3)
+    assert found.graph.flops_per_s == pytest.approx(4e9 / 0.020, rel=1e-3)
+    assert isinstance(found.wall, Rate)
+    assert found.wall.images_per_s == pytest.approx(found.graph.images_per_s / 2)
+
+
+def test_a_latency_that_is_missing_has_no_rate_and_the_same_reason():
+    assert rates(samples.record("resnet50", 4_000_000_000, 0.1)).device == samples.NO_EVENTS
+    counted = samples.counted("resnet50", 4_000_000_000)
+    assert counted.rates == counted.latency
+
+
+def test_a_training_step_is_not_divided_into_the_arithmetic_of_its_forward_pass():
+    made = samples.record("resnet50", 4_000_000_000, 0.1)
+    trained = wall_rate(replace(made, workload=replace(made.workload, mode="train")))
+    assert trained.images_per_s == pytest.approx(10, rel=1e-2)
+    assert isinstance(trained.flops_per_s, Missing)
+    assert isinstance(trained.traffic_bytes_per_s, Missing)
+
+
+def test_without_a_count_there_are_images_but_no_arithmetic():
+    unknown = Missing("not_counted", "not counted")
+    found = wall_rate(samples.record("resnet50", 4_000_000_000, 0.1, cost=unknown))
+    assert found.flops_per_s == found.traffic_bytes_per_s == unknown
