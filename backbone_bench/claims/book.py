@@ -3,15 +3,18 @@
 Counting comes as functions, so that nothing here needs torch; every network is counted once.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backbone_bench.claims.checks import Network, Quantity, Stack
+from backbone_bench.claims.checks import Quantity
 from backbone_bench.claims.layers import cost
 from backbone_bench.claims.measurements import Run, measured, published
 from backbone_bench.claims.metrics import METRICS, Convolution
 from backbone_bench.claims.publications import Publication
+from backbone_bench.claims.subjects import Network, Stack
 from backbone_bench.claims.verdicts import NoEvidence
+from backbone_bench.errors import UserError
 from backbone_bench.records import ModelCost, Record, Scalar
 
 Size = int | None  # of a square image; None: the network's own
@@ -42,7 +45,10 @@ class Book:
             of_stack = METRICS[metric].of_stack
             if of_stack is None:
                 raise NoEvidence(f"{METRICS[metric].title} of layers in closed form is not defined")
-            return float(of_stack(cost(subject.layers, {})))
+            value = float(of_stack(cost(subject.layers, {})))
+            if not math.isfinite(value):
+                raise UserError(f"{subject} has no {METRICS[metric].title} that can be written down.")
+            return value
         sheet = self._sheets.setdefault(str(subject), _Sheet(self, subject))
         return METRICS[metric].of_network(sheet)
 

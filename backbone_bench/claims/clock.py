@@ -6,15 +6,17 @@ its verdict is that of most settings, and no single row decides.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from statistics import median
 from typing import NamedTuple
 
 from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Correlation, Network, Pair, Ranks
+from backbone_bench.claims.checks import Correlation, Pair, Ranks
 from backbone_bench.claims.correlation import FEWEST, difference, rank_correlation
 from backbone_bench.claims.measurements import USUAL, Run
 from backbone_bench.claims.metrics import METRICS
 from backbone_bench.claims.publications import Kind
+from backbone_bench.claims.subjects import Network
 from backbone_bench.claims.verdicts import Finding, Origin, Verdict
 from backbone_bench.stats import Interval
 
@@ -56,7 +58,8 @@ def _witnesses(check: Check, book: Book, runs: Sequence[Run], paper: str) -> lis
             case Correlation():
                 values = _correlation(check, run, book)
         unheard = _unheard(check, run, paper)
-        found += [Witness(run.setting, run.kind, value, interval, unheard, told) for value, interval, told in values]
+        setting = f"{run.setting}, {run.when}" if run.when else run.setting
+        found += [Witness(setting, run.kind, value, interval, unheard, told) for value, interval, told in values]
     return found
 
 
@@ -65,7 +68,7 @@ def _unheard(check: Check, run: Run, paper: str) -> str:
         return f"a {run.kind.upper()} is no witness of a claim about a {check.device.upper()}"
     if run.paper == paper:
         return "the claim's own table"
-    heard = run.backbone or (isinstance(check, Correlation) and check.detectors)
+    heard = run.measures != "detector" or (isinstance(check, Correlation) and check.detectors)
     return "" if heard else "whole detectors, not backbones"
 
 
@@ -101,7 +104,7 @@ def _ranks(check: Ranks, run: Run, book: Book) -> Said:
 
 
 def _correlation(check: Correlation, run: Run, book: Book) -> Said:
-    networks = list(_networks(run))
+    networks = list(_networks(run)) if run.measures != "layers" else []
     if len(networks) < FEWEST:
         return
     points = [(interval.low * interval.high) ** 0.5 for _, interval in networks]
@@ -116,13 +119,14 @@ def _correlation(check: Correlation, run: Run, book: Book) -> Said:
 
 
 def _networks(run: Run) -> Iterator[tuple[Network, Interval]]:
-    """Each network that the zoo has, at one size: the nearest to the usual one."""
-    ours = run.publication.models() if run.publication else {name: name for name, _ in run.points}
-    for theirs, model in sorted(ours.items()):
-        sizes = [size for name, size in run.points if name == theirs]
+    """Each network that we can count, at one size: the nearest to the usual one."""
+    theirs = run.publication.models() if run.publication else {}
+    ours = {name: Network(model) for name, model in theirs.items()} or run.networks
+    for called, network in sorted(ours.items()):
+        sizes = [size for name, size in run.points if name == called]
         if sizes:
             size = min(sizes, key=lambda pixels: abs(pixels - USUAL))
-            yield Network(model, size), run.points[theirs, size]
+            yield replace(network, size=size), run.points[called, size]
 
 
 def _bound(check: Check) -> tuple[float, str]:
@@ -148,7 +152,7 @@ def _stance(check: Check, interval: Interval) -> Verdict:
 def _ours(check: Check, witnesses: Sequence[Witness]) -> Finding:
     heard = [witness for witness in witnesses if not witness.unheard]
     if not heard:
-        aside = f"; measured on a CPU: {_span(witnesses)}, which is no witness" if witnesses else ""
+        aside = f"; {_span(witnesses)} was measured, but {witnesses[0].unheard}" if witnesses else ""
         return _finding(check, Verdict.UNMEASURED, witnesses, "measured", f"{_wanting(check)}{aside}")
     stances = {_stance(check, witness.interval) for witness in heard}
     verdict = stances.pop() if len(stances) == 1 else Verdict.UNCLEAR

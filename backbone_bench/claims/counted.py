@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.causes import Cause, Reading, causes, readings
-from backbone_bench.claims.checks import Bound, Count, Delta, Network, Order, Ratio, Stack
+from backbone_bench.claims.checks import Bound, Count, Delta, Order, Ratio
 from backbone_bench.claims.figures import amount, percent
 from backbone_bench.claims.metrics import FLOPS, METRICS
+from backbone_bench.claims.subjects import Network, Stack
 from backbone_bench.claims.verdicts import Finding, Verdict
 from backbone_bench.errors import UserError
 

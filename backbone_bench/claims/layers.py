@@ -8,7 +8,7 @@ same costs as a network: multiply-adds, parameters and VoVNet's Eq. 1,
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import ConfigDict, PlainValidator
+from pydantic import ConfigDict, Field, PlainValidator
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.claims.arithmetic import Expression, Number
@@ -18,6 +18,7 @@ STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 MOST_TERMS = 10_000  # of a layer that is repeated by `each`
 
 Formula = Annotated[Expression, PlainValidator(Expression)]
+Whole = Annotated[int, Field(gt=0, lt=10_000)]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -26,9 +27,9 @@ class Layer:
 
     ci: Formula
     co: Formula
-    kernel: Formula | tuple[int, int] = Expression("1")  # of a square one; or height and width
+    kernel: Formula | tuple[Whole, Whole] = Expression("1")  # of a square one; or height and width
     side: Formula = Expression("1")  # of the square output
-    stride: int = 1
+    stride: Whole = 1
     groups: Formula = Expression("1")
     times: Formula = Expression("1")
     each: Mapping[str, Formula] | None = None  # {i = "m"}: the layer once for every whole i from 0 below m
@@ -72,9 +73,12 @@ def convolution(area: Number, ci: Number, co: Number, positions: Number, groups:
 def cost(stack: Sequence[Layer], names: Mapping[str, Number]) -> Cost:
     """What a stack costs where its formulas' names have these values."""
     total = _NOTHING
-    for layer in stack:
-        for inner, there in _each(layer, names):
-            total = _add(total, _layer(layer, inner), there)
+    try:
+        for layer in stack:
+            for inner, there in _each(layer, names):
+                total = _add(total, _layer(layer, inner), there)
+    except ArithmeticError as error:
+        raise UserError(f"A layer has no cost: {error}.") from None
     return total
 
 
@@ -94,7 +98,7 @@ def _each(layer: Layer, names: Mapping[str, Number]) -> Iterator[tuple[Mapping[s
 
 def _layer(layer: Layer, names: Mapping[str, Number]) -> Cost:
     ci, co, side, groups, times = (
-        formula.value(names) for formula in (layer.ci, layer.co, layer.side, layer.groups, layer.times)
+        _size(what, getattr(layer, what), names) for what in ("ci", "co", "side", "groups", "times")
     )
     one = convolution(_area(layer.kernel, names), ci, co, side * side, groups)
     one = one._replace(
@@ -104,10 +108,18 @@ def _layer(layer: Layer, names: Mapping[str, Number]) -> Cost:
     return Cost(*(times * value for value in one))
 
 
+def _size(what: str, formula: Expression, names: Mapping[str, Number]) -> Number:
+    value = formula.value(names)
+    least = float(value.min() if hasattr(value, "min") else value)
+    if not least > 0:
+        raise UserError(f"A layer's {what} is above 0; {str(formula)!r} is {least:g}.")
+    return value
+
+
 def _area(kernel: Expression | tuple[int, int], names: Mapping[str, Number]) -> Number:
     if isinstance(kernel, tuple):
         return float(kernel[0] * kernel[1])
-    side = kernel.value(names)
+    side = _size("kernel", kernel, names)
     return side * side
 
 

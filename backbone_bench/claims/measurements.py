@@ -7,8 +7,9 @@ its software, the batch, the precision. A point is an interval of seconds or jou
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backbone_bench.claims.checks import Network, Quantity
-from backbone_bench.claims.publications import Kind, Publication
+from backbone_bench.claims.checks import Quantity
+from backbone_bench.claims.publications import Kind, Measured, Publication
+from backbone_bench.claims.subjects import Network
 from backbone_bench.records import Energy, Latency, Missing, Record
 from backbone_bench.stats import Interval
 
@@ -22,8 +23,10 @@ class Run:
 
     setting: str
     kind: Kind
-    backbone: bool = True  # not a whole detector around one
+    measures: Measured = "backbone"
     paper: str | None = None  # the key of the paper whose own table it is
+    when: str = ""  # of our own: the day of the latest record
+    networks: dict[str, Network] = field(default_factory=dict)  # of our own, by name
     points: dict[tuple[str, int], Interval] = field(default_factory=dict)  # by `key`
     publication: Publication | None = None
 
@@ -55,7 +58,7 @@ def published(publications: Iterable[Publication], quantity: Quantity) -> list[R
     for publication in publications:
         meta = publication.meta
         for setting, rows in publication.settings().items():
-            run = Run(setting.text, setting.kind, meta.measures == "backbone", meta.paper, publication=publication)
+            run = Run(setting.text, setting.kind, meta.measures, meta.paper, publication=publication)
             for key, row in rows.items():
                 cost = publication.cost(row, quantity)
                 if cost is not None:
@@ -74,9 +77,11 @@ def measured(records: Sequence[Record], quantity: Quantity) -> list[Run]:
             continue
         setting = _setting(record)
         run = runs.setdefault(setting, Run(setting, _kind(record)))
+        run.when = record.started_utc[:10]
         workload = record.workload
         network = Network(workload.model, None, workload.arguments or None)
         run.points[name_of(network), _size(workload.inputs)] = point
+        run.networks[name_of(network)] = network
     return list(runs.values())
 
 

@@ -17,6 +17,7 @@ from backbone_bench.claims.layers import STRICT
 from backbone_bench.claims.reading import revive, toml
 
 Kind = Literal["gpu", "cpu"]
+Measured = Literal["backbone", "detector", "layers"]  # a network alone, a whole detector around it, a stack of layers
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -45,7 +46,7 @@ class Meta:
     source: str
     licence: str
     settings: str  # what all rows share: framework, precision, batch
-    measures: Literal["backbone", "detector", "layers"]
+    measures: Measured
     traps: tuple[str, ...] = ()
     paper: str | None = None  # the key of the paper whose own figures these are
     model: str = "model"

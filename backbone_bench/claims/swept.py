@@ -9,9 +9,10 @@ import numpy as np
 from backbone_bench.claims import layers
 from backbone_bench.claims.arithmetic import Expression
 from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Axes, Family, Law, Range, Table, Tolerance, Value
+from backbone_bench.claims.checks import Family, Law, Table, Value
 from backbone_bench.claims.figures import amount
 from backbone_bench.claims.metrics import METRICS
+from backbone_bench.claims.subjects import Axes, Range, Tolerance
 from backbone_bench.claims.verdicts import Finding, NoEvidence, Verdict
 from backbone_bench.errors import UserError
 

@@ -11,8 +11,8 @@ from backbone_bench.cli.options import MODEL_HELP, Argument, InputSize, OutputFo
 from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:
-    from backbone_bench.claims.checks import Network
     from backbone_bench.claims.data import Entry
+    from backbone_bench.claims.subjects import Network
 
 DIFFERS = 1
 
@@ -52,10 +52,10 @@ def check(
     if not given:
         raise UserError("Say what is claimed: --flops 4.1G, --params 25.6M, --access …")
     claims.check_forms([form])
-    from backbone_bench.claims import checks
+    from backbone_bench.claims import subjects
     from backbone_bench.report import claims as report
 
-    network = checks.Network(model, input_size, arguments(arg) or None)
+    network = subjects.Network(model, input_size, arguments(arg) or None)
     entries = [_entry(network, metric, figure, tolerance) for metric, figure in given.items()]
     outcomes = claims.judge(entries, claims.book())
     sys.stdout.write(report.show_checked(outcomes, form or output.default_form()))
@@ -67,9 +67,10 @@ def check(
 def _entry(network: "Network", metric: str, figure: str, share: str | None) -> "Entry":
     """A figure from the shell as the claim that it is."""
     from backbone_bench.claims import figures
-    from backbone_bench.claims.checks import Count, Tolerance
+    from backbone_bench.claims.checks import Count
     from backbone_bench.claims.data import Claim, Entry, Paper
     from backbone_bench.claims.metrics import METRICS
+    from backbone_bench.claims.subjects import Tolerance
     from backbone_bench.claims.verdicts import Verdict
 
     claimed = figures.parse(figure)

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from backbone_bench.claims import engine
 from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Correlation, Needs, Pair, Ranks, network
+from backbone_bench.claims.checks import Correlation, Needs, Pair, Ranks
 from backbone_bench.claims.data import Claim, Entry, Paper
+from backbone_bench.claims.subjects import network
 from backbone_bench.claims.verdicts import Verdict
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost
 from tests.report.samples import cost, gpu_record, latency, record
@@ -73,7 +74,8 @@ def test_a_cpu_is_shown_and_is_no_witness_of_a_claim_about_gpus():
     records = record("one", 10**9, 0.2), record("two", 10**9, 0.1)
     told = finding(pair(), *records)
     assert told.verdict is Verdict.UNMEASURED
-    assert "measured on a CPU: 2.00, which is no witness" in told.reason
+    assert told.reason.endswith("2.00 was measured, but a CPU is no witness of a claim about a GPU")
+    assert "2026-11-24" in told.working[0]
     assert "Example CPU 3000" in told.working[0]
     assert finding(pair(device="cpu"), *records).verdict is Verdict.HOLDS
 

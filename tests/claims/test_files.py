@@ -130,6 +130,46 @@ def test_any_check_is_judged_or_refused_in_one_line(check, kind):
     assert len(told.splitlines()) == 1
 
 
+FORMULAS = st.one_of(
+    st.integers(-2, 10**6), st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["a", "b", "a * b", "a - b", "1 / a", "1e300 * b", "sqrt(a)", "sqrt(0 - a)", "a / (b - b)"]),
+)  # fmt: skip
+LAYERS = st.fixed_dictionaries(
+    {"ci": FORMULAS, "co": FORMULAS},
+    optional={
+        "kernel": FORMULAS,
+        "side": FORMULAS,
+        "groups": FORMULAS,
+        "times": FORMULAS,
+        "stride": st.integers(-1, 3),
+    },
+)
+SWEPT = """
+kind = "law"
+axes = {{ a = [0, 1, 3], b = [2, 1e6] }}
+layers = [{layers}]
+left = "access"
+relation = ">="
+right = "least_access"
+says = "access is at least its bound"
+tolerance = {{ relative = 1e-9, why = "algebra" }}"""
+STACKED = """
+kind = "bound"
+metric = "access_over_bound"
+of = {{ name = "some", layers = [{layers}] }}
+above = 0.999999"""
+
+
+@given(st.lists(LAYERS, min_size=1, max_size=3), st.sampled_from([SWEPT, STACKED]))
+def test_layers_of_any_widths_have_a_cost_or_one_line_says_why_not(layers, check):
+    try:
+        told = str(judge(file(check.format(layers=", ".join(map(toml, layers))))).verdict)
+    except UserError as error:
+        told = str(error)
+    assert len(told.splitlines()) == 1
+    assert told != "fails"  # whatever the widths, access is at least its bound
+
+
 @given(st.text(max_size=200))
 def test_any_text_is_refused_in_one_line(text):
     with pytest.raises(UserError) as refused:

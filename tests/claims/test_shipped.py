@@ -19,10 +19,10 @@ from backbone_bench.claims.checks import (
     Pair,
     Ranks,
     Ratio,
-    Stack,
     Table,
     Value,
 )
+from backbone_bench.claims.subjects import Stack
 from backbone_bench.claims.verdicts import Verdict
 
 ENTRIES = list(data.entries(data.shipped()))

@@ -1,0 +1,125 @@
+"""What checks are about: networks, stacks of layers, sweeps, tolerances.
+
+A network is written `resnet34@224` (the size left out: its own), or as a
+table with `arguments` for its builder; a `Stack` is layers that a paper gives in words.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any, Self
+
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
+from pydantic.dataclasses import dataclass
+
+from backbone_bench.claims.layers import STRICT, Layer
+from backbone_bench.claims.metrics import METRICS
+from backbone_bench.errors import did_you_mean
+from backbone_bench.records import Scalar
+
+_NETWORK = re.compile(r"(?P<model>.+?)(?:@(?P<size>[1-9]\d{0,4}))?")
+
+Positive = Annotated[float, Field(gt=0)]
+Size = Annotated[int, Field(gt=0, lt=100_000)]
+
+
+def _metric(name: str) -> str:
+    if name not in METRICS:
+        known = ", ".join(METRICS)
+        raise ValueError(f"no metric is called {name!r}. {did_you_mean(name, METRICS, f'There are {known}.')}")
+    return name
+
+
+Metric = Annotated[str, AfterValidator(_metric)]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Tolerance:
+    """How far a count may lie from the published figure, and why so far."""
+
+    why: str
+    relative: Positive | None = None
+    absolute: Positive | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.relative is None) == (self.absolute is None):
+            raise ValueError("a tolerance is either relative or absolute")
+        return self
+
+    def slack(self, expected: float) -> float:
+        return self.absolute if self.absolute is not None else abs(expected) * (self.relative or 0)
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Network:
+    """A network that the tool can build, at an input size."""
+
+    model: str
+    size: Size | None = None  # None: the size of the paper's cost figures
+    arguments: Mapping[str, Scalar] | None = None
+
+    def __str__(self) -> str:
+        size = f"@{self.size}" if self.size else ""
+        given = ", ".join(f"{name}={value}" for name, value in (self.arguments or {}).items())
+        return f"{self.model}{size}" + (f" ({given})" if given else "")
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Stack:
+    """Layers one after another, as a paper describes them."""
+
+    name: str
+    layers: tuple[Layer, ...]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def network(text: str) -> Network:
+    """
+    >>> network("resnet34@224")
+    Network(model='resnet34', size=224, arguments=None)
+    """
+    match = re.fullmatch(_NETWORK, text)
+    if match is None:
+        raise ValueError(f"{text!r} names no network: write it as resnet50 or resnet50@256")
+    return Network(match["model"], int(match["size"]) if match["size"] else None)
+
+
+def _form(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    return "stack" if isinstance(value, Stack) or (isinstance(value, Mapping) and "layers" in value) else "network"
+
+
+if TYPE_CHECKING:  # a text stands in the file; what the field holds is a network
+    Named = Network
+    Subject = Network | Stack
+else:
+    _Text = Annotated[str, AfterValidator(network), Tag("text")]
+    Named = Annotated[_Text | Annotated[Network, Tag("network")], Discriminator(_form)]
+    Subject = Annotated[
+        _Text | Annotated[Network, Tag("network")] | Annotated[Stack, Tag("stack")], Discriminator(_form)
+    ]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Range:
+    """Whole steps from `first` to `last`, both included."""
+
+    first: float
+    last: float
+    step: Positive
+
+    @model_validator(mode="after")
+    def _short(self) -> Self:
+        if not 0 <= (self.last - self.first) / self.step < 10_000:
+            raise ValueError("an axis has between 1 and 10000 steps")
+        return self
+
+    def values(self) -> list[float]:
+        steps = int((self.last - self.first) / self.step + 1e-9)
+        return [self.first + self.step * i for i in range(steps + 1)]
+
+
+Axes = Mapping[str, Annotated[tuple[float, ...], Field(min_length=1)] | Range]
