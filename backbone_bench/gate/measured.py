@@ -1,5 +1,6 @@
 """From the records of both sides to a series of each quantity that was measured, and from its verdict to a finding."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from statistics import geometric_mean
@@ -9,7 +10,7 @@ from backbone_bench import paired
 from backbone_bench.gate import fingerprint
 from backbone_bench.gate.noisy import Decision, Plan, Series, Spread, detectable
 from backbone_bench.gate.verdicts import Change, Finding, Verdict
-from backbone_bench.records import Known, Missing, Record
+from backbone_bench.records import Energy, Known, Latencies, Latency, Missing, Record, Watch
 
 Kind = Literal["latency", "energy", "memory"]
 Sides = tuple[Record, Record]  # base, head: one process each
@@ -118,8 +119,23 @@ def remarks(rounds: Sequence[Sides]) -> list[str]:
     differing = [one for one in fingerprint.differences(base, head) if not one.must]
     told = [f"Not the same on both sides: {'; '.join(map(str, differing))}."] if differing else []
     if any(one.field in _SILICON for one in differing):
-        told.append(f"Another card or host of the same model: {OTHER_SILICON:.0%} more is allowed.")
-    return told
+        told.append(f"Another card or host of the same model: {100 * OTHER_SILICON:.0f} % more is allowed.")
+    return [*told, *_flagged(rounds)]
+
+
+def _flagged(rounds: Sequence[Sides]) -> Iterator[str]:
+    """What the processes said of the circumstances under which they measured."""
+    counts = Counter(flag for sides in rounds for record in sides for flag in _flags(record))
+    if counts:
+        told = ", ".join(f"{flag} in {count}" for flag, count in counts.most_common())
+        yield f"Flags of the {2 * len(rounds)} processes: {told}."
+
+
+def _flags(record: Record) -> set[str]:
+    parts: list[Record | Latency | Energy | Watch | Missing] = [record, record.energy, record.watch]
+    if isinstance(record.latency, Latencies):
+        parts += [record.latency.wall, record.latency.device, record.latency.graph]
+    return {flag for part in parts if not isinstance(part, Missing) for flag in part.flags}
 
 
 def finding(subject: str, metric: Metric, decision: Decision, rounds: Sequence[Sides], plan: Plan) -> Finding:

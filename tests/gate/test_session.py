@@ -94,6 +94,12 @@ def test_another_host_of_the_same_kind_is_compared_with_more_allowance():
     assert any("host" in remark for remark in remarks)
 
 
+def test_a_busy_machine_is_told_of():
+    busy = [replace(record, flags=("host_busy",)) for record in processes(0.04, QUIET)]
+    _, remarks = compared(processes(0.04, QUIET), busy)
+    assert "Flags of the 10 processes: host_busy in 5." in remarks
+
+
 def test_what_only_one_side_has_is_new_or_missing():
     findings, _ = compared([counted("old")], [counted("fresh")])
     assert findings[""].verdict is Verdict.MISSING  # the later of the two
