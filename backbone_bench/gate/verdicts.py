@@ -125,7 +125,7 @@ def exit_code(report: Report, fail_on: Collection[Verdict] = ()) -> int:
 
 def _codes(findings: Iterable[Finding], fail_on: Collection[Verdict], *, acknowledged: bool) -> Iterable[int]:
     for found in findings:
-        if acknowledged and found.verdict not in (Verdict.INVALID, Verdict.MISSING):
+        if acknowledged and found.verdict is not Verdict.INVALID:
             continue
         if found.exit_code is not None:
             yield found.exit_code

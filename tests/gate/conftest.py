@@ -17,9 +17,9 @@ def small(width: int = {width}) -> nn.Module:
 """
 
 
-def git(folder: Path, *words: str) -> None:
+def git(folder: Path, *words: str) -> str:
     who = ("-c", "user.name=Nobody", "-c", "user.email=nobody@example.org", "-c", "commit.gpgsign=false")
-    subprocess.run(["git", *who, "-C", str(folder), *words], check=True, capture_output=True)
+    return subprocess.run(["git", *who, "-C", str(folder), *words], check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture

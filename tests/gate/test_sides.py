@@ -128,8 +128,7 @@ def test_a_worktree_holds_the_revision_and_is_gone_afterwards(repository):
         assert "nn.Conv2d" in (at.root / "net.py").read_text()
         assert at.root != repository
     assert not at.root.exists()
-    listed = checkout._git(repository, "worktree", "list", "--porcelain")
-    assert listed.count("worktree ") == 1
+    assert git(repository, "worktree", "list", "--porcelain").count("worktree ") == 1
 
 
 def test_the_import_path_of_the_base_follows_the_checkout_and_keeps_what_is_installed(base, repository):
