@@ -28,12 +28,15 @@ def estimate(job: Job) -> Span:
     modes = 1 if job.device == "cpu" else 3
     call_s = _call_s(job)
     settling, stopping = chosen.settling, chosen.stopping
-    least_s = max(settling.min_s, settling.min_blocks * call_s) + max(
-        stopping.min_busy_s, min(stopping.min_samples * call_s, stopping.max_s), stopping.min_calls * call_s
+    longest_warm_up_s = settling.max_s + call_s
+    longest_sampling_s = max(stopping.max_s, stopping.min_calls * call_s)
+    warm_up_s = min(longest_warm_up_s, max(settling.min_s, settling.min_blocks * call_s))
+    sampling_s = min(longest_sampling_s, max(stopping.min_busy_s, stopping.min_samples * call_s))
+    first_s = chosen.first_calls * call_s
+    return Span(
+        START_S + first_s + modes * (warm_up_s + sampling_s),
+        2 * (START_S + first_s) + modes * (longest_warm_up_s + longest_sampling_s),
     )
-    most_s = max(settling.max_s, call_s) + max(stopping.max_s, stopping.min_calls * call_s)
-    calls_s = chosen.first_calls * call_s
-    return Span(START_S + calls_s + modes * least_s, 2 * START_S + 2 * calls_s + modes * most_s)
 
 
 def _call_s(job: Job) -> float:

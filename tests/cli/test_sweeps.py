@@ -1,0 +1,132 @@
+"""Sweeps as they are typed: what is listed, refused, merged; nothing here measures."""
+
+import json
+
+import pytest
+
+from backbone_bench import store
+from tests.report.samples import RESNET50, VOVNET39
+
+
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A folder without settings of its own or above it."""
+    (tmp_path / ".git").mkdir()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def rows(told):
+    return [row["row"] for row in json.loads(told.out)]
+
+
+def test_a_dry_run_lists_every_combination_with_its_time_and_runs_nothing(bench, elsewhere):
+    words = ("run", "resnet18", "vgg19", "-d", "cpu", "-b", "1,8", "--precision", "fp32,bf16", "--dry-run")
+    told = bench(*words, "-f", "json")
+    assert told.code == 0
+    assert told.err == ""
+    listed = json.loads(told.out)
+    assert len(listed) == 8
+    assert listed[1]["row"] == "resnet18 (fp32, cpu, batch 8)"
+    assert all(0 < row["least_s"] < row["most_s"] for row in listed)
+    assert "Rows: 8." in bench(*words).out
+
+
+def test_the_shards_of_a_sweep_list_every_row_once(bench, elsewhere):
+    words = ("run", "--family", "vgg", "-d", "cpu", "-b", "1,2", "--dry-run", "-f", "json")
+    whole = rows(bench(*words))
+    parts = [rows(bench(*words, "--shard", f"{number}/4")) for number in range(1, 5)]
+    assert sorted(row for part in parts for row in part) == sorted(whole)
+    assert all(parts)
+
+
+def test_settings_of_a_file_make_rows_and_the_command_line_is_heard_first(bench, elsewhere):
+    (elsewhere / "bench.toml").write_text('model = ["resnet18"]\nbatch-size = [1, 4]\ndevice = "cpu"\nthreads = 1')
+    assert rows(bench("run", "--dry-run", "-f", "json")) == [
+        "resnet18 (fp32, cpu, 1 thread)",
+        "resnet18 (fp32, cpu, batch 4, 1 thread)",
+    ]
+    told = bench("run", "vgg19", "-b", "2", "--dry-run", "-f", "json")
+    assert rows(told) == ["vgg19 (fp32, cpu, batch 2, 1 thread)"]
+
+
+def test_config_says_where_each_setting_comes_from(bench, elsewhere, monkeypatch):
+    (elsewhere / "pyproject.toml").write_text("[tool.backbone-bench]\nseed = 3\nthreads = 2")
+    monkeypatch.setenv("BACKBONE_BENCH_THREADS", "1")
+    lines = {line["setting"]: line for line in json.loads(bench("config", "-f", "json").out)}
+    assert (lines["seed"]["value"], lines["seed"]["origin"]) == (
+        3,
+        f"{elsewhere}/pyproject.toml, [tool.backbone-bench]",
+    )
+    assert (lines["threads"]["value"], lines["threads"]["origin"]) == ([1], "environment")
+    assert (lines["quick"]["value"], lines["quick"]["origin"]) == (False, "default")
+    assert "| threads | 1 | environment |" in bench("config").out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "resnet18", "-b", "many"], "command line: batch-size is 'many'"),
+        (["run", "resnet18", "--precision", "fp32,fp8"], "precision is 'fp8'"),
+        (["run", "resnet18", "--no-energy", "--require-energy"], "contradict"),
+        (["run", "resnet18", "--channels-last", "--memory-format", "contiguous"], "give one"),
+        (["run", "resnet18", "--shard", "5/4"], "--shard 5/4"),
+        (["run", "resnet18", "--resume"], "name it with -o FILE.jsonl"),
+        (["run", "resnet18", "--resume", "-o", "out.json"], "name it with -o FILE.jsonl"),
+        (["run", "resnet18", "--in-process", "--timeout", "5"], "--timeout needs"),
+        (["run"], "Name a model"),
+        (["versus", "resnet18", "resnet35"], "or 'resnet34'"),
+        (["versus", "resnet18", "--a", "precison=fp16"], "--a: there is no setting 'precison'"),
+        (["versus", "resnet18", "--a", "precision"], "write it as key=value"),
+        (["versus", "resnet18", "--b", "model=vgg19"], "of one model"),
+        (["versus", "resnet18", "-b", "1,2"], "several rows"),
+        (["versus", "resnet18", "--a", "device=cpu", "--b", "device=cuda"], "one device"),
+        (["versus", "resnet18", "-o", "out.html"], "cannot be written as html"),
+        (["versus", "resnet18", "--rounds", "3"], "--rounds"),
+        (["merge", "none.jsonl"], "Cannot read none.jsonl"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_swept_is_told_in_one_line_before_anything_runs(bench, elsewhere, words, said):
+    told = bench(*words)
+    assert (told.code, told.out) == (2, "")
+    assert said in told.err
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("key", ["batch_size", "devise"])
+def test_an_unknown_key_of_a_file_is_exit_2_with_the_closest(bench, elsewhere, key):
+    (elsewhere / "bench.toml").write_text(f"{key} = 1")
+    for command in (("config",), ("run", "resnet18"), ("versus", "resnet18")):
+        told = bench(*command)
+        assert told.code == 2
+        assert told.err == (
+            f"bench: {elsewhere}/bench.toml: there is no setting '{key}'. "
+            f"Did you mean '{'batch-size' if key == 'batch_size' else 'device'}'?\n"
+        )
+
+
+def test_merging_keeps_every_record_once_in_the_order_of_the_files(bench, elsewhere):
+    one, two, merged = (elsewhere / name for name in ("1.jsonl", "2.json", "all.jsonl"))
+    store.write(one, store.dump_lines([RESNET50]))
+    store.write(two, store.dumps([VOVNET39, RESNET50]))
+    told = bench("merge", one, two, "-o", merged)
+    assert told.code == 0
+    assert store.read([merged], pytest.fail) == (RESNET50, VOVNET39)
+
+
+def test_code_that_a_record_names_is_run_only_where_the_user_says_so(bench, elsewhere):
+    from dataclasses import replace
+
+    strange = replace(RESNET50, workload=replace(RESNET50.workload, model="evil.py:main", source="file"))
+    store.write(elsewhere / "r.jsonl", store.dump_line(strange))
+    told = bench("rerun", elsewhere / "r.jsonl")
+    assert told.code == 2
+    assert "--trust" in told.err
+
+
+def test_a_record_is_chosen_by_how_its_id_begins(bench, elsewhere):
+    store.write(elsewhere / "r.jsonl", store.dump_line(RESNET50))
+    told = bench("rerun", elsewhere / "r.jsonl", "--id", "nothing")
+    assert (told.code, told.out) == (2, "")
+    assert "begins with 'nothing'" in told.err
