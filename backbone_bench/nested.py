@@ -1,10 +1,14 @@
 """Tensors within what models take and return: nested tuples, lists, dictionaries and dataclasses."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from copy import copy
 from dataclasses import fields, is_dataclass
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
 from torch import Tensor
+
+T = TypeVar("T")
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
@@ -26,12 +30,27 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same value with every tensor changed; a dataclass is left as it is."""
+    """The same value with every tensor changed; one that stands in several places is changed once."""
+    return _mapped(value, cache(change))  # tensors are told apart by identity
+
+
+def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     if isinstance(value, Tensor):
         return change(value)
     if isinstance(value, (tuple, list)):
-        items = [map_tensors(item, change) for item in value]
+        items = [_mapped(item, change) for item in value]
         return type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
-    if isinstance(value, dict):
-        return {key: map_tensors(item, change) for key, item in value.items()}
+    if isinstance(value, MutableMapping):
+        return _copied(value, ((key, _mapped(item, change)) for key, item in value.items()), type(value).__setitem__)
+    if is_dataclass(value) and not isinstance(value, type):
+        parts = ((part.name, _mapped(getattr(value, part.name), change)) for part in fields(value))
+        return _copied(value, parts, object.__setattr__)
     return value
+
+
+def _copied(value: T, items: Iterable[tuple[Any, Any]], place: Callable[[T, Any, Any], None]) -> T:
+    """A copy of its own type, frozen or not, with these items in it."""
+    made = copy(value)
+    for key, item in list(items):
+        place(made, key, item)
+    return made

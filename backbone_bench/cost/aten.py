@@ -6,55 +6,67 @@ from typing import Any
 from torch import Tensor
 
 from backbone_bench.cost import formulas
+from backbone_bench.cost.formulas import Arithmetic
 from backbone_bench.cost.ledger import Ledger
+from backbone_bench.nested import tensors_of
 
 Booking = Callable[..., None]
 
+# Names of one operation: what the caller wrote, what the dispatcher makes of it.
 SYNONYMS = {
     "concat": "cat", "concatenate": "cat", "constant_pad_nd": "pad", "multiply": "mul", "subtract": "sub",
-    "divide": "div", "true_divide": "div", "clamp_min": "clamp", "clamp_max": "clamp",
-    "max_pool2d_with_indices": "max_pool2d", "_adaptive_avg_pool2d": "adaptive_avg_pool2d",
+    "divide": "div", "true_divide": "div", "clamp_min": "clamp", "clamp_max": "clamp", "_to_copy": "to",
+    "max_pool2d_with_indices": "max_pool2d", "max_pool3d_with_indices": "max_pool3d",
+    "_adaptive_avg_pool2d": "adaptive_avg_pool2d", "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
     "native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "_softmax": "softmax",
-    "_log_softmax": "log_softmax",
+    "_log_softmax": "log_softmax", "_prelu_kernel": "prelu", "_embedding_bag_forward_only": "_embedding_bag",
 }  # fmt: skip
 
 # They make or rename tensors and launch no work.
 SILENT = {
-    "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "lift_fresh", "lift", "set", "detach",
-    "_has_compatible_shallow_copy_type", "is_same_size", "record_stream", "resize", "_version", "scalar_tensor",
-    "_local_scalar_dense", "item", "is_nonzero", "sym_size", "sym_stride", "sym_numel", "sym_storage_offset",
-    "unsafe_split", "unsafe_chunk", "_unsafe_view", "_reshape_alias",
+    "empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "lift_fresh",
+    "scalar_tensor", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "_unsafe_view",
 }  # fmt: skip
 
 # They write a tensor without reading what it held, or make one from nothing.
 WRITE_ONLY = {
-    "zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn", "randint", "randperm", "zeros_like",
-    "ones_like", "full_like", "rand_like", "randn_like", "new_zeros", "new_ones", "new_full", "zero", "fill", "copy",
-    "uniform", "normal", "bernoulli", "tril_indices", "triu_indices",
+    "zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn", "randint", "randperm", "tril_indices",
+    "triu_indices", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like", "new_zeros",
+    "new_ones", "new_full", "zero", "fill", "copy", "uniform", "normal", "exponential",
 }  # fmt: skip
 
 # Of their first argument they read only what they return.
-GATHERS = {"embedding", "index_select", "gather", "index", "take", "take_along_dim"}
+GATHERS = {"embedding", "index_select", "gather", "index", "take"}
 
-# Neither convolutions nor matrix products, though torch does not tag them as pointwise or as reductions.
+# Neither convolutions nor matrix products, though torch does not tag them as pointwise or as reductions. Composite
+# ones among them are booked whole: they are one kernel on an accelerator.
 MOVES = WRITE_ONLY | GATHERS | {
-    "relu6", "softmax", "log_softmax", "layer_norm", "group_norm", "instance_norm", "rms_norm", "native_batch_norm",
-    "_native_batch_norm_legit", "_native_batch_norm_legit_no_training", "cat", "stack", "pad", "clone", "copy",
+    # activations
+    "softmax", "log_softmax", "glu", "prelu", "log_sigmoid_forward", "bernoulli",
+    # norms
+    "native_batch_norm", "_native_batch_norm_legit", "layer_norm", "group_norm", "instance_norm", "rms_norm",
+    "_weight_norm_interface",
+    # windows
     "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d", "adaptive_max_pool2d", "adaptive_max_pool3d",
-    "max_pool3d_with_indices", "reflection_pad1d", "reflection_pad2d", "reflection_pad3d", "replication_pad1d",
-    "replication_pad2d", "replication_pad3d", "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d",
-    "upsample_bilinear2d", "upsample_bicubic2d", "upsample_linear1d", "upsample_trilinear3d",
-    "_upsample_nearest_exact2d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "pixel_shuffle",
-    "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle", "roll", "flip", "repeat", "repeat_interleave",
-    "tile", "sort", "topk", "argsort", "cumsum", "cumprod", "cummax", "cummin", "unique", "nonzero", "masked_fill",
-    "masked_select", "masked_scatter", "where", "index_put", "index_add", "index_copy", "index_fill", "scatter",
-    "scatter_add", "scatter_reduce", "select_scatter", "slice_scatter", "tril", "triu", "one_hot", "bincount",
-    "native_dropout", "argmax", "argmin", "max", "min", "median", "mode", "var_mean", "std_mean", "norm",
-    "linalg_vector_norm", "im2col", "col2im", "grid_sampler_2d", "grid_sampler_3d", "glu", "to", "_to_copy",
-    "lift_fresh_copy", "alias_copy", "searchsorted", "bucketize", "histc", "isin", "meshgrid", "_assert_async",
-    "celu", "rrelu_with_noise", "_prelu_kernel", "hardshrink", "softshrink", "_weight_norm_interface", "equal",
-    "_shape_as_tensor", "diag_embed", "block_diag", "unfold_copy", "view_copy", "as_strided_copy",
+    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d", "max_unpool2d",
+    "im2col", "col2im", "torchvision::roi_align", "torchvision::roi_pool",
+    # sampling
+    "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_linear1d", "upsample_bilinear2d",
+    "upsample_bicubic2d", "upsample_trilinear3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
+    "_upsample_nearest_exact3d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler_2d",
+    "grid_sampler_3d", "affine_grid_generator",
+    # joining, cutting, turning and copying
+    "cat", "stack", "block_diag", "to", "lift_fresh_copy", "pad", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
+    "roll", "flip", "rot90", "repeat", "repeat_interleave", "tril", "triu", "diag_embed", "select_scatter",
+    "slice_scatter",
+    # choosing
+    "sort", "argsort", "topk", "kthvalue", "median", "mode", "cumsum", "cumprod", "cummax", "cummin", "logcumsumexp",
+    "_unique2", "unique_dim", "unique_consecutive", "nonzero", "masked_select", "masked_scatter", "index_put",
+    "index_add", "index_copy", "index_fill", "scatter", "scatter_add", "scatter_reduce", "searchsorted", "bucketize",
+    "histc", "bincount", "isin", "one_hot", "multinomial", "_embedding_bag", "torchvision::nms",
+    # losses and complex numbers
+    "mse_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
+    "nll_loss_forward", "nll_loss2d_forward", "complex", "polar",
 }  # fmt: skip
 
 
@@ -62,67 +74,104 @@ MOVES = WRITE_ONLY | GATHERS | {
 
 
 def _convolution(
-    ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Any = None, *_: Any, **__: Any
+    ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, /, *_: Any, **__: Any
 ) -> None:
     cost = formulas.convolution(input.shape, weight.shape, out.shape, ledger.images)
-    ledger.book("convolution", _present(input, weight, bias), out, cost)
+    ledger.book("convolution", _given(input, weight, bias), [out], cost)
 
 
 def _transposed(
-    ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Any = None, *_: Any, **__: Any
+    ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, /, *_: Any, **__: Any
 ) -> None:
     cost = formulas.convolution(input.shape, weight.shape, out.shape, ledger.images, transposed=True)
-    ledger.book("transposed_convolution", _present(input, weight, bias), out, cost)
+    ledger.book("transposed_convolution", _given(input, weight, bias), [out], cost)
 
 
-def _aten_convolution(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Any, *rest: Any) -> None:
-    book = _transposed if rest[3] else _convolution
-    book(ledger, out, input, weight, bias)
+def _either(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None, *more: Any) -> None:
+    transposed = more[3]  # after stride, padding and dilation
+    (_transposed if transposed else _convolution)(ledger, out, input, weight, bias)
 
 
-def _linear(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Any = None) -> None:
-    ledger.book("linear", _present(input, weight, bias), out, formulas.linear(input.shape, weight.shape, ledger.images))
+def _deformed(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, offset: Tensor, *more: Any) -> None:
+    mask, bias = more[:2]
+    cost = formulas.convolution(input.shape, weight.shape, out.shape, ledger.images)
+    ledger.book("deformable_convolution", [input, weight, offset, mask, bias], [out], cost)
+
+
+def _linear(
+    ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, /, **_: Any
+) -> None:
+    cost = formulas.linear(input.shape, weight.shape, ledger.images)
+    ledger.book("linear", _given(input, weight, bias), [out], cost)
 
 
 def _product(op: str) -> Booking:
-    def book(ledger: Ledger, out: Tensor, left: Tensor, right: Tensor, **_: Any) -> None:
-        ledger.book_product(op, left, right, (left, right), out)
+    def book(ledger: Ledger, out: Tensor, left: Tensor, right: Tensor, /, *_: Any, **__: Any) -> None:
+        ledger.book(op, [left, right], [out], _multiplied(ledger, left, right, out))
 
     return book
 
 
-def _product_and_sum(op: str) -> Booking:
-    def book(ledger: Ledger, out: Tensor, bias: Tensor, left: Tensor, right: Tensor, **_: Any) -> None:
-        ledger.book_product(op, left, right, (bias, left, right), out)
+def _sum_with_product(op: str) -> Booking:
+    def book(ledger: Ledger, out: Tensor, term: Tensor, left: Tensor, right: Tensor, /, *_: Any, **__: Any) -> None:
+        ledger.book(op, [term, left, right], [out], _multiplied(ledger, left, right, out))
 
     return book
 
 
-def _attention(
-    ledger: Ledger, out: Tensor, query: Tensor, key: Tensor, value: Tensor, mask: Any = None, *_: Any, **kwargs: Any
-) -> None:
-    mask = kwargs.get("attn_mask", mask)
-    cost = formulas.attention(query.shape, key.shape, value.shape)
-    ledger.book("scaled_dot_product_attention", _present(query, key, value, mask), out, cost)
+def _multiplied(ledger: Ledger, left: Tensor, right: Tensor, out: Tensor) -> Arithmetic:
+    """A matrix product: a layer where one side is a parameter, else only arithmetic."""
+    on_left, on_right = ledger.is_weight(left), ledger.is_weight(right)
+    if on_left == on_right:
+        return formulas.product(left.shape, out.shape)
+    return formulas.layer_product(left.shape, right.shape, out.shape, ledger.images, weight_on_left=on_left)
+
+
+def _attention(ledger: Ledger, out: Tensor, query: Tensor, key: Tensor, value: Tensor, /, *more: Any, **_: Any) -> None:
+    cost = formulas.attention(query.shape, key.shape, out.shape)
+    ledger.book("scaled_dot_product_attention", _given(query, key, value, *more[:1]), [out], cost)  # the mask, if any
 
 
 def _batch_norm(
     ledger: Ledger, out: Tensor, input: Tensor, weight: Any, bias: Any, mean: Any, var: Any, training: bool, *_: Any
 ) -> None:
-    ledger.book_batch_norm(input, (mean, var, weight, bias), out, training=training)
+    updated = [mean, var] if training else []  # written as well as read
+    ledger.book("batch_norm", _given(input, weight, bias, mean, var, *updated), [out])
 
 
-def _present(*tensors: Any) -> list[Tensor]:
+def _dropout(op: str) -> Booking:
+    def book(ledger: Ledger, out: Tensor, input: Tensor, p: float, train: bool) -> None:
+        if train and p > 0:
+            ledger.book(op, [input], [out])
+
+    return book
+
+
+def _recurrent(op: str) -> Booking:
+    """Whole, as the accelerators' libraries run it: what torch makes of it elsewhere depends on the device."""
+
+    def book(ledger: Ledger, out: tuple[Tensor, ...], input: Tensor, /, *more: Any, **_: Any) -> None:
+        weights = [argument for argument in more if isinstance(argument, (list, tuple))][-1]
+        cost = formulas.recurrent(input.shape, [weight.shape for weight in weights], ledger.images)
+        ledger.book(op, [input, *tensors_of(more)], list(out), cost)
+
+    return book
+
+
+def _given(*tensors: Tensor | None) -> list[Tensor]:
     return [tensor for tensor in tensors if tensor is not None]
 
 
 BOOKINGS: dict[str, Booking] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
-    "convolution": _aten_convolution,
+    "convolution": _either,
+    "torchvision::deform_conv2d": _deformed,
     "linear": _linear,
     "batch_norm": _batch_norm,
     "scaled_dot_product_attention": _attention,
     **{op: _product(op) for op in ("matmul", "mm", "bmm", "mv", "dot", "vdot")},
-    **{op: _product_and_sum(op) for op in ("addmm", "baddbmm", "addmv")},
+    **{op: _dropout(op) for op in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
+    **{op: _recurrent(op) for op in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
+    **{op: _sum_with_product(op) for op in ("addmm", "baddbmm", "addmv")},
 }

@@ -1,29 +1,36 @@
 """One pass over a model, and what every operation of it costs.
 
-The pass runs on the meta device: no weights, no arithmetic. The modules'
-parameters and buffers are swapped for stand-ins with a shape and no values,
-in the modules' own tables, and put back in `finally`; the model is left as it
-was found, whatever happens. Where a forward pass reads values, or a module
-cannot be swapped (scripted, quantized), the pass runs on the CPU with the
-tensors themselves, and the cost says so.
+The pass runs on the meta device: no weights, no arithmetic. Stand-ins with a
+shape and no values take the places of the modules' tensors (`cost.swap`), and
+the model is left as it was found, whatever happens. Where a forward pass reads
+values, or a module cannot be swapped (scripted, quantized), the pass runs on
+the CPU with the tensors themselves, and the cost says so.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+import copy
+import gc
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.overrides import TorchFunctionMode
+from torch.nn.parameter import is_lazy
 
+from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
-from backbone_bench.cost.rules import RULES, launches_nothing
+from backbone_bench.cost.rules import ShapeRules
+from backbone_bench.cost.swap import Survey, stand_in
 from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import ModelCost
 
-Path = Literal["meta", "cpu"]
+_ONE_PASS = threading.RLock()  # a second thread would take the first one's stand-ins for the model
 
 
 def count(
@@ -33,119 +40,133 @@ def count(
 
     `batch` is the number of images in the inputs: `access` and `cio` are
     those of one. Inputs may be real tensors or tensors on meta, nested in
-    tuples, lists and dictionaries; a real CPU pass needs real ones for what
-    it reads. Raises what the model raises.
+    tuples, lists, dictionaries and dataclasses; a pass on the CPU makes up
+    values for those that have none. Raises what the model raises.
     """
-    model = _as_written(model)
-    keywords = dict(kwargs or {})
-    if not _can_be_swapped(model):
-        return _pass(model, args, keywords, batch, "cpu")
-    if all(parameter.is_meta for parameter in model.parameters()) and _any_parameter(model):
-        return _pass(model, args, keywords, batch, "meta")  # there are no values to fall back to
+    with _ONE_PASS, _collector_waiting():
+        return _count(_Call(_unwrapped(model), tuple(args), dict(kwargs or {}), batch))
+
+
+def _count(call: "_Call") -> ModelCost:
+    if any(map(is_lazy, call.parameters())):
+        call = call.initialised()
+    if any(isinstance(module, torch.jit.ScriptModule) for _, module in call.survey.modules):
+        return call.on_cpu()
     try:
-        return _pass(model, args, keywords, batch, "meta")
-    except (RuntimeError, TypeError, ValueError):  # values were read; a fault of the model itself shows again below
-        return _pass(model, args, keywords, batch, "cpu")
+        return call.on_meta()
+    except Exception:  # for want of values the model may raise anything; a fault of its own shows again on the CPU
+        if any(parameter.is_meta for parameter in call.parameters()):
+            raise
+    return call.on_cpu()
 
 
-def _any_parameter(model: nn.Module) -> bool:
-    return next(model.parameters(), None) is not None
-
-
-def _as_written(model: nn.Module) -> nn.Module:
-    """A compiled model is counted as it was written."""
+def _unwrapped(model: nn.Module) -> nn.Module:
+    """A compiled model is counted as it was written, and one that is spread over devices as on one."""
+    if isinstance(model, nn.DataParallel):
+        return model.module
     written = getattr(model, "_orig_mod", model)
     return written if isinstance(written, nn.Module) else model
 
 
-def _can_be_swapped(model: nn.Module) -> bool:
-    return not any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()) and all(
-        tensor.layout is torch.strided and not tensor.is_quantized
-        for tensor in model.state_dict().values()
-        if isinstance(tensor, Tensor)
-    )
+@dataclass
+class _Call:
+    """A model and what it is called with."""
+
+    model: nn.Module
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    batch: int
+
+    @cached_property
+    def survey(self) -> Survey:
+        return Survey(self.model)
+
+    def parameters(self) -> list[Tensor]:
+        """Each once; their stand-ins while they are swapped."""
+        tables = [module._parameters for _, module in self.survey.modules]
+        found = {id(tensor): tensor for table in tables if table for tensor in table.values() if tensor is not None}
+        return list(found.values())
+
+    def initialised(self) -> "_Call":
+        """The same with a copy of the model, whose lazy modules have learnt their shapes from one real call."""
+        model = copy.deepcopy(self.model)
+        args, kwargs = map_tensors((self.args, self.kwargs), _real)
+        with torch.random.fork_rng(devices=()), torch.no_grad():
+            model(*args, **kwargs)
+        return _Call(model, self.args, self.kwargs, self.batch)
+
+    def on_meta(self) -> ModelCost:
+        with self.survey.left_as_found():
+            return self._run("meta", self.survey.put_on_meta(), stand_in, ShapeRules)
+
+    def on_cpu(self) -> ModelCost:
+        with self.survey.left_as_found(), _values_kept(self.model):
+            state = [*self.model.buffers(), *(place.tensor for place in self.survey.places)]
+            return self._run("cpu", state, _real, _plain_kernels)
+
+    def _run(
+        self,
+        path: Literal["meta", "cpu"],
+        state: list[Tensor],
+        make: Callable[[Tensor], Tensor],
+        counting: Callable[[Ledger], AbstractContextManager[Any]],
+    ) -> ModelCost:
+        parameters = self.parameters()
+        ledger = Ledger(parameters, state, self.batch)
+        args, kwargs = map_tensors((self.args, self.kwargs), make)
+        for tensor in tensors_of((args, kwargs)):
+            ledger.hold_new(tensor)
+        with ledger.following(self.survey.modules), _uncompiled(), torch.inference_mode(), counting(ledger):
+            self.model(*args, **kwargs)
+        return ModelCost(
+            params=sum(parameter.numel() for parameter in parameters),
+            params_bytes=sum(parameter.numel() * parameter.element_size() for parameter in parameters),
+            peak_activation_bytes=ledger.peak_bytes,
+            path=path,
+            by_op=ledger.rows(),
+            shapes_sha256=shapes_sha256(self.model),
+        )
 
 
-def _pass(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], batch: int, path: Path) -> ModelCost:
-    params = sum(parameter.numel() for parameter in model.parameters())
-    params_bytes = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
-    with ExitStack() as stack:
-        stack.enter_context(_on_meta(model) if path == "meta" else _as_found(model))
-        ledger = Ledger(model, batch)
-        inputs = map_tensors((tuple(args), dict(kwargs)), _stand_in if path == "meta" else _real)
-        for tensor in tensors_of(inputs):
-            ledger.hold(tensor)
-        for handle in ledger.follow_modules():
-            stack.callback(handle.remove)
-        stack.enter_context(torch.inference_mode())
-        stack.enter_context(_ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger))
-        model(*inputs[0], **inputs[1])
-    return ModelCost(params, params_bytes, ledger.peak_bytes, path, ledger.rows())
+@contextmanager
+def _collector_waiting() -> Iterator[None]:
+    """What is alive must not depend on when cycles are collected, and looking for them takes longer than the pass."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
-class _ShapeRules(TorchFunctionMode):
-    """Answers what has a rule, lets views through, and runs the rest under the recorder."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        super().__init__()
-        self._ledger = ledger
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        rule = RULES.get(func)
-        if rule is not None:
-            out = rule(self._ledger, *args, **kwargs)
-            if out is not None:
-                return out
-        elif launches_nothing(func):
-            return func(*args, **kwargs)
-        with Recorder(self._ledger):
-            return func(*args, **kwargs)
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """What is compiled within the model runs as it was written; the compiler is asked only where it is in use."""
+    if "torch._dynamo" in sys.modules:
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    else:
+        yield
 
 
 @contextmanager
 def _plain_kernels(ledger: Ledger) -> Iterator[None]:
     """On the CPU, fused kernels would hide their arithmetic from the recorder."""
-    fast_attention = torch.backends.mha.get_fastpath_enabled()
+    fast_attention, mkldnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # the module is a set of properties
     try:
-        with sdpa_kernel(SDPBackend.MATH), torch.backends.mkldnn.flags(enabled=False), Recorder(ledger):
+        with sdpa_kernel(SDPBackend.MATH), Recorder(ledger):
             yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_attention)
+        torch.backends.mkldnn.enabled = mkldnn
 
 
 @contextmanager
-def _on_meta(model: nn.Module) -> Iterator[None]:
-    """The model with stand-ins for its parameters and buffers; a tensor with two names keeps both."""
-    stand_ins: dict[int, Tensor] = {}
-    found: list[tuple[dict[str, Any], str, Tensor]] = []
-    try:
-        for module in model.modules():
-            tables: tuple[dict[str, Any], dict[str, Any]] = module._parameters, module._buffers
-            for table in tables:
-                for name, tensor in table.items():
-                    if tensor is None or tensor.is_meta:
-                        continue
-                    found.append((table, name, tensor))
-                    table[name] = stand_ins.setdefault(id(tensor), _stand_in(tensor))
-        yield
-    finally:
-        for table, name, tensor in found:
-            table[name] = tensor
-
-
-def _stand_in(tensor: Tensor) -> Tensor:
-    """A tensor of the same shape and type on meta, laid out plainly: no count depends on the layout of memory."""
-    made = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
-    if isinstance(tensor, nn.Parameter):
-        return nn.Parameter(made, requires_grad=tensor.requires_grad)
-    return made
-
-
-@contextmanager
-def _as_found(model: nn.Module) -> Iterator[None]:
-    """The model itself; buffers that the pass changes (batch-norm statistics in training) are put back."""
+def _values_kept(model: nn.Module) -> Iterator[None]:
+    """Buffers that the pass changes (batch-norm statistics in training) are put back."""
     before = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
         yield
@@ -159,6 +180,6 @@ def _real(tensor: Tensor) -> Tensor:
     """Values for a tensor that has none."""
     if not tensor.is_meta:
         return tensor.cpu()
-    if tensor.dtype.is_floating_point:
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
         return torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)).to(tensor.dtype)
     return torch.zeros(tensor.shape, dtype=tensor.dtype)

@@ -12,7 +12,7 @@ multiply-add, halved; the tests prove it. They stand here because importing
 that module costs a fifth of importing torch.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -60,6 +60,12 @@ def linear(x: Shape, weight: Shape, images: int) -> Arithmetic:
     return Arithmetic(positions * ci * co, per_image(positions, images) * (ci + co) + ci * co)
 
 
+def recurrent(x: Shape, weights: Iterable[Shape], images: int) -> Arithmetic:
+    """Recurrent layers over the positions of `x`: each of their matrices is applied once at every position."""
+    layers = [linear((*x[:-1], weight[1]), weight, images) for weight in weights if len(weight) == 2]
+    return Arithmetic(sum(layer.flops for layer in layers), sum(layer.access_elems for layer in layers))
+
+
 def product(left: Shape, out: Shape) -> Arithmetic:
     """A matrix product of two activations into `out`: no layer, so no access."""
     return Arithmetic(prod(out) * left[-1])
@@ -72,7 +78,10 @@ def layer_product(left: Shape, right: Shape, out: Shape, images: int, *, weight_
     return Arithmetic(prod(out) * left[-1], moved + prod(weights))
 
 
-def attention(query: Shape, key: Shape, value: Shape) -> Arithmetic:
-    """Dot products of `query` (…, L, E) and `key` (…, S, E), summed over `value` (…, S, V); a mask saves none."""
-    scores = prod(query[:-1]) * key[-2]
-    return Arithmetic(scores * query[-1] + scores * value[-1])
+def attention(query: Shape, key: Shape, out: Shape) -> Arithmetic:
+    """Dot products of `query` (…, L, E) and `key` (…, S, E), weighing values into `out` (…, L, V); a mask saves none.
+
+    The heads are those of `out`: fewer keys than queries (grouped queries) save memory, not arithmetic.
+    """
+    scores = prod(out[:-1]) * key[-2]
+    return Arithmetic(scores * (query[-1] + out[-1]))

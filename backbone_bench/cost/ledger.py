@@ -5,15 +5,16 @@ operation is booked in one way wherever it was seen. Activations are followed
 by their storage: an in-place operation makes none, a view keeps its base alive.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 from weakref import ref
 
+import torch
 from torch import Tensor, nn
-from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.utils.hooks import RemovableHandle
+from torch.jit import ScriptModule
 
-from backbone_bench.cost import formulas
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.records import Missing, OpCost
 
@@ -24,12 +25,11 @@ CALLS, FLOPS, ACCESS, CIO, TRAFFIC, BYTES = range(6)
 class Ledger:
     """Rows by module and operation, in the order in which they first ran."""
 
-    def __init__(self, model: nn.Module, images: int) -> None:
+    def __init__(self, parameters: list[Tensor], state: list[Tensor], images: int) -> None:
+        """`state` is what the model holds, besides its parameters, from one pass to the next."""
         self.images = images
-        self._names = {id(module): name for name, module in model.named_modules()}
-        # Storages, not tensors: a view of a weight is that weight.
-        self._weights = {_storage(weight) for weight in model.parameters()}
-        self._state = self._weights | {_storage(buffer) for buffer in model.buffers()}
+        self._parameters = parameters
+        self._held = state
         self._modules = [""]
         self._rows: dict[tuple[str, str], list[int]] = {}
         self._unknown: set[tuple[str, str]] = set()
@@ -37,39 +37,67 @@ class Ledger:
         self._alive_bytes = 0
         self.peak_bytes = 0
 
+    # Storages, not tensors: a view of a weight is that weight.
+
+    @cached_property
+    def _weights(self) -> set[int | None]:
+        return set(map(storage_of, self._parameters))
+
+    @cached_property
+    def _state(self) -> set[int | None]:
+        return self._weights | set(map(storage_of, self._held))
+
     # Which module is running.
 
-    def follow_modules(self) -> list[RemovableHandle]:
-        """Hooks for the whole process, not for the model: it stays as it is. The caller removes them."""
-        return [
-            register_module_forward_pre_hook(self._enter),
-            register_module_forward_hook(self._leave, always_call=True),
-        ]
+    @contextmanager
+    def following(self, modules: Sequence[tuple[str, nn.Module]]) -> Iterator[None]:
+        """Let every module say when its forward runs: `forward` is wrapped among its attributes for the while.
 
-    def _enter(self, module: nn.Module, _inputs: object) -> None:
-        self._modules.append(self._names.get(id(module)) or self._modules[-1])
+        Hooks for the whole process would be slower, would see what other
+        threads run, and would miss a `forward` that is called directly.
+        """
+        found = [(vars(module), name, module) for name, module in modules if not isinstance(module, ScriptModule)]
+        own = [attributes.get("forward") for attributes, _, _ in found]
+        for attributes, name, module in found:
+            attributes["forward"] = self._within(name, module.forward)
+        try:
+            yield
+        finally:
+            for (attributes, _, _), forward in zip(found, own, strict=True):
+                if forward is None:
+                    del attributes["forward"]
+                else:
+                    attributes["forward"] = forward
 
-    def _leave(self, _module: nn.Module, _inputs: object, _outputs: object) -> None:
-        self._modules.pop()
+    def _within(self, name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
+        running = self._modules
+
+        def followed(*args: Any, **kwargs: Any) -> Any:
+            running.append(name)
+            try:
+                return forward(*args, **kwargs)
+            finally:
+                running.pop()
+
+        return followed
 
     # What it costs.
 
-    def book(self, op: str, reads: Iterable[Tensor], out: Tensor, cost: Arithmetic | None = NONE) -> None:
-        """Write down one operation that read `reads` and wrote `out`; a `cost` of None is not known."""
-        elems = out.numel()
-        size = elems * out.element_size()
-        for tensor in reads:
-            count = tensor.numel()
-            elems += count
-            size += count * tensor.element_size()
-        self._add(op, elems, size, cost)
-        self.hold(out)
+    def book(self, op: str, reads: Sequence[Tensor], writes: Sequence[Tensor], cost: Arithmetic | None = NONE) -> None:
+        """Write down one operation; a `cost` of None is not known."""
+        moved = [*reads, *writes]
+        self._add(
+            op,
+            sum(tensor.numel() for tensor in moved),
+            sum(tensor.numel() * tensor.element_size() for tensor in moved),
+            cost,
+        )
+        for tensor in writes:
+            self.hold(tensor)
 
-    def book_sizes(self, op: str, elems: int, size: int, outputs: Iterable[Tensor], cost: Arithmetic | None) -> None:
-        """The same where what is read and written is not simply its arguments and its output."""
-        self._add(op, elems, size, cost)
-        for out in outputs:
-            self.hold(out)
+    def book_alike(self, op: str, elems: int, out: Tensor, cost: Arithmetic = NONE) -> None:
+        """The same where `elems` of the type of `out` are read and written; the caller holds what is new."""
+        self._add(op, elems, elems * out.element_size(), cost)
 
     def _add(self, op: str, elems: int, size: int, cost: Arithmetic | None) -> None:
         key = self._modules[-1], op
@@ -86,33 +114,24 @@ class Ledger:
             row[ACCESS] += cost.access_elems
             row[CIO] += cost.cio_elems
 
-    def book_product(self, op: str, left: Tensor, right: Tensor, reads: Iterable[Tensor], out: Tensor) -> None:
-        """A matrix product: a layer where one side is a parameter, else only arithmetic."""
-        on_left, on_right = self._is_weight(left), self._is_weight(right)
-        if on_left == on_right:
-            cost = formulas.product(left.shape, out.shape)
-        else:
-            cost = formulas.layer_product(left.shape, right.shape, out.shape, self.images, weight_on_left=on_left)
-        self.book(op, reads, out, cost)
-
-    def book_batch_norm(self, x: Tensor, state: Sequence[Tensor | None], out: Tensor, *, training: bool) -> None:
-        """`state` is running mean, running variance, weight and bias; training writes the first two as well."""
-        held = [tensor for tensor in state if tensor is not None]
-        updated = [tensor for tensor in state[:2] if tensor is not None and training]
-        self.book("batch_norm", (x, *held, *updated), out)
-
-    def _is_weight(self, tensor: Tensor) -> bool:
-        return _storage(tensor) in self._weights
+    def is_weight(self, tensor: Tensor) -> bool:
+        """Whether it is a parameter of the model, or a view of one."""
+        return storage_of(tensor) in self._weights
 
     # What is alive.
 
     def hold(self, tensor: Tensor) -> None:
-        """Count the tensor's storage as alive until it is freed."""
+        """Count the storage as alive until it is freed; what the model itself holds is no activation."""
+        key = storage_of(tensor)
+        if key is not None and key not in self._state:
+            self.hold_new(tensor)
+
+    def hold_new(self, tensor: Tensor) -> None:
+        """The same for a tensor that is not the model's."""
         storage = tensor.untyped_storage()
-        key = storage._cdata
-        if key in self._alive or key in self._state:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._alive:
             return
-        size = storage.nbytes()
         self._alive[key] = ref(storage, lambda _: self._drop(key, size))
         self._alive_bytes += size
         self.peak_bytes = max(self.peak_bytes, self._alive_bytes)
@@ -138,8 +157,9 @@ class Ledger:
         )
 
 
-def _storage(tensor: Tensor) -> int:
-    return tensor.untyped_storage()._cdata
+def storage_of(tensor: Tensor | None) -> int | None:
+    """What tells a storage from others while it lives; None where the tensor has none (a sparse one, say)."""
+    return tensor.untyped_storage()._cdata if tensor is not None and torch._C._has_storage(tensor) else None
 
 
 def _no_formula(op: str) -> Missing:

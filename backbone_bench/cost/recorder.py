@@ -16,8 +16,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.formulas import NONE, Arithmetic
-from backbone_bench.cost.ledger import Ledger
+from backbone_bench.cost.ledger import Ledger, storage_of
 from backbone_bench.nested import tensors_of
+
+_COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
 class Recorder(TorchDispatchMode):
@@ -35,47 +37,73 @@ class Recorder(TorchDispatchMode):
             out = func(*args, **kwargs)
             booking(self._ledger, out, *args, **kwargs)
             return out
-        if not _moves_only(func, op) and not _formula(func):
+        if not _moves_only(func, op) and not _formula(func) and _is_composite(func):
             with self:
-                parts = func.decompose(*args, **kwargs)
-            if parts is not NotImplemented:
-                return parts
+                return func._op_dk(_COMPOSITE, *args, **kwargs)
         out = func(*args, **kwargs)
         self._book(func, op, args, kwargs, out)
         return out
 
     def _book(self, func: Any, op: str, args: Any, kwargs: Any, out: Any) -> None:
-        reads, writes = list(tensors_of((args, kwargs))), list(tensors_of(out))
-        if not writes or op in SILENT or _aliases(func, reads, writes):
+        reads, writes = _traffic(func, args, kwargs, out)
+        if op in SILENT or _is_view(func, reads, writes):
             for tensor in writes:
                 self._ledger.hold(tensor)
             return
         if op in WRITE_ONLY:
             reads = reads[1:] if func._schema.is_mutable else []
-        formula = _formula(func)
-        cost: Arithmetic | None = NONE
-        if formula:
-            cost = Arithmetic(_halve(formula(*args, **kwargs, out_val=out), op))
-        elif not _moves_only(func, op):
-            cost = None
-        read = [(writes[0].numel() if op in GATHERS and n == 0 else t.numel(), t) for n, t in enumerate(reads)]
-        elems = sum(count for count, _ in read) + sum(t.numel() for t in writes)
-        size = sum(count * t.element_size() for count, t in read) + sum(t.numel() * t.element_size() for t in writes)
-        self._ledger.book_sizes(op, elems, size, writes, cost)
+        elif op in GATHERS:
+            reads[0] = writes[0]  # of the same type
+        if writes:
+            self._ledger.book(op, reads, writes, _arithmetic(func, op, args, kwargs, out))
+
+
+def _traffic(func: Any, args: Any, kwargs: Any, out: Any) -> tuple[list[Tensor], list[Tensor]]:
+    """The tensors that are read and those that are written: what is returned, else what is changed in place."""
+    arguments = func._schema.arguments
+    given = {**dict(zip((argument.name for argument in arguments), args, strict=False)), **kwargs}
+    written = [
+        given[a.name] for a in arguments if a.name in given and a.alias_info is not None and a.alias_info.is_write
+    ]
+    read = [given[argument.name] for argument in arguments if argument.name in given and not argument.is_out]
+    return list(tensors_of(read)), list(tensors_of(out)) or list(tensors_of(written))
+
+
+def _arithmetic(func: Any, op: str, args: Any, kwargs: Any, out: Any) -> Arithmetic | None:
+    formula = _formula(func)
+    if formula is not None:
+        return Arithmetic(_halve(formula(*args, **kwargs, out_val=out), op))
+    return NONE if _moves_only(func, op) else None
 
 
 @cache
 def canonical(func: Any) -> str:
     """One name for an operation, its in-place form and its aliases: the name that the caller knows."""
     name = func._schema.name.removeprefix("aten::")
-    if name.endswith("_") and not name.startswith("_"):
+    if name.endswith("_") and not name.endswith("__"):
         name = name[:-1]
     return SYNONYMS.get(name, name)
 
 
 @cache
+def _is_composite(func: Any) -> bool:
+    """Whether torch's own kernel is nothing but calls of other operations.
+
+    `func.decompose` would prefer a stand-in of the compiler's where there is
+    one, and that of dropout copies where the kernel returns its input.
+    """
+    return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE)
+
+
+@cache
 def _moves_only(func: Any, op: str) -> bool:
-    return op in MOVES or torch.Tag.pointwise in func.tags or torch.Tag.reduction in func.tags or func.is_view
+    """Whether it is known to hold no convolution or matrix product: by torch's tags of any of its forms, or by name."""
+    forms = getattr(torch.ops.aten, op, func._overloadpacket)
+    return (
+        op in MOVES
+        or func.is_view
+        or any({torch.Tag.pointwise, torch.Tag.reduction} & {*getattr(forms, form).tags} for form in forms.overloads())
+    )
 
 
 @cache
@@ -93,9 +121,9 @@ def _halve(flops: int, op: str) -> int:
     return half
 
 
-def _aliases(func: Any, reads: Sequence[Tensor], writes: Sequence[Tensor]) -> bool:
-    """Whether the operation was a view after all: `reshape` and `to` copy only where they must."""
-    if not func.is_view:
-        return False
-    bases = {tensor.untyped_storage()._cdata for tensor in reads}
-    return all(tensor.untyped_storage()._cdata in bases for tensor in writes)
+def _is_view(func: Any, reads: Sequence[Tensor], writes: Sequence[Tensor]) -> bool:
+    """Whether nothing was moved: `reshape` and `to` copy only where they must, dropout works in training only."""
+    if func._schema.is_mutable:
+        return torch.Tag.inplace_view in func.tags
+    bases = {storage_of(tensor) for tensor in reads}
+    return all(storage_of(tensor) in bases for tensor in writes)

@@ -9,9 +9,48 @@ runs, under the recorder, and gives the result or torch's own error. The
 parameters of a rule are those of torch's function.
 """
 
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from backbone_bench.cost.ledger import Ledger
+from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import elementwise, layers, pools, reshaping
 from backbone_bench.cost.rules.table import RULES, launches_nothing
 
-__all__ = ["RULES", "launches_nothing"]
+__all__ = ["RULES", "ShapeRules"]
 
-del elementwise, layers, pools, reshaping
+del elementwise, layers, pools, reshaping  # imported for the rules that they enter
+
+_PLAIN_TYPES = ((), (Tensor,))
+
+
+class ShapeRules(TorchFunctionMode):
+    """Answers what has a rule, lets views through, and runs the rest under the recorder."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__()
+        self._ledger = ledger
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        rule = RULES.get(func)
+        if rule is None:
+            if launches_nothing(func):
+                return func(*args, **kwargs)
+        elif types in _PLAIN_TYPES and not _transformed():
+            try:
+                out = rule(self._ledger, *args, **kwargs)
+            except (TypeError, ValueError, AttributeError, IndexError):  # what a rule cannot read is torch's to judge
+                out = None
+            if out is not None:
+                return out
+        with Recorder(self._ledger):
+            return func(*args, **kwargs)
+
+
+def _transformed() -> bool:
+    """Whether tensors stand for more than they show, as they do under `vmap`."""
+    return torch._C._functorch.peek_interpreter_stack() is not None

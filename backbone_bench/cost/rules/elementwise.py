@@ -1,72 +1,94 @@
 """Activations, and arithmetic element by element."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import Rule, contiguous, on_meta, rule
+from backbone_bench.cost.rules.table import Plan, Rule, plain, rule, settle
 
 
-def _pointwise(op: str) -> Rule:
-    """A function of one tensor; further arguments are its constants."""
+def _in_place(ledger: Ledger, op: str, input: Tensor, elems: int) -> Tensor:
+    ledger.book_alike(op, elems, input)
+    return input
 
-    def one(ledger: Ledger, input: Tensor, *constants: object, inplace: bool = False, **more: object) -> Tensor | None:
-        if more or not contiguous(input) or any(isinstance(constant, Tensor) for constant in constants):
+
+def _activation(op: str) -> Rule:
+    """A function of one tensor; its constants, where it has any, come by name and in ascending order."""
+
+    def one(ledger: Ledger, input: Tensor, *, inplace: bool = False, **constants: Any) -> Tensor | None:
+        elems = input.numel()
+        if not elems or not plain(input):
             return None
-        out = input if inplace else on_meta(input, input.shape)
-        ledger.book(op, (input,), out)
-        return out
+        if constants:
+            values = list(constants.values())
+            if any(type(value) not in (int, float) for value in values) or values != sorted(values):
+                return None
+        if inplace:
+            return _in_place(ledger, op, input, 2 * elems)
+        return settle(ledger, op, input, Plan(input.shape, 2 * elems))
 
     return one
 
 
-def _in_place(op: str) -> Rule:
-    one = _pointwise(op)
-    return lambda ledger, input, *constants: one(ledger, input, *constants, inplace=True)
+def _updating(one: Rule) -> Rule:
+    """The same, in place."""
+    return lambda ledger, input: one(ledger, input, inplace=True)
 
 
 for _name in ("relu", "relu6", "leaky_relu", "elu", "selu", "silu", "mish", "hardtanh", "hardswish", "hardsigmoid"):
-    rule(getattr(F, _name))(_pointwise(_name))
+    rule(getattr(F, _name))(_activation(_name))
 for _name in ("sigmoid", "tanh", "relu"):
-    rule(getattr(torch, _name), getattr(Tensor, _name))(_pointwise(_name))
-    rule(getattr(torch, _name + "_"), getattr(Tensor, _name + "_"))(_in_place(_name))
-rule(F.gelu)(
-    lambda ledger, input, *, approximate="none": _pointwise("gelu")(ledger, input),
-)
+    _rule = _activation(_name)
+    rule(getattr(torch, _name), getattr(Tensor, _name))(lambda ledger, input, one=_rule: one(ledger, input))
+    rule(getattr(torch, _name + "_"), getattr(Tensor, _name + "_"))(_updating(_rule))
 
 
-def _binary(op: str, *, in_place: bool = False) -> Rule:
+@rule(F.gelu)
+def gelu(ledger: Ledger, input: Tensor, *, approximate: str = "none") -> Tensor | None:
+    return _gelu(ledger, input) if approximate in ("none", "tanh") else None
+
+
+_gelu: Callable[[Ledger, Tensor], Tensor | None] = _activation("gelu")
+
+
+def _arithmetic(op: str, *, in_place: bool = False) -> Rule:
     """A function of two tensors that spread to a common shape, or of a tensor and a number."""
 
     def two(ledger: Ledger, input: Tensor, other: Tensor | float) -> Tensor | None:
-        if not isinstance(other, Tensor):
-            if isinstance(other, (bool, complex)) or not isinstance(input, Tensor) or not contiguous(input):
-                return None
-            out = input if in_place else on_meta(input, input.shape)
-            ledger.book(op, (input,), out)
-            return out
-        if not isinstance(input, Tensor) or not contiguous(input, other):
+        shape = _common(input, other)
+        if shape is None:
             return None
-        shape = input.shape if input.shape == other.shape else _spread(input.shape, other.shape)
-        if shape is None or (in_place and shape != input.shape):
-            return None
-        out = input if in_place else on_meta(input, shape)
-        ledger.book(op, (input, other), out)
-        return out
+        read = input.numel() + (other.numel() if isinstance(other, Tensor) else 0)
+        elems = read + shape.numel()
+        if in_place:
+            return _in_place(ledger, op, input, elems) if shape == input.shape else None
+        return settle(ledger, op, input, Plan(shape, elems))
 
     return two
 
 
-def _spread(left: Sequence[int], right: Sequence[int]) -> Sequence[int] | None:
-    """The broadcast of two shapes of equally many dimensions; None where there is none."""
+def _common(input: Tensor, other: Tensor | float) -> torch.Size | None:
+    """The broadcast of two tensors of equally many dimensions, or of a tensor and a number; None for all else."""
+    shape = input.shape
+    if 0 in shape:
+        return None
+    if not isinstance(other, Tensor):
+        return shape if type(other) in (int, float) and plain(input) else None
+    if not plain(input, other):
+        return None
+    return shape if shape == other.shape else _spread(shape, other.shape)
+
+
+def _spread(left: torch.Size, right: torch.Size) -> torch.Size | None:
     if len(left) != len(right) or any(a != b and a != 1 and b != 1 for a, b in zip(left, right, strict=True)):
         return None
-    return torch.Size(max(a, b) for a, b in zip(left, right, strict=True))
+    return torch.Size(max(a, b) for a, b in zip(left, right, strict=True)) if 0 not in right else None
 
 
 for _name in ("add", "sub", "mul", "div"):
-    rule(getattr(torch, _name), getattr(Tensor, _name))(_binary(_name))
-    rule(getattr(Tensor, _name + "_"))(_binary(_name, in_place=True))
+    rule(getattr(torch, _name), getattr(Tensor, _name))(_arithmetic(_name))
+    rule(getattr(Tensor, _name + "_"))(_arithmetic(_name, in_place=True))

@@ -1,6 +1,7 @@
 """Convolutions, linear layers and norms."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +9,11 @@ from torch import Tensor
 
 from backbone_bench.cost import formulas
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import contiguous, each, on_meta, rule, slide, usual
+from backbone_bench.cost.rules.table import Plan, each, is_map, moved, plain, rule, settle, slide
+
+Shape = tuple[int, ...]
+Size = int | Sequence[int]
+SHAPES = 4096  # a network has far fewer different layers
 
 
 @rule(torch.conv1d, torch.conv2d, torch.conv3d)
@@ -22,32 +27,52 @@ def convolution(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor | None:
-    n = weight.dim() - 2
-    if isinstance(padding, str) or input.dim() != n + 2 or not usual(input, weight, bias):
+    if not (plain(input, weight, bias) or (is_map(input) and input.dtype is weight.dtype and plain(weight, bias))):
         return None
-    x, w = input.shape, weight.shape
-    if x[1] != w[1] * groups or w[0] % groups or (bias is not None and bias.shape != w[:1]):
+    shapes = input.shape, weight.shape, None if bias is None else bias.shape
+    plan = _convolved(*shapes, stride, padding, dilation, groups, ledger.images)
+    return settle(ledger, "convolution", input, plan)
+
+
+@lru_cache(SHAPES, typed=True)
+def _convolved(
+    x: Shape, weight: Shape, bias: Shape | None, stride: Size, padding: Size, dilation: Size, groups: int, images: int
+) -> Plan | None:
+    n = len(weight) - 2
+    stride, padding, dilation = each(stride, n), each(padding, n), each(dilation, n)
+    if (
+        len(x) != len(weight)
+        or bias not in (None, weight[:1])
+        or min(*weight, *stride, *dilation, groups) < 1
+        or min(padding) < 0
+    ):
         return None
-    steps = zip(x[2:], w[2:], each(stride, n), each(padding, n), each(dilation, n), strict=True)
-    places = [slide(*step) for step in steps]
-    if min(places) < 1:
+    if x[1] != weight[1] * groups or weight[0] % groups:
         return None
-    out = on_meta(input, (x[0], w[0], *places))
-    reads = (input, weight) if bias is None else (input, weight, bias)
-    ledger.book("convolution", reads, out, formulas.convolution(x, w, out.shape, ledger.images))
-    return out
+    places = tuple(map(slide, x[2:], weight[2:], stride, padding, dilation))
+    if x[0] < 1 or min(places) < 1:
+        return None
+    out = (x[0], weight[0], *places)
+    elems = moved(x, weight, bias, out)
+    return Plan(out, elems, formulas.convolution(x, weight, out, images))
 
 
 @rule(F.linear)
 def linear(ledger: Ledger, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
-    if weight.dim() != 2 or not input.dim() or input.shape[-1] != weight.shape[1]:
+    if not plain(input, weight, bias):
         return None
-    if not contiguous(input, weight, bias) or (bias is not None and bias.shape != weight.shape[:1]):
+    w = weight.shape
+    if len(w) != 2 or (bias is not None and bias.shape != w[:1]):
         return None
-    out = on_meta(input, (*input.shape[:-1], weight.shape[0]))
-    reads = (input, weight) if bias is None else (input, weight, bias)
-    ledger.book("linear", reads, out, formulas.linear(input.shape, weight.shape, ledger.images))
-    return out
+    return settle(ledger, "linear", input, _mapped(input.shape, w, bias is not None, ledger.images))
+
+
+@lru_cache(SHAPES)
+def _mapped(x: Shape, weight: Shape, bias: bool, images: int) -> Plan | None:
+    if not x or 0 in x or 0 in weight or x[-1] != weight[1]:
+        return None
+    out = (*x[:-1], weight[0])
+    return Plan(out, moved(x, weight, weight[:1] if bias else None, out), formulas.linear(x, weight, images))
 
 
 @rule(F.batch_norm)
@@ -62,18 +87,22 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor | None:
-    state = (running_mean, running_var, weight, bias)
-    if input.dim() < 2 or not contiguous(input) or (training and input.numel() == input.shape[1]):
+    if not plain(input, running_mean, running_var, weight, bias) or type(momentum) is not float or eps <= 0:
         return None
-    if (running_mean is None and not training) or not _per_channel(state, input):
+    shape, elems = input.shape, input.numel()
+    channels = shape[1]
+    statistics = 0
+    for held in (running_mean, running_var, weight, bias):
+        if held is not None:
+            if held.dim() != 1 or held.shape[0] != channels:
+                return None
+            statistics += channels
+    if not elems or (training and elems == channels) or (running_mean is None) != (running_var is None):
         return None
-    out = on_meta(input, input.shape)
-    ledger.book_batch_norm(input, state, out, training=training)
-    return out
-
-
-def _per_channel(state: Sequence[Tensor | None], input: Tensor) -> bool:
-    return all(t is None or (t.is_meta and t.dtype is input.dtype and t.shape == input.shape[1:2]) for t in state)
+    if running_mean is None and not training:
+        return None
+    updated = 2 * channels if training and running_mean is not None else 0
+    return settle(ledger, "batch_norm", input, Plan(shape, 2 * elems + statistics + updated))
 
 
 @rule(F.layer_norm)
@@ -86,11 +115,10 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> Tensor | None:
     shape = tuple(normalized_shape)
+    if not plain(input, weight, bias) or not shape or input.shape[-len(shape) :] != shape or not input.numel():
+        return None
     affine = [tensor for tensor in (weight, bias) if tensor is not None]
-    if not shape or input.shape[-len(shape) :] != shape or any(tensor.shape != shape for tensor in affine):
+    if any(tensor.shape != shape for tensor in affine):
         return None
-    if not contiguous(input, *affine):
-        return None
-    out = on_meta(input, input.shape)
-    ledger.book("layer_norm", (input, *affine), out)
-    return out
+    elems = 2 * input.numel() + sum(tensor.numel() for tensor in affine)
+    return settle(ledger, "layer_norm", input, Plan(input.shape, elems))

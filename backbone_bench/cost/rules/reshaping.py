@@ -1,4 +1,4 @@
-"""Joining, padding and averaging, and what launches no work at all."""
+"""Joining, padding and averaging, copies, and what turns out to launch no work at all."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,60 +8,70 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import contiguous, on_meta, rule, usual
+from backbone_bench.cost.rules.table import Plan, plain, rule, settle
 
 
 @rule(torch.cat)
 def cat(ledger: Ledger, tensors: Sequence[Tensor], dim: int = 0) -> Tensor | None:
     first = tensors[0].shape
-    if not contiguous(*tensors) or not -len(first) <= dim < len(first):
+    n = len(first)
+    if type(dim) is not int or not -n <= dim < n or not plain(*tensors):
         return None
-    dim %= len(first)
-    for tensor in tensors[1:]:
+    dim %= n
+    before, after = first[:dim], first[dim + 1 :]
+    joined = 0
+    for tensor in tensors:
         shape = tensor.shape
-        if len(shape) != len(first) or shape[:dim] != first[:dim] or shape[dim + 1 :] != first[dim + 1 :]:
+        if len(shape) != n or shape[:dim] != before or shape[dim + 1 :] != after:
             return None
-    joined = sum(tensor.shape[dim] for tensor in tensors)
-    out = on_meta(tensors[0], (*first[:dim], joined, *first[dim + 1 :]))
-    ledger.book("cat", tensors, out)
-    return out
+        joined += shape[dim]
+    out = torch.Size((*before, joined, *after))
+    elems = out.numel()
+    return settle(ledger, "cat", tensors[0], Plan(out, 2 * elems)) if elems else None
 
 
 @rule(F.pad)
 def pad(
     ledger: Ledger, input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor | None:
-    if mode != "constant" or not usual(input) or len(pad) % 2 or len(pad) > 2 * input.dim():
+    if mode != "constant" or not plain(input) or len(pad) % 2 or len(pad) > 2 * input.dim():
+        return None
+    if min(pad) < 0 or not any(pad):  # what is cropped, or not padded at all, is torch's to decide
         return None
     shape = list(input.shape)
     for place, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
         shape[-place] += before + after
-    if min(pad) < 0 or not any(pad):  # what is cropped, or not padded at all, is torch's to decide
-        return None
-    out = on_meta(input, shape)
-    ledger.book("pad", (input,), out)
-    return out
+    out = torch.Size(shape)
+    return settle(ledger, "pad", input, Plan(out, input.numel() + out.numel())) if input.numel() else None
 
 
 @rule(torch.mean, Tensor.mean)
 def mean(ledger: Ledger, input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False) -> Tensor | None:
-    if dim is None or not contiguous(input):
+    if dim is None or not plain(input) or not input.numel():
         return None
     n = input.dim()
-    over = {d % n for d in ((dim,) if isinstance(dim, int) else dim) if -n <= d < n}
-    if len(over) != (1 if isinstance(dim, int) else len(dim)) or not over:
+    dims = (dim,) if type(dim) is int else tuple(dim)  # type: ignore[arg-type]  # what is no sequence raises
+    over = {d % n for d in dims if -n <= d < n}
+    if len(over) != len(dims) or not over:
         return None
-    shape = [1 if d in over else size for d, size in enumerate(input.shape) if keepdim or d not in over]
-    out = on_meta(input, shape)
-    ledger.book("mean", (input,), out)
-    return out
+    out = torch.Size(1 if d in over else size for d, size in enumerate(input.shape) if keepdim or d not in over)
+    return settle(ledger, "mean", input, Plan(out, input.numel() + out.numel()))
 
 
-@rule(F.dropout, F.dropout2d)
+@rule(Tensor.contiguous)
+def contiguous(ledger: Ledger, input: Tensor) -> Tensor | None:
+    if not input.is_meta:
+        return None
+    if input.is_contiguous():
+        return input
+    return settle(ledger, "contiguous", input, Plan(input.shape, 2 * input.numel()))
+
+
+@rule(F.dropout)
 def dropout(
     ledger: Ledger, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Tensor | None:
-    return None if training else input
+    return input if not training and 0 <= p <= 1 else None
 
 
 @rule(torch.flatten, Tensor.flatten)

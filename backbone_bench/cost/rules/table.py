@@ -1,14 +1,22 @@
-"""The table of shape rules, and what every rule asks of its arguments."""
+"""The table of shape rules, and what the rules share."""
 
 from collections.abc import Callable, Sequence
+from math import prod
 from types import MethodWrapperType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from backbone_bench.cost.formulas import NONE, Arithmetic
+from backbone_bench.cost.ledger import Ledger
+
 Rule = Callable[..., Tensor | None]
+
 RULES: dict[Any, Rule] = {}
+
+FLOATS = {torch.float32, torch.float16, torch.bfloat16, torch.float64}
+META = torch.device("meta")
 
 
 def rule(*functions: Any) -> Callable[[Rule], Rule]:
@@ -24,36 +32,68 @@ def rule(*functions: Any) -> Callable[[Rule], Rule]:
     return enter
 
 
-def on_meta(like: Tensor, shape: Sequence[int]) -> Tensor:
-    return torch.empty(shape, dtype=like.dtype, device="meta")
+class Plan(NamedTuple):
+    """What an operation on tensors of one type makes, moves and computes."""
+
+    shape: tuple[int, ...]
+    elems: int  # read and written
+    cost: Arithmetic = NONE
 
 
-def usual(*tensors: Tensor | None) -> bool:
-    """All on meta, of one floating type, with elements, and laid out plainly (a channels-last map is not)."""
-    dtype = None
-    for tensor in tensors:
-        if tensor is None:
-            continue
-        if not tensor.is_meta or (dtype is not None and tensor.dtype is not dtype):
+def settle(ledger: Ledger, op: str, like: Tensor, plan: Plan | None) -> Tensor | None:
+    """Make the result of a plan, and book it."""
+    if plan is None:
+        return None
+    out = torch.empty(plan.shape, dtype=like.dtype, device=META)
+    ledger.book_alike(op, plan.elems, out, plan.cost)
+    ledger.hold_new(out)
+    return out
+
+
+def plain(input: Tensor, *others: Tensor | None) -> bool:
+    """All on meta, of one floating type, and contiguous."""
+    dtype = input.dtype
+    if dtype not in FLOATS or not input.is_meta or not input.is_contiguous():
+        return False
+    for tensor in others:
+        if tensor is not None and not (tensor.dtype is dtype and tensor.is_meta and tensor.is_contiguous()):
             return False
-        dtype = tensor.dtype
-        if not (tensor.is_contiguous() or (tensor.dim() > 3 and tensor.stride(1) != 1)) or tensor.numel() == 0:
-            return False
-    return dtype is not None and dtype.is_floating_point
+    return True
 
 
-def contiguous(*tensors: Tensor | None) -> bool:
-    return usual(*tensors) and all(tensor is None or tensor.is_contiguous() for tensor in tensors)
+def is_map(input: Tensor) -> bool:
+    """A batch of maps on meta, contiguous or a slice of the channels of contiguous ones: their windows are plain."""
+    if input.dim() != 4 or input.dtype not in FLOATS or not input.is_meta:
+        return False
+    if input.is_contiguous():
+        return True
+    _, _, height, width = input.shape
+    return input.stride()[1:] == (height * width, width, 1)
 
 
-def each(value: int | Sequence[int], n: int) -> Sequence[int]:
-    """A size given once for every dimension, or one by one."""
-    return (value,) * n if isinstance(value, int) else value if len(value) == n else tuple(value) * n
+def pair(value: int | Sequence[int]) -> tuple[int, ...]:
+    """A size given once for both dimensions, or one by one."""
+    return each(value, 2)
+
+
+def each(value: int | Sequence[int], n: int) -> tuple[int, ...]:
+    """A size given once for every dimension, or one by one; anything else is torch's to judge."""
+    if type(value) is int:
+        return (value,) * n
+    sizes = tuple(value)  # type: ignore[arg-type]  # what is no sequence raises here
+    if len(sizes) != n or any(type(size) is not int for size in sizes):
+        raise TypeError(f"not {n} sizes: {value}")
+    return sizes
 
 
 def slide(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
     """How many places a window has along one dimension."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def moved(*shapes: Sequence[int] | None) -> int:
+    """The elements of tensors of these shapes."""
+    return sum(prod(shape) for shape in shapes if shape is not None)
 
 
 VIEWS = frozenset(

@@ -1,0 +1,133 @@
+"""Stand-ins with a shape and no values, in the modules' own tables, and everything put back afterwards.
+
+A forward pass may leave more behind than it took: a table of positions kept
+for the next call, a hook, a normalised weight. On the meta device that would
+be a tensor without values in the user's model, so all that the modules hold
+is written down before and put back in `finally`.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+Container: TypeAlias = Any  # of one of the types below
+_CONTAINERS = {dict, OrderedDict, defaultdict, list, set}
+_PLAIN = {bool, int, float, str, tuple, type(None)}
+
+# What torch keeps in every module for itself. Of these, a forward pass may change what it computes with.
+_BOOKKEEPING = vars(nn.Module()).keys() - {
+    "_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks",
+}  # fmt: skip
+
+# Torch's own layers keep nothing from one pass to the next but what stands in their tables; recurrent ones hold their
+# weights in a list as well.
+_LAYERS = {
+    kind
+    for kind in vars(nn).values()
+    if isinstance(kind, type) and issubclass(kind, nn.Module) and not issubclass(kind, nn.RNNBase)
+}
+
+
+class Place(NamedTuple):
+    """Where a tensor stands."""
+
+    container: Container
+    key: Any
+    tensor: Tensor
+
+
+class Survey:
+    """The modules of a model, with their dotted names, and all that they hold, one level deep."""
+
+    def __init__(self, model: nn.Module) -> None:
+        """One walk, where `named_modules` takes time in proportion to the depth for each module."""
+        self.modules: list[tuple[str, nn.Module]] = []
+        self.places: list[Place] = []
+        self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
+        self._containers: list[Container] = []
+        self._modes: list[tuple[dict[str, Any], bool]] = []
+        seen: set[int] = set()
+        pending = [("", model)]
+        while pending:
+            name, module = pending.pop()
+            if id(module) in seen:  # it has two names: the first is its own
+                continue
+            seen.add(id(module))
+            self.modules.append((name, module))
+            self._look_into(module)
+            prefix = f"{name}." if name else ""
+            for child, part in reversed(module._modules.items()):
+                if part is not None:  # what is compiled is called as what it was compiled from
+                    pending.append((name if child == "_orig_mod" else prefix + child, part))
+
+    def _look_into(self, module: nn.Module) -> None:
+        attributes = vars(module)
+        self._modes.append((attributes, module.training))
+        if _keeps_nothing(module, attributes):
+            for table in (attributes["_parameters"], attributes["_buffers"]):
+                if table:
+                    self._look_through(table)
+            return
+        held = {name: value for name, value in attributes.items() if name not in _BOOKKEEPING}
+        self._attributes.append((attributes, held))
+        for name, value in held.items():
+            kind = type(value)
+            if kind in _CONTAINERS:
+                self._look_through(value)
+            elif kind not in _PLAIN and isinstance(value, Tensor):
+                self.places.append(Place(attributes, name, value))
+
+    def _look_through(self, container: Container) -> None:
+        self._containers.append(container)
+        if container and type(container) is not set:
+            items = enumerate(container) if type(container) is list else container.items()
+            self.places += [Place(container, key, item) for key, item in items if isinstance(item, Tensor)]
+
+    @contextmanager
+    def left_as_found(self) -> Iterator[None]:
+        """Put back the attributes, what stands in them, and the host's random state."""
+        containers = [(container, container.copy() if container else None) for container in self._containers]
+        with torch.random.fork_rng(devices=()):
+            try:
+                yield
+            finally:
+                for attributes, held in self._attributes:
+                    for name in attributes.keys() - held.keys() - _BOOKKEEPING:
+                        del attributes[name]
+                    attributes.update(held)
+                for attributes, training in self._modes:
+                    attributes["training"] = training
+                for container, before in containers:
+                    if container:
+                        container.clear()
+                    if before:
+                        (container.extend if type(container) is list else container.update)(before)
+
+    def put_on_meta(self) -> list[Tensor]:
+        """Swap every tensor for its stand-in, and return these; one that stands in several places has one."""
+        stand_ins: dict[int, Tensor] = {}
+        for container, key, tensor in self.places:
+            if id(tensor) not in stand_ins:
+                stand_ins[id(tensor)] = tensor if tensor.is_meta else stand_in(tensor)
+            container[key] = stand_ins[id(tensor)]
+        return list(stand_ins.values())
+
+
+def _keeps_nothing(module: nn.Module, attributes: dict[str, Any]) -> bool:
+    """Whether it is a layer of torch's as torch made it; a hook or a `forward` of its own may keep what it likes."""
+    changed = attributes["_forward_hooks"] or attributes["_forward_pre_hooks"] or "forward" in attributes
+    return type(module) in _LAYERS and not changed
+
+
+def stand_in(tensor: Tensor) -> Tensor:
+    """A tensor of the same shape and type on meta, laid out plainly whatever the original's memory format."""
+    if tensor.layout is not torch.strided or tensor.is_quantized:
+        raise TypeError("a sparse or quantized tensor has no stand-in")
+    made = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+    if isinstance(tensor, nn.Parameter):
+        return nn.Parameter(made, requires_grad=tensor.requires_grad)
+    return made

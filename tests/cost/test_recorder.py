@@ -1,0 +1,286 @@
+"""What the recorder knows of torch's operations: every name is reached, and what is not known is never hidden."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
+from backbone_bench.cost.ledger import Ledger
+from backbone_bench.cost.recorder import Recorder
+from backbone_bench.records import Missing, OpCost
+
+x = torch.rand(2, 4, 6, 6)
+line, cube = torch.rand(2, 4, 6), torch.rand(2, 4, 6, 6, 6)
+v, square = torch.rand(6), torch.rand(6, 6)
+whole = torch.tensor([3, 1, 2])
+mask = torch.rand(6, 6) > 0.5
+grid2, grid3 = torch.rand(2, 3, 3, 2), torch.rand(2, 3, 3, 3, 3)
+
+
+def recorded(call: Callable[[], Any]) -> dict[str, OpCost]:
+    """The rows that a call leaves, by operation."""
+    ledger = Ledger([], [], 1)
+    with torch.inference_mode(), Recorder(ledger):
+        call()
+    return {row.op: row for row in ledger.rows()}
+
+
+MADE: Mapping[str, Callable[[], Tensor]] = {
+    "zeros": lambda: torch.zeros(6), "ones": lambda: torch.ones(6), "full": lambda: torch.full((6,), 2.0),
+    "arange": lambda: torch.arange(6), "linspace": lambda: torch.linspace(0, 1, 6), "eye": lambda: torch.eye(6),
+    "rand": lambda: torch.rand(6), "randn": lambda: torch.randn(6), "randint": lambda: torch.randint(3, (6,)),
+    "randperm": lambda: torch.randperm(6), "tril_indices": lambda: torch.tril_indices(3, 3),
+    "triu_indices": lambda: torch.triu_indices(3, 3), "zeros_like": lambda: torch.zeros_like(v),
+    "ones_like": lambda: torch.ones_like(v), "full_like": lambda: torch.full_like(v, 2.0),
+    "rand_like": lambda: torch.rand_like(v), "randn_like": lambda: torch.randn_like(v),
+    "randint_like": lambda: torch.randint_like(v, 3), "new_zeros": lambda: v.new_zeros(6),
+    "new_ones": lambda: v.new_ones(6), "new_full": lambda: v.new_full((6,), 2.0),
+    "zero": lambda: v.clone().zero_(), "fill": lambda: v.clone().fill_(2.0), "uniform": lambda: v.clone().uniform_(),
+    "normal": lambda: v.clone().normal_(), "exponential": lambda: v.clone().exponential_(),
+}  # fmt: skip
+
+MOVED: Mapping[str, Callable[[], Any]] = {
+    "copy": lambda: v.clone().copy_(torch.empty(6)),
+    "embedding": lambda: F.embedding(whole, square), "index_select": lambda: square.index_select(0, whole),
+    "gather": lambda: v.gather(0, whole), "index": lambda: square[whole], "take": lambda: square.take(whole),
+    # activations
+ "softmax": lambda: x.softmax(1), "log_softmax": lambda: x.log_softmax(1),
+    "glu": lambda: F.glu(x, 1), "prelu": lambda: F.prelu(x, torch.rand(4)),
+    "log_sigmoid_forward": lambda: F.logsigmoid(x), "bernoulli": lambda: torch.bernoulli(v),
+    # norms
+    "native_batch_norm": lambda: torch.native_batch_norm(x, None, None, None, None, True, 0.1, 1e-5),
+    "_native_batch_norm_legit": lambda: torch.ops.aten._native_batch_norm_legit(x, None, None, True, 0.1, 1e-5),
+    "layer_norm": lambda: F.layer_norm(x, (6,)), "group_norm": lambda: F.group_norm(x, 2),
+    "instance_norm": lambda: F.instance_norm(x), "rms_norm": lambda: F.rms_norm(x, (6,)),
+    "_weight_norm_interface": lambda: torch._weight_norm(square, torch.rand(6, 1)),
+    # windows
+    "max_pool1d": lambda: F.max_pool1d(line, 2), "max_pool2d": lambda: F.max_pool2d(x, 2),
+    "max_pool3d": lambda: F.max_pool3d(cube, 2), "avg_pool1d": lambda: F.avg_pool1d(line, 2),
+    "avg_pool2d": lambda: F.avg_pool2d(x, 2), "avg_pool3d": lambda: F.avg_pool3d(cube, 2),
+    "adaptive_avg_pool1d": lambda: F.adaptive_avg_pool1d(line, 2),
+    "adaptive_avg_pool2d": lambda: F.adaptive_avg_pool2d(x, 2),
+    "adaptive_avg_pool3d": lambda: F.adaptive_avg_pool3d(cube, 2),
+    "adaptive_max_pool2d": lambda: F.adaptive_max_pool2d(x, 2),
+    "adaptive_max_pool3d": lambda: F.adaptive_max_pool3d(cube, 2),
+    "max_unpool2d": lambda: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), [2]),
+    "im2col": lambda: F.unfold(x, 2), "col2im": lambda: F.fold(torch.rand(1, 4, 25), (6, 6), 2),
+    # sampling
+    "upsample_nearest1d": lambda: F.interpolate(line, scale_factor=2),
+    "upsample_nearest2d": lambda: F.interpolate(x, scale_factor=2),
+    "upsample_nearest3d": lambda: F.interpolate(cube, scale_factor=2),
+    "upsample_linear1d": lambda: F.interpolate(line, scale_factor=2, mode="linear"),
+    "upsample_bilinear2d": lambda: F.interpolate(x, scale_factor=2, mode="bilinear"),
+    "upsample_bicubic2d": lambda: F.interpolate(x, scale_factor=2, mode="bicubic"),
+    "upsample_trilinear3d": lambda: F.interpolate(cube, scale_factor=2, mode="trilinear"),
+    "_upsample_nearest_exact1d": lambda: F.interpolate(line, scale_factor=2, mode="nearest-exact"),
+    "_upsample_nearest_exact2d": lambda: F.interpolate(x, scale_factor=2, mode="nearest-exact"),
+    "_upsample_nearest_exact3d": lambda: F.interpolate(cube, scale_factor=2, mode="nearest-exact"),
+    "_upsample_bilinear2d_aa": lambda: F.interpolate(x, 3, mode="bilinear", antialias=True),
+    "_upsample_bicubic2d_aa": lambda: F.interpolate(x, 3, mode="bicubic", antialias=True),
+    "grid_sampler_2d": lambda: F.grid_sample(x, grid2, align_corners=False),
+    "grid_sampler_3d": lambda: F.grid_sample(cube, grid3, align_corners=False),
+    "affine_grid_generator": lambda: F.affine_grid(torch.rand(2, 2, 3), [2, 4, 6, 6], align_corners=False),
+    # joining, cutting, turning and copying
+    "cat": lambda: torch.cat([x, x]), "stack": lambda: torch.stack([v, v]),
+    "block_diag": lambda: torch.block_diag(square, square), "to": lambda: v.double(),
+    "lift_fresh_copy": lambda: torch.ops.aten.lift_fresh_copy(v),
+    "pad": lambda: F.pad(v, (1, 1)),
+    "pixel_shuffle": lambda: F.pixel_shuffle(x, 2), "pixel_unshuffle": lambda: F.pixel_unshuffle(x, 2),
+    "channel_shuffle": lambda: F.channel_shuffle(x, 2), "roll": lambda: v.roll(1), "flip": lambda: v.flip(0),
+    "rot90": lambda: square.rot90(), "repeat": lambda: v.repeat(2),
+    "repeat_interleave": lambda: v.repeat_interleave(whole.repeat(2)),
+    "tril": lambda: square.tril(), "triu": lambda: square.triu_(), "diag_embed": lambda: v.diag_embed(),
+    "select_scatter": lambda: square.select_scatter(v, 0, 0),
+    "slice_scatter": lambda: square.slice_scatter(square[:2], 0, 0, 2),
+    # choosing
+    "sort": lambda: v.sort(), "argsort": lambda: v.argsort(), "topk": lambda: v.topk(2),
+    "kthvalue": lambda: v.kthvalue(2),
+    "median": lambda: v.median(), "mode": lambda: v.mode(), "cumsum": lambda: v.cumsum(0),
+    "cumprod": lambda: v.cumprod(0),
+    "cummax": lambda: v.cummax(0), "cummin": lambda: v.cummin(0), "logcumsumexp": lambda: v.logcumsumexp(0),
+    "_unique2": lambda: whole.unique(), "unique_dim": lambda: square.unique(dim=0),
+    "unique_consecutive": lambda: whole.unique_consecutive(), "nonzero": lambda: mask.nonzero(),
+    "masked_select": lambda: square.masked_select(mask), "masked_scatter": lambda: square.masked_scatter(mask, square),
+    "index_put": lambda: v.index_put((whole,), v[:3]), "index_add": lambda: v.index_add(0, whole, v[:3]),
+    "index_copy": lambda: v.index_copy(0, whole, v[:3]), "index_fill": lambda: v.index_fill(0, whole, 1.0),
+    "scatter": lambda: v.scatter(0, whole, 1.0), "scatter_add": lambda: v.scatter_add(0, whole, v),
+    "scatter_reduce": lambda: v.scatter_reduce(0, whole, v, "sum"), "searchsorted": lambda: torch.searchsorted(v, v),
+    "bucketize": lambda: torch.bucketize(v, v), "histc": lambda: v.histc(3), "bincount": lambda: whole.bincount(),
+    "isin": lambda: torch.isin(whole, whole), "one_hot": lambda: F.one_hot(whole),
+    "multinomial": lambda: v.multinomial(2), "_embedding_bag": lambda: F.embedding_bag(whole[None], square),
+    # losses and complex numbers
+    "mse_loss": lambda: F.mse_loss(v, v), "smooth_l1_loss": lambda: F.smooth_l1_loss(v, v),
+    "huber_loss": lambda: F.huber_loss(v, v), "binary_cross_entropy": lambda: F.binary_cross_entropy(v, v),
+    "binary_cross_entropy_with_logits": lambda: F.binary_cross_entropy_with_logits(v, v),
+    "nll_loss_forward": lambda: F.cross_entropy(square[:3], whole),
+    "nll_loss2d_forward": lambda: F.nll_loss(x[:, :3], torch.zeros(2, 6, 6, dtype=torch.long)),
+    "complex": lambda: torch.complex(v, v), "polar": lambda: torch.polar(v, v),
+}  # fmt: skip
+
+ELSEWHERE = {name for name in MOVES if name.startswith("torchvision::")}  # tests/extras has torchvision
+
+
+def test_every_name_has_a_call_that_reaches_it() -> None:
+    assert set(MADE) | set(MOVED) | ELSEWHERE == MOVES
+    assert set(MADE) | {"copy"} == WRITE_ONLY
+    assert set(MOVED) >= GATHERS
+
+
+@pytest.mark.parametrize("name", [*MADE, *MOVED])
+def test_an_operation_that_only_moves_is_booked_under_its_name_with_no_arithmetic(name: str) -> None:
+    rows = recorded({**MADE, **MOVED}[name])
+    assert name in rows
+    assert not any(isinstance(row.flops, Missing) for row in rows.values())
+    assert sum(row.flops for row in rows.values() if isinstance(row.flops, int)) == 0
+
+
+@pytest.mark.parametrize("name", sorted(MOVES - ELSEWHERE))
+def test_no_name_repeats_what_torch_itself_tells(name: str) -> None:
+    forms = getattr(torch.ops.aten, name)
+    tags = {tag for form in forms.overloads() for tag in getattr(forms, form).tags}
+    assert not tags & {torch.Tag.pointwise, torch.Tag.reduction}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_is_made_from_nothing_reads_nothing(name: str) -> None:
+    made = MADE[name]()
+    assert recorded(MADE[name])[name].traffic_elems == made.numel()
+
+
+@pytest.mark.parametrize("name", sorted(GATHERS))
+def test_what_gathers_reads_only_what_it_returns_and_where_it_stands(name: str) -> None:
+    out = MOVED[name]()
+    assert recorded(MOVED[name])[name].traffic_elems == 2 * out.numel() + whole.numel()
+
+
+UNMOVED: Mapping[str, Callable[[], Any]] = {
+    "empty": lambda: torch.empty(6), "empty_like": lambda: torch.empty_like(v), "new_empty": lambda: v.new_empty(6),
+    "empty_strided": lambda: torch.empty_strided((6,), (1,)),
+    "empty_permuted": lambda: torch.empty_permuted((6,), (0,)),
+    "new_empty_strided": lambda: v.new_empty_strided((6,), (1,)), "lift_fresh": lambda: torch.tensor([1.0]),
+    "scalar_tensor": lambda: torch.scalar_tensor(1.0), "_unsafe_view": lambda: torch.ops.aten._unsafe_view(v, (2, 3)),
+    "unsafe_split": lambda: v.unsafe_split(2), "unsafe_split_with_sizes": lambda: v.unsafe_split_with_sizes((2, 4)),
+    "unsafe_chunk": lambda: v.unsafe_chunk(2),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(SILENT))
+def test_what_launches_no_work_is_not_booked(name: str) -> None:
+    assert recorded(UNMOVED[name]) == {}
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: x.flatten(1), lambda: x.reshape(2, -1), lambda: x.transpose(1, 2), lambda: x[0, 1:], lambda: x.chunk(2),
+        lambda: x.expand(3, 2, 4, 6, 6), lambda: x.to(torch.float32), lambda: x.contiguous(), lambda: x.detach(),
+        lambda: F.dropout(x, 0.5, training=False), lambda: F.dropout(x, 0.5, training=False, inplace=True),
+        lambda: v.view(2, 3).t_(), lambda: torch.empty(0).set_(v.untyped_storage()), lambda: torch.empty(6).resize_(4),
+        lambda: x.mT,
+    ],
+)  # fmt: skip
+def test_a_view_launches_no_work(call: Callable[[], Any]) -> None:
+    assert recorded(call) == {}
+
+
+def test_a_reshape_that_must_copy_does_work() -> None:
+    assert recorded(lambda: square.t().reshape(-1))["reshape"].traffic_elems == 2 * square.numel()
+    assert recorded(lambda: square.t().contiguous())["contiguous"].traffic_elems == 2 * square.numel()
+
+
+@pytest.mark.parametrize("drop", [F.dropout, F.dropout2d, F.alpha_dropout, F.feature_alpha_dropout])
+def test_dropout_is_one_operation_in_training_and_none_else(drop: Callable[..., Tensor]) -> None:
+    (row,) = recorded(lambda: drop(x, 0.5, True)).values()
+    assert (row.calls, row.traffic_elems) == (1, 2 * x.numel())
+    assert recorded(lambda: drop(x, 0.0, True)) == {}
+
+
+@pytest.mark.parametrize("name", SYNONYMS)
+def test_a_synonym_is_torchs_and_its_name_is_known(name: str) -> None:
+    assert hasattr(torch.ops.aten, name)
+    assert hasattr(torch.ops.aten, SYNONYMS[name])
+    assert SYNONYMS[name] not in SYNONYMS
+
+
+def test_an_operation_in_place_reads_what_it_changes() -> None:
+    assert recorded(lambda: v.clone().add_(v))["add"].traffic_elems == 3 * v.numel()
+    assert recorded(lambda: v.clone().relu_())["relu"].traffic_elems == 2 * v.numel()
+
+
+def test_where_a_result_goes_is_not_read() -> None:
+    out = torch.empty(6)
+    assert recorded(lambda: torch.add(v, v, out=out))["add"].traffic_elems == 3 * v.numel()
+    assert recorded(lambda: torch.mm(square, square, out=torch.empty(6, 6)))["mm"].flops == 6**3
+
+
+def test_a_list_of_results_is_written_whole() -> None:
+    assert recorded(lambda: torch._foreach_add([v, v], 1.0))["_foreach_add"].traffic_elems == 4 * v.numel()
+    assert recorded(lambda: torch._foreach_add_([v.clone()], 1.0))["_foreach_add"].traffic_elems == 2 * v.numel()
+
+
+PRODUCTS: Mapping[str, tuple[Callable[[], Any], int]] = {
+    "matmul": (lambda: square @ square, 216), "mm": (lambda: torch.mm(square, square), 216),
+    "bmm": (lambda: torch.bmm(line, line.mT), 2 * 4 * 6 * 4), "mv": (lambda: square.mv(v), 36),
+    "dot": (lambda: v.dot(v), 6), "vdot": (lambda: torch.vdot(v, v), 6),
+    "addmm": (lambda: torch.addmm(v, square, square, alpha=2), 216), "addmv": (lambda: torch.addmv(v, square, v), 36),
+    "baddbmm": (lambda: torch.baddbmm(torch.rand(1), line, line.mT, beta=2), 2 * 4 * 6 * 4),
+    "linear": (lambda: F.linear(square, square, v), 216),
+    "scaled_dot_product_attention": (lambda: F.scaled_dot_product_attention(line, line, line), 2 * 2 * 4 * 4 * 6),
+    "convolution": (lambda: torch.conv1d(line, torch.rand(5, 4, 3)), 2 * 4 * 5 * 4 * 3),
+    "transposed_convolution": (lambda: F.conv_transpose1d(line, torch.rand(4, 5, 3)), 2 * 6 * 5 * 4 * 3),
+    "_convolution": (lambda: torch._convolution(line, torch.rand(5, 4, 3), None, [1], [0], [1], False, [0], 1, False,
+                                                False, False, False), 2 * 4 * 5 * 4 * 3),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_a_product_is_counted_by_hand(name: str) -> None:
+    call, flops = PRODUCTS[name]
+    assert recorded(call)[name].flops == flops
+
+
+@pytest.mark.parametrize(
+    ("call", "flops"),
+    [
+        (lambda: torch.einsum("bij,bkj->bik", line, line), 2 * 4 * 4 * 6),
+        (lambda: torch.einsum("ij,jk,kl->il", square, square, square), 2 * 216),
+        (lambda: torch.tensordot(square, square, 1), 216), (lambda: torch.inner(square, square), 216),
+        (lambda: torch.linalg.multi_dot([square, square]), 216),
+        (lambda: torch.matmul(x, square), 2 * 4 * 6 * 6 * 6), (lambda: torch.matmul(v, square), 36),
+        (lambda: torch.matmul(v, v), 6), (lambda: torch.ops.aten.convolution(
+            line, torch.rand(4, 5, 3), None, [1], [0], [1], True, [0], 1), 2 * 6 * 5 * 4 * 3),
+    ],
+)  # fmt: skip
+def test_what_is_made_of_products_is_counted_by_them(call: Callable[[], Any], flops: int) -> None:
+    assert sum(row.flops for row in recorded(call).values() if isinstance(row.flops, int)) == flops
+
+
+@torch.library.custom_op("backbone_bench_tests::secret", mutates_args=("out",))
+def secret(a: Tensor, out: Tensor) -> None:
+    out.copy_(a @ a)
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("linalg_inv_ex", lambda: torch.linalg.inv(square + torch.eye(6))), ("_fft_r2c", lambda: torch.fft.rfft(v)),
+        ("_cdist_forward", lambda: torch.cdist(square, square)),
+        ("_trilinear", lambda: F.bilinear(v, v, torch.rand(1, 6, 6))),
+        ("backbone_bench_tests::secret", lambda: secret(square, torch.empty(6, 6))),
+    ],
+)  # fmt: skip
+def test_what_is_not_known_is_named(name: str, call: Callable[[], Any]) -> None:
+    assert isinstance(recorded(call)[name].flops, Missing)
+
+
+def test_every_booking_has_been_tried() -> None:
+    elsewhere = {"lstm", "gru", "rnn_tanh", "rnn_relu", "batch_norm"}  # counted as layers, in test_micro
+    aliases = {"conv1d": "convolution", "conv2d": "convolution", "conv3d": "convolution"}
+    aliases |= {f"conv_transpose{n}d": "transposed_convolution" for n in (1, 2, 3)}
+    dropouts = {"dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout"}
+    tried = {*PRODUCTS, *elsewhere, *dropouts, "torchvision::deform_conv2d"}
+    assert {aliases.get(name, name) for name in BOOKINGS} <= tried
