@@ -68,7 +68,7 @@ def rerun(
             store.write(path, _as_text(pairs, form_of(path)))
         output.put(_as_text(pairs, form or output.default_form()))
     if over.ended is not None:
-        complain(f"{over.ended}: {len(over.outcomes)} of {len(old)} records are over.")
+        complain(f"{str(over.ended).rstrip('.')}: {len(over.outcomes)} of {len(old)} records are over.")
     raise typer.Exit(over.exit_code)
 
 

@@ -44,6 +44,7 @@ from backbone_bench.cli.options import (
     OutputFormat,
     Outputs,
     Quiet,
+    Verbose,
     arguments,
 )
 from backbone_bench.errors import UserError
@@ -53,6 +54,7 @@ if TYPE_CHECKING:  # they load pydantic
 
     from backbone_bench.jobs import Job
     from backbone_bench.records import Record
+    from backbone_bench.report.progress import Silent
     from backbone_bench.settings import Settings
     from backbone_bench.sweep import Sweep
 
@@ -100,6 +102,7 @@ def run(
     form: OutputFormat = None,
     to: Outputs = None,
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Profile models on a device: counts, latency, memory, energy.
 
@@ -137,10 +140,15 @@ def run(
     jobs = _jobs(settings, shard)
     before = _answered(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]
+    from backbone_bench.report.progress import shown
+
     if dry_run:
         output.put(_forecast(left, form))
         return
-    over = _sweep(left, settings, paths, quiet)
+    if resume and not quiet:
+        complain(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already.")
+    with shown(quiet=quiet, verbose=verbose) as progress:
+        over = _sweep(left, settings, paths, progress)
     outcomes = iter(over.outcomes)
     rows = [record or getattr(next(outcomes, None), "record", None) for record in before]
     records = [record for record in rows if record is not None]
@@ -150,7 +158,7 @@ def run(
         whole = [path for path in paths if path.suffix != ".jsonl"]
         output.emit(records, form, whole, output.drawing(RUN, convention, depth if layers else None))
     if over.ended is not None:
-        complain(f"{over.ended}: {len(over.outcomes)} of {len(left)} rows are over.")
+        complain(f"{str(over.ended).rstrip('.')}: {len(over.outcomes)} of {len(left)} rows are over.")
     raise typer.Exit(over.exit_code)
 
 
@@ -173,24 +181,22 @@ def _answered(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | No
     return resume.answered(jobs, found, runner.locate)
 
 
-def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], quiet: bool) -> "Sweep":
+def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], progress: "Silent") -> "Sweep":
     from backbone_bench import runner, store, sweep
-    from backbone_bench.report.progress import shown
 
     if settings.in_process and settings.timeout is not None:
         raise UserError("--timeout needs rows in processes of their own: leave --in-process out.")
     run = runner.run_in_process if settings.in_process else runner.isolated(settings.timeout)
     grown = [path for path in paths if path.suffix == ".jsonl"]
-    with shown(quiet=quiet) as progress:
 
-        def keep(outcome: runner.Outcome) -> None:
-            if outcome.failure is not None:
-                progress.say(f"{program()}: {outcome.job}: {outcome.failure.message}")
-            if outcome.record is not None:
-                for path in grown:
-                    store.append(path, outcome.record)
+    def keep(outcome: runner.Outcome) -> None:
+        if outcome.failure is not None:
+            progress.say(f"{program()}: {outcome.job}: {outcome.failure.message}")
+        if outcome.record is not None:
+            for path in grown:
+                store.append(path, outcome.record)
 
-        return sweep.sweep(jobs, run, lambda number, job: progress.row(str(job), number, len(jobs)), keep)
+    return sweep.sweep(jobs, run, lambda number, job: progress.row(str(job), number, len(jobs)), keep)
 
 
 def _forecast(jobs: "Sequence[Job]", form: Format | None) -> str:

@@ -25,15 +25,23 @@ class Silent:
 
 
 class Lines(Silent):
-    """A line when a row begins: for logs."""
+    """A line when a row begins, and where more is wanted a line a phase: for logs."""
 
-    def __init__(self) -> None:
-        self._left = Left()
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._left, self._verbose = Left(), verbose
 
     def row(self, title: str, number: int, count: int) -> Told:
         left = self._left.words((number - 1) / count)
         self.say(f"[{number}/{count}] {title}{left and f' ({left} left)'}")
-        return lambda phase, share: None
+        said = ""
+
+        def tell(phase: str, share: float) -> None:
+            nonlocal said
+            if phase != said:
+                self.say(f"  {phase}")
+            said = phase
+
+        return tell if self._verbose else lambda phase, share: None
 
     def whole(self, title: str) -> Told:
         self.say(title)
@@ -71,12 +79,12 @@ def span(seconds: float) -> str:
 
 
 @contextmanager
-def shown(*, quiet: bool) -> Iterator[Silent]:
+def shown(*, quiet: bool, verbose: bool = False) -> Iterator[Silent]:
     """The progress that fits where stderr goes."""
     if quiet:
         yield Silent()
-    elif not sys.stderr.isatty():
-        yield Lines()
+    elif verbose or not sys.stderr.isatty():
+        yield Lines(verbose=verbose)
     else:
         from backbone_bench.report.terminal_bar import bar  # imports rich
 

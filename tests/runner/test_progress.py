@@ -32,6 +32,13 @@ def test_off_a_terminal_a_row_is_a_line_and_its_phases_are_silent(capsys):
     assert second.startswith("[2/2] resnet34 (cpu) (about ")
 
 
+def test_whoever_wants_more_gets_a_line_a_phase(capsys):
+    told = Lines(verbose=True).row("resnet18", 1, 1)
+    for phase, share in (("counting", 0.0), ("wall: sampling", 0.1), ("wall: sampling", 0.9)):
+        told(phase, share)
+    assert capsys.readouterr().err == "[1/1] resnet18\n  counting\n  wall: sampling\n"
+
+
 def test_off_a_terminal_a_round_is_a_line(capsys):
     told = Lines().whole("a against b")
     for phase, share in (("round 1, A: counting", 0.0), ("round 1, A: sampling", 0.2), ("round 1, B: counting", 0.5)):
