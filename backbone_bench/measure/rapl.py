@@ -52,11 +52,11 @@ class Rapl:
 def packages(root: Path = Path("/")) -> Known[tuple[Zone, ...]]:
     """The counters of the CPU's packages, or why they cannot be read.
 
-    Only `intel-rapl:N` zones named after a package (AMD's carry the same name): the parts of a package, `psys` and the
+    Only the `intel-rapl` zones named after a package (AMD's carry the same name): the parts of a package, `psys` and the
     `intel-rapl-mmio` zones count the same joules again.
     """
     paths = sorted((root / ZONES).glob("intel-rapl:*"))
-    zones = [path for path in paths if path.name.count(":") == 1 and _word(path / "name").startswith("package")]
+    zones = [path for path in paths if _word(path / "name").startswith("package")]
     if not zones:
         return Missing(
             "rapl_missing",
