@@ -26,7 +26,9 @@ from backbone_bench.cli.job_options import (
 )
 from backbone_bench.cli.options import (
     MODEL_HELP,
+    Argument,
     Format,
+    Input,
     InputSize,
     OutputFormat,
     Quiet,
@@ -65,6 +67,8 @@ def versus(
         float, typer.Option(help="The least difference that matters, in percent.", min=0.1, max=100)
     ] = 3,
     device: Device = None,
+    arg: Argument = None,
+    inputs: Input = None,
     input_size: InputSize = None,
     batch_size: BatchSizes = None,
     precision: Precisions = None,
@@ -97,6 +101,8 @@ def versus(
     _check_form(form, paths)
     common = {
         "device": device,
+        "arg": arg,
+        "input": inputs,
         "input-size": input_size,
         "batch-size": batch_size,
         "precision": precision,
