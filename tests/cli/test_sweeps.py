@@ -1,11 +1,13 @@
 """Sweeps as they are typed: what is listed, refused, merged; nothing here measures."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from backbone_bench import store
-from tests.report.samples import RESNET50, VOVNET39
+from backbone_bench import runner, store
+from backbone_bench.messages import Failed, Here
+from tests.report.samples import CPU, RESNET50, VOVNET39, record
 
 
 @pytest.fixture
@@ -116,8 +118,6 @@ def test_merging_keeps_every_record_once_in_the_order_of_the_files(bench, elsewh
 
 
 def test_code_that_a_record_names_is_run_only_where_the_user_says_so(bench, elsewhere):
-    from dataclasses import replace
-
     strange = replace(RESNET50, workload=replace(RESNET50.workload, model="evil.py:main", source="file"))
     store.write(elsewhere / "r.jsonl", store.dump_line(strange))
     told = bench("rerun", elsewhere / "r.jsonl")
@@ -130,3 +130,71 @@ def test_a_record_is_chosen_by_how_its_id_begins(bench, elsewhere):
     told = bench("rerun", elsewhere / "r.jsonl", "--id", "nothing")
     assert (told.code, told.out) == (2, "")
     assert "begins with 'nothing'" in told.err
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Rows without a process: resnet18 takes 1 ms, every other model 2 ms, and `vgg19` is killed."""
+
+    def run(job, told, timeout_s=None, worker=None):
+        told("measuring", 0.5)
+        if job.model == "vgg19":
+            return runner.Outcome(job, None, Failed("was killed", 3))
+        made = record(job.model, 4_000_000, 0.001 if job.model == "resnet18" else 0.002)
+        return runner.Outcome(job, replace(made, workload=replace(made.workload, precision=job.precision)))
+
+    def locate(jobs, worker=None):
+        return [Here(replace(RESNET50.workload, model=job.model), CPU) for job in jobs]
+
+    monkeypatch.setattr(runner, "run_isolated", run)
+    monkeypatch.setattr(runner, "locate", locate)
+
+
+def test_versus_writes_what_it_prints_and_keeps_every_record(bench, elsewhere, scripted):
+    told = bench("versus", "resnet18", "resnet34", "-d", "cpu", "-o", "found.json", "-o", "rounds.jsonl")
+    assert told.code == 0
+    assert told.out.startswith("**resnet18 is faster than resnet34: it takes 0.500 times as long (99 % interval")
+    assert (
+        "The counts are the same, which would have led one to expect no difference, but the first is faster."
+        in told.out
+    )
+    found = json.loads((elsewhere / "found.json").read_text())
+    assert found["verdict"] == "less"
+    assert len(found["rounds"]) == 6
+    order = [made.workload.model for made in store.read([elsewhere / "rounds.jsonl"], pytest.fail)]
+    assert order == ["resnet18", "resnet34", "resnet34", "resnet18"] * 3
+
+
+def test_versus_takes_one_model_under_two_settings(bench, elsewhere, scripted):
+    told = bench("versus", "resnet34", "--a", "precision=fp16", "-f", "csv", "-q")
+    assert (told.code, told.err) == (0, "")
+    assert told.out.splitlines()[0] == "quantity,a,b,ratio,ratio_low,ratio_high,missing"
+    assert told.out.splitlines()[-1].startswith("wall_per_image_s,0.00")
+
+
+def test_versus_of_a_model_that_dies_is_exit_3_with_the_reason(bench, elsewhere, scripted):
+    told = bench("versus", "resnet18", "vgg19", "-d", "cpu", "-q")
+    assert (told.code, told.out) == (3, "")
+    assert told.err == "bench: vgg19 (fp32, cpu): was killed\n"
+
+
+def test_a_rerun_prints_both_records_with_their_ratio_and_what_differs(bench, elsewhere, scripted):
+    old = replace(record("resnet34", 4_000_000, 0.001), environment=replace(CPU, torch="2.12.0"))
+    store.write(elsewhere / "old.jsonl", store.dump_lines([RESNET50, old]))
+    told = bench("rerun", "old.jsonl", "--id", old.id, "-q")
+    assert told.code == 0
+    assert "| wall (ms) | 2.001 | 1.000 | 2.000 |" in told.out
+    assert "What was measured cannot be compared: torch: 2.12.0, now 2.13.0." in told.out
+
+
+def test_a_failed_row_is_said_and_the_others_are_kept(bench, elsewhere, scripted):
+    told = bench("run", "resnet18", "vgg19", "resnet34", "-d", "cpu", "-o", "out.jsonl", "-f", "json")
+    assert told.code == 3
+    assert "bench: vgg19 (fp32, cpu): was killed\n" in told.err
+    names = [made["workload"]["model"] for made in json.loads(told.out)["records"]]
+    assert names == ["resnet18", "resnet34"]
+    again = bench("run", "resnet18", "resnet50", "resnet34", "-d", "cpu", "-o", "out.jsonl", "-f", "json", "--resume")
+    assert again.err.splitlines()[0] == "bench: 2 of 3 rows are there already."
+    names = [made["workload"]["model"] for made in json.loads(again.out)["records"]]
+    assert names == ["resnet18", "resnet50", "resnet34"]
+    assert len((elsewhere / "out.jsonl").read_text().splitlines()) == 3
