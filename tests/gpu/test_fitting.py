@@ -33,8 +33,8 @@ def test_the_largest_batch_is_measured_and_twice_as_much_does_not_fit(small_card
     found = profiler.profile(job, ignore, lambda record: None)
     assert "auto_batch" in found.flags
     assert found.workload.batch > 1
+    larger = Job("resnet18", {}, device=NAME, batch=2 * found.workload.batch, quick=True, energy="off")
     with pytest.raises(OutOfMemory, match="does not fit"):
-        larger = Job("resnet18", {}, device=NAME, batch=2 * found.workload.batch, quick=True, energy="off")
         profiler.profile(larger, ignore, lambda record: None)
 
 
