@@ -1,7 +1,8 @@
 """`bench check`: one claim from the shell, with an exit code."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -35,6 +36,9 @@ def check(
         str | None,
         typer.Option(help="How far off is still right, as 2%; else the precision of the figure.", metavar="SHARE"),
     ] = None,
+    convention: Annotated[
+        Literal["1", "2"], typer.Option("--flops-convention", help="FLOPs that the claim counts for a multiply-add.")
+    ] = "1",
     input_size: InputSize = None,
     arg: Argument = None,
     form: OutputFormat = None,
@@ -56,7 +60,9 @@ def check(
     from backbone_bench.report import claims as report
 
     network = subjects.Network(model, input_size, arguments(arg) or None)
-    entries = [_entry(network, metric, figure, tolerance) for metric, figure in given.items()]
+    per_multiply_add: Literal[1, 2] = 2 if convention == "2" else 1
+    claimed_in = partial(_entry, network, share=tolerance, per_multiply_add=per_multiply_add)
+    entries = [claimed_in(metric, figure) for metric, figure in given.items()]
     outcomes = claims.judge(entries, claims.book())
     sys.stdout.write(report.show_checked(outcomes, form or output.default_form()))
     sys.stdout.flush()
@@ -64,7 +70,9 @@ def check(
         raise typer.Exit(DIFFERS)
 
 
-def _entry(network: "Network", metric: str, figure: str, share: str | None) -> "Entry":
+def _entry(
+    network: "Network", metric: str, figure: str, *, share: str | None, per_multiply_add: Literal[1, 2]
+) -> "Entry":
     """A figure from the shell as the claim that it is."""
     from backbone_bench.claims import figures
     from backbone_bench.claims.checks import Count
@@ -83,6 +91,7 @@ def _entry(network: "Network", metric: str, figure: str, share: str | None) -> "
         sentence=f"{network} has {METRICS[metric].title} of {figure}.",
         where="the command line",
         expects=Verdict.HOLDS,
+        flops_per_multiply_add=per_multiply_add,
         check=(Count(kind="count", metric=metric, of=network, expected=claimed.value, tolerance=allowed),),
     )
     return Entry(Paper(key="shell", title="", short="the command line", claim=(claim,)), claim)

@@ -22,6 +22,13 @@ def test_a_figure_that_holds_ends_with_0_and_one_that_does_not_with_1_and_its_ca
     assert bench("check", "resnet50", "--flops", "5.0G").code == 1
 
 
+def test_a_claim_that_counts_two_per_multiply_add_says_so(bench):
+    assert bench("check", "darknet19", "--flops", "7.29G", "--flops-convention", "2").code == 0
+    told = bench("check", "darknet53", "--flops", "18.7G", "--flops-convention", "2")
+    assert told.code == 1
+    assert "whole last map, before the pool: 18.70 G" in told.out
+
+
 def test_an_exact_figure_is_held_to_its_last_digit(bench):
     assert bench("check", "vovnet39", "--flops", "7072227328", "--access", "37853224").code == 0
     assert bench("check", "vovnet39", "--flops", "7072227329").code == 1
