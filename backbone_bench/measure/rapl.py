@@ -52,7 +52,7 @@ class Rapl:
 def packages(root: Path = Path("/")) -> Known[tuple[Zone, ...]]:
     """The counters of the CPU's packages, or why they cannot be read.
 
-    Only the `intel-rapl` zones named after a package (AMD's carry the same name): the parts of a package, `psys` and the
+    Only the `intel-rapl` zones named after a package (AMD's carry the same name): a package's parts, `psys` and the
     `intel-rapl-mmio` zones count the same joules again.
     """
     paths = sorted((root / ZONES).glob("intel-rapl:*"))
