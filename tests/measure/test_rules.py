@@ -48,7 +48,7 @@ def test_an_interval_is_narrow_only_with_a_hundred_samples_and_a_second_of_work(
 
 
 def test_a_narrow_interval_of_samples_that_cannot_be_cut_into_ten_blocks_is_not_trusted():
-    slow_wave = [1 + 1e-4 * ((n // 30) % 2) for n in range(120)]
+    slow_wave = [1 + 1e-4 * ((n // 10) % 2) for n in range(120)]
     assert not Stopping().narrow(slow_wave, 1)
 
 
