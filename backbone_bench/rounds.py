@@ -3,6 +3,7 @@
 What a claim, the gate or `bench versus` makes of the pairs is their affair.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from backbone_bench.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
 from backbone_bench.records import Known, Missing, Record
 from backbone_bench.runner import Outcome, Run, Told, run_isolated
-from backbone_bench.versus import Comparison, Question, decide, quantity
+from backbone_bench.versus import Comparison, Question, decide, flags, quantity
 
 
 class Pair(NamedTuple):
@@ -85,4 +86,5 @@ def contest(a: Job, b: Job, question: Question, told: Told, run: Run = run_isola
         return [(of_b, of_a) for of_a, of_b in found]
 
     pairs = decide(question.rule, more)
-    return Comparison(taken[0].a, taken[0].b, question, pairs)
+    odd = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))
+    return Comparison(taken[0].a, taken[0].b, question, pairs, odd)

@@ -84,6 +84,14 @@ def quantity(by: By) -> Callable[[Record], Known[float]]:
     return energy if by == "energy" else latency
 
 
+def flags(record: Record, by: By) -> tuple[str, ...]:
+    """What was odd when the quantity was measured."""
+    mode = None if by == "energy" or isinstance(record.latency, Missing) else getattr(record.latency, by)
+    energy = record.energy if by == "energy" else None
+    own = tuple(flag for part in (mode, energy) if part and not isinstance(part, Missing) for flag in part.flags)
+    return tuple(dict.fromkeys((*record.flags, *own)))
+
+
 COUNTS = ("flops", "params", "access_elems", "traffic_elems", "ops")
 _PER_CALL = ("flops", "traffic_elems", "ops")
 
@@ -109,6 +117,7 @@ class Comparison:
     b: Record
     question: Question
     pairs: tuple[paired.Pair, ...]  # B and A of each round: what `paired` calls base and head
+    flags: Mapping[str, int] = field(default_factory=dict)  # what was odd, and in how many of the processes
 
     @property
     def ratio(self) -> Ratio:

@@ -139,7 +139,13 @@ def draw(found: Comparison, form: str) -> str:
     table = tabulate(
         figures, columns("per image", *called), title=verdict(found, called), caption=f"{machine(found.a)}."
     )
-    return f"{text([table], form)}\n{expectation(found, called)}\n"
+    return "\n".join((text([table], form), *filter(None, (expectation(found, called), _odd(found))))) + "\n"
+
+
+def _odd(found: Comparison) -> str:
+    """What a reader must know of the processes; empty where nothing was odd."""
+    said = ", ".join(f"{flag} in {count}" for flag, count in found.flags.items())
+    return said and f"\nOf {2 * len(found.pairs)} processes: {said}."
 
 
 def _figures(found: Comparison) -> Sequence[Figure]:
@@ -163,12 +169,13 @@ def _document(found: Comparison, called: Names) -> dict[str, Any]:
         "b": {"name": called.b, "workload": asdict(found.b.workload)},
         "environment": asdict(found.a.environment),
         "by": found.question.by,
-        "verdict": found.verdict,
+        "verdict": _word(found.verdict, found.question.by) if found.verdict in ("less", "more") else found.verdict,
         "ratio": found.ratio.point,
         "interval": [found.ratio.low, found.ratio.high],
         "confidence": CONFIDENCE,
         "threshold": found.question.rule.threshold,
         "rounds": [{"a": a, "b": b} for b, a in found.pairs],
         "per_image": figures,
+        "flags": dict(found.flags),
         "sentences": [verdict(found, called), expectation(found, called)],
     }

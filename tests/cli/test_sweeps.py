@@ -159,7 +159,7 @@ def test_versus_writes_what_it_prints_and_keeps_every_record(bench, elsewhere, s
         in told.out
     )
     found = json.loads((elsewhere / "found.json").read_text())
-    assert found["verdict"] == "less"
+    assert found["verdict"] == "faster"
     assert len(found["rounds"]) == 6
     order = [made.workload.model for made in store.read([elsewhere / "rounds.jsonl"], pytest.fail)]
     assert order == ["resnet18", "resnet34", "resnet34", "resnet18"] * 3

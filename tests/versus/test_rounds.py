@@ -5,11 +5,11 @@ import pytest
 from backbone_bench.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
 from backbone_bench.messages import Failed
-from backbone_bench.records import Missing
+from backbone_bench.records import Latencies, Missing
 from backbone_bench.rounds import Pair, contest, rounds, values
 from backbone_bench.runner import Outcome
 from backbone_bench.versus import Question, Rule, quantity
-from tests.report.samples import gpu_record, record
+from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record
 
 A, B = Job("a", {}), Job("b", {})
 
@@ -69,6 +69,16 @@ def test_a_steady_slowdown_cancels():
     found = contest(A, B, Question(rule=Rule(6)), silent, Machine(slower=0.01))
     assert found.ratio.point == pytest.approx(0.5, rel=1e-3)
     assert found.verdict == "less"
+
+
+def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
+    def crowded(job, told):
+        made = record(job.model, 4_000_000, 1.0)
+        busy = replace(latency(1.0), flags=("host_busy",) if job.model == "a" else ())
+        return Outcome(job, replace(made, latency=Latencies(busy, NO_EVENTS, NO_GRAPH), flags=("nan_output",)))
+
+    found = contest(A, B, Question(rule=Rule(4)), silent, crowded)
+    assert found.flags == {"nan_output": 8, "host_busy": 4}
 
 
 def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():

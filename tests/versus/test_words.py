@@ -129,7 +129,14 @@ def test_every_count_and_the_clock_stand_in_the_table(form):
 def test_the_document_says_in_base_units_what_the_sentences_say():
     found = comparison(*AGREE, "less")
     document = json.loads(draw(found, "json"))
-    assert (document["verdict"], document["ratio"]) == ("less", 0.5)
+    assert (document["verdict"], document["ratio"]) == ("faster", 0.5)
     assert document["interval"] == [0.5, 0.5]
     assert document["per_image"]["flops"] == {"a": 4_000_000_000, "b": 8_000_000_000, "ratio": 0.5}
     assert [round_["a"] for round_ in document["rounds"]] == [pair[1] for pair in found.pairs]
+
+
+@pytest.mark.parametrize("form", ["md", "table"])
+def test_what_was_odd_is_told_with_the_number_of_processes(form):
+    found = replace(comparison(AGREE[0], AGREE[1], "less"), flags={"host_busy": 5})
+    assert draw(found, form).endswith("and it is.\n\nOf 12 processes: host_busy in 5.\n")
+    assert "processes" not in draw(replace(found, flags={}), form)
