@@ -11,10 +11,11 @@ from typing import TypeVar
 import pytest
 
 from backbone_bench.measure import plan
-from backbone_bench.measure.latency import Measured, measure
+from backbone_bench.measure.latency import Measured, measure, sample
 from backbone_bench.measure.plan import FULL, QUICK, Plan
 from backbone_bench.measure.protocols import Mode
-from backbone_bench.measure.rules import Settling
+from backbone_bench.measure.rules import Settling, Stopping
+from backbone_bench.measure.timers import Wall
 from backbone_bench.records import Latency, Missing
 from tests.measure.world import NOTHING, World
 
@@ -221,6 +222,18 @@ def test_percentiles_wait_for_their_samples_and_say_how_many_are_missing():
     assert 130 < found.n < 662
     assert found.p95_s == pytest.approx(0.005, rel=1e-3)
     assert f"{662 - found.n} more" in missing(found.p99_s).message
+
+
+def test_two_narrow_looks_have_to_follow_each_other():
+    looks = iter([True, False, True, False, True, True])
+
+    class Scripted(Stopping):
+        def narrow(self, samples_s, calls_per_sample):
+            return next(looks)
+
+    world = World()
+    assert sample(Wall(world.step, world), world, Scripted(), lambda done: None)[1] == "converged"
+    assert list(looks) == []
 
 
 # Quick, and within a budget.
