@@ -32,7 +32,7 @@ SILENT = {
 WRITE_ONLY = {
     "zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn", "randint", "randperm", "tril_indices",
     "triu_indices", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like", "new_zeros",
-    "new_ones", "new_full", "zero", "fill", "copy", "uniform", "normal", "exponential",
+    "new_ones", "new_full", "zero", "fill", "copy", "uniform", "normal", "exponential", "hann_window",
 }  # fmt: skip
 
 # Of their first argument they read only what they return.
@@ -42,14 +42,14 @@ GATHERS = {"embedding", "index_select", "gather", "index", "take"}
 # ones among them are booked whole: they are one kernel on an accelerator.
 MOVES = WRITE_ONLY | GATHERS | {
     # activations
-    "softmax", "log_softmax", "glu", "prelu", "log_sigmoid_forward", "bernoulli",
+    "hardswish", "softmax", "log_softmax", "glu", "prelu", "log_sigmoid_forward", "bernoulli",
     # norms
     "native_batch_norm", "_native_batch_norm_legit", "layer_norm", "group_norm", "instance_norm", "rms_norm",
     "_weight_norm_interface",
     # windows
     "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
     "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d", "max_unpool2d",
-    "im2col", "col2im", "torchvision::roi_align", "torchvision::roi_pool",
+    "max_unpool3d", "fractional_max_pool2d", "im2col", "col2im", "torchvision::roi_align", "torchvision::roi_pool",
     # sampling
     "upsample_nearest1d", "upsample_nearest2d", "upsample_nearest3d", "upsample_linear1d", "upsample_bilinear2d",
     "upsample_bicubic2d", "upsample_trilinear3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
@@ -58,15 +58,15 @@ MOVES = WRITE_ONLY | GATHERS | {
     # joining, cutting, turning and copying
     "cat", "stack", "block_diag", "to", "lift_fresh_copy", "pad", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
     "roll", "flip", "rot90", "repeat", "repeat_interleave", "tril", "triu", "diag_embed", "select_scatter",
-    "slice_scatter",
+    "slice_scatter", "diagonal_scatter", "_pack_padded_sequence",
     # choosing
     "sort", "argsort", "topk", "kthvalue", "median", "mode", "cumsum", "cumprod", "cummax", "cummin", "logcumsumexp",
     "_unique2", "unique_dim", "unique_consecutive", "nonzero", "masked_select", "masked_scatter", "index_put",
     "index_add", "index_copy", "index_fill", "scatter", "scatter_add", "scatter_reduce", "searchsorted", "bucketize",
     "histc", "bincount", "isin", "one_hot", "multinomial", "_embedding_bag", "torchvision::nms",
-    # losses and complex numbers
+    # losses, complex numbers and the rest
     "mse_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-    "nll_loss_forward", "nll_loss2d_forward", "complex", "polar",
+    "nll_loss_forward", "nll_loss2d_forward", "complex", "polar", "floor_divide", "trace", "renorm",
 }  # fmt: skip
 
 

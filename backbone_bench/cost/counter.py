@@ -9,10 +9,9 @@ the CPU with the tensors themselves, and the cost says so.
 
 import copy
 import gc
-import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -97,26 +96,28 @@ class _Call:
 
     def on_meta(self) -> ModelCost:
         with self.survey.left_as_found():
-            return self._run("meta", self.survey.put_on_meta(), stand_in, ShapeRules)
+            return self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
 
     def on_cpu(self) -> ModelCost:
         with self.survey.left_as_found(), _values_kept(self.model):
             state = [*self.model.buffers(), *(place.tensor for place in self.survey.places)]
-            return self._run("cpu", state, _real, _plain_kernels)
+            try:
+                return self._run("cpu", state, torch.inference_mode)
+            except RuntimeError as error:
+                if "grad" not in str(error) and "Inference" not in str(error):
+                    raise
+            return self._run("cpu", state, torch.no_grad)  # it takes gradients of its own, which is forbidden above
 
     def _run(
-        self,
-        path: Literal["meta", "cpu"],
-        state: list[Tensor],
-        make: Callable[[Tensor], Tensor],
-        counting: Callable[[Ledger], AbstractContextManager[Any]],
+        self, path: Literal["meta", "cpu"], state: list[Tensor], quietly: Callable[[], AbstractContextManager[Any]]
     ) -> ModelCost:
         parameters = self.parameters()
         ledger = Ledger(parameters, state, self.batch)
-        args, kwargs = map_tensors((self.args, self.kwargs), make)
+        args, kwargs = map_tensors((self.args, self.kwargs), stand_in if path == "meta" else _real)
         for tensor in tensors_of((args, kwargs)):
             ledger.hold_new(tensor)
-        with ledger.following(self.survey.modules), _uncompiled(), torch.inference_mode(), counting(ledger):
+        counting = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
+        with ledger.following(self.survey.modules), _uncompiled(self.survey), quietly(), counting:
             self.model(*args, **kwargs)
         return ModelCost(
             params=sum(parameter.numel() for parameter in parameters),
@@ -124,7 +125,7 @@ class _Call:
             peak_activation_bytes=ledger.peak_bytes,
             path=path,
             by_op=ledger.rows(),
-            shapes_sha256=shapes_sha256(self.model),
+            shapes_sha256=shapes_sha256(self.survey.modules),
         )
 
 
@@ -140,14 +141,11 @@ def _collector_waiting() -> Iterator[None]:
             gc.enable()
 
 
-@contextmanager
-def _uncompiled() -> Iterator[None]:
-    """What is compiled within the model runs as it was written; the compiler is asked only where it is in use."""
-    if "torch._dynamo" in sys.modules:
-        with torch.compiler.set_stance("force_eager"):
-            yield
-    else:
-        yield
+def _uncompiled(survey: Survey) -> AbstractContextManager[Any]:
+    """Modules that are compiled within the model run as they were written."""
+    if any(module._compiled_call_impl or "_orig_mod" in module._modules for _, module in survey.modules):
+        return torch.compiler.set_stance("force_eager")
+    return nullcontext()
 
 
 @contextmanager

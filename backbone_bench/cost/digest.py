@@ -1,12 +1,21 @@
 """A model's names and shapes as one short text: what the gate compares where every count is the same."""
 
 import hashlib
+from collections.abc import Iterable
 
-from torch import Tensor, nn
+from torch import nn
 
 
-def shapes_sha256(model: nn.Module) -> str:
-    """A digest of what the state dictionary is called and how large it is, whatever its order and values."""
-    state = model.state_dict(keep_vars=True)  # without a copy of each tensor's handle
-    shapes = sorted((name, tuple(value.shape)) for name, value in state.items() if isinstance(value, Tensor))
-    return hashlib.sha256(repr(shapes).encode()).hexdigest()
+def shapes_sha256(modules: Iterable[tuple[str, nn.Module]]) -> str:
+    """A digest of what the parameters and the buffers that are saved are called and how large, in whatever order.
+
+    The tables are read, not the state dictionary: that takes as long as a third of the count.
+    """
+    lines = [
+        f"{name}.{key}{tuple(tensor.shape)}"
+        for name, module in modules
+        for table in (module._parameters, module._buffers)
+        for key, tensor in table.items()
+        if tensor is not None and key not in module._non_persistent_buffers_set
+    ]
+    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
@@ -25,12 +26,16 @@ _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 class Recorder(TorchDispatchMode):
     """Books every operation that is dispatched while it is entered."""
 
+    supports_higher_order_operators = True
+
     def __init__(self, ledger: Ledger) -> None:
         super().__init__()
         self._ledger = ledger
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            return self._run_whole(func, args, kwargs)
         op = canonical(func)
         booking = BOOKINGS.get(op)
         if booking is not None:
@@ -42,6 +47,14 @@ class Recorder(TorchDispatchMode):
                 return func._op_dk(_COMPOSITE, *args, **kwargs)
         out = func(*args, **kwargs)
         self._book(func, op, args, kwargs, out)
+        return out
+
+    def _run_whole(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """An operation on functions (`flex_attention`, `torch.cond`): what these do is not seen."""
+        out = func(*args, **kwargs)
+        formula = _formula(func)
+        cost = Arithmetic(_halve(formula(*args, **kwargs, out_val=out), func.name())) if formula else None
+        self._ledger.book(func.name(), list(tensors_of((args, kwargs))), list(tensors_of(out)), cost)
         return out
 
     def _book(self, func: Any, op: str, args: Any, kwargs: Any, out: Any) -> None:
@@ -111,7 +124,7 @@ def _formula(func: Any) -> Callable[..., int] | None:
     """Torch's own formula; it counts two per multiply-add."""
     from torch.utils.flop_counter import flop_registry  # loads what only this path needs
 
-    return flop_registry.get(func._overloadpacket)
+    return flop_registry.get(getattr(func, "_overloadpacket", func))
 
 
 def _halve(flops: int, op: str) -> int:

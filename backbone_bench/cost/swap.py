@@ -66,11 +66,11 @@ class Survey:
 
     def _look_into(self, module: nn.Module) -> None:
         attributes = vars(module)
-        self._modes.append((attributes, module.training))
+        if "training" in attributes:  # what is scripted or compiled asks another module for it
+            self._modes.append((attributes, attributes["training"]))
         if _keeps_nothing(module, attributes):
-            for table in (attributes["_parameters"], attributes["_buffers"]):
-                if table:
-                    self._look_through(table)
+            self._look_through(attributes["_parameters"])
+            self._look_through(attributes["_buffers"])
             return
         held = {name: value for name, value in attributes.items() if name not in _BOOKKEEPING}
         self._attributes.append((attributes, held))

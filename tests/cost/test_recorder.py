@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.ledger import Ledger
@@ -41,6 +41,7 @@ MADE: Mapping[str, Callable[[], Tensor]] = {
     "new_ones": lambda: v.new_ones(6), "new_full": lambda: v.new_full((6,), 2.0),
     "zero": lambda: v.clone().zero_(), "fill": lambda: v.clone().fill_(2.0), "uniform": lambda: v.clone().uniform_(),
     "normal": lambda: v.clone().normal_(), "exponential": lambda: v.clone().exponential_(),
+    "hann_window": lambda: torch.hann_window(6),
 }  # fmt: skip
 
 MOVED: Mapping[str, Callable[[], Any]] = {
@@ -48,6 +49,7 @@ MOVED: Mapping[str, Callable[[], Any]] = {
     "embedding": lambda: F.embedding(whole, square), "index_select": lambda: square.index_select(0, whole),
     "gather": lambda: v.gather(0, whole), "index": lambda: square[whole], "take": lambda: square.take(whole),
     # activations
+    "hardswish": lambda: F.hardswish(x),
  "softmax": lambda: x.softmax(1), "log_softmax": lambda: x.log_softmax(1),
     "glu": lambda: F.glu(x, 1), "prelu": lambda: F.prelu(x, torch.rand(4)),
     "log_sigmoid_forward": lambda: F.logsigmoid(x), "bernoulli": lambda: torch.bernoulli(v),
@@ -66,7 +68,9 @@ MOVED: Mapping[str, Callable[[], Any]] = {
     "adaptive_avg_pool3d": lambda: F.adaptive_avg_pool3d(cube, 2),
     "adaptive_max_pool2d": lambda: F.adaptive_max_pool2d(x, 2),
     "adaptive_max_pool3d": lambda: F.adaptive_max_pool3d(cube, 2),
-    "max_unpool2d": lambda: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), [2]),
+    "max_unpool2d": lambda: F.max_unpool2d(*F.max_pool2d(x, 2, return_indices=True), [2, 2]),
+    "max_unpool3d": lambda: F.max_unpool3d(*F.max_pool3d(cube, 2, return_indices=True), [2, 2, 2]),
+    "fractional_max_pool2d": lambda: F.fractional_max_pool2d(x, 2, output_size=3),
     "im2col": lambda: F.unfold(x, 2), "col2im": lambda: F.fold(torch.rand(1, 4, 25), (6, 6), 2),
     # sampling
     "upsample_nearest1d": lambda: F.interpolate(line, scale_factor=2),
@@ -96,6 +100,8 @@ MOVED: Mapping[str, Callable[[], Any]] = {
     "tril": lambda: square.tril(), "triu": lambda: square.triu_(), "diag_embed": lambda: v.diag_embed(),
     "select_scatter": lambda: square.select_scatter(v, 0, 0),
     "slice_scatter": lambda: square.slice_scatter(square[:2], 0, 0, 2),
+    "diagonal_scatter": lambda: square.diagonal_scatter(v),
+    "_pack_padded_sequence": lambda: nn.utils.rnn.pack_padded_sequence(line, torch.tensor([2, 2, 1, 1])),
     # choosing
     "sort": lambda: v.sort(), "argsort": lambda: v.argsort(), "topk": lambda: v.topk(2),
     "kthvalue": lambda: v.kthvalue(2),
@@ -112,7 +118,8 @@ MOVED: Mapping[str, Callable[[], Any]] = {
     "bucketize": lambda: torch.bucketize(v, v), "histc": lambda: v.histc(3), "bincount": lambda: whole.bincount(),
     "isin": lambda: torch.isin(whole, whole), "one_hot": lambda: F.one_hot(whole),
     "multinomial": lambda: v.multinomial(2), "_embedding_bag": lambda: F.embedding_bag(whole[None], square),
-    # losses and complex numbers
+    # losses, complex numbers and the rest
+    "floor_divide": lambda: v // v, "trace": lambda: square.trace(), "renorm": lambda: square.renorm(2, 0, 1.0),
     "mse_loss": lambda: F.mse_loss(v, v), "smooth_l1_loss": lambda: F.smooth_l1_loss(v, v),
     "huber_loss": lambda: F.huber_loss(v, v), "binary_cross_entropy": lambda: F.binary_cross_entropy(v, v),
     "binary_cross_entropy_with_logits": lambda: F.binary_cross_entropy_with_logits(v, v),
@@ -275,6 +282,21 @@ def secret(a: Tensor, out: Tensor) -> None:
 )  # fmt: skip
 def test_what_is_not_known_is_named(name: str, call: Callable[[], Any]) -> None:
     assert isinstance(recorded(call)[name].flops, Missing)
+
+
+ACTIVATIONS = [
+    nn.CELU, nn.ELU, nn.GELU, nn.GLU, nn.Hardshrink, nn.Hardsigmoid, nn.Hardswish, nn.Hardtanh, nn.LeakyReLU,
+    nn.LogSigmoid, nn.Mish, nn.PReLU, nn.ReLU, nn.ReLU6, nn.RReLU, nn.SELU, nn.SiLU, nn.Sigmoid, nn.Softplus,
+    nn.Softshrink, nn.Softsign, nn.Tanh, nn.Tanhshrink,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", ACTIVATIONS)
+@pytest.mark.parametrize("training", [False, True])
+def test_no_activation_of_torchs_is_unknown(layer: type[nn.Module], training: bool) -> None:
+    rows = recorded(lambda: layer().train(training)(x))
+    assert rows
+    assert all(row.flops == 0 for row in rows.values())
 
 
 def test_every_booking_has_been_tried() -> None:

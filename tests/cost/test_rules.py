@@ -347,6 +347,7 @@ USUAL = [
     Call(F.adaptive_avg_pool2d, lambda: (meta(*MAP), (1, None))),
     Call(torch.cat, lambda: ([meta(*MAP), meta(*MAP)], 1)),
     Call(F.pad, lambda: (meta(*MAP), (1, 1))),
+    Call(F.pad, lambda: (meta(2, 4, 8, 8)[:, :, ::2, ::2], (0, 0, 0, 0, 0, 4))),
     Call(F.gelu, lambda: (meta(*MAP),), {"approximate": "tanh"}),
     Call(F.dropout, lambda: (meta(*MAP),), {"training": False}),
     *(Call(function, lambda: (meta(*MAP), (2, 3))) for function in (torch.mean, Tensor.mean)),
@@ -385,10 +386,14 @@ UNUSUAL: dict[str, Callable[[Tensor], Tensor]] = {
     ),
     "a slice": lambda x: torch.cat([x, x], 1)[:, : x.shape[1]] if x.dim() > 1 else x,
     "every second": lambda x: torch.cat([x, x], -1)[..., ::2],
+    "turned": lambda x: x.mT.contiguous().mT if x.dim() > 1 else x,
+    "coarser": lambda x: torch.cat([torch.cat([x, x], -1)] * 2, -2)[..., ::2, ::2] if x.dim() > 1 else x,
+    "flat and sliced": lambda x: torch.cat([x, x], 1)[:, ::2, :1, :1] if x.dim() == 4 else x,
     "expanded": lambda x: x[:1].expand(x.shape),
     "complex": lambda x: x.to(torch.complex64),
     "integers": lambda x: x.to(torch.int32),
     "on the CPU": lambda x: torch.zeros(x.shape),
+    "expanded in channels": lambda x: x[:, :1].expand(x.shape) if x.dim() > 1 else x,
     "empty": lambda x: x[:0],
 }
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from backbone_bench.cost import formulas
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import Plan, each, is_map, moved, plain, rule, settle, slide
+from backbone_bench.cost.rules.table import Plan, each, moved, plain, rule, settle, slide
 
 Shape = tuple[int, ...]
 Size = int | Sequence[int]
@@ -27,7 +27,7 @@ def convolution(
     dilation: int | Sequence[int] = 1,
     groups: int = 1,
 ) -> Tensor | None:
-    if not (plain(input, weight, bias) or (is_map(input) and input.dtype is weight.dtype and plain(weight, bias))):
+    if not plain(input, weight, bias):
         return None
     shapes = input.shape, weight.shape, None if bias is None else bias.shape
     plan = _convolved(*shapes, stride, padding, dilation, groups, ledger.images)

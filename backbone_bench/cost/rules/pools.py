@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import Plan, is_map, moved, pair, rule, settle, slide
+from backbone_bench.cost.rules.table import Plan, moved, pair, plain, rule, settle, slide
 
 Size = int | Sequence[int]
 Pair = tuple[int, ...]
@@ -25,7 +25,7 @@ def max_pool2d(
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | None:
-    if return_indices or not is_map(input):
+    if return_indices or not plain(input):
         return None
     window = _window(kernel_size, stride, padding)
     return settle(ledger, "max_pool2d", input, _pooled(input.shape, window, pair(dilation), ceil_mode))
@@ -42,7 +42,7 @@ def avg_pool2d(
     count_include_pad: bool = True,
     divisor_override: None = None,
 ) -> Tensor | None:
-    if divisor_override is not None or not is_map(input):
+    if divisor_override is not None or not plain(input):
         return None
     window = _window(kernel_size, stride, padding)
     return settle(ledger, "avg_pool2d", input, _pooled(input.shape, window, (1, 1), ceil_mode))
@@ -76,7 +76,7 @@ def _up(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int
 
 @rule(F.adaptive_avg_pool2d)
 def adaptive_avg_pool2d(ledger: Ledger, input: Tensor, output_size: int | Sequence[int | None]) -> Tensor | None:
-    if not is_map(input):
+    if not plain(input):
         return None
     shape = input.shape
     wanted = (output_size, output_size) if type(output_size) is int else tuple(output_size)  # type: ignore[arg-type]  # what is no sequence raises

@@ -51,24 +51,24 @@ def settle(ledger: Ledger, op: str, like: Tensor, plan: Plan | None) -> Tensor |
 
 
 def plain(input: Tensor, *others: Tensor | None) -> bool:
-    """All on meta, of one floating type, and contiguous."""
+    """All on meta, of one floating type, and laid out in order: what is made of them is contiguous."""
     dtype = input.dtype
-    if dtype not in FLOATS or not input.is_meta or not input.is_contiguous():
+    if dtype not in FLOATS or not input.is_meta or not (input.is_contiguous() or _is_slice(input)):
         return False
     for tensor in others:
-        if tensor is not None and not (tensor.dtype is dtype and tensor.is_meta and tensor.is_contiguous()):
+        if tensor is None:
+            continue
+        if tensor.dtype is not dtype or not tensor.is_meta or not (tensor.is_contiguous() or _is_slice(tensor)):
             return False
     return True
 
 
-def is_map(input: Tensor) -> bool:
-    """A batch of maps on meta, contiguous or a slice of the channels of contiguous ones: their windows are plain."""
-    if input.dim() != 4 or input.dtype not in FLOATS or not input.is_meta:
+def _is_slice(tensor: Tensor) -> bool:
+    """Whether it is a batch of maps that are part of larger ones, and neither channels-last nor turned."""
+    if tensor.dim() != 4:
         return False
-    if input.is_contiguous():
-        return True
-    _, _, height, width = input.shape
-    return input.stride()[1:] == (height * width, width, 1)
+    image, channel, row, place = tensor.stride()
+    return image >= channel > row >= place > 0
 
 
 def pair(value: int | Sequence[int]) -> tuple[int, ...]:
