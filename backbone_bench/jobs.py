@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.records import STRICT, Known, Latencies, Missing, Record, Scalar, TensorSpec, Workload
+from backbone_bench.records import STRICT, Known, Latencies, Missing, Record, Scalar, SourceName, TensorSpec, Workload
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -34,6 +34,11 @@ class Job:
     quick: bool = False
     budget_s: float | None = None  # the most that the latency of this row may take
     energy: Literal["auto", "off", "required"] = "auto"
+    energy_window_s: float | None = None  # of one trial; None: as the plan has it
+    energy_source: SourceName | Literal["auto"] = "auto"
+    energy_protocol: Literal["steady", "paper"] = "steady"  # paper: also as the VoVNet paper took it
+    whole_card: bool = False  # of a MIG slice, the power of the card that it is a part of
+    locked_clock_hz: float | Literal["base"] | None = None  # what the parent holds the clocks at while this runs
     cross_check: bool = False
 
     def __str__(self) -> str:

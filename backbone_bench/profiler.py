@@ -16,9 +16,8 @@ from backbone_bench import cost
 from backbone_bench.cost.fit import smallest_image
 from backbone_bench.errors import CouldNotMeasure, UserError
 from backbone_bench.jobs import Job
-from backbone_bench.measure import devices, energy, environment, fitting, latency, plan, precision
+from backbone_bench.measure import devices, energy, energy_plan, environment, fitting, latency, plan, precision
 from backbone_bench.measure.cards import meter_for, watch_for
-from backbone_bench.measure.energy_plan import EnergyPlan
 from backbone_bench.measure.latency import Measured
 from backbone_bench.measure.protocols import Device, Progress, Step, Watch
 from backbone_bench.measure.steady import Load
@@ -50,7 +49,8 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Recor
     threads = job.threads or torch.get_num_threads()
     workload = _workload(job, threads)
     with precision.applied(workload, device.name):
-        draft = _record(workload, environment.read(device.name), PENDING)  # with the switches as they are now
+        where = environment.read(device.name, locked_clock_hz=job.locked_clock_hz)  # with the switches as they are now
+        draft = _record(workload, where, PENDING)
         keep(draft)
         if job.batch == "auto":
             job = replace(job, batch=_largest_batch(job, device, threads, told))
@@ -63,8 +63,8 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Recor
         told("building", 0)
         measured = _measure(job, _for_measuring(job, loaded), device, draft, told)
     keep(measured)
-    if job.energy == "required" and isinstance(measured.energy, Missing):
-        raise CouldNotMeasure(f"Energy was required and could not be measured: {measured.energy.message}")
+    if isinstance(measured.energy, Missing) and (job.energy == "required" or measured.energy.missing == energy.LOST):
+        raise CouldNotMeasure(f"Energy could not be measured: {measured.energy.message}")
     return measured
 
 
@@ -193,7 +193,7 @@ def _largest_batch(job: Job, device: Device, threads: int, told: Progress) -> in
 def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Progress) -> Record:
     """The draft with whatever of latency, memory and energy was asked for."""
     args, kwargs, batch = loaded.inputs
-    watch = watch_for(device.name)
+    watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
         measured = _latency(job, step, device, watch, told)
         load = Load(step, batch)
@@ -201,15 +201,14 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Prog
             bound = measured.latency.launch_bound
             replayed = not isinstance(measured.latency.graph, Missing)
             known = 0.0 if replayed else None if isinstance(bound, Missing) else bound
-            load = Load(measured.fastest, batch * measured.calls, known)
+            load = Load(measured.fastest, batch, known, calls=measured.calls)
         joules = _energy(job, load, device, watch, told)
-    seen = watch.verdict()
     return replace(
         draft,
         latency=NOT_ASKED if measured is None else measured.latency,
         memory=NOT_ASKED if measured is None else measured.memory,
         energy=joules,
-        watch=seen,
+        watch=watch.verdict(),
         flags=draft.flags if measured is None else (*draft.flags, *measured.flags),
     )
 
@@ -224,11 +223,17 @@ def _latency(job: Job, step: Step, device: Device, watch: Watch, told: Progress)
 def _energy(job: Job, load: Load, device: Device, watch: Watch, told: Progress) -> Known[EnergyRecord]:
     if job.energy == "off":
         return NOT_ASKED
-    meter = meter_for(device.name)
+    meter = meter_for(device.name, whole_card=job.whole_card)
     if isinstance(meter, Missing):
         return meter
     told("energy", 0)
-    return energy.measure(load, device, meter, EnergyPlan(), watch)
+    chosen = energy_plan.choose(
+        quick=job.quick,
+        window_s=job.energy_window_s,
+        source=job.energy_source,
+        paper=job.energy_protocol == "paper",
+    )
+    return energy.measure(load, device, meter, chosen, watch)
 
 
 # This program.

@@ -69,6 +69,11 @@ class Settings:
     seed: Annotated[Whole, Field(ge=0, lt=1 << 63)] = 0
     latency: bool = True
     energy: Literal["auto", "off", "required"] = "auto"
+    energy_window: Seconds | None = None  # seconds of one trial
+    energy_source: Literal["auto", "counter", "power_instant", "power_usage", "rapl"] = "auto"
+    protocol: Literal["steady", "paper"] = "steady"  # of energy; paper: also as the VoVNet paper took it
+    allow_whole_card: bool = False
+    lock_clocks: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["base"] | None = None  # MHz
     cross_check: bool = False
     quick: bool = False
     budget: Seconds | None = None  # seconds for the latency of a row
@@ -100,6 +105,11 @@ class Settings:
                 quick=self.quick,
                 budget_s=self.budget,
                 energy=self.energy,
+                energy_window_s=self.energy_window,
+                energy_source=self.energy_source,
+                energy_protocol=self.protocol,
+                whole_card=self.allow_whole_card,
+                locked_clock_hz=self.lock_clocks * 1e6 if isinstance(self.lock_clocks, float) else self.lock_clocks,
                 cross_check=self.cross_check,
             )
             for model, device, precision, layout, threads, batch in matrix

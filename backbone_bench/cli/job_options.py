@@ -76,6 +76,36 @@ Seed = Annotated[int | None, typer.Option(help="Of weights and inputs.", metavar
 Latency = Annotated[bool | None, typer.Option("--latency/--no-latency", help="Whether to time.")]
 NoEnergy = Annotated[bool, typer.Option("--no-energy", help="Do not measure energy.")]
 RequireEnergy = Annotated[bool, typer.Option("--require-energy", help="Exit 3 where energy cannot be measured.")]
+EnergyWindow = Annotated[
+    float | None, typer.Option("--energy-window", help="Seconds of one energy trial.", metavar="SECONDS")
+]
+EnergySource = Annotated[
+    str | None,
+    typer.Option(
+        "--energy-source",
+        help="counter, power_instant, power_usage or rapl; auto is the first that answers and moves.",
+        metavar="SOURCE",
+        show_default="auto",
+    ),
+]
+Protocol = Annotated[
+    str | None,
+    typer.Option(
+        help="paper: also take energy as the VoVNet paper did (power every 100 ms over images/s, idle included).",
+        metavar="PROTOCOL",
+        show_default="steady",
+    ),
+]
+WholeCard = Annotated[
+    bool | None,
+    typer.Option("--allow-whole-card/--slice-only", help="Of a MIG slice, give the power of the whole card."),
+]
+LockClocks = Annotated[
+    str | None,
+    typer.Option(
+        "--lock-clocks", help="Hold the GPU's clock while this runs, and free it again; needs root.", metavar="MHZ|base"
+    ),
+]
 Quick = Annotated[
     bool | None, typer.Option("--quick/--no-quick", help="A first answer within seconds, said to be one.")
 ]

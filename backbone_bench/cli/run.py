@@ -1,5 +1,6 @@
 """`bench run`: profile models on a device."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,16 +15,21 @@ from backbone_bench.cli.job_options import (
     ChannelsLast,
     Compile,
     Device,
+    EnergySource,
+    EnergyWindow,
     Latency,
+    LockClocks,
     MemoryFormats,
     NoEnergy,
     Precisions,
+    Protocol,
     Quick,
     RequireEnergy,
     Seed,
     Threads,
     Timeout,
     Train,
+    WholeCard,
     energy,
     layout,
     resolved,
@@ -81,6 +87,11 @@ def run(
     latency: Latency = None,
     no_energy: NoEnergy = False,
     require_energy: RequireEnergy = False,
+    energy_window: EnergyWindow = None,
+    energy_source: EnergySource = None,
+    protocol: Protocol = None,
+    whole_card: WholeCard = None,
+    lock_clocks: LockClocks = None,
     cross_check: CrossCheck = False,
     quick: Quick = None,
     budget: Budget = None,
@@ -130,6 +141,11 @@ def run(
             "seed": seed,
             "latency": latency,
             "energy": energy(no=no_energy, required=require_energy),
+            "energy-window": energy_window,
+            "energy-source": energy_source,
+            "protocol": protocol,
+            "allow-whole-card": whole_card,
+            "lock-clocks": lock_clocks,
             "cross-check": cross_check or None,
             "quick": quick,
             "budget": budget,
@@ -147,7 +163,7 @@ def run(
         return
     if resume and not quiet:
         complain(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already.")
-    with shown(quiet=quiet, verbose=verbose) as progress:
+    with _clocks(settings), shown(quiet=quiet, verbose=verbose) as progress:
         over = _sweep(left, settings, paths, progress)
     outcomes = iter(over.outcomes)
     rows = [record or getattr(next(outcomes, None), "record", None) for record in before]
@@ -197,6 +213,23 @@ def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], progr
                 store.append(path, outcome.record)
 
     return sweep.sweep(jobs, run, lambda number, job: progress.row(str(job), number, len(jobs)), keep)
+
+
+def _clocks(settings: "Settings") -> AbstractContextManager[None]:
+    """The clocks held while rows run, by this process: it outlives a row that has to be killed."""
+    if settings.lock_clocks is None:
+        return nullcontext()
+    from backbone_bench.measure.cards import card_for  # torch knows which card a device is
+    from backbone_bench.measure.devices import resolve
+    from backbone_bench.measure.lock import lock_clocks
+    from backbone_bench.records import Missing
+
+    if len(settings.device) != 1:
+        raise UserError("--lock-clocks holds the clocks of one device: give one --device.")
+    card = card_for(resolve(settings.device[0]).name)
+    if isinstance(card, Missing):
+        raise UserError(f"--lock-clocks: {card.message}")
+    return lock_clocks(card, None if settings.lock_clocks == "base" else settings.lock_clocks * 1e6)
 
 
 def _forecast(jobs: "Sequence[Job]", form: Format | None) -> str:

@@ -20,7 +20,9 @@ _SETTINGS = {
     "family": "family", "everything": "all", "device": "device", "arg": "arg", "inputs": "input",
     "input_size": "input-size", "batch_size": "batch-size", "precision": "precision", "compile_mode": "compile",
     "train": "train", "cache": "cache", "threads": "threads", "seed": "seed", "latency": "latency",
-    "quick": "quick", "budget": "budget", "timeout": "timeout",
+    "energy_window": "energy-window", "energy_source": "energy-source", "protocol": "protocol",
+    "whole_card": "allow-whole-card", "lock_clocks": "lock-clocks", "quick": "quick", "budget": "budget",
+    "timeout": "timeout",
 }  # fmt: skip
 _JOINED = ("models", "model", "memory_format", "channels_last", "no_energy", "require_energy")
 

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import torch
 
@@ -12,7 +12,7 @@ from backbone_bench.records import Environment, Gpu, Known, Missing
 T = TypeVar("T")
 
 
-def read(device_name: str, *, locked_clock_hz: float | None = None) -> Environment:
+def read(device_name: str, *, locked_clock_hz: float | Literal["base"] | None = None) -> Environment:
     """The environment as it stands now, precision switches included.
 
     `device_name`: what torch calls the device, or `meta` where only counted. `locked_clock_hz`: what this run holds.
@@ -59,7 +59,7 @@ def _device_name(kind: str, device_name: str) -> str:
     return module.get_device_name(device_name) if hasattr(module, "get_device_name") else kind
 
 
-def _gpu(device_name: str, locked_clock_hz: float | None) -> Gpu:
+def _gpu(device_name: str, locked_clock_hz: float | Literal["base"] | None) -> Gpu:
     """The card by torch's account and by NVML's."""
     from backbone_bench.measure.cards import card_for  # NVML's binding is long, and only a GPU needs it
     from backbone_bench.measure.nvml import Card, known
@@ -90,8 +90,16 @@ def _gpu(device_name: str, locked_clock_hz: float | None) -> Gpu:
         default_power_limit_w=ask(Card.default_power_limit_w),
         max_sm_clock_hz=ask(Card.max_sm_clock_hz),
         max_memory_clock_hz=ask(Card.max_memory_clock_hz),
-        locked_clock_hz=locked_clock_hz or Missing("not_locked", "This run locks no clocks; others may have."),
+        locked_clock_hz=_lock(locked_clock_hz),
     )
+
+
+def _lock(clock_hz: float | Literal["base"] | None) -> Known[float]:
+    if clock_hz is None:
+        return Missing("not_locked", "This run locks no clocks; others may have.")
+    if clock_hz == "base":
+        return Missing("base_clock", "Held at the base clock, which NVML does not tell.")
+    return clock_hz
 
 
 def _property(properties: object, name: str) -> Known[int]:

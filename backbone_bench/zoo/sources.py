@@ -87,6 +87,8 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
     """
     source = source_of(request.model)
     name = request.model.partition(":")[2]
+    model: nn.Module
+    shape: Shape | None = None  # of one image, where the source knows it
     match source:
         case "zoo":
             model, shape = _from_zoo(request, on_meta=on_meta)
@@ -95,9 +97,9 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
         case "torchvision":
             model, shape = _from_torchvision(name, request.arguments, on_meta=on_meta)
         case "exported":
-            model, shape = user.exported(name, request.arguments), None
+            model = user.exported(name, request.arguments)
         case _:
-            model, shape = user.build(request.model, request.arguments), None
+            model = user.build(request.model, request.arguments)
     return Loaded(source, model if source == "exported" else model.eval(), _inputs(model, request, shape))
 
 
@@ -120,7 +122,8 @@ def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> 
             f"timm has no model {name!r}. {did_you_mean(name, timm.list_models(), 'See timm.list_models().')}"
         )
     model = _without_values(lambda: timm.create_model(name, pretrained=False, **arguments), on_meta=on_meta)
-    return model, tuple(model.pretrained_cfg["input_size"])
+    known: Any = model  # what timm hangs on its models, its types do not tell
+    return model, tuple(known.pretrained_cfg["input_size"])
 
 
 def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, Shape | None]:

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from backbone_bench import store
+from backbone_bench.records import Latencies, Latency
 from backbone_bench.zoo import catalogue
 
 
@@ -86,6 +87,8 @@ def test_a_run_on_the_cpu_prints_a_table_and_keeps_a_valid_record(tmp_path):
     (record,) = store.read([file], print)
     jsonschema.validate(json.loads(file.read_text()), store.schema())
     assert record.workload.threads == 1
+    assert isinstance(record.latency, Latencies)
+    assert isinstance(record.latency.wall, Latency)
     assert record.latency.wall.n >= 6
 
 
