@@ -112,6 +112,8 @@ def _flags(record: Record) -> str:
             if not isinstance(latency, Missing):
                 flags += latency.flags
                 flags += [] if latency.status == "converged" else [f"{mode}: {latency.status}"]
+    for part in (record.energy, record.watch):
+        flags += () if isinstance(part, Missing) else part.flags
     return ", ".join(dict.fromkeys(flags))
 
 
@@ -139,7 +141,7 @@ def _memory(key: str, title: str) -> Column[Record]:
     return Column(key, title, at(f"memory.{key}"), MEGABYTES, "less")
 
 
-_batch, _flops, _wall_s = attrgetter("workload.batch"), at("cost.flops"), at("latency.wall.median_s")
+_flops = at("cost.flops")
 
 COLUMNS: dict[str, Column[Record]] = {
     column.key: column
@@ -162,8 +164,8 @@ COLUMNS: dict[str, Column[Record]] = {
         *_latency("device"),
         *_latency("graph"),
         Column("launch_bound", "launch-bound", at("latency.launch_bound"), PERCENT),
-        Column("images_per_s", "images/s (wall)", over(_batch, _wall_s), PLAIN, "more"),
-        Column("flops_per_s", "GFLOP/s (wall)", over(_flops, _wall_s), Unit("", 1e-9), "more", _has_unknown),
+        Column("images_per_s", "images/s (wall)", at("rates.wall.images_per_s"), PLAIN, "more"),
+        Column("flops_per_s", "GFLOP/s (wall)", at("rates.wall.flops_per_s"), Unit("", 1e-9), "more", _has_unknown),
         _memory("peak_allocated_bytes", "peak allocated"),
         _memory("peak_reserved_bytes", "peak reserved"),
         _memory("peak_resident_bytes", "peak resident"),
