@@ -25,7 +25,7 @@ from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
-from backbone_bench.cost.swap import Survey, stand_in
+from backbone_bench.cost.swap import Survey, real, stand_in, values_kept
 from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import ModelCost
 
@@ -89,7 +89,7 @@ class _Call:
     def initialised(self) -> "_Call":
         """The same with a copy of the model, whose lazy modules have learnt their shapes from one real call."""
         model = copy.deepcopy(self.model)
-        args, kwargs = map_tensors((self.args, self.kwargs), _real)
+        args, kwargs = map_tensors((self.args, self.kwargs), real)
         with torch.random.fork_rng(devices=()), torch.no_grad():
             model(*args, **kwargs)
         return _Call(model, self.args, self.kwargs, self.batch)
@@ -99,7 +99,7 @@ class _Call:
             return self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
 
     def on_cpu(self) -> ModelCost:
-        with self.survey.left_as_found(), _values_kept(self.model):
+        with self.survey.left_as_found(), values_kept(self.model):
             state = [*self.model.buffers(), *(place.tensor for place in self.survey.places)]
             try:
                 return self._run("cpu", state, torch.inference_mode)
@@ -113,7 +113,7 @@ class _Call:
     ) -> ModelCost:
         parameters = self.parameters()
         ledger = Ledger(parameters, state, self.batch)
-        args, kwargs = map_tensors((self.args, self.kwargs), stand_in if path == "meta" else _real)
+        args, kwargs = map_tensors((self.args, self.kwargs), stand_in if path == "meta" else real)
         for tensor in tensors_of((args, kwargs)):
             ledger.hold_new(tensor)
         counting = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
@@ -160,24 +160,3 @@ def _plain_kernels(ledger: Ledger) -> Iterator[None]:
     finally:
         torch.backends.mha.set_fastpath_enabled(fast_attention)
         torch.backends.mkldnn.enabled = mkldnn
-
-
-@contextmanager
-def _values_kept(model: nn.Module) -> Iterator[None]:
-    """Buffers that the pass changes (batch-norm statistics in training) are put back."""
-    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for buffer, value in before:
-                buffer.copy_(value)
-
-
-def _real(tensor: Tensor) -> Tensor:
-    """Values for a tensor that has none."""
-    if not tensor.is_meta:
-        return tensor.cpu()
-    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
-        return torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)).to(tensor.dtype)
-    return torch.zeros(tensor.shape, dtype=tensor.dtype)

@@ -131,3 +131,24 @@ def stand_in(tensor: Tensor) -> Tensor:
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(made, requires_grad=tensor.requires_grad)
     return made
+
+
+@contextmanager
+def values_kept(model: nn.Module) -> Iterator[None]:
+    """Buffers that the pass changes (batch-norm statistics in training) are put back."""
+    before = [(buffer, buffer.clone()) for buffer in model.buffers()]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for buffer, value in before:
+                buffer.copy_(value)
+
+
+def real(tensor: Tensor) -> Tensor:
+    """Values for a tensor that has none."""
+    if not tensor.is_meta:
+        return tensor.cpu()
+    if tensor.dtype.is_floating_point or tensor.dtype.is_complex:
+        return torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)).to(tensor.dtype)
+    return torch.zeros(tensor.shape, dtype=tensor.dtype)
