@@ -60,13 +60,27 @@ def main() -> None:
     match question:
         case Profile(job=job, argv=argv):
             sys.argv[:] = argv
-            send(profile(job, lambda name, share: send(Phase(name, share)), lambda record: send(Kept(record))))
+            send(profile(job, _sparing(send), lambda record: send(Kept(record))))
         case Locate(jobs=jobs):
             for job in jobs:
                 send(locate(job))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _sparing(send: Callable[[Message], None]) -> Callable[[str, float], None]:
+    """Progress in steps of 5 %: whoever draws it takes cycles from what is measured."""
+    said = ("", -1)
+
+    def tell(name: str, share: float) -> None:
+        nonlocal said
+        step = (name, int(20 * share))
+        if step != said:
+            send(Phase(name, share))
+        said = step
+
+    return tell
 
 
 def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record], None]) -> Done | Failed:

@@ -3,6 +3,8 @@ import io
 import pytest
 from rich.console import Console
 
+from backbone_bench import worker
+from backbone_bench.messages import Message, Phase
 from backbone_bench.report.progress import Left, Lines, Silent, span
 from backbone_bench.report.terminal_bar import bar
 
@@ -64,3 +66,12 @@ def test_the_bar_shows_row_phase_and_share_and_takes_names_as_they_are():
     assert "wall: sampling 40%" in shown
     assert "\x1b[31m" not in shown
     assert "bench: [bold] failed" in shown
+
+
+def test_a_worker_tells_a_new_phase_at_once_and_its_share_in_steps_of_five_percent():
+    sent: list[Message] = []
+    tell = worker._sparing(sent.append)
+    for name in ("warming up", "sampling"):
+        for thousandth in range(1001):
+            tell(name, thousandth / 1000)
+    assert [message.name for message in sent if isinstance(message, Phase)] == ["warming up"] * 21 + ["sampling"] * 21
