@@ -6,8 +6,10 @@ and `exported:model.pt2` are the user's own (`zoo.user`). Nothing downloads.
 """
 
 import importlib
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import ModuleType
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +20,7 @@ from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import Scalar, TensorSpec
 from backbone_bench.zoo import catalogue, registry, user
+from backbone_bench.zoo.user import Example
 
 Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported"]
 Shape = tuple[int, ...]
@@ -76,7 +79,7 @@ def source_of(text: str) -> Source:
         case "zoo" | "timm" | "torchvision" | "exported" as named:
             return named
         case _:
-            return "file" if scheme.endswith(".py") else "import"
+            return "file" if text.rpartition(":")[0].endswith(".py") else "import"
 
 
 def load(request: Request, *, on_meta: bool) -> Loaded:
@@ -87,7 +90,6 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
     """
     source = source_of(request.model)
     name = request.model.partition(":")[2]
-    model: nn.Module
     shape: Shape | None = None  # of one image, where the source knows it
     match source:
         case "zoo":
@@ -96,11 +98,12 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
             model, shape = _from_timm(name, request.arguments, on_meta=on_meta)
         case "torchvision":
             model, shape = _from_torchvision(name, request.arguments, on_meta=on_meta)
-        case "exported":
-            model = user.exported(name, request.arguments)
+        case "exported":  # it is in the mode it was exported in
+            model, example = user.exported(name, request.arguments)
+            return Loaded(source, model, _asked(request, shape) or _batched(request, example))
         case _:
             model = user.build(request.model, request.arguments)
-    return Loaded(source, model if source == "exported" else model.eval(), _inputs(model, request, shape))
+    return Loaded(source, model.eval(), _asked(request, shape) or _batched(request, _own_example(model, request)))
 
 
 def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, Shape]:
@@ -121,9 +124,10 @@ def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> 
         raise UserError(
             f"timm has no model {name!r}. {did_you_mean(name, timm.list_models(), 'See timm.list_models().')}"
         )
-    model = _without_values(lambda: timm.create_model(name, pretrained=False, **arguments), on_meta=on_meta)
-    known: Any = model  # what timm hangs on its models, its types do not tell
-    return model, tuple(known.pretrained_cfg["input_size"])
+    _refuse_weights(arguments, "pretrained")
+    build = partial(timm.create_model, name, **{"pretrained": False, **arguments})
+    model: Any = user.run(lambda: _built(build, on_meta=on_meta), f"timm:{name}")
+    return model, tuple(model.pretrained_cfg["input_size"])
 
 
 def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, Shape | None]:
@@ -133,20 +137,24 @@ def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bo
             f"torchvision has no model {name!r}. "
             f"{did_you_mean(name, models.list_models(), 'See torchvision.models.list_models().')}"
         )
-    weights = models.get_model_weights(name).DEFAULT
-    crop = getattr(weights.transforms(), "crop_size", None)
-    arguments = {"weights": None, **_no_backbone_weights(name), **arguments}
-    model = _without_values(lambda: models.get_model(name, **arguments), on_meta=on_meta)
+    _refuse_weights(arguments, "weights", "weights_backbone")
+    takes = inspect.signature(models.get_model_builder(name)).parameters
+    none = (
+        {"weights_backbone": None} if "weights_backbone" in takes else {}
+    )  # detectors would download their backbone's
+    build = partial(models.get_model, name, weights=None, **none, **arguments)
+    model = user.run(lambda: _built(build, on_meta=on_meta), f"torchvision:{name}")
+    crop = getattr(models.get_model_weights(name).DEFAULT.transforms(), "crop_size", None)
     return model, (3, crop[0], crop[0]) if crop and len(crop) == 1 else None
 
 
-def _no_backbone_weights(name: str) -> dict[str, Scalar]:
-    """Detectors and segmenters would download their backbone's weights."""
-    parts = ("rcnn", "retinanet", "fcos", "ssd", "deeplab", "fcn", "lraspp")
-    return {"weights_backbone": None} if any(part in name for part in parts) else {}
+def _refuse_weights(arguments: Mapping[str, Scalar], *names: str) -> None:
+    for name in names:
+        if arguments.get(name):
+            raise UserError(f"--arg {name}={arguments[name]} would download weights, which no figure here depends on.")
 
 
-def _without_values(build: Callable[[], nn.Module], *, on_meta: bool) -> nn.Module:
+def _built(build: Callable[[], nn.Module], *, on_meta: bool) -> nn.Module:
     """Build on meta; on the CPU where a constructor reads values, or where values are wanted."""
     if not on_meta:
         return build()
@@ -173,17 +181,17 @@ def _extra(name: str) -> ModuleType:
 # Inputs.
 
 
-def _inputs(model: nn.Module, request: Request, shape: Shape | None) -> Inputs:
-    """Those asked for, else the model's own examples, else an image of the model's usual size."""
+def _asked(request: Request, shape: Shape | None) -> Inputs | None:
+    """Those asked for, else an image of the size asked for or of the model's usual one; None where nothing says."""
     specs = request.inputs
     if not specs and request.size is not None:
         channels = shape[0] if shape else 3
         specs = (TensorSpec((channels, request.size, request.size)),)
     elif not specs and shape is not None:
         specs = (TensorSpec(shape),)
-    elif not specs:
-        return _own_examples(model, request)
     tensors = [(spec.name, _empty(spec, request.batch)) for spec in specs]
+    if not tensors:
+        return None
     return Inputs(
         tuple(tensor for name, tensor in tensors if name is None),
         {name: tensor for name, tensor in tensors if name is not None},
@@ -199,14 +207,24 @@ def _empty(spec: TensorSpec, batch: int) -> Tensor:
     return torch.empty((batch, *spec.shape), dtype=dtype, device="meta")
 
 
-def _own_examples(model: nn.Module, request: Request) -> Inputs:
+def _own_example(model: nn.Module, request: Request) -> Example | None:
     """`example_inputs()` (a tuple, or a dictionary of keywords) or Lightning's `example_input_array`, with batch."""
     make = getattr(model, "example_inputs", None)
-    example = make() if callable(make) else getattr(model, "example_input_array", None)
+    example = user.run(make, f"{request.model}: example_inputs()") if callable(make) else None
+    if example is None:
+        example = getattr(model, "example_input_array", None)
+    if example is None:
+        return None
+    if isinstance(example, dict):
+        return (), example
+    return (example if isinstance(example, tuple) else (example,)), {}
+
+
+def _batched(request: Request, example: Example | None) -> Inputs:
+    """An example with its batch: the first dimension of its first tensor."""
     if example is None:
         raise UserError(f"{request.model} does not say what it takes: give --input 3x224x224 (the batch is added).")
-    args, kwargs = ((), example) if isinstance(example, dict) else (_as_tuple(example), {})
-    first = next(tensors_of((args, kwargs)), None)
+    first = next(tensors_of(example), None)
     if first is None:
         raise UserError(f"The example inputs of {request.model} hold no tensor: give --input 3x224x224.")
     own = first.shape[0] if first.dim() else 1
@@ -215,8 +233,4 @@ def _own_examples(model: nn.Module, request: Request) -> Inputs:
             f"The example inputs of {request.model} have a batch of {own}, not {request.batch}: "
             f"give --input to choose the batch."
         )
-    return Inputs(args, kwargs, own)
-
-
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
+    return Inputs(*example, own)

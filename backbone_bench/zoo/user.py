@@ -7,12 +7,16 @@ the frames that are the user's own; nothing is unpickled.
 import importlib
 import importlib.util
 import inspect
+import json
+import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import nn
@@ -22,6 +26,7 @@ from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.records import Scalar
 
 T = TypeVar("T")
+Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # what a model is called with
 
 _OURS = Path(backbone_bench.__file__).parent
 _TORCH = Path(torch.__file__).parent
@@ -30,21 +35,48 @@ _TORCH = Path(torch.__file__).parent
 def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
     """Call the factory, or the class, that `package.module:name` or `path/to/file.py:name` names."""
     place, _, name = reference.rpartition(":")
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_package(place, reference)
-    factory = getattr(module, name, None)
-    if not callable(factory):
-        callables = [known for known, value in vars(module).items() if callable(value) and not known.startswith("_")]
-        hint = did_you_mean(name, callables, f"It has {', '.join(callables) or 'nothing to call'}.")
-        raise UserError(f"{place} has no factory {name!r}. {hint}")
-    check_arguments(factory, arguments, reference)
-    model = run(lambda: factory(**arguments), reference)
+    is_file = place.endswith(".py")
+    with _importing_from(Path(place).parent if is_file else Path()):
+        module = _from_file(Path(place)) if is_file else _from_package(place, reference)
+        factory = _factory(module, place, name)
+        check_arguments(factory, arguments, reference)
+        model = run(lambda: factory(**arguments), reference)
     if not isinstance(model, nn.Module):
         raise UserError(f"{reference} returned {type(model).__name__}, not a torch.nn.Module.")
     return model
 
 
-def exported(path: str, arguments: Mapping[str, Scalar]) -> nn.Module:
-    """The program that `torch.export.save` wrote to `path`, with its example inputs."""
+@contextmanager
+def _importing_from(folder: Path) -> Iterator[None]:
+    """Let the user's code import its neighbours, as a script does; what it adds to the path itself stays there."""
+    place = str(folder.resolve())
+    sys.path.insert(0, place)
+    try:
+        yield
+    finally:
+        if place in sys.path:
+            sys.path.remove(place)
+
+
+def _factory(module: ModuleType, place: str, name: str) -> Callable[..., Any]:
+    factory = getattr(module, name, None)
+    if callable(factory):
+        return factory
+    known = [
+        known
+        for known, value in vars(module).items()
+        if callable(value) and not known.startswith("_") and getattr(value, "__module__", None) == module.__name__
+    ]
+    hint = did_you_mean(name, known, f"It defines {', '.join(known) or 'nothing to call'}.")
+    raise UserError(f"{place} has no factory {name!r}. {hint}")
+
+
+def exported(path: str, arguments: Mapping[str, Scalar]) -> tuple[nn.Module, Example | None]:
+    """The program that `torch.export.save` wrote to `path`, and the inputs it was exported with.
+
+    An archive that holds anything pickled or compiled is refused. Torch still
+    evaluates the expressions for sizes in it: it is code like any other.
+    """
     if arguments:
         raise UserError("An exported program takes no --arg: it is already built.")
     if not Path(path).is_file():
@@ -53,15 +85,43 @@ def exported(path: str, arguments: Mapping[str, Scalar]) -> nn.Module:
         raise UserError(
             f"{path} is no .pt2 archive: write one with torch.export.save(torch.export.export(model, args), …)."
         )
+    _refuse_code(path)
     try:
-        program = torch.export.load(path)
-    except (RuntimeError, ValueError, KeyError, AssertionError, OSError) as error:
+        with _nothing_unpickled():
+            program = torch.export.load(path)
+    except Exception as error:  # torch may raise anything over an archive that it does not understand
         raise UserError(f"{path} cannot be loaded as an exported program: {_first_line(error)}.") from None
-    model = program.module()
-    if program.example_inputs is not None:
-        args, kwargs = program.example_inputs
-        model.example_inputs = lambda: kwargs if kwargs and not args else tuple(args)  # type: ignore[assignment]  # a plain attribute
-    return model
+    return program.module(), program.example_inputs
+
+
+def _refuse_code(path: str) -> None:
+    """Raise UserError for an archive whose loading would run what it holds."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            payloads = [json.loads(archive.read(name)) for name in names if name.endswith("_config.json")]
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise UserError(f"{path} is no archive of torch.export.save: {_first_line(error)}.") from None
+    if any("/data/aotinductor/" in name for name in names):
+        raise UserError(f"{path} holds a compiled library, not a program: export the model with torch.export.save.")
+    pickled = [name for payload in payloads for name, meta in payload["config"].items() if not meta["tensor_meta"]]
+    if pickled:
+        raise UserError(f"{path} holds pickled objects, and loading one runs whatever it holds: {', '.join(pickled)}.")
+
+
+@contextmanager
+def _nothing_unpickled() -> Iterator[None]:
+    """Where torch finds more than tensors it would go on to unpickle it; this it heeds in every `torch.load`."""
+    switch = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+    before = os.environ.get(switch)
+    os.environ[switch] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[switch]
+        else:
+            os.environ[switch] = before
 
 
 def check_arguments(factory: Callable[..., Any], arguments: Mapping[str, Scalar], reference: str) -> None:
@@ -80,38 +140,33 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UserError(f"There is no file {path}.")
     spec = importlib.util.spec_from_file_location(f"backbone_bench_user_{path.stem}", path)
-    if spec is None or spec.loader is None:
-        raise UserError(f"{path} is no Python file.")
-    loader = spec.loader
-    module = importlib.util.module_from_spec(spec)
+    assert spec is not None  # it ends in .py
+    assert spec.loader is not None
+    loader, module = spec.loader, importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses in the file look their module up
-    sys.path.insert(0, str(path.parent.resolve()))  # so that it can import its neighbours
-    try:
-        run(lambda: loader.exec_module(module), str(path))
-    finally:
-        sys.path.pop(0)
+    run(lambda: loader.exec_module(module), str(path))
     return module
 
 
 def _from_package(name: str, reference: str) -> ModuleType:
-    sys.path.insert(0, "")  # the working folder, as `python -m` has it
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise
-        raise UserError(f"{reference}: there is no module {error.name!r}.") from None
-    finally:
-        sys.path.pop(0)
+    def load() -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # the module is there, and what it wants to import is not
+            raise UserError(f"{reference}: there is no module {error.name!r}.") from None
+
+    return run(load, name)
 
 
 def run(call: Callable[[], T], what: str) -> T:
     """Run the user's code; whatever it raises becomes a UserError that names `what` and shows the user's own frames."""
     try:
         return call()
-    except (UserError, MemoryError):
+    except UserError:
         raise
-    except Exception as error:  # the code is not ours: it may raise anything
+    except (Exception, SystemExit) as error:  # the code is not ours: it may raise anything, and even try to leave
         told = "".join(traceback.format_exception_only(error)).rstrip()
         frames = "".join(traceback.format_list(_own_frames(error)))
         raise UserError(f"{what} failed: {_first_line(error)}.\n{frames}{told}") from None
@@ -120,7 +175,8 @@ def run(call: Callable[[], T], what: str) -> T:
 def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """The frames that are neither this program's nor torch's nor the import machinery's."""
     frames = traceback.extract_tb(error.__traceback__)
-    return [frame for frame in frames if not frame.filename.startswith((str(_OURS), str(_TORCH), "<frozen "))]
+    not_theirs = f"{_OURS}{os.sep}", f"{_TORCH}{os.sep}", "<frozen "
+    return [frame for frame in frames if not frame.filename.startswith(not_theirs)]
 
 
 def _first_line(error: BaseException) -> str:
