@@ -36,7 +36,8 @@ def count(job: Job) -> Record:
     """Counts alone: no arithmetic, no weights, no device."""
     loaded = _for_counting(job)
     record = _record(_workload(job, None, loaded), environment.read("meta"), NOT_ASKED)
-    return replace(record, cost=_cost(job.model, loaded))
+    record = replace(record, cost=_cost(job.model, loaded))
+    return _cross_checked(job, loaded, record) if job.cross_check else record
 
 
 def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Record:
@@ -63,6 +64,9 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Recor
         told("building", 0)
         measured = _measure(job, _for_measuring(job, loaded), device, draft, told)
     keep(measured)
+    if job.cross_check:  # last: what it loads must not disturb what is measured
+        told("cross-checking", 0)
+        measured = _cross_checked(job, _for_counting(job), measured)
     if isinstance(measured.energy, Missing) and (job.energy == "required" or measured.energy.missing == energy.LOST):
         raise CouldNotMeasure(f"Energy could not be measured: {measured.energy.message}")
     return measured
@@ -157,6 +161,20 @@ def _cost(name: str, loaded: Loaded) -> ModelCost:
     except (RuntimeError, ValueError) as error:
         shapes = ", ".join(loaded.inputs.describe())
         raise UserError(f"{name} cannot take {shapes}: {_hint(loaded, error)}.") from None
+
+
+def _cross_checked(job: Job, loaded: Loaded, record: Record) -> Record:
+    """The record with a second opinion on its count, on a model with values."""
+    from backbone_bench.cost import crosscheck
+    from backbone_bench.zoo import twins
+
+    if isinstance(record.cost, Missing):
+        return replace(record, cross_check=record.cost)
+    found = twins.compare(job.model, loaded.model) if loaded.source == "zoo" else {}
+    real = _with_values(job, loaded)
+    set_mode(real.model, train=job.train)
+    args, kwargs, _ = real.inputs
+    return replace(record, cross_check=crosscheck.check(real.model, args, kwargs, record.cost, found))
 
 
 def _hint(loaded: Loaded, error: Exception) -> str:

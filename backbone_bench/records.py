@@ -253,6 +253,33 @@ class ModelCost:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Difference:
+    """Why another counter's FLOPs are not ours, and by how much: its figure minus ours."""
+
+    cause: str
+    flops: int
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class CrossCheck:
+    """A second, independent count of the same model."""
+
+    counter: str  # with its version
+    flops: int
+    differences: tuple[Difference, ...]
+    residue_flops: int  # what no cause explains
+    twins: Mapping[str, str]  # the same network in other libraries, and whether it is the same
+
+    @computed_field
+    @property
+    def explanation(self) -> str:
+        """One line for people."""
+        known = [f"{difference.cause} ({difference.flops:+d})" for difference in self.differences]
+        rest = [f"unexplained ({self.residue_flops:+d})"] if self.residue_flops else []
+        return "; ".join((*known, *rest, *(f"{name}: {told}" for name, told in self.twins.items()))) or "the same"
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class WarmUp:
     """How the device was brought to a steady state before samples counted."""
 
@@ -516,6 +543,7 @@ class Record:
     energy: Known[Energy]
     watch: Known[Watch]
     flags: tuple[str, ...] = ()
+    cross_check: Known[CrossCheck] | None = None  # None where it was not asked for
     schema_version: Literal["1"] = SCHEMA_VERSION
 
     @computed_field

@@ -10,6 +10,7 @@ from backbone_bench.cli.options import (
     All,
     Argument,
     Convention,
+    CrossCheck,
     Depth,
     Family,
     Input,
@@ -35,6 +36,7 @@ def count(
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one pass.", min=1)] = 1,
     precision: Precision = "fp32",
     train: Train = False,
+    cross_check: CrossCheck = False,
     layers: Layers = False,
     depth: Depth = 2,
     convention: Convention = "1",
@@ -49,11 +51,15 @@ def count(
     paths = to or []
     output.check(paths)
     from backbone_bench.jobs import Job
-    from backbone_bench.report.columns import COUNT
+    from backbone_bench.report.columns import COUNT, checked
 
     given, specs = arguments(arg), choose.inputs(inputs, input_size)
-    jobs = [Job(name, given, specs, input_size, batch_size, precision=precision, train=train) for name in names]
+    jobs = [
+        Job(name, given, specs, input_size, batch_size, precision=precision, train=train, cross_check=cross_check)
+        for name in names
+    ]
     from backbone_bench import profiler  # torch waits until the words are known to be right
 
     records = [profiler.count(job) for job in jobs]
-    output.emit(records, form, paths, output.drawing(COUNT, convention, depth if layers else None))
+    columns = checked(COUNT) if cross_check else COUNT
+    output.emit(records, form, paths, output.drawing(columns, convention, depth if layers else None))

@@ -117,6 +117,17 @@ def _flags(record: Record) -> str:
     return ", ".join(dict.fromkeys(flags))
 
 
+def _second(name: str) -> Callable[[Record], Any]:
+    """A part of the second count, where one was asked for."""
+
+    def read(record: Record) -> Any:
+        if record.cross_check is None:
+            return Missing("not_asked", "was not asked for")
+        return record.cross_check if isinstance(record.cross_check, Missing) else getattr(record.cross_check, name)
+
+    return read
+
+
 def _uncounted(record: Record) -> Value:
     if isinstance(record.cost, Missing):
         return record.cost
@@ -160,6 +171,8 @@ COLUMNS: dict[str, Column[Record]] = {
         _cost("peak_activation_bytes", "peak activations", MEGABYTES),
         Column("flops_per_byte", "FLOPs per byte", over(_flops, at("cost.traffic_bytes")), PLAIN, None, _has_unknown),
         Column("uncounted", "uncounted operations", _uncounted),
+        Column("cross_check_flops", "FLOPs by fvcore", _second("flops"), BILLIONS),
+        Column("cross_check_explanation", "fvcore minus ours", _second("explanation")),
         *_latency("wall"),
         *_latency("device"),
         *_latency("graph"),
@@ -214,3 +227,8 @@ def _doubled(column: Column[Record]) -> Column[Record]:
     return column._replace(
         key=f"{column.key}_two_per_multiply_add", title=f"{column.title}, two per multiply-add", value=twice, remark=""
     )
+
+
+def checked(columns: Sequence[Column[Record]]) -> tuple[Column[Record], ...]:
+    """The same columns with the second count at their end."""
+    return (*columns, *named("cross_check_flops,cross_check_explanation"))
