@@ -33,10 +33,6 @@ class Ratio(NamedTuple):
     low: float
     high: float
 
-    def inverse(self) -> "Ratio":
-        """Base over head."""
-        return Ratio(1 / self.point, 1 / self.high if self.high else math.inf, 1 / self.low if self.low else math.inf)
-
 
 def logs(pairs: Sequence[Pair]) -> list[float]:
     """The logarithm of each round's ratio; raise ValueError for what no quantity of ours can be."""
@@ -80,11 +76,6 @@ def p_above(changes: Sequence[float], bound: float = 0.0) -> float:
     if error == 0:  # a count, or a clock too coarse to see any noise
         return 0.0 if distance > 0 else 1.0
     return stats.t_beyond(distance / error, len(changes) - 1)
-
-
-def p_below(changes: Sequence[float], bound: float = 0.0) -> float:
-    """The mirror of `p_above`."""
-    return p_above([-change for change in changes], -bound)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
