@@ -5,7 +5,7 @@ the catalogue (generated, free of torch) says which file holds which name, so
 that building one network imports one family.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from contextlib import contextmanager
 from importlib import import_module
 from pkgutil import iter_modules
@@ -73,21 +73,32 @@ def build(model: Model, arguments: Mapping[str, Scalar], *, on_meta: bool) -> nn
 @contextmanager
 def shapes_only() -> Iterator[None]:
     """Modules built inside have parameters with a shape and no values."""
-    with torch.device("meta"), _NoInitialisation():
+    with torch.device("meta"), _NoInitialisation(_FILLS):
+        yield
+
+
+@contextmanager
+def uninitialised() -> Iterator[None]:
+    """Modules built inside have parameters with room for values, and none drawn; a constructor can read its own."""
+    with _NoInitialisation(frozenset()):
         yield
 
 
 class _NoInitialisation(TorchFunctionMode):
     """Values are not needed to count, and the first draw of a normal on `meta` loads 800 modules of torch."""
 
+    def __init__(self, fills: Set[Any]) -> None:
+        super().__init__()
+        self._fills = fills
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if getattr(func, "__module__", None) == "torch.nn.init":
             return kwargs["tensor"] if kwargs and "tensor" in kwargs else args[0]
-        if func in _FILLS:
+        if func in self._fills:
             return args[0]
         return func(*args, **(kwargs or {}))
 
 
-_FILLS = {
+_FILLS = frozenset({
     torch.Tensor.fill_, torch.Tensor.zero_, torch.Tensor.uniform_, torch.Tensor.normal_,
-}  # fmt: skip
+})  # fmt: skip

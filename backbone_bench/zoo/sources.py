@@ -139,13 +139,17 @@ def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bo
         )
     _refuse_weights(arguments, "weights", "weights_backbone")
     takes = inspect.signature(models.get_model_builder(name)).parameters
-    none = (
-        {"weights_backbone": None} if "weights_backbone" in takes else {}
-    )  # detectors would download their backbone's
+    none = {"weights_backbone": None} if "weights_backbone" in takes else {}  # a detector would download its backbone's
     build = partial(models.get_model, name, weights=None, **none, **arguments)
     model = user.run(lambda: _built(build, on_meta=on_meta), f"torchvision:{name}")
-    crop = getattr(models.get_model_weights(name).DEFAULT.transforms(), "crop_size", None)
-    return model, (3, crop[0], crop[0]) if crop and len(crop) == 1 else None
+    size = getattr(model, "image_size", None) or _crop(models.get_model_weights(name).DEFAULT)
+    return model, (3, size, size) if size else None
+
+
+def _crop(weights: Any) -> int | None:
+    """The size of image that torchvision's weights were evaluated on; None for what takes others than square ones."""
+    crop: Any = getattr(weights.transforms(), "crop_size", ())
+    return crop[0] if len(crop) == 1 else None
 
 
 def _refuse_weights(arguments: Mapping[str, Scalar], *names: str) -> None:
@@ -162,7 +166,8 @@ def _built(build: Callable[[], nn.Module], *, on_meta: bool) -> nn.Module:
         with registry.shapes_only():
             return build()
     except (RuntimeError, TypeError, ValueError):  # a fault of the model itself shows again on the CPU
-        return build()
+        with registry.uninitialised():
+            return build()
 
 
 def _extra(name: str) -> ModuleType:
