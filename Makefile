@@ -6,6 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+EXTRAS := .venv-extras
+EXTRAS_READY := $(EXTRAS)/.ready
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST)
@@ -43,5 +45,16 @@ speed: $(READY) ## how fast the tool itself is, as ratios in one run
 gpu-test: $(READY) ## what only an accelerator can show
 	$(BIN)/pytest tests/gpu -rs
 
-clean: ## forget the virtual environment and the caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+# torchvision does not import beside the torch of constraints.txt: it has an environment of its own, of some 6 GB.
+$(EXTRAS_READY): pyproject.toml
+	$(PYTHON) -m venv $(EXTRAS)
+	$(EXTRAS)/bin/python -m pip install --quiet --upgrade pip
+	$(EXTRAS)/bin/python -m pip install --quiet torch==2.14.1 torchvision==0.29.1 timm==1.0.31
+	$(EXTRAS)/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+test-extras: $(EXTRAS_READY) ## torchvision's and timm's models against their published figures (a large second environment)
+	OMP_NUM_THREADS=1 $(EXTRAS)/bin/pytest tests/extras -s
+
+clean: ## forget the virtual environments and the caches
+	rm -rf $(VENV) $(EXTRAS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
