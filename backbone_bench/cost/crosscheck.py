@@ -6,9 +6,9 @@ some that are, it does not know. Its import warns on new torch and may fail one
 day, and its tracer does not take every model: then the answer says why.
 """
 
-import copy
+import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
@@ -16,8 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from backbone_bench.nested import map_tensors
-from backbone_bench.records import CrossCheck, Difference, Known, Missing, ModelCost, OpCost
+from backbone_bench.cost.swap import Survey, real, values_kept
+from backbone_bench.nested import map_tensors, tensors_of
+from backbone_bench.records import CrossCheck, Difference, Known, Missing, ModelCost
 
 # What it counts as arithmetic and we do not, by definition: see `ModelCost.flops`.
 COUNTED_TOO = {
@@ -31,30 +32,22 @@ COUNTED_TOO = {
     "grid_sampler": "counts grid sampling",
 }
 
-# What the tracer can run into; it is another project's, and reaches into torch's private parts.
-_FAILURES = (RuntimeError, TypeError, ValueError, AssertionError, AttributeError, KeyError, ImportError, IndexError)
-
-Missed = Callable[[nn.Module, OpCost], bool]
-
-
-def _same_padding(module: nn.Module, row: OpCost) -> bool:
-    return row.op == "convolution" and getattr(module, "padding", None) == "same"
-
-
-def _fused_attention(module: nn.Module, row: OpCost) -> bool:
-    return row.op == "scaled_dot_product_attention"
-
-
-def _recurrent(module: nn.Module, row: OpCost) -> bool:
-    return isinstance(module, nn.RNNBase)
-
-
-# What it says that it does not know, and which of our rows that is.
-MISSED: Mapping[str, tuple[str, Missed]] = {
-    "aten::_convolution_mode": ("misses convolutions with padding='same'", _same_padding),
-    "aten::scaled_dot_product_attention": ("misses fused attention", _fused_attention),
-    "aten::lstm": ("misses the LSTM", _recurrent),
-    "aten::gru": ("misses the GRU", _recurrent),
+# What it says that it does not know, and the kind of arithmetic that it lacks for it.
+MISSED = {
+    "aten::_convolution_mode": ("convolution", "misses convolutions whose padding is a name"),
+    "torchvision::deform_conv2d": ("convolution", "misses deformable convolutions"),
+    "aten::scaled_dot_product_attention": ("attention", "misses fused attention"),
+    "aten::lstm": ("recurrent", "misses the LSTM"),
+    "aten::gru": ("recurrent", "misses the GRU"),
+    "aten::rnn_tanh": ("recurrent", "misses the RNN"),
+    "aten::rnn_relu": ("recurrent", "misses the RNN"),
+    "aten::baddbmm": ("product", "misses batched products with a sum"),
+    **dict.fromkeys(
+        ("aten::mv", "aten::addmv", "aten::dot", "aten::vdot"), ("product", "misses products with a vector")
+    ),
+    **dict.fromkeys(
+        ("aten::inner", "aten::tensordot", "aten::linalg_multi_dot"), ("product", "misses composed products")
+    ),
 }
 
 
@@ -63,73 +56,105 @@ def check(
 ) -> Known[CrossCheck]:
     """Count `model(*args, **kwargs)`, a real model on the CPU, with fvcore, and compare with our `cost` of it.
 
-    The model is left alone: a copy is traced. Missing where fvcore cannot count it, with its reason.
+    The model is left as it was found. Missing where fvcore cannot count it, with its reason.
     """
     try:
-        with _quiet():
-            from fvcore.nn import FlopCountAnalysis  # its import warns on new torch
-
-            analysis = FlopCountAnalysis(_Called(copy.deepcopy(model), kwargs), _real(tuple(args)))
-            operators: Mapping[str, float] = analysis.by_operator()
-            unknown: Mapping[str, int] = analysis.unsupported_ops()
-    except _FAILURES as error:
+        operators, unknown = _count(model, tuple(args), dict(kwargs))
+    except Exception as error:  # another project's, that reaches into torch's private parts: its failure is a note
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return Missing("fvcore_failed", f"fvcore cannot count this model: {reason}")
-    differences = (*_counted_too(operators), *_missed(model, unknown, cost))
-    flops = round(sum(operators.values()))
+    flops = sum(operators.values())
+    differences = (*_counted_too(operators), *_missed(operators, unknown, cost))
     residue = flops - cost.flops - sum(difference.flops for difference in differences)
     return CrossCheck(f"fvcore {version('fvcore')}", flops, differences, residue, twins)
 
 
-class _Called(nn.Module):
-    """The model with its keywords bound: fvcore passes positions only."""
+def _counted_too(operators: Mapping[str, int]) -> Iterator[Difference]:
+    for operator, flops in operators.items():
+        if operator in COUNTED_TOO:
+            yield Difference(COUNTED_TOO[operator], flops)
 
-    def __init__(self, model: nn.Module, kwargs: Mapping[str, Any]) -> None:
+
+def _missed(operators: Mapping[str, int], unknown: Mapping[str, int], cost: ModelCost) -> Iterator[Difference]:
+    """What fvcore lacks in a kind of arithmetic of which it met operations that it does not know."""
+    for kind in dict.fromkeys(kind for kind, _ in MISSED.values()):
+        causes = dict.fromkeys(cause for operator, (of, cause) in MISSED.items() if of == kind and operator in unknown)
+        lacking = _ours(cost, kind) - sum(flops for name, flops in operators.items() if _kind_of_theirs(name) == kind)
+        if causes and lacking > 0:
+            yield Difference(" and ".join(causes), -lacking)
+
+
+def _ours(cost: ModelCost, kind: str) -> int:
+    return sum(row.flops for row in cost.by_op if not isinstance(row.flops, Missing) and _kind_of_ours(row.op) == kind)
+
+
+def _kind_of_ours(op: str) -> str:
+    if op.endswith("convolution"):
+        return "convolution"
+    if op in ("lstm", "gru", "rnn_tanh", "rnn_relu"):
+        return "recurrent"
+    return "attention" if op == "scaled_dot_product_attention" else "product"
+
+
+def _kind_of_theirs(operator: str) -> str | None:
+    if operator in COUNTED_TOO:
+        return None
+    return "convolution" if operator == "conv" else "product"
+
+
+# fvcore's side.
+
+
+def _count(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, int], Mapping[str, int]]:
+    """Its FLOPs by operation, and the operations that it does not know."""
+    call = _InARow(model, *map_tensors((args, kwargs), real))
+    with _quiet(), _left_as_found(model), torch.no_grad():
+        from fvcore.nn import FlopCountAnalysis  # its import warns on new torch
+
+        analysis = FlopCountAnalysis(call, tuple(call.given))
+        operators = {operator: round(flops) for operator, flops in analysis.by_operator().items()}
+        return operators, analysis.unsupported_ops()
+
+
+class _InARow(nn.Module):
+    """The call with its tensors in a row, in and out, as a trace wants them, however the model nests or names them."""
+
+    def __init__(self, model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         super().__init__()
-        self.model, self.named = model, _real(dict(kwargs))
+        self.model, self.nested = model, (args, kwargs)
+        self.given = list({id(tensor): tensor for tensor in tensors_of(self.nested)}.values())
         self.training = model.training
 
-    def forward(self, *args: Any) -> Any:
-        return self.model(*args, **self.named)
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        at = {id(tensor): place for place, tensor in enumerate(self.given)}
+        args, kwargs = map_tensors(self.nested, lambda tensor: tensors[at[id(tensor)]])
+        return tuple(tensors_of(self.model(*args, **kwargs)))
 
 
-def _real(value: Any) -> Any:
-    def fill(tensor: Tensor) -> Tensor:
-        if not tensor.is_meta:
-            return tensor
-        if tensor.is_floating_point():
-            return torch.randn(tensor.shape, generator=torch.Generator().manual_seed(0)).to(tensor.dtype)
-        return torch.zeros(tensor.shape, dtype=tensor.dtype)
-
-    return map_tensors(value, fill)
+@contextmanager
+def _left_as_found(model: nn.Module) -> Iterator[None]:
+    """A trace that fails leaves hooks in every module, and one that succeeds updates batch-norm statistics."""
+    tables = [table for module in model.modules() for table in (module._forward_hooks, module._forward_pre_hooks)]
+    before = [table.copy() for table in tables]
+    try:
+        with Survey(model).left_as_found(), values_kept(model):
+            yield
+    finally:
+        for table, hooks in zip(tables, before, strict=True):
+            table.clear()
+            table.update(hooks)
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Its warnings and logs are about its own means, not about the user's model."""
-    import logging
-
+    """Its warnings and logs are about its own means; and of attention's fast path it would see one opaque call."""
     logger = logging.getLogger("fvcore.nn.jit_analysis")
-    level = logger.level
+    level, fast_attention = logger.level, torch.backends.mha.get_fastpath_enabled()
     logger.setLevel(logging.ERROR)
+    torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
+        with warnings.catch_warnings(action="ignore"):
             yield
     finally:
         logger.setLevel(level)
-
-
-def _counted_too(operators: Mapping[str, float]) -> Iterator[Difference]:
-    for operator, flops in operators.items():
-        if operator in COUNTED_TOO:
-            yield Difference(COUNTED_TOO[operator], round(flops))
-
-
-def _missed(model: nn.Module, unknown: Mapping[str, int], cost: ModelCost) -> Iterator[Difference]:
-    modules = dict(model.named_modules())
-    for operator, (cause, belongs) in MISSED.items():
-        if operator in unknown:
-            rows = [row for row in cost.by_op if not isinstance(row.flops, Missing)]
-            lost = sum(row.flops for row in rows if belongs(modules[row.module], row))  # type: ignore[misc]  # known above
-            yield Difference(cause, -lost)
+        torch.backends.mha.set_fastpath_enabled(fast_attention)

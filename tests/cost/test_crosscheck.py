@@ -2,6 +2,8 @@
 
 import copy
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -48,24 +50,69 @@ class Attention(nn.Module):
         return F.scaled_dot_product_attention(x, x, x)
 
 
+class Functional(nn.Module):
+    """Two convolutions without a module, of which fvcore knows one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.rand(3, 3, 3, 3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(F.conv2d(x, self.weight, padding="valid"), self.weight)
+
+
+class Product(nn.Module):
+    def __init__(self, work: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.work = work
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.work(x)
+
+
+NAMED = "misses convolutions whose padding is a name"
+
+
 @pytest.mark.parametrize(
-    ("model", "shape", "difference"),
+    ("model", "shape", "differences"),
     [
+        (nn.Conv2d(3, 4, 3, padding="same"), (1, 3, 8, 8), {NAMED: -6912}),
+        (Functional(), (1, 3, 8, 8), {NAMED: -36 * 81}),
+        (Attention(), (1, 2, 5, 8), {"misses fused attention": -800}),
+        (nn.LSTM(8, 12), (5, 2, 8), {"misses the LSTM": -9600}),
+        (nn.GRU(8, 12), (5, 2, 8), {"misses the GRU": -7200}),
+        (nn.RNN(8, 12), (5, 2, 8), {"misses the RNN": -2400}),
+        (nn.GRUCell(8, 12), (2, 8), {}),
+        (Product(lambda x: torch.baddbmm(x, x, x)), (2, 4, 4), {"misses batched products with a sum": -128}),
+        (Product(lambda x: x[0].mv(x[0, 0]).dot(x[0, 1])), (2, 4, 4), {"misses products with a vector": -20}),
+        (Product(lambda x: torch.inner(x[0], x[1])), (2, 4, 4), {"misses composed products": -64}),
         (
-            nn.Conv2d(3, 4, 3, padding="same"),
-            (1, 3, 8, 8),
-            Difference("misses convolutions with padding='same'", -6912),
+            nn.TransformerEncoderLayer(16, 4, 32, batch_first=True),
+            (2, 5, 16),
+            {"counts layer norm": 2 * 5 * 160, "misses fused attention": -1600},
         ),
-        (Attention(), (1, 2, 5, 8), Difference("misses fused attention", -800)),
-        (nn.LSTM(8, 12), (5, 2, 8), Difference("misses the LSTM", -9600)),
-        (nn.GRU(8, 12), (5, 2, 8), Difference("misses the GRU", -7200)),
+        (nn.DataParallel(nn.Sequential(Attention())), (1, 2, 5, 8), {"misses fused attention": -800}),
+        (nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), (2, 3, 8, 8), {"counts batch norm": 5 * 512}),
+        (nn.Sequential(nn.BatchNorm2d(3, affine=False)), (2, 3, 8, 8), {"counts batch norm": 384}),
+        (nn.Upsample(scale_factor=2, mode="bilinear"), (1, 3, 4, 4), {"counts upsampling": 4 * 3 * 64}),
+        (nn.Conv2d(3, 4, 3), (1, 3, 8, 8), {}),
     ],
-    ids=["same", "attention", "lstm", "gru"],
-)
-def test_what_fvcore_misses_is_named_with_its_size(model, shape, difference):
-    found = second(model.eval(), torch.randn(shape))
-    assert found.differences == (difference,)
+)  # fmt: skip
+def test_a_difference_is_named_with_its_size_worked_out_by_hand(model, shape, differences):
+    if not any(isinstance(part, nn.BatchNorm2d) and part.affine for part in model.modules()):
+        model.eval()
+    found = second(model, torch.randn(shape))
+    assert {difference.cause: difference.flops for difference in found.differences} == differences
     assert found.residue_flops == 0
+
+
+def test_what_no_cause_explains_is_left_as_the_residue():
+    class Solves(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.einsum("bij,bjk,bkl->bil", x, x, x)  # fvcore asks numpy for the cheapest order
+
+    found = second(Solves(), torch.rand(2, 4, 4))
+    assert found.flops == found.residue_flops + 2 * 2 * 4**3
 
 
 class Keywords(nn.Module):
@@ -81,6 +128,26 @@ def test_keywords_reach_the_model():
     assert second(Keywords(), torch.randn(2, 4), scale=torch.randn(4)).flops == 32
 
 
+class Nested(nn.Module):
+    """Dictionaries in and out, with what is no tensor among them, and one tensor twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(4, 4)
+
+    def forward(self, given: dict[str, Any]) -> dict[str, Any]:
+        assert given["again"] is given["x"]
+        return {"made": self.linear(given["x"]), "name": given["name"], "nothing": None}
+
+
+def test_however_a_model_nests_its_inputs_it_is_traced():
+    x = torch.randn(2, 4)
+    given = {"x": x, "again": x, "name": "x"}
+    found = crosscheck.check(Nested(), [given], {}, cost.count(Nested(), [given]), {})
+    assert isinstance(found, CrossCheck)
+    assert (found.flops, found.residue_flops) == (32, 0)
+
+
 def test_the_model_is_left_as_it_was():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     before = copy.deepcopy(model.state_dict())
@@ -94,10 +161,21 @@ class ReadsValues(nn.Module):
         raise RuntimeError("this model cannot be traced\nfor a long reason")
 
 
+def test_a_failure_of_fvcore_leaves_no_hook_behind():
+    model = nn.Sequential(nn.Linear(2, 2), ReadsValues())
+    crosscheck.check(model, [torch.randn(1, 2)], {}, cost.count(nn.Linear(2, 2), [torch.randn(1, 2)]), {})
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+
+
 def test_a_failure_of_fvcore_is_a_reason_and_no_crash():
     model = nn.Linear(2, 2)
     found = crosscheck.check(ReadsValues(), [torch.randn(1, 2)], {}, cost.count(model, [torch.randn(1, 2)]), {})
     assert found == Missing("fvcore_failed", "fvcore cannot count this model: this model cannot be traced")
+
+
+def test_attentions_fast_path_is_as_it_was():
+    second(nn.Linear(2, 2), torch.randn(1, 2))
+    assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_nothing_of_fvcore_reaches_the_users_terminal(capfd):
