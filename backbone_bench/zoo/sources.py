@@ -139,8 +139,8 @@ def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bo
         )
     _refuse_weights(arguments, "weights", "weights_backbone")
     takes = inspect.signature(models.get_model_builder(name)).parameters
-    none = {"weights_backbone": None} if "weights_backbone" in takes else {}  # a detector would download its backbone's
-    build = partial(models.get_model, name, weights=None, **none, **arguments)
+    none = {part: None for part in ("weights", "weights_backbone") if part in takes}  # a detector has both
+    build = partial(models.get_model, name, **{**none, **arguments})
     model = user.run(lambda: _built(build, on_meta=on_meta), f"torchvision:{name}")
     size = getattr(model, "image_size", None) or _crop(models.get_model_weights(name).DEFAULT)
     return model, (3, size, size) if size else None
