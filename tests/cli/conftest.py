@@ -1,5 +1,6 @@
 """The command line in this process: words in, exit code and both streams out."""
 
+import gc
 import sys
 from collections.abc import Callable
 from typing import NamedTuple
@@ -24,6 +25,7 @@ def bench(monkeypatch, capfd) -> Bench:
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
             main()
+        gc.enable()  # a command may leave the collector off, since its process ends with it
         out, err = capfd.readouterr()
         return Told(int(ended.value.code or 0), out, err)
 
