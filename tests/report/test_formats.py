@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
-from backbone_bench.records import Latencies, Missing, Record
+from backbone_bench.records import CrossCheck, Difference, Latencies, Missing, Record
 from backbone_bench.report import escape, render
 from backbone_bench.report.columns import COLUMNS, COUNT, RUN, doubled
 from backbone_bench.report.compare import View, compare
@@ -140,11 +140,15 @@ def test_two_flops_per_multiply_add_are_twice_as_many_and_the_heading_says_so():
     assert "≥" in twice.rows[0][changed[0]].shown
 
 
+SECOND = CrossCheck("fvcore 0.1.5", 4_111_512_576, (Difference("counts batch norm", 22_227_968),), 0, {})
+CROSS_CHECKED = replace(EVERY[0], cross_check=SECOND)
+
+
 @pytest.mark.parametrize(
     "column", [column for column in COLUMNS.values() if column.unit], ids=lambda column: column.key
 )
 def test_every_column_of_numbers_finds_a_number_or_a_reason_in_every_record(column):
-    values = [column.value(made) for made in EVERY]
+    values = [column.value(made) for made in (*EVERY, CROSS_CHECKED)]
     assert all(isinstance(value, int | float | Missing) for value in values)
     assert any(isinstance(value, int | float) for value in values)
 

@@ -15,7 +15,12 @@ from tests.runner.test_isolation import ROOT
 
 def start(path, count, model="fine"):
     command = [sys.executable, "-m", "tests.runner.parent", str(path), str(count), model]
-    return subprocess.Popen(command, cwd=ROOT, start_new_session=True)
+    return subprocess.Popen(command, cwd=ROOT, start_new_session=True, preexec_fn=_heed_interrupts)
+
+
+def _heed_interrupts():
+    """A test suite that runs in the background ignores SIGINT, and its children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def seeds(path):
