@@ -99,20 +99,20 @@ class _Call:
             return self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
 
     def on_cpu(self) -> ModelCost:
+        held = [place.tensor for place in self.survey.places]
         with self.survey.left_as_found(), values_kept(self.model):
-            state = [*self.model.buffers(), *(place.tensor for place in self.survey.places)]
             try:
-                return self._run("cpu", state, torch.inference_mode)
+                return self._run("cpu", held, torch.inference_mode)
             except RuntimeError as error:
                 if "grad" not in str(error) and "Inference" not in str(error):
                     raise
-            return self._run("cpu", state, torch.no_grad)  # it takes gradients of its own, which is forbidden above
+            return self._run("cpu", held, torch.no_grad)  # it takes gradients of its own, which is forbidden above
 
     def _run(
-        self, path: Literal["meta", "cpu"], state: list[Tensor], quietly: Callable[[], AbstractContextManager[Any]]
+        self, path: Literal["meta", "cpu"], held: list[Tensor], quietly: Callable[[], AbstractContextManager[Any]]
     ) -> ModelCost:
         parameters = self.parameters()
-        ledger = Ledger(parameters, state, self.batch)
+        ledger = Ledger(parameters, lambda: [*held, *self.survey.buffers()], self.batch)
         args, kwargs = map_tensors((self.args, self.kwargs), stand_in if path == "meta" else real)
         for tensor in tensors_of((args, kwargs)):
             ledger.hold_new(tensor)

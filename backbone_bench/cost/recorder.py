@@ -6,6 +6,7 @@ What is neither known here nor has a formula in `torch.utils.flop_counter` is
 taken apart; what cannot be taken apart is booked as not counted.
 """
 
+import gc
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
@@ -30,6 +31,7 @@ class Recorder(TorchDispatchMode):
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__()
+        _load()
         self._ledger = ledger
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -87,6 +89,26 @@ def _arithmetic(func: Any, op: str, args: Any, kwargs: Any, out: Any) -> Arithme
     if formula is not None:
         return Arithmetic(_halve(formula(*args, **kwargs, out_val=out), op))
     return NONE if _moves_only(func, op) else None
+
+
+@cache
+def _load() -> None:
+    """Let torch load the 800 modules that its first operation under a mode needs, and forget what that left behind.
+
+    Errors that are raised and caught meanwhile stay in cycles, and with them
+    the frames above and the tensors in these: they would count as alive.
+    """
+    with _Through():
+        torch.ones(2, device="meta").softmax(0)
+    _formula(torch.ops.aten.softmax.int)
+    gc.collect()
+
+
+class _Through(TorchDispatchMode):
+    """It looks on."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
 
 
 @cache

@@ -33,7 +33,7 @@ _LAYERS = {
 
 
 class Place(NamedTuple):
-    """Where a tensor stands."""
+    """Where a tensor with values stands."""
 
     container: Container
     key: Any
@@ -68,24 +68,34 @@ class Survey:
         attributes = vars(module)
         if "training" in attributes:  # what is scripted or compiled asks another module for it
             self._modes.append((attributes, attributes["training"]))
-        if _keeps_nothing(module, attributes):
-            self._look_through(attributes["_parameters"])
-            self._look_through(attributes["_buffers"])
+        if not _keeps_nothing(module, attributes):
+            self._look_at(attributes)
             return
+        for table in (attributes["_parameters"], attributes["_buffers"]):
+            if table:
+                self._look_through(table)
+
+    def _look_at(self, attributes: dict[str, Any]) -> None:
         held = {name: value for name, value in attributes.items() if name not in _BOOKKEEPING}
         self._attributes.append((attributes, held))
         for name, value in held.items():
             kind = type(value)
             if kind in _CONTAINERS:
+                self._containers.append(value)
                 self._look_through(value)
-            elif kind not in _PLAIN and isinstance(value, Tensor):
+            elif kind not in _PLAIN and isinstance(value, Tensor) and not value.is_meta:
                 self.places.append(Place(attributes, name, value))
 
     def _look_through(self, container: Container) -> None:
-        self._containers.append(container)
-        if container and type(container) is not set:
-            items = enumerate(container) if type(container) is list else container.items()
-            self.places += [Place(container, key, item) for key, item in items if isinstance(item, Tensor)]
+        if type(container) is set:
+            return
+        for key, item in enumerate(container) if type(container) is list else container.items():
+            if isinstance(item, Tensor) and not item.is_meta:
+                self.places.append(Place(container, key, item))
+
+    def buffers(self) -> list[Tensor]:
+        """What stands in the modules' tables of buffers now."""
+        return [tensor for _, module in self.modules for tensor in module._buffers.values() if tensor is not None]
 
     @contextmanager
     def left_as_found(self) -> Iterator[None]:
@@ -95,32 +105,40 @@ class Survey:
             try:
                 yield
             finally:
-                for attributes, held in self._attributes:
-                    for name in attributes.keys() - held.keys() - _BOOKKEEPING:
-                        del attributes[name]
-                    attributes.update(held)
-                for attributes, training in self._modes:
-                    attributes["training"] = training
+                self._put_back()
                 for container, before in containers:
                     if container:
                         container.clear()
                     if before:
                         (container.extend if type(container) is list else container.update)(before)
+                for container, key, tensor in self.places:
+                    container[key] = tensor
+
+    def _put_back(self) -> None:
+        for attributes, held in self._attributes:
+            for name in attributes.keys() - held.keys() - _BOOKKEEPING:
+                del attributes[name]
+            attributes.update(held)
+        for attributes, training in self._modes:
+            attributes["training"] = training
 
     def put_on_meta(self) -> list[Tensor]:
         """Swap every tensor for its stand-in, and return these; one that stands in several places has one."""
         stand_ins: dict[int, Tensor] = {}
         for container, key, tensor in self.places:
             if id(tensor) not in stand_ins:
-                stand_ins[id(tensor)] = tensor if tensor.is_meta else stand_in(tensor)
+                stand_ins[id(tensor)] = stand_in(tensor)
             container[key] = stand_ins[id(tensor)]
         return list(stand_ins.values())
 
 
 def _keeps_nothing(module: nn.Module, attributes: dict[str, Any]) -> bool:
-    """Whether it is a layer of torch's as torch made it; a hook or a `forward` of its own may keep what it likes."""
-    changed = attributes["_forward_hooks"] or attributes["_forward_pre_hooks"] or "forward" in attributes
-    return type(module) in _LAYERS and not changed
+    """Whether it is a layer of torch's, or a sequence; a hook or another `forward` may keep what it likes."""
+    if attributes["_forward_hooks"] or attributes["_forward_pre_hooks"] or "forward" in attributes:
+        return False
+    if isinstance(module, nn.Sequential):
+        return type(module).forward is nn.Sequential.forward
+    return type(module) in _LAYERS
 
 
 def stand_in(tensor: Tensor) -> Tensor:

@@ -1,5 +1,7 @@
 """What is alive at once: by hand, and against the liveness of a flattened graph."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -122,3 +124,19 @@ def test_of_a_flat_graph_it_is_the_liveness_and_nested_calls_hold_no_less(name: 
     flat = count(graph, [image], batch=2).peak_activation_bytes
     assert flat == liveness_bytes(graph, image)
     assert count(network, [image], batch=2).peak_activation_bytes >= flat  # type: ignore[operator]  # it is known
+
+
+FIRST = """
+import torch
+from torch import nn
+from backbone_bench.cost import count
+layer, x = nn.TransformerEncoderLayer(16, 4, 32, batch_first=True).eval(), torch.rand(2, 5, 16)
+print(*(count(layer, [x]).peak_activation_bytes for _ in range(2)))
+"""
+
+
+def test_the_first_count_of_a_process_holds_no_more_than_the_second() -> None:
+    """Torch loads much at its first operation under a mode, and errors that it catches meanwhile hold frames."""
+    told = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True).stdout
+    first, second = map(int, told.split())
+    assert first == second

@@ -23,7 +23,7 @@ grid2, grid3 = torch.rand(2, 3, 3, 2), torch.rand(2, 3, 3, 3, 3)
 
 def recorded(call: Callable[[], Any]) -> dict[str, OpCost]:
     """The rows that a call leaves, by operation."""
-    ledger = Ledger([], [], 1)
+    ledger = Ledger([], list, 1)
     with torch.inference_mode(), Recorder(ledger):
         call()
     return {row.op: row for row in ledger.rows()}

@@ -66,7 +66,7 @@ def _flat(args: Sequence[Any]) -> list[Any]:
 
 
 def by_rule(call: Call) -> Outcome | tuple[type[BaseException], str]:
-    with torch.inference_mode(), ShapeRules(Ledger([], [], 1)):
+    with torch.inference_mode(), ShapeRules(Ledger([], list, 1)):
         return outcome(call)
 
 
@@ -78,7 +78,7 @@ def agrees(call: Call) -> None:
 
 def answers(call: Call) -> bool:
     """Whether the rule itself gives the result, rather than torch's kernel."""
-    return RULES[call.function](Ledger([], [], 1), *call.build(), **call.keywords) is not None
+    return RULES[call.function](Ledger([], list, 1), *call.build(), **call.keywords) is not None
 
 
 # Convolutions.
@@ -410,17 +410,17 @@ class Marked(Tensor):
 
 def test_a_subclass_of_tensor_stays_one() -> None:
     x = meta(*MAP).as_subclass(Marked)
-    with torch.inference_mode(), ShapeRules(Ledger([], [], 1)):
+    with torch.inference_mode(), ShapeRules(Ledger([], list, 1)):
         assert type(F.relu(x)) is Marked
 
 
 def test_under_vmap_no_dimension_is_lost() -> None:
-    with torch.inference_mode(), ShapeRules(Ledger([], [], 1)):
+    with torch.inference_mode(), ShapeRules(Ledger([], list, 1)):
         assert torch.vmap(F.relu)(meta(3, 4)).shape == (3, 4)
         assert torch.vmap(lambda x: F.linear(x, meta(5, 4)))(meta(3, 4)).shape == (3, 5)
 
 
 def test_a_result_goes_where_out_says() -> None:
     out = meta(2, 3)
-    with torch.inference_mode(), ShapeRules(Ledger([], [], 1)):
+    with torch.inference_mode(), ShapeRules(Ledger([], list, 1)):
         assert torch.add(meta(2, 3), meta(2, 3), out=out) is out

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import Plan, Rule, plain, rule, settle
+from backbone_bench.cost.rules.table import Rule, make, plain, rule
 
 
 def _in_place(ledger: Ledger, op: str, input: Tensor, elems: int) -> Tensor:
@@ -29,7 +29,7 @@ def _activation(op: str) -> Rule:
                 return None
         if inplace:
             return _in_place(ledger, op, input, 2 * elems)
-        return settle(ledger, op, input, Plan(input.shape, 2 * elems))
+        return make(ledger, op, input, input.shape, 2 * elems)
 
     return one
 
@@ -66,7 +66,7 @@ def _arithmetic(op: str, *, in_place: bool = False) -> Rule:
         elems = read + shape.numel()
         if in_place:
             return _in_place(ledger, op, input, elems) if shape == input.shape else None
-        return settle(ledger, op, input, Plan(shape, elems))
+        return make(ledger, op, input, shape, elems)
 
     return two
 

@@ -9,11 +9,9 @@ from torch import Tensor
 
 from backbone_bench.cost import formulas
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import Plan, each, moved, plain, rule, settle, slide
+from backbone_bench.cost.rules.table import SHAPES, Plan, Size, carry_out, each, make, moved, plain, rule, slide
 
 Shape = tuple[int, ...]
-Size = int | Sequence[int]
-SHAPES = 4096  # a network has far fewer different layers
 
 
 @rule(torch.conv1d, torch.conv2d, torch.conv3d)
@@ -31,7 +29,7 @@ def convolution(
         return None
     shapes = input.shape, weight.shape, None if bias is None else bias.shape
     plan = _convolved(*shapes, stride, padding, dilation, groups, ledger.images)
-    return settle(ledger, "convolution", input, plan)
+    return carry_out(ledger, "convolution", input, plan)
 
 
 @lru_cache(SHAPES, typed=True)
@@ -64,7 +62,7 @@ def linear(ledger: Ledger, input: Tensor, weight: Tensor, bias: Tensor | None = 
     w = weight.shape
     if len(w) != 2 or (bias is not None and bias.shape != w[:1]):
         return None
-    return settle(ledger, "linear", input, _mapped(input.shape, w, bias is not None, ledger.images))
+    return carry_out(ledger, "linear", input, _mapped(input.shape, w, bias is not None, ledger.images))
 
 
 @lru_cache(SHAPES)
@@ -87,22 +85,21 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor | None:
-    if not plain(input, running_mean, running_var, weight, bias) or type(momentum) is not float or eps <= 0:
+    if not plain(input) or type(momentum) is not float or eps <= 0 or (running_mean is None and not training):
         return None
-    shape, elems = input.shape, input.numel()
+    shape, elems, dtype = input.shape, input.numel(), input.dtype
     channels = shape[1]
-    statistics = 0
-    for held in (running_mean, running_var, weight, bias):
-        if held is not None:
-            if held.dim() != 1 or held.shape[0] != channels:
-                return None
-            statistics += channels
     if not elems or (training and elems == channels) or (running_mean is None) != (running_var is None):
         return None
-    if running_mean is None and not training:
-        return None
-    updated = 2 * channels if training and running_mean is not None else 0
-    return settle(ledger, "batch_norm", input, Plan(shape, 2 * elems + statistics + updated))
+    moved_elems = (
+        2 * elems if running_mean is None or not training else 2 * (elems + channels)
+    )  # statistics are updated
+    for held in (running_mean, running_var, weight, bias):
+        if held is not None:
+            if held.dtype is not dtype or not held.is_meta or held.dim() != 1 or held.shape[0] != channels:
+                return None
+            moved_elems += channels
+    return make(ledger, "batch_norm", input, shape, moved_elems)
 
 
 @rule(F.layer_norm)
@@ -121,4 +118,4 @@ def layer_norm(
     if any(tensor.shape != shape for tensor in affine):
         return None
     elems = 2 * input.numel() + sum(tensor.numel() for tensor in affine)
-    return settle(ledger, "layer_norm", input, Plan(input.shape, elems))
+    return make(ledger, "layer_norm", input, input.shape, elems)

@@ -8,10 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import Plan, moved, pair, plain, rule, settle, slide
+from backbone_bench.cost.rules.table import SHAPES, Plan, Size, carry_out, each, make, moved, plain, rule, slide
 
-Size = int | Sequence[int]
-Pair = tuple[int, ...]
+Shape = tuple[int, ...]
 
 
 @rule(F.max_pool2d, torch.max_pool2d)
@@ -27,8 +26,8 @@ def max_pool2d(
 ) -> Tensor | None:
     if return_indices or not plain(input):
         return None
-    window = _window(kernel_size, stride, padding)
-    return settle(ledger, "max_pool2d", input, _pooled(input.shape, window, pair(dilation), ceil_mode))
+    plan = _pooled(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    return carry_out(ledger, "max_pool2d", input, plan)
 
 
 @rule(F.avg_pool2d)
@@ -44,23 +43,18 @@ def avg_pool2d(
 ) -> Tensor | None:
     if divisor_override is not None or not plain(input):
         return None
-    window = _window(kernel_size, stride, padding)
-    return settle(ledger, "avg_pool2d", input, _pooled(input.shape, window, (1, 1), ceil_mode))
+    return carry_out(ledger, "avg_pool2d", input, _pooled(input.shape, kernel_size, stride, padding, 1, ceil_mode))
 
 
-def _window(kernel: Size, stride: Size | None, padding: Size) -> tuple[Pair, Pair, Pair]:
-    kernels = pair(kernel)
-    return kernels, kernels if stride is None else pair(stride), pair(padding)
-
-
-@lru_cache(4096)
-def _pooled(x: Pair, window: tuple[Pair, Pair, Pair], dilation: Pair, ceil_mode: bool) -> Plan | None:
-    kernel, stride, padding = window
-    if min(*x, *kernel, *stride, *dilation) < 1 or min(padding) < 0:
+@lru_cache(SHAPES, typed=True)
+def _pooled(x: Shape, kernel: Size, stride: Size | None, padding: Size, dilation: Size, ceil_mode: bool) -> Plan | None:
+    kernels, paddings, dilations = each(kernel, 2), each(padding, 2), each(dilation, 2)
+    strides = kernels if stride is None else each(stride, 2)
+    if len(x) != 4 or min(*x, *kernels, *strides, *dilations) < 1 or min(paddings) < 0:
         return None
-    if any(2 * p > k for p, k in zip(padding, kernel, strict=True)):
+    if any(2 * p > k for p, k in zip(paddings, kernels, strict=True)):
         return None
-    steps = zip(x[2:], kernel, stride, padding, dilation, strict=True)
+    steps = zip(x[2:], kernels, strides, paddings, dilations, strict=True)
     places = tuple(_up(*step) if ceil_mode else slide(*step) for step in steps)
     if min(places) < 1:
         return None
@@ -76,12 +70,12 @@ def _up(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int
 
 @rule(F.adaptive_avg_pool2d)
 def adaptive_avg_pool2d(ledger: Ledger, input: Tensor, output_size: int | Sequence[int | None]) -> Tensor | None:
-    if not plain(input):
-        return None
     shape = input.shape
+    if len(shape) != 4 or not plain(input):
+        return None
     wanted = (output_size, output_size) if type(output_size) is int else tuple(output_size)  # type: ignore[arg-type]  # what is no sequence raises
     height, width = (size if asked is None else asked for size, asked in zip(shape[2:], wanted, strict=True))
     if type(height) is not int or type(width) is not int or min(*shape, height, width) < 1:
         return None
     out = (*shape[:2], height, width)
-    return settle(ledger, "adaptive_avg_pool2d", input, Plan(out, moved(shape, out)))
+    return make(ledger, "adaptive_avg_pool2d", input, out, moved(shape, out))

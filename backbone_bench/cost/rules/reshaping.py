@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import Plan, plain, rule, settle
+from backbone_bench.cost.rules.table import make, plain, rule
 
 
 @rule(torch.cat)
@@ -27,7 +27,7 @@ def cat(ledger: Ledger, tensors: Sequence[Tensor], dim: int = 0) -> Tensor | Non
         joined += shape[dim]
     out = torch.Size((*before, joined, *after))
     elems = out.numel()
-    return settle(ledger, "cat", tensors[0], Plan(out, 2 * elems)) if elems else None
+    return make(ledger, "cat", tensors[0], out, 2 * elems) if elems else None
 
 
 @rule(F.pad)
@@ -42,7 +42,7 @@ def pad(
     for place, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
         shape[-place] += before + after
     out = torch.Size(shape)
-    return settle(ledger, "pad", input, Plan(out, input.numel() + out.numel())) if input.numel() else None
+    return make(ledger, "pad", input, out, input.numel() + out.numel()) if input.numel() else None
 
 
 @rule(torch.mean, Tensor.mean)
@@ -55,7 +55,7 @@ def mean(ledger: Ledger, input: Tensor, dim: int | Sequence[int] | None = None, 
     if len(over) != len(dims) or not over:
         return None
     out = torch.Size(1 if d in over else size for d, size in enumerate(input.shape) if keepdim or d not in over)
-    return settle(ledger, "mean", input, Plan(out, input.numel() + out.numel()))
+    return make(ledger, "mean", input, out, input.numel() + out.numel())
 
 
 @rule(Tensor.contiguous)
@@ -64,7 +64,7 @@ def contiguous(ledger: Ledger, input: Tensor) -> Tensor | None:
         return None
     if input.is_contiguous():
         return input
-    return settle(ledger, "contiguous", input, Plan(input.shape, 2 * input.numel()))
+    return make(ledger, "contiguous", input, input.shape, 2 * input.numel())
 
 
 @rule(F.dropout)

@@ -12,11 +12,13 @@ from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger
 
 Rule = Callable[..., Tensor | None]
+Size = int | Sequence[int]
 
 RULES: dict[Any, Rule] = {}
 
 FLOATS = {torch.float32, torch.float16, torch.bfloat16, torch.float64}
 META = torch.device("meta")
+SHAPES = 4096  # plans that are kept: a network has far fewer different layers
 
 
 def rule(*functions: Any) -> Callable[[Rule], Rule]:
@@ -33,20 +35,21 @@ def rule(*functions: Any) -> Callable[[Rule], Rule]:
 
 
 class Plan(NamedTuple):
-    """What an operation on tensors of one type makes, moves and computes."""
+    """What an operation on tensors of one type makes, moves and computes: worked out once for the same shapes."""
 
     shape: tuple[int, ...]
     elems: int  # read and written
     cost: Arithmetic = NONE
 
 
-def settle(ledger: Ledger, op: str, like: Tensor, plan: Plan | None) -> Tensor | None:
-    """Make the result of a plan, and book it."""
-    if plan is None:
-        return None
-    out = torch.empty(plan.shape, dtype=like.dtype, device=META)
-    ledger.book_alike(op, plan.elems, out, plan.cost)
-    ledger.hold_new(out)
+def carry_out(ledger: Ledger, op: str, like: Tensor, plan: Plan | None) -> Tensor | None:
+    return None if plan is None else make(ledger, op, like, *plan)
+
+
+def make(ledger: Ledger, op: str, like: Tensor, shape: Sequence[int], elems: int, cost: Arithmetic = NONE) -> Tensor:
+    """A result of this shape, and of the type of `like`, that took reading and writing `elems` to make."""
+    out = torch.empty(shape, dtype=like.dtype, device=META)
+    ledger.book_new(op, elems, out, cost)
     return out
 
 
@@ -71,12 +74,7 @@ def _is_slice(tensor: Tensor) -> bool:
     return image >= channel > row >= place > 0
 
 
-def pair(value: int | Sequence[int]) -> tuple[int, ...]:
-    """A size given once for both dimensions, or one by one."""
-    return each(value, 2)
-
-
-def each(value: int | Sequence[int], n: int) -> tuple[int, ...]:
+def each(value: Size, n: int) -> tuple[int, ...]:
     """A size given once for every dimension, or one by one; anything else is torch's to judge."""
     if type(value) is int:
         return (value,) * n
