@@ -2,10 +2,13 @@
 
 The three take turns on each network, so that a busy machine slows all of
 them; times are the process's own, the middle of the rounds. Ours attributes
-every operation to its module, as a record has it.
+every operation to its module, as a record has it. What each loads or keeps at
+its first call is left out.
 """
 
 import statistics
+import subprocess
+import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -19,6 +22,7 @@ from backbone_bench.cost import count
 from backbone_bench.zoo import catalogue, registry
 
 NETWORKS = ("resnet50", "densenet201", "vgg19", "vovnet39", "cifar_resnetv2_1001")
+DEEPER = ("resnet18", "resnet50", "resnet152", "cifar_resnetv2_164", "cifar_resnetv2_1001")
 ROUNDS = 5
 
 
@@ -41,17 +45,21 @@ class Times(NamedTuple):
 
 def compare(name: str) -> Times:
     """Time the three on a network of the zoo; ours and torch's on meta, fvcore's on the CPU, where alone it runs."""
-    entry = catalogue.find(name)
-    model = registry.load(entry.name, entry.module)
-    shapes = registry.build(model, {}, on_meta=True).eval()
-    real = registry.build(model, {}, on_meta=False).eval()
-    shape = torch.empty(1, *model.input_shape, device="meta")
-    image = torch.randn(1, *model.input_shape)
+    shapes, shape = _built(name)
+    real, image = _built(name, on_meta=False)
     runs = (lambda: _count(shapes, shape), lambda: _fvcore(real, image), lambda: _flop_counter(shapes, shape))
     for run in runs:  # what is loaded or cached at the first call
         run()
     rounds = [[_time_s(run) for run in runs] for _ in range(ROUNDS)]
     return Times(name, *(statistics.median(times) for times in zip(*rounds, strict=True)))
+
+
+def _built(name: str, *, on_meta: bool = True) -> tuple[nn.Module, torch.Tensor]:
+    """A network of the zoo in eval mode, and an image for it."""
+    entry = catalogue.find(name)
+    model = registry.load(entry.name, entry.module)
+    image = torch.randn(1, *model.input_shape)
+    return registry.build(model, {}, on_meta=on_meta).eval(), image.to("meta") if on_meta else image
 
 
 def _time_s(run: Callable[[], object]) -> float:
@@ -81,17 +89,74 @@ def _flop_counter(model: nn.Module, image: torch.Tensor) -> None:
 
 
 def table() -> str:
-    """Every network in a row, and the geometric means."""
+    """Every network in a row, the geometric means, and what else there is to say about how fast counting is."""
     torch.set_num_threads(1)
+    return "\n\n".join((_ratios(), _flatness(), _whole_zoo(), _memory()))
+
+
+def _ratios() -> str:
     rows = [compare(name) for name in NETWORKS]
     lines = [
-        f"{row.network:22s}{row.ours_s * 1e3:10.1f}{row.fvcore_s * 1e3:12.1f}{row.torch_s * 1e3:12.1f}"
-        f"{row.over_fvcore:12.1f}{row.over_torch:12.1f}"
+        f"| {row.network} | {row.ours_s * 1e3:.1f} | {row.fvcore_s * 1e3:.1f} | {row.torch_s * 1e3:.1f} "
+        f"| {row.over_fvcore:.1f} | {row.over_torch:.1f} |"
         for row in rows
     ]
-    head = f"{'network':22s}{'ours, ms':>10s}{'fvcore, ms':>12s}{'torch, ms':>12s}{'/ fvcore':>12s}{'/ torch':>12s}"
-    means = [
-        statistics.geometric_mean(ratios)
-        for ratios in ([row.over_fvcore for row in rows], [row.over_torch for row in rows])
-    ]
-    return "\n".join([head, *lines, f"{'geometric mean':22s}{'':34s}{means[0]:12.1f}{means[1]:12.1f}"])
+    over_fvcore = statistics.geometric_mean(row.over_fvcore for row in rows)
+    over_torch = statistics.geometric_mean(row.over_torch for row in rows)
+    return "\n".join(
+        (
+            "| one count | ours (ms) | fvcore (ms) | FlopCounterMode (ms) | over fvcore | over FlopCounterMode |",
+            "| --- | ---: | ---: | ---: | ---: | ---: |",
+            *lines,
+            f"| geometric mean | | | | {over_fvcore:.1f} | {over_torch:.1f} |",
+        )
+    )
+
+
+def _flatness() -> str:
+    """Seconds per thousand operations do not grow with depth."""
+    rows = [_rate(name) for name in DEEPER]
+    spread = max(rate for _, _, rate in rows) / min(rate for _, _, rate in rows)
+    return "\n".join(
+        (
+            "| depth | operations | s for 1000 of them |",
+            "| --- | ---: | ---: |",
+            *(f"| {name} | {ops} | {rate:.3f} |" for name, ops, rate in rows),
+            f"| largest over smallest | | {spread:.2f} |",
+        )
+    )
+
+
+def _rate(name: str) -> tuple[str, int, float]:
+    """A network, its operations, and the seconds that a thousand of them take to count."""
+    model, image = _built(name)
+    ops = count(model, [image]).ops
+    spent_s = statistics.median(_time_s(lambda: _count(model, image)) for _ in range(2 * ROUNDS))
+    return name, ops, spent_s / ops * 1e3
+
+
+def _whole_zoo() -> str:
+    names = list(catalogue.entries())
+    building_s = counting_s = 0.0
+    for name in names:
+        start = time.process_time()
+        model, image = _built(name)
+        built = time.process_time()
+        count(model, [image])
+        building_s, counting_s = building_s + built - start, counting_s + time.process_time() - built
+    spent = f"{building_s:.1f} s to build, {counting_s:.1f} s to count"
+    return f"The whole zoo, {len(names)} networks in one process: {spent}."
+
+
+def _memory() -> str:
+    """The largest resident size of a process that counts VGG-19, over one that only imports torch; Linux tells it."""
+    told = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
+    command = "import sys; from backbone_bench.cli import main; sys.argv = ['bench', 'count', 'vgg19']\n"
+    counting = f"{command}try:\n    main()\nfinally:\n    {told}"
+    alone, with_count = (_last_number(code) / 1024 for code in (f"import torch; {told}", counting))
+    return f"Peak memory: {alone:.0f} MiB to import torch, {with_count - alone:+.0f} MiB to count VGG-19 as well."
+
+
+def _last_number(code: str) -> int:
+    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    return int(told.split()[-1])
