@@ -2,8 +2,7 @@
 
 The three take turns on each network, so that a busy machine slows all of
 them; times are the process's own, the middle of the rounds. Ours attributes
-every operation to its module, as a record has it. What each loads or keeps at
-its first call is left out.
+every operation to its module, as a record has it.
 """
 
 import statistics
@@ -48,9 +47,7 @@ def compare(name: str) -> Times:
     shapes, shape = _built(name)
     real, image = _built(name, on_meta=False)
     runs = (lambda: _count(shapes, shape), lambda: _fvcore(real, image), lambda: _flop_counter(shapes, shape))
-    for run in runs:  # what is loaded or cached at the first call
-        run()
-    rounds = [[_time_s(run) for run in runs] for _ in range(ROUNDS)]
+    rounds = [[_second_s(run) for run in runs] for _ in range(ROUNDS)]
     return Times(name, *(statistics.median(times) for times in zip(*rounds, strict=True)))
 
 
@@ -60,6 +57,12 @@ def _built(name: str, *, on_meta: bool = True) -> tuple[nn.Module, torch.Tensor]
     model = registry.load(entry.name, entry.module)
     image = torch.randn(1, *model.input_shape)
     return registry.build(model, {}, on_meta=on_meta).eval(), image.to("meta") if on_meta else image
+
+
+def _second_s(run: Callable[[], object]) -> float:
+    """The second of two calls in a row: none of the three pays for what it loads, or for caches another emptied."""
+    run()
+    return _time_s(run)
 
 
 def _time_s(run: Callable[[], object]) -> float:
