@@ -18,7 +18,7 @@ def read(device_name: str, *, locked_clock_hz: float | Literal["base"] | None = 
     `device_name`: what torch calls the device, or `meta` where only counted. `locked_clock_hz`: what this run holds.
     """
     kind = torch.device(device_name).type
-    switches = precision.read(kind)
+    switches = precision.read(device_name)
     cudnn = torch.backends.cudnn.version() if kind == "cuda" else None
     return Environment(
         device=device_name,

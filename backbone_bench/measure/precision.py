@@ -5,6 +5,7 @@ matrix products round their inputs to 10 bits, where the hardware can. Torch's
 own default is neither: convolutions in TF32, matrix products not.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, Literal, NamedTuple
@@ -34,7 +35,7 @@ class Applied(NamedTuple):
 def applied(workload: Workload, device: str) -> Iterator[Applied]:
     """Set torch's switches for a workload on a device (`cpu`, `cuda:0`); on the way out all are as they were."""
     kind = torch.device(device).type
-    _refuse(workload.precision, kind, device)
+    _refuse(workload.precision, device)
     with ExitStack() as later:
         _switches(later)
         _set_fp32(tf32=workload.precision == "tf32")
@@ -42,16 +43,17 @@ def applied(workload: Workload, device: str) -> Iterator[Applied]:
             torch.backends.cudnn.benchmark = True
         if workload.threads is not None:
             torch.set_num_threads(workload.threads)
-        yield read(kind, amp=workload.precision == "amp")
+        yield read(device, amp=workload.precision == "amp")
 
 
-def read(kind: str, *, amp: bool = False) -> Applied:
-    """The switches as they stand, for a type of device."""
+def read(device: str, *, amp: bool = False) -> Applied:
+    """What the switches as they stand come to on a device."""
+    kind = torch.device(device).type
     backend: Any = torch.backends.cudnn if kind == "cuda" else torch.backends.mkldnn
     matmul: Any = torch.backends.cuda.matmul if kind == "cuda" else backend.matmul
     return Applied(
-        conv_fp32=_resolved(backend.conv.fp32_precision),
-        matmul_fp32=_resolved(matmul.fp32_precision),
+        conv_fp32=_resolved(backend.conv.fp32_precision, device),
+        matmul_fp32=_resolved(matmul.fp32_precision, device),
         autocast=str(torch.get_autocast_dtype(kind)).removeprefix("torch.") if amp else None,
         cudnn_benchmark=torch.backends.cudnn.benchmark if kind == "cuda" else None,
         deterministic=torch.are_deterministic_algorithms_enabled() or torch.backends.cudnn.deterministic,
@@ -59,9 +61,12 @@ def read(kind: str, *, amp: bool = False) -> Applied:
     )
 
 
-def _resolved(setting: str) -> Fp32:
-    """`none` is what nobody has set: IEEE."""
-    return "ieee" if setting == "none" else setting  # type: ignore[return-value]  # torch checks the words
+def _resolved(setting: str, device: str) -> Fp32:
+    """`none` is what nobody has set: IEEE. So computes a GPU without TF32 too, whatever is set."""
+    on_gpu = torch.device(device).type == "cuda"
+    if setting == "none" or (setting == "tf32" and on_gpu and _no_tf32(device) is not None):
+        return "ieee"
+    return setting  # type: ignore[return-value]  # torch checks the words
 
 
 def _set_fp32(*, tf32: bool) -> None:
@@ -86,13 +91,20 @@ def _switches(later: ExitStack) -> None:
     later.callback(torch.set_num_threads, torch.get_num_threads())
 
 
-def _refuse(precision: str, kind: str, device: str) -> None:
+def _refuse(precision: str, device: str) -> None:
     """Raise UserError for a precision that the device does not have."""
-    if precision == "tf32" and not _has_tf32(kind, device):
-        raise UserError(f"{device} has no TF32: that is a mode of NVIDIA's GPUs from Ampere on. Use --precision fp32.")
-    if precision == "bf16" and kind == "mps" and not torch.backends.mps.is_macos_or_newer(14, 0):
+    if precision == "tf32" and (reason := _no_tf32(device)) is not None:
+        raise UserError(f"{reason} Use --precision fp32.")
+    on_mps = torch.device(device).type == "mps"
+    if precision == "bf16" and on_mps and not torch.backends.mps.is_macos_or_newer(14, 0):
         raise UserError("bfloat16 on MPS needs macOS 14. Use --precision fp16.")
 
 
-def _has_tf32(kind: str, device: str) -> bool:
-    return kind == "cuda" and torch.version.hip is None and torch.cuda.get_device_capability(device) >= (8, 0)
+def _no_tf32(device: str) -> str | None:
+    """Why nothing on a device is computed in TF32; None where it can be."""
+    nvidia = torch.device(device).type == "cuda" and torch.version.hip is None
+    if not nvidia or torch.cuda.get_device_capability(device) < (8, 0):
+        return f"{device} has no TF32: that is a mode of NVIDIA's GPUs from Ampere on."
+    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":  # cuBLAS and cuDNN heed it; torch's switches do not show it
+        return "NVIDIA_TF32_OVERRIDE=0 forbids TF32."
+    return None

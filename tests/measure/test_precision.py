@@ -46,6 +46,18 @@ def as_it_was():
         getattr(getattr(torch.backends, library), operation).fp32_precision = value
 
 
+@pytest.fixture
+def card(monkeypatch):
+    """A GPU of NVIDIA's, of any compute capability."""
+
+    def of(capability):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+        monkeypatch.setattr(torch.version, "hip", None)
+        monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+
+    return of
+
+
 def nothing_set() -> None: ...
 
 
@@ -81,17 +93,25 @@ def test_fp32_is_ieee_for_convolutions_and_matrix_products_whatever_was_set_befo
     before()
     with precision.applied(WORKLOAD, "cpu") as found:
         assert (found.conv_fp32, found.matmul_fp32) == ("ieee", "ieee")
-        cuda = precision.read("cuda")
+        cuda = precision.read("cuda:0")
     assert (cuda.conv_fp32, cuda.matmul_fp32) == ("ieee", "ieee")
 
 
-def test_torchs_own_default_is_told_for_what_it_is():
-    found = precision.read("cuda")
-    assert (found.conv_fp32, found.matmul_fp32) == ("tf32", "ieee")
+@pytest.mark.parametrize(("capability", "conv_fp32"), [((7, 5), "ieee"), ((8, 0), "tf32"), ((12, 0), "tf32")])
+def test_torchs_own_default_is_told_for_what_it_comes_to_on_the_card(card, capability, conv_fp32):
+    card(capability)
+    found = precision.read("cuda:0")
+    assert (found.conv_fp32, found.matmul_fp32) == (conv_fp32, "ieee")
 
 
-def test_tf32_is_both_and_leaves_torchs_two_interfaces_in_step(monkeypatch):
-    monkeypatch.setattr(precision, "_has_tf32", lambda kind, device: True)
+def test_where_the_libraries_are_forbidden_tf32_nothing_is_said_to_be_tf32(card, monkeypatch):
+    card((9, 0))
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "0")
+    assert precision.read("cuda:0").conv_fp32 == "ieee"
+
+
+def test_tf32_is_both_and_leaves_torchs_two_interfaces_in_step(card):
+    card((8, 0))
     with precision.applied(replace(WORKLOAD, precision="tf32"), "cuda:0") as found:
         assert (found.conv_fp32, found.matmul_fp32) == ("tf32", "tf32")
         assert torch.get_float32_matmul_precision() == "high"  # the compiler asks this; it raises if out of step
@@ -118,9 +138,19 @@ def test_amp_says_in_which_type_it_computes():
         assert found.autocast is None
 
 
-def test_tf32_on_a_cpu_is_refused_with_what_to_use():
+@pytest.mark.parametrize(
+    ("device", "override", "said"),
+    [
+        ("cpu", "1", "cpu has no TF32"),
+        ("cuda:0", "1", "cuda:0 has no TF32"),
+        ("cuda:1", "0", "TF32_OVERRIDE=0 forbids"),
+    ],
+)
+def test_tf32_where_there_is_none_is_refused_with_what_to_use(card, monkeypatch, device, override, said):
+    card((8, 6) if device == "cuda:1" else (7, 5))
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", override)
     with (
-        pytest.raises(UserError, match=r"cpu has no TF32.*--precision fp32"),
-        precision.applied(replace(WORKLOAD, precision="tf32"), "cpu"),
+        pytest.raises(UserError, match=f"{said}.*--precision fp32"),
+        precision.applied(replace(WORKLOAD, precision="tf32"), device),
     ):
         pass
