@@ -89,7 +89,6 @@ class Decision:
     rerun: Series | None = None  # of what had regressed at first
 
 
-Decisions = Mapping[Key, Decision]
 Measure = Callable[[Collection[str], int], Mapping[Key, Series]]  # subjects and rounds in, fresh rounds out
 
 

@@ -75,11 +75,6 @@ class Finding:
     informal: bool = False  # shown, and no reason to fail: one process a side, or a quantity for information
     exit_code: int | None = None  # of a side that failed on its own
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether it is counted, so that any difference is real."""
-        return self.threshold is None
-
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Acknowledgement:
