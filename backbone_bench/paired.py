@@ -41,6 +41,15 @@ def logs(pairs: Sequence[Pair]) -> list[float]:
     return [math.log(head / base) for base, head in pairs]
 
 
+CONFIDENCE = 0.99  # of an answer that is looked for while rounds are added, over all looks together
+MOST_LOOKS = 2
+
+
+def look(pairs: Sequence[Pair], looks: int = MOST_LOOKS) -> Ratio:
+    """The ratio with the interval of one of so many looks; together they hold at `CONFIDENCE` (Bonferroni)."""
+    return ratio(pairs, 1 - (1 - CONFIDENCE) / looks)
+
+
 def ratio(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
     """The ratio with its two-sided t-interval; one round alone leaves the interval open (0 to infinity).
 

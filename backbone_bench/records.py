@@ -529,6 +529,15 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Turn:
+    """Which half of which round of a paired comparison: the two halves of a round ran one right after the other."""
+
+    comparison: str  # the same in all records of the comparison
+    round: Annotated[int, Field(ge=1)]
+    side: Literal["A", "B"]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Record:
     """One model, one workload, one process."""
 
@@ -544,6 +553,7 @@ class Record:
     watch: Known[Watch]
     flags: tuple[str, ...] = ()
     cross_check: Known[CrossCheck] | None = None  # None where it was not asked for
+    turn: Turn | None = None  # None where it was run for itself
     schema_version: Literal["1"] = SCHEMA_VERSION
 
     @computed_field

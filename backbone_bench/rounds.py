@@ -3,14 +3,17 @@
 What a claim, the gate or `bench versus` makes of the pairs is their affair.
 """
 
+import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from dataclasses import replace
+from itertools import count as counting
+from typing import Literal, NamedTuple
 
 from backbone_bench import paired
 from backbone_bench.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
-from backbone_bench.records import Known, Missing, Record
+from backbone_bench.records import Known, Missing, Record, Turn
 from backbone_bench.runner import Outcome, Run, Told, run_isolated
 from backbone_bench.versus import Comparison, Question, decide, flags, quantity
 
@@ -69,9 +72,19 @@ def values(pairs: Sequence[Pair], quantity: Quantity) -> Known[Sequence[paired.P
     return found
 
 
-def contest(a: Job, b: Job, question: Question, told: Told, run: Run = run_isolated) -> Comparison:
-    """Rounds until the rule decides or all are over; raise CouldNotMeasure where a side has no answer."""
+Keep = Callable[[Record], None]
+
+
+def contest(
+    sides: tuple[Job, Job], question: Question, told: Told, run: Run = run_isolated, keep: Keep = lambda record: None
+) -> Comparison:
+    """Rounds of A and B until the rule decides or all are over; raise CouldNotMeasure where a side has no answer.
+
+    `keep` gets every record as soon as it is made, with its turn, so that the pairs can be read back.
+    """
     taken: list[Pair] = []
+    name = str(uuid.uuid4())
+    runs = _in_turn(run, name, "A", keep), _in_turn(run, name, "B", keep)
 
     def more(count: int) -> Sequence[paired.Pair]:
         before, most = len(taken), question.rule.rounds
@@ -79,7 +92,7 @@ def contest(a: Job, b: Job, question: Question, told: Told, run: Run = run_isola
         def tell(phase: str, share: float) -> None:
             told(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
 
-        taken.extend(rounds(a, b, count, tell, (run, run)))
+        taken.extend(rounds(*sides, count, tell, runs))
         found = values(taken[before:], quantity(question.by))
         if isinstance(found, Missing):
             raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")
@@ -88,3 +101,18 @@ def contest(a: Job, b: Job, question: Question, told: Told, run: Run = run_isola
     pairs = decide(question.rule, more)
     odd = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))
     return Comparison(taken[0].a, taken[0].b, question, pairs, odd)
+
+
+def _in_turn(run: Run, comparison: str, side: Literal["A", "B"], keep: Keep) -> Run:
+    """The run of one side, whose records say which turn of the comparison they are."""
+    numbers = counting(1)
+
+    def attempt(job: Job, told: Told) -> Outcome:
+        outcome = run(job, told)
+        if outcome.record is None:
+            return outcome
+        record = replace(outcome.record, turn=Turn(comparison, next(numbers), side))
+        keep(record)
+        return replace(outcome, record=record)
+
+    return attempt

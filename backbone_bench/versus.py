@@ -14,7 +14,6 @@ from backbone_bench import paired
 from backbone_bench.paired import Ratio
 from backbone_bench.records import Known, Missing, Record
 
-CONFIDENCE = 0.99
 FEWEST, USUAL = 4, 18  # rounds
 THRESHOLD = 0.03  # the least difference that matters, as a share
 
@@ -28,6 +27,7 @@ class Rule:
 
     rounds: int = USUAL
     threshold: float = THRESHOLD
+    bound: float = 1.0  # what the ratio is held against
 
     @property
     def looks(self) -> tuple[int, ...]:
@@ -37,15 +37,16 @@ class Rule:
 
     def ratio(self, pairs: Sequence[paired.Pair]) -> Ratio:
         """The ratio with the interval of one look."""
-        return paired.ratio(pairs, 1 - (1 - CONFIDENCE) / len(self.looks))
+        return paired.look(pairs, len(self.looks))
 
     def verdict(self, ratio: Ratio) -> Verdict:
         """From the interval alone: within the threshold on both sides, beyond one, or neither."""
-        if ratio.low >= 1 / (1 + self.threshold) and ratio.high <= 1 + self.threshold:
+        low, high = ratio.low / self.bound, ratio.high / self.bound
+        if low >= 1 / (1 + self.threshold) and high <= 1 + self.threshold:
             return "no_difference"
-        if ratio.high < 1:
+        if high < 1:
             return "less"
-        return "more" if ratio.low > 1 else "unclear"
+        return "more" if low > 1 else "unclear"
 
 
 @dataclass(frozen=True, slots=True)

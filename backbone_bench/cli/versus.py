@@ -40,6 +40,7 @@ from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs import Job
+    from backbone_bench.records import Record
     from backbone_bench.versus import Comparison, Question
 
 _BUDGET_S = 10.0  # of a process: many short ones say more than few long ones (Kalibera and Jones 2013)
@@ -163,18 +164,16 @@ def _contest(
     from backbone_bench.rounds import contest
     from backbone_bench.sweep import Stopped, stops
 
-    def run(job: "Job", told: runner.Told) -> runner.Outcome:
-        outcome = runner.run_isolated(job, told, timeout_s)
-        if outcome.record is not None:
-            with stop.held():
-                for path in paths:
-                    if path.suffix == ".jsonl":
-                        store.append(path, outcome.record)
-        return outcome
+    def keep(record: "Record") -> None:
+        with stop.held():
+            for path in paths:
+                if path.suffix == ".jsonl":
+                    store.append(path, record)
 
     try:
         with stops() as stop, shown(quiet=quiet) as progress:
-            return contest(*sides, question, progress.whole(f"{sides[0]} against {sides[1]}"), run)
+            told = progress.whole(f"{sides[0]} against {sides[1]}")
+            return contest(sides, question, told, runner.isolated(timeout_s), keep)
     except Stopped as stopped:
         complain(f"{stopped}: nothing was decided.")
         raise typer.Exit(stopped.exit_code) from None

@@ -10,8 +10,6 @@ paper does not print the batch, nor the inner width of G4's bottleneck: here a
 quarter of the channels, as in ResNet.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
@@ -19,20 +17,12 @@ from backbone_bench.zoo.blocks import conv, relu
 
 SIZE = 56  # the maps of all four tables
 
-# Rows of Table 1 (c1, c2), Table 2 (groups, channels) and the columns of Table 4, for the smallest networks.
+# Rows of Table 1 (c1, c2), Table 2 (groups, channels) and Table 3 (pieces, parallel), and the columns of Table 4,
+# for the smallest networks.
 G1 = ((128, 128), (90, 180), (52, 312), (36, 432))
 G2 = ((1, 128), (2, 180), (4, 256), (8, 360))
+G3 = ((1, False), (2, False), (4, False), (2, True), (4, True))
 G4 = (32, 64, 128)
-
-
-class Fragments(NamedTuple):
-    """A row of Table 3."""
-
-    pieces: int
-    parallel: bool
-
-
-G3 = (Fragments(1, False), Fragments(2, False), Fragments(4, False), Fragments(2, True), Fragments(4, True))
 
 
 class Stack(nn.Sequential):
@@ -71,13 +61,13 @@ def grouped(groups: int, channels: int, layers: int = 10) -> Stack:
     return Stack(channels, *(conv(channels, channels, 1, groups=groups) for _ in range(layers)))
 
 
-def fragmented(channels: int, fragments: Fragments, blocks: int = 10) -> Stack:
+def fragmented(channels: int, pieces: int, *, parallel: bool = False, blocks: int = 10) -> Stack:
     """G3: ten blocks of some 1x1 convolutions, narrowed so that a block costs as much as one of `channels`."""
-    width = int(channels / fragments.pieces**0.5)
+    width = int(channels / pieces**0.5)
 
     def block() -> nn.Module:
-        convolutions = [conv(width, width, 1) for _ in range(fragments.pieces)]
-        return Sum(*convolutions) if fragments.parallel else nn.Sequential(*convolutions)
+        convolutions = [conv(width, width, 1) for _ in range(pieces)]
+        return Sum(*convolutions) if parallel else nn.Sequential(*convolutions)
 
     return Stack(width, *(block() for _ in range(blocks)))
 

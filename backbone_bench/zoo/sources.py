@@ -103,6 +103,8 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
             return Loaded(source, model, _asked(request, shape) or _batched(request, example))
         case _:
             model = user.build(request.model, request.arguments)
+    if shape is None and request.size is not None:
+        shape = _image(_own_example(model, request))
     return Loaded(source, model.eval(), _asked(request, shape) or _batched(request, _own_example(model, request)))
 
 
@@ -223,6 +225,12 @@ def _own_example(model: nn.Module, request: Request) -> Example | None:
     if isinstance(example, dict):
         return (), example
     return (example if isinstance(example, tuple) else (example,)), {}
+
+
+def _image(example: Example | None) -> Shape | None:
+    """The shape of the one image that an example holds, where it does: its channels are asked for at any size."""
+    shapes = [tuple(tensor.shape) for tensor in tensors_of(example)]
+    return shapes[0][1:] if len(shapes) == 1 and len(shapes[0]) == 4 else None
 
 
 def _batched(request: Request, example: Example | None) -> Inputs:

@@ -5,7 +5,7 @@ import pytest
 from backbone_bench.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
 from backbone_bench.messages import Failed
-from backbone_bench.records import Latencies, Missing
+from backbone_bench.records import Latencies, Missing, Record
 from backbone_bench.rounds import Pair, contest, rounds, values
 from backbone_bench.runner import Outcome
 from backbone_bench.versus import Question, Rule, quantity
@@ -66,9 +66,20 @@ def test_a_side_that_fails_ends_the_rounds_with_its_reason():
 
 
 def test_a_steady_slowdown_cancels():
-    found = contest(A, B, Question(rule=Rule(6)), silent, Machine(slower=0.01))
+    found = contest((A, B), Question(rule=Rule(6)), silent, Machine(slower=0.01))
     assert found.ratio.point == pytest.approx(0.5, rel=1e-3)
     assert found.verdict == "less"
+
+
+def test_every_record_is_kept_at_once_with_its_turn():
+    kept: list[Record] = []
+    contest((A, B), Question(rule=Rule(4)), silent, Machine(), kept.append)
+    contest((A, B), Question(rule=Rule(4)), silent, Machine(), kept.append)
+    turns = [record.turn for record in kept if record.turn]
+    assert [(turn.round, turn.side) for turn in turns] == 2 * [
+        (1, "A"), (1, "B"), (2, "B"), (2, "A"), (3, "A"), (3, "B"), (4, "B"), (4, "A"),
+    ]  # fmt: skip
+    assert len({turn.comparison for turn in turns}) == 2
 
 
 def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
@@ -77,7 +88,7 @@ def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
         busy = replace(latency(1.0), flags=("host_busy",) if job.model == "a" else ())
         return Outcome(job, replace(made, latency=Latencies(busy, NO_EVENTS, NO_GRAPH), flags=("nan_output",)))
 
-    found = contest(A, B, Question(rule=Rule(4)), silent, crowded)
+    found = contest((A, B), Question(rule=Rule(4)), silent, crowded)
     assert found.flags == {"nan_output": 8, "host_busy": 4}
 
 
@@ -85,7 +96,7 @@ def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
     pair = Pair(gpu_record("a", 1, 0.1), record("b", 1, 0.1))
     assert values([pair], quantity("graph")) == Missing("no_graph", "only CUDA captures graphs")
     with pytest.raises(CouldNotMeasure, match="energy cannot be compared: libnvidia-ml"):
-        contest(A, B, Question("energy"), silent, Machine())
+        contest((A, B), Question("energy"), silent, Machine())
 
 
 def test_what_is_compared_is_that_of_one_image():

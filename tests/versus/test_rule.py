@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.paired import Ratio
-from backbone_bench.versus import CONFIDENCE, FEWEST, Rule, decide
+from backbone_bench.paired import CONFIDENCE, Ratio
+from backbone_bench.versus import FEWEST, Rule, decide
 from tests.versus.simulation import NOISY, QUIET, SHARED, TYPICAL, verdicts
 
 TRIALS = 2000

@@ -30,7 +30,9 @@ def test_g2_groups_cost_access_at_equal_flops():
 
 @pytest.mark.parametrize("channels", [128, 256, 512])
 def test_g3_fragments_in_series_and_in_parallel_cost_the_same_on_paper(channels):
-    one, series2, series4, parallel2, parallel4 = (costs(micro.fragmented(channels, row)) for row in micro.G3)
+    one, series2, series4, parallel2, parallel4 = (
+        costs(micro.fragmented(channels, pieces, parallel=parallel)) for pieces, parallel in micro.G3
+    )
     assert (series2.access_elems, series4.access_elems) == (parallel2.access_elems, parallel4.access_elems)
     assert one.access_elems < series2.access_elems < series4.access_elems
     assert series4.flops == parallel4.flops == one.flops

@@ -1,0 +1,43 @@
+"""Stacks of equal layers that ask a clock one question each: what a large map, pieces or a 1x1 bottleneck cost.
+
+Like ShuffleNet V2's stacks they are no backbones and stand in no catalogue: `bench versus
+backbone_bench.zoo.micro:split --a arg=pieces=1 --b arg=pieces=4`. Convolutions are bare, on the 56x56 maps of
+those stacks where no other size is asked for.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from backbone_bench.zoo.blocks import conv
+from backbone_bench.zoo.shufflenet_micro import Stack
+
+
+class Concatenated(nn.Module):
+    """Branches that read the same map, and whose outputs stand side by side."""
+
+    def __init__(self, *branches: nn.Module) -> None:
+        super().__init__()
+        self.branches = nn.ModuleList(branches)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([branch(x) for branch in self.branches], dim=1)
+
+
+def plain(channels: int = 128, kernel: int = 3, layers: int = 10) -> Stack:
+    """Ten convolutions; `--input-size` changes how much each has to do and nothing else."""
+    return Stack(channels, *(conv(channels, channels, kernel) for _ in range(layers)))
+
+
+def split(pieces: int, channels: int = 128, kernel: int = 3, layers: int = 10) -> Stack:
+    """The same convolutions, each cut into pieces by its output channels: as many weights, FLOPs and results."""
+
+    def layer() -> nn.Module:
+        return Concatenated(*(conv(channels, channels // pieces, kernel) for _ in range(pieces)))
+
+    return Stack(channels, *(layer() for _ in range(layers)))
+
+
+def bottleneck(channels: int = 128, shrink: int = 2, layers: int = 10) -> Stack:
+    """The same 3x3 convolutions behind a 1x1 that leaves one in `shrink` of their input channels."""
+    inner = channels // shrink
+    return Stack(channels, *(nn.Sequential(conv(channels, inner, 1), conv(inner, channels)) for _ in range(layers)))
