@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 FEWEST = 6  # with fewer samples even [min, max] covers the median less than 95 % of the time
 FEWEST_FOR_BLOCKS = 20
+FEWEST_FOR_DRIFT = 8
 
 
 class Interval(NamedTuple):
@@ -135,9 +136,9 @@ def lag1(samples: Sequence[float]) -> float:
 
 def drift(samples: Sequence[float]) -> float | None:
     """The median of the last quarter over that of the first; None with fewer than eight samples."""
-    quarter = len(samples) // 4
-    if quarter < 2:
+    if len(samples) < FEWEST_FOR_DRIFT:
         return None
+    quarter = len(samples) // 4
     first = statistics.median(samples[:quarter])
     return statistics.median(samples[-quarter:]) / first if first else None
 

@@ -1,0 +1,21 @@
+"""What one profile of one model is, as data; `record.Record` is the whole.
+
+The unit is in the name, base units inside, raw observations kept. What can be
+derived is a property: it is written out for readers and never read back. What
+was not measured is a `Missing` with its reason, never 0, -1 or an absent key;
+`None` means that the question does not apply (no compile mode, say).
+"""
+
+from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCost, Uncounted
+from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy, SourceName
+from backbone_bench.records.environment import Environment, Gpu
+from backbone_bench.records.latency import Latencies, Latency, WarmUp
+from backbone_bench.records.missing import STRICT, Known, Missing
+from backbone_bench.records.record import SCHEMA_VERSION, Memory, Rate, Rates, Record, Tool, Turn, Watch
+from backbone_bench.records.workload import Scalar, TensorSpec, Workload
+
+__all__ = [
+    "SCHEMA_VERSION", "STRICT", "CrossCheck", "Difference", "Energy", "EnergyTrial", "Environment", "Gpu", "Known",
+    "Latencies", "Latency", "Memory", "Missing", "ModelCost", "OpCost", "PaperEnergy", "Rate", "Rates", "Record",
+    "Scalar", "SourceName", "TensorSpec", "Tool", "Turn", "Uncounted", "WarmUp", "Watch", "Workload",
+]  # fmt: skip

@@ -1,0 +1,137 @@
+"""What it costs on paper."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from pydantic import computed_field
+from pydantic.dataclasses import dataclass
+
+from backbone_bench.records.missing import STRICT, Known, Missing
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class OpCost:
+    """What one kind of operation costs within one module, in one pass at the workload's batch.
+
+    `access_elems` and `cio_elems` are those of batch 1, whatever the workload's batch.
+    """
+
+    module: str  # dotted path; empty for the model itself
+    op: str
+    calls: int
+    flops: Known[int]  # Missing where no formula is known for the operation
+    access_elems: int
+    cio_elems: int
+    traffic_elems: int
+    traffic_bytes: int
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Uncounted:
+    """An operation whose arithmetic is not known, with the share of the model's traffic that it moves."""
+
+    op: str
+    calls: int
+    traffic_share: float
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class ModelCost:
+    """What a model costs on paper: `by_op` as it was counted, totals computed from it."""
+
+    params: int
+    params_bytes: int
+    peak_activation_bytes: Known[int]
+    path: Literal["meta", "cpu"]  # where the counting pass ran
+    by_op: tuple[OpCost, ...]
+    shapes_sha256: Known[str] = Missing("not_read", "not read")  # of the names and shapes of the state dictionary
+
+    def _convolutions(self) -> tuple[OpCost, ...]:
+        return tuple(row for row in self.by_op if row.op.endswith("convolution"))
+
+    @computed_field
+    @property
+    def flops(self) -> int:
+        """Multiply-adds of convolutions and matrix products; a lower bound where `uncounted` names any."""
+        return _known(self.by_op)
+
+    @computed_field
+    @property
+    def conv_flops(self) -> int:
+        return _known(self._convolutions())
+
+    @computed_field
+    @property
+    def access_elems(self) -> int:
+        """The papers' memory access cost of convolutions and linear layers (VoVNet, Eq. 1), at batch 1."""
+        return sum(row.access_elems for row in self.by_op)
+
+    @computed_field
+    @property
+    def conv_access_elems(self) -> int:
+        return sum(row.access_elems for row in self._convolutions())
+
+    @computed_field
+    @property
+    def cio_elems(self) -> int:
+        """Inputs and outputs of the convolutions, each at its own size (CSPNet, HarDNet), at batch 1."""
+        return sum(row.cio_elems for row in self.by_op)
+
+    @computed_field
+    @property
+    def traffic_elems(self) -> int:
+        """Elements read and written by every operation."""
+        return sum(row.traffic_elems for row in self.by_op)
+
+    @computed_field
+    @property
+    def traffic_bytes(self) -> int:
+        return sum(row.traffic_bytes for row in self.by_op)
+
+    @computed_field
+    @property
+    def ops(self) -> int:
+        """Operations that launch work; views do not."""
+        return sum(row.calls for row in self.by_op)
+
+    @computed_field
+    @property
+    def uncounted(self) -> tuple[Uncounted, ...]:
+        unknown: dict[str, tuple[int, int]] = {}
+        for row in self.by_op:
+            if isinstance(row.flops, Missing):
+                calls, traffic = unknown.get(row.op, (0, 0))
+                unknown[row.op] = calls + row.calls, traffic + row.traffic_elems
+        total = self.traffic_elems or 1
+        return tuple(Uncounted(op, calls, traffic / total) for op, (calls, traffic) in unknown.items())
+
+
+def _known(rows: Sequence[OpCost]) -> int:
+    return sum(row.flops for row in rows if not isinstance(row.flops, Missing))
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Difference:
+    """Why another counter's FLOPs are not ours, and by how much: its figure minus ours."""
+
+    cause: str
+    flops: int
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class CrossCheck:
+    """A second, independent count of the same model."""
+
+    counter: str  # with its version
+    flops: int
+    differences: tuple[Difference, ...]
+    residue_flops: int  # what no cause explains
+    twins: Mapping[str, str]  # the same network in other libraries, and whether it is the same
+
+    @computed_field
+    @property
+    def explanation(self) -> str:
+        """One line for people."""
+        known = [f"{difference.cause} ({difference.flops:+d})" for difference in self.differences]
+        rest = [f"unexplained ({self.residue_flops:+d})"] if self.residue_flops else []
+        return "; ".join((*known, *rest, *(f"{name}: {told}" for name, told in self.twins.items()))) or "the same"

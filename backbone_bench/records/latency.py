@@ -1,0 +1,124 @@
+"""How long it takes."""
+
+import statistics
+from typing import Annotated, Literal
+
+from pydantic import Field, computed_field
+from pydantic.dataclasses import dataclass
+
+from backbone_bench import stats
+from backbone_bench.records.missing import STRICT, Known, Missing
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class WarmUp:
+    """How the device was brought to a steady state before samples counted."""
+
+    status: Literal["steady", "not_steady"]
+    spent_s: float
+    calls: int
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Latency:
+    """Time of one call in one mode. Samples are in order and none is dropped."""
+
+    samples_s: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
+    first_calls_s: tuple[float, ...]  # one by one, before the warm-up; of a graph, its capture and first replay
+    warmup: WarmUp
+    status: Literal["converged", "timeout", "quick"]
+    host_load: Known[float]  # the share of this process's cores that others kept busy meanwhile
+    calls_per_sample: int = 1  # of a short graph, so many calls are replayed together and a sample is their mean
+    flags: tuple[str, ...] = ()
+
+    @computed_field
+    @property
+    def n(self) -> int:
+        return len(self.samples_s)
+
+    @computed_field
+    @property
+    def median_s(self) -> float:
+        return statistics.median(self.samples_s)
+
+    @computed_field
+    @property
+    def ci95_s(self) -> tuple[float, float] | Missing:
+        """The 95 % interval of the median, honest under autocorrelation (`stats.median_interval`)."""
+        interval = stats.median_interval(self.samples_s)
+        if interval is None:
+            return self._too_few("an interval", stats.FEWEST)
+        return interval.low, interval.high
+
+    @computed_field
+    @property
+    def min_s(self) -> float:
+        return min(self.samples_s)
+
+    @computed_field
+    @property
+    def p90_s(self) -> Known[float]:
+        return self._quantile_s(0.90)
+
+    @computed_field
+    @property
+    def p95_s(self) -> Known[float]:
+        return self._quantile_s(0.95)
+
+    @computed_field
+    @property
+    def p99_s(self) -> Known[float]:
+        return self._quantile_s(0.99)
+
+    @computed_field
+    @property
+    def iqr_s(self) -> float:
+        return stats.iqr(self.samples_s)
+
+    @computed_field
+    @property
+    def lag1(self) -> float:
+        """How much a sample resembles the next: 0 for independent ones, 1 for a slow drift."""
+        return stats.lag1(self.samples_s)
+
+    @computed_field
+    @property
+    def drift(self) -> Known[float]:
+        """The last quarter's median over the first's: what settles slower than the warm-up shows here."""
+        ratio = stats.drift(self.samples_s)
+        return self._too_few("a drift", stats.FEWEST_FOR_DRIFT) if ratio is None else ratio
+
+    @computed_field
+    @property
+    def outliers(self) -> tuple[int, ...]:
+        """Where in `samples_s` those far from the rest are; they count like all others."""
+        return stats.outliers(self.samples_s)
+
+    def _quantile_s(self, share: float) -> Known[float]:
+        needed = stats.samples_needed(share)
+        if self.n < needed:
+            return self._too_few(f"p{share * 100:.0f}", needed)
+        return stats.quantile(self.samples_s, share)
+
+    def _too_few(self, wanted: str, needed: int) -> Missing:
+        lacking = needed - self.n
+        return Missing("few_samples", f"{wanted} needs {needed} samples: {lacking} more than the {self.n} taken")
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Latencies:
+    """Three latencies, never one: synchronised calls, device time per call, replay of a captured graph."""
+
+    wall: Known[Latency]
+    device: Known[Latency]
+    graph: Known[Latency]
+
+    @computed_field
+    @property
+    def launch_bound(self) -> Known[float]:
+        """The share of a call's time that is spent outside the device's work: 1 − graph/wall."""
+        if isinstance(self.graph, Missing):
+            return self.graph
+        if isinstance(self.wall, Missing):
+            return self.wall
+        return 1 - self.graph.median_s / self.wall.median_s

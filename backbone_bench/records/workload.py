@@ -1,0 +1,67 @@
+"""What runs."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal, Self, TypeAlias
+
+from pydantic.dataclasses import dataclass
+
+from backbone_bench.errors import UserError
+from backbone_bench.records.missing import STRICT
+
+Scalar: TypeAlias = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class TensorSpec:
+    """Shape and type of one input, batch first: `1x3x224x224:float32`, with a keyword's name `mask=1x16:bool`."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    name: str | None = None
+
+    _FORM = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:x\d+)*)(?::(?P<dtype>\w+))?")
+
+    def __str__(self) -> str:
+        name = f"{self.name}=" if self.name else ""
+        return f"{name}{'x'.join(map(str, self.shape))}:{self.dtype}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `[name=]DxDx…[:dtype]`; raise UserError where it is anything else."""
+        match = re.fullmatch(cls._FORM, text)
+        if match is None:
+            raise UserError(f"{text!r} is no input shape: write it as 3x224x224 or 3x224x224:float16.")
+        shape = tuple(int(size) for size in match["shape"].split("x"))
+        return cls(shape, match["dtype"] or "float32", match["name"])
+
+    def batched(self, images: int) -> Self:
+        """The same with a batch in front."""
+        return replace(self, shape=(images, *self.shape))
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Workload:
+    """Everything that changes what runs: two records of equal workloads can be laid side by side."""
+
+    model: str  # as typed: `vovnet39`, `timm:resnet50`, `path/to/file.py:factory`
+    source: Literal["zoo", "timm", "torchvision", "import", "file", "exported"]
+    arguments: Mapping[str, Scalar]
+    inputs: tuple[str, ...]  # of `TensorSpec`, the batch included
+    batch: int
+    mode: Literal["eval", "train"] = "eval"
+    precision: Literal["fp32", "tf32", "fp16", "bf16", "amp"] = "fp32"
+    memory_format: Literal["contiguous", "channels_last"] = "contiguous"
+    compile: str | None = None
+    cache: Literal["warm", "cold"] = "warm"
+    threads: int | None = None  # of the host; None where only counted
+    seed: int = 0
+
+    @property
+    def key(self) -> str:
+        """A short name of the workload, the same in every process."""
+        fields = {name: getattr(self, name) for name in type(self).__dataclass_fields__}
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
