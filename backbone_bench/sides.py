@@ -1,26 +1,20 @@
-"""A gate's comparisons and how their sides are run: files, now and a baseline, two revisions, one thing twice.
+"""The sides of a gate's comparisons, and how each is run: in this process, in fresh ones, in another checkout.
 
-A side that fails is told as a finding, and the other workloads go on.
+A side that fails raises Unpaired: it costs its own workload only.
 """
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from backbone_bench import runner
 from backbone_bench.errors import UserError
 from backbone_bench.gate import stored
-from backbone_bench.gate.baseline import Baseline, Calibration
-from backbone_bench.gate.calibration import calibrate
 from backbone_bench.gate.checkout import Checkout
-from backbone_bench.gate.measured import Sides
-from backbone_bench.gate.noisy import Plan
-from backbone_bench.gate.session import Rules, Take, Unpaired, gate
-from backbone_bench.gate.verdicts import Finding, Verdict
+from backbone_bench.gate.session import Take, Unpaired
+from backbone_bench.gate.verdicts import Verdict
 from backbone_bench.jobs import Job
 from backbone_bench.records import Record
 from backbone_bench.rounds import rounds
@@ -28,57 +22,6 @@ from backbone_bench.runner import Outcome, Run, Told, Worker
 
 Begin = Callable[[str], Told]  # a workload is begun; what is returned hears how it goes
 Jobs = Mapping[str, Job]
-_ONCE = Plan(rounds=1, double=False, confirm=False)
-
-
-class Compared(NamedTuple):
-    """What a comparison came to, and the records of its newer side."""
-
-    findings: Sequence[Finding]
-    remarks: Sequence[str]
-    heads: Sequence[Record]
-    calibrations: Sequence[Calibration] = ()
-
-
-def files(baseline: Baseline, current: Sequence[Record], rules: Rules) -> Compared:
-    """Two files: nothing is run, so that nothing can be run again."""
-    groups = stored.by_workload(current)
-    sides = stored.Stored(baseline.records, lambda name, _count: groups[name])
-    findings, remarks = gate(list(groups), sides.take, replace(rules, plan=_as_stored(rules.plan)))
-    return Compared([*findings, *stored.missing(baseline.records, current)], remarks, current)
-
-
-def now(baseline: Baseline, jobs: Jobs, rules: Rules, run: stored.Run) -> Compared:
-    """What runs now beside the records of a baseline, whose rounds cannot be doubled."""
-    sides = stored.Stored(baseline.records, run)
-    plan = _ONCE if counts_only(jobs) else replace(rules.plan, double=False)
-    findings, remarks = gate(list(jobs), sides.take, replace(rules, plan=plan))
-    return Compared(findings, remarks, sides.heads)
-
-
-def _as_stored(plan: Plan) -> Plan:
-    return replace(plan, double=False, confirm=False)
-
-
-def twice(jobs: Jobs, rules: Rules, runs: tuple[Run, Run], begin: Begin) -> Compared:
-    """Two sides in turn: of a revision and the working tree."""
-    heads: list[Record] = []
-    in_rounds = in_turn(jobs, runs, begin)
-
-    def take(name: str, count: int) -> Sequence[Sides]:
-        sides = in_rounds(name, count)
-        heads.extend(head for _, head in sides)
-        return sides
-
-    findings, remarks = gate(list(jobs), take, replace(rules, plan=_ONCE) if counts_only(jobs) else rules)
-    return Compared(findings, remarks, heads)
-
-
-def itself(jobs: Jobs, rules: Rules, run: Run, begin: Begin) -> Compared:
-    """One thing against itself: the noise of this machine."""
-    take = in_turn(jobs, (here(run), here(run)), begin)
-    findings, calibrations = calibrate(list(jobs), take, rules)
-    return Compared(findings, (), (), calibrations)
 
 
 def counts_only(jobs: Jobs) -> bool:
@@ -149,12 +92,12 @@ def here(run: Run) -> Run:
     return attempt
 
 
-def there(at: Checkout, python: Path | None = None, timeout_s: float | None = None) -> Run:
-    """The revision's side, in its own checkout."""
-    return base_side(str(at), runner.isolated(timeout_s, _worker(at, python)))
+def of_revision(at: Checkout, python: Path | None = None, timeout_s: float | None = None) -> Run:
+    """The revision's side, in its own checkout, under its own interpreter where one is given."""
+    return there(str(at), runner.isolated(timeout_s, _worker(at, python)))
 
 
-def base_side(name: str, run: Run) -> Run:
+def there(name: str, run: Run) -> Run:
     """The older side: what it does not have is new, and another way to fail is invalid."""
 
     def attempt(job: Job, told: Told) -> Outcome:

@@ -16,6 +16,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ROWS = (
     {"__main__"},
     {"cli"},
+    {"comparisons"},
     {"sides"},
     {"doctor", "sweep", "resume", "rounds", "estimate"},
     {"runner"},

@@ -15,9 +15,9 @@ from backbone_bench.cli import output
 from backbone_bench.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
+    from backbone_bench.comparisons import Compared
     from backbone_bench.gate.verdicts import Report, Verdict
     from backbone_bench.records import Record
-    from backbone_bench.sides import Compared
 
 GateFormat = Literal["table", "md", "csv", "json", "junit"]
 SUFFIXES: dict[str, GateFormat] = {".txt": "table", ".md": "md", ".csv": "csv", ".json": "json", ".xml": "junit"}

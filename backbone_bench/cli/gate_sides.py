@@ -11,13 +11,14 @@ from backbone_bench.cli.run_words import jobs_of, settings_of
 from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
+    from backbone_bench.comparisons import Compared
     from backbone_bench.gate.baseline import Baseline
     from backbone_bench.gate.session import Rules
     from backbone_bench.gate.verdicts import Report
     from backbone_bench.report.progress import Silent
     from backbone_bench.runner import Run
     from backbone_bench.settings import Settings
-    from backbone_bench.sides import Compared, Jobs
+    from backbone_bench.sides import Jobs
 
 
 class Asked(NamedTuple):
@@ -126,27 +127,27 @@ def _jobs(settings: "Settings", *, exact: bool) -> "Jobs":
 
 
 def _files(asked: Asked, current: Path, rules: "Rules") -> "tuple[Compared, Report]":
-    from backbone_bench import sides, store
+    from backbone_bench import comparisons, store
 
     old, new = asked.stored(), store.read([current], warn=complain)
-    compared = sides.files(old, new, replace(rules, noise=old.noise))
+    compared = comparisons.files(old, new, replace(rules, noise=old.noise))
     return compared, _report(compared, str(asked.baseline), str(current), "--update-baseline ")
 
 
 def _now(work: _Work) -> "tuple[Compared, Report]":
-    from backbone_bench import sides
+    from backbone_bench import comparisons, sides
 
     old = work.asked.stored()
     if sides.counts_only(work.jobs):
         run = sides.counted(work.jobs)
     else:
         run = sides.fresh(work.jobs, work.run, work.progress.whole)
-    compared = sides.now(old, work.jobs, replace(work.rules, noise=old.noise), run)
+    compared = comparisons.now(old, work.jobs, replace(work.rules, noise=old.noise), run)
     return compared, _report(compared, str(work.asked.baseline), "this run", "--update-baseline ")
 
 
 def _revision(work: _Work, revision: str) -> "tuple[Compared, Report]":
-    from backbone_bench import sides
+    from backbone_bench import comparisons, sides
     from backbone_bench.gate import checkout
 
     with checkout.checkout(revision, Path.cwd()) as base:
@@ -156,17 +157,17 @@ def _revision(work: _Work, revision: str) -> "tuple[Compared, Report]":
                 f"{base} asks for other packages ({', '.join(others)}), and one environment cannot serve both sides: "
                 f"make one for it and name its interpreter with --base-python."
             )
-        runs = sides.there(base, python, work.timeout_s), sides.here(work.run)
-        compared = sides.twice(work.jobs, work.rules, runs, work.progress.whole)
+        runs = sides.of_revision(base, python, work.timeout_s), sides.here(work.run)
+        compared = comparisons.revisions(work.jobs, work.rules, runs, work.progress.whole)
         return compared, _report(compared, str(base), checkout.describe(Path.cwd()), "")
 
 
 def _itself(work: _Work) -> "tuple[Compared, Report]":
-    from backbone_bench import sides
+    from backbone_bench import comparisons, sides
 
     if sides.counts_only(work.jobs):
         raise UserError("--calibrate measures noise, and counts have none: leave --exact out.")
-    compared = sides.itself(work.jobs, work.rules, work.run, work.progress.whole)
+    compared = comparisons.itself(work.jobs, work.rules, work.run, work.progress.whole)
     kept = f"kept in {work.asked.baseline}" if work.asked.baseline else "kept nowhere, for want of a --baseline FILE"
     remark = f"The noise of this machine, from one thing run against itself; {kept}."
     return compared, _report(compared._replace(remarks=[remark]), "itself", "one thing", "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench import sides
+from backbone_bench import comparisons, sides
 from backbone_bench.errors import UserError
 from backbone_bench.gate import checkout
 from backbone_bench.gate.baseline import Baseline
@@ -37,20 +37,20 @@ def failing(message: str, exit_code: int) -> Run:
     return lambda job, _told: Outcome(job, None, Failed(message, exit_code))
 
 
-def verdicts(compared: sides.Compared) -> dict[str, Verdict]:
+def verdicts(compared: comparisons.Compared) -> dict[str, Verdict]:
     return {found.metric: found.verdict for found in compared.findings}
 
 
 def test_two_equal_sides_pass_and_one_slower_is_regressed():
-    same = sides.twice(JOBS, Rules(), (taking(0.04), taking(0.04)), begin)
-    slower = sides.twice(JOBS, Rules(), (taking(0.04), taking(0.042)), begin)
+    same = comparisons.revisions(JOBS, Rules(), (taking(0.04), taking(0.04)), begin)
+    slower = comparisons.revisions(JOBS, Rules(), (taking(0.04), taking(0.042)), begin)
     assert verdicts(same)["wall_s"] is Verdict.PASS
     assert verdicts(slower)["wall_s"] is Verdict.REGRESSED
 
 
 def test_a_slowdown_that_does_not_come_again_is_no_regression():
     slow_for_ten, fast_then = [0.042] * 2, [0.04] * 2
-    compared = sides.twice(JOBS, Rules(), (taking(0.04), taking(*slow_for_ten, *fast_then)), begin)
+    compared = comparisons.revisions(JOBS, Rules(), (taking(0.04), taking(*slow_for_ten, *fast_then)), begin)
     (found,) = (one for one in compared.findings if one.metric == "wall_s")
     assert found.verdict is Verdict.INCONCLUSIVE
     assert "did not confirm" in found.reason
@@ -64,7 +64,7 @@ def test_the_sides_take_turns_and_change_who_is_first():
         run = taking(0.04)
         return lambda job, told: order.append(name) or run(job, told)  # type: ignore[func-returns-value]
 
-    sides.twice(JOBS, Rules(), (side("base"), side("head")), begin)
+    comparisons.revisions(JOBS, Rules(), (side("base"), side("head")), begin)
     assert order == ["base", "head", "head", "base"] * 2 + ["base", "head"]
 
 
@@ -76,13 +76,13 @@ def test_counts_alone_need_one_round():
         next(asked)
         return Outcome(job, counted(job.model))
 
-    assert verdicts(sides.twice(jobs, Rules(), (run, run), begin)) == {"cost": Verdict.PASS}
+    assert verdicts(comparisons.revisions(jobs, Rules(), (run, run), begin)) == {"cost": Verdict.PASS}
 
 
 def test_a_model_that_the_base_does_not_have_is_new_and_one_that_fails_here_is_invalid():
-    lacking = sides.base_side("HEAD~1", failing("no such file", 2))
-    new = sides.twice(JOBS, Rules(), (lacking, sides.here(taking(0.04))), begin)
-    broken = sides.twice(JOBS, Rules(), (taking(0.04), sides.here(failing("out of memory", 3))), begin)
+    lacking = sides.there("HEAD~1", failing("no such file", 2))
+    new = comparisons.revisions(JOBS, Rules(), (lacking, sides.here(taking(0.04))), begin)
+    broken = comparisons.revisions(JOBS, Rules(), (taking(0.04), sides.here(failing("out of memory", 3))), begin)
     assert [(found.verdict, found.exit_code) for found in new.findings] == [(Verdict.NEW, None)]
     assert [(found.verdict, found.exit_code) for found in broken.findings] == [(Verdict.INVALID, 3)]
 
@@ -95,7 +95,7 @@ def test_what_runs_now_is_compared_with_a_baseline_whose_rounds_cannot_be_double
         taken.append(job)
         return run(job, told)
 
-    compared = sides.now(
+    compared = comparisons.now(
         Baseline(tuple(processes(0.04, [20 * one for one in NOISE]))), JOBS, Rules(), sides.fresh(JOBS, counting, begin)
     )
     assert verdicts(compared)["wall_s"] is Verdict.INCONCLUSIVE
@@ -103,7 +103,7 @@ def test_what_runs_now_is_compared_with_a_baseline_whose_rounds_cannot_be_double
 
 
 def test_a_thing_against_itself_tells_the_noise_of_the_machine():
-    compared = sides.itself(JOBS, Rules(Plan(rounds=3)), taking(0.04), begin)
+    compared = comparisons.itself(JOBS, Rules(Plan(rounds=3)), taking(0.04), begin)
     wall = next(one for one in compared.calibrations if one.metric == "wall_s")
     assert wall.rounds == 6
     assert 0 < wall.deviation < 0.01

@@ -1,0 +1,68 @@
+"""What a gate can compare: two files, a baseline and now, a revision and the working tree, one thing and itself.
+
+A side that fails is told as a finding, and the other workloads go on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from backbone_bench.gate import stored
+from backbone_bench.gate.baseline import Baseline, Calibration
+from backbone_bench.gate.calibration import calibrate
+from backbone_bench.gate.measured import Sides
+from backbone_bench.gate.noisy import Plan
+from backbone_bench.gate.session import Rules, gate
+from backbone_bench.gate.verdicts import Finding
+from backbone_bench.records import Record
+from backbone_bench.runner import Run
+from backbone_bench.sides import Begin, Jobs, counts_only, here, in_turn
+
+_ONCE = Plan(rounds=1, double=False, confirm=False)
+
+
+class Compared(NamedTuple):
+    """What a comparison came to, and the records of its newer side."""
+
+    findings: Sequence[Finding]
+    remarks: Sequence[str]
+    heads: Sequence[Record]
+    calibrations: Sequence[Calibration] = ()
+
+
+def files(baseline: Baseline, current: Sequence[Record], rules: Rules) -> Compared:
+    """Two files: nothing is run, so that nothing can be run again."""
+    groups = stored.by_workload(current)
+    sides = stored.Stored(baseline.records, lambda name, _count: groups[name])
+    plan = replace(rules.plan, double=False, confirm=False)
+    findings, remarks = gate(list(groups), sides.take, replace(rules, plan=plan))
+    return Compared([*findings, *stored.missing(baseline.records, current)], remarks, current)
+
+
+def now(baseline: Baseline, jobs: Jobs, rules: Rules, run: stored.Run) -> Compared:
+    """What runs now beside the records of a baseline, whose rounds cannot be doubled."""
+    sides = stored.Stored(baseline.records, run)
+    plan = _ONCE if counts_only(jobs) else replace(rules.plan, double=False)
+    findings, remarks = gate(list(jobs), sides.take, replace(rules, plan=plan))
+    return Compared(findings, remarks, sides.heads)
+
+
+def revisions(jobs: Jobs, rules: Rules, runs: tuple[Run, Run], begin: Begin) -> Compared:
+    """A revision and the working tree, run in turn."""
+    heads: list[Record] = []
+    in_rounds = in_turn(jobs, runs, begin)
+
+    def take(name: str, count: int) -> Sequence[Sides]:
+        sides = in_rounds(name, count)
+        heads.extend(head for _, head in sides)
+        return sides
+
+    findings, remarks = gate(list(jobs), take, replace(rules, plan=_ONCE) if counts_only(jobs) else rules)
+    return Compared(findings, remarks, heads)
+
+
+def itself(jobs: Jobs, rules: Rules, run: Run, begin: Begin) -> Compared:
+    """One thing against itself: the noise of this machine."""
+    take = in_turn(jobs, (here(run), here(run)), begin)
+    findings, calibrations = calibrate(list(jobs), take, rules)
+    return Compared(findings, (), (), calibrations)
