@@ -63,14 +63,8 @@ def of_logs(changes: Sequence[float], confidence: float = 0.95) -> Ratio:
     middle = statistics.fmean(changes)
     if len(changes) < 2:
         return Ratio(math.exp(middle), 0.0, math.inf)
-    half = stats.student_t(len(changes) - 1, confidence) * spread(changes) / math.sqrt(len(changes))
+    half = stats.student_t(len(changes) - 1, confidence) * stats.deviation(changes) / math.sqrt(len(changes))
     return Ratio(math.exp(middle), math.exp(middle - half), math.exp(middle + half))
-
-
-def spread(changes: Sequence[float]) -> float:
-    """The standard deviation of the rounds' logarithms; of two rounds at least."""
-    middle = statistics.fmean(changes)
-    return math.sqrt(math.fsum((change - middle) ** 2 for change in changes) / (len(changes) - 1))
 
 
 def p_above(changes: Sequence[float], bound: float = 0.0) -> float:
@@ -80,7 +74,7 @@ def p_above(changes: Sequence[float], bound: float = 0.0) -> float:
     """
     if len(changes) < 2:
         return 1.0
-    error = spread(changes) / math.sqrt(len(changes))
+    error = stats.deviation(changes) / math.sqrt(len(changes))
     distance = statistics.fmean(changes) - bound
     if error == 0:  # a count, or a clock too coarse to see any noise
         return 0.0 if distance > 0 else 1.0

@@ -45,7 +45,7 @@ def median_interval(samples: Sequence[float]) -> Interval | None:
         return _order_statistics(samples)
     count = min(MOST_BLOCKS, max(FEWEST_BLOCKS, independent_blocks(samples)))
     medians = [statistics.median(block) for block in _blocks(samples, count)]
-    middle, half = statistics.median(samples), student_t(count - 1) * statistics.stdev(medians) / math.sqrt(count)
+    middle, half = statistics.median(samples), student_t(count - 1) * deviation(medians) / math.sqrt(count)
     return Interval(middle - half, middle + half)
 
 
@@ -107,11 +107,17 @@ def t_beyond(t: float, freedom: int) -> float:
     return (1 - within) / 2 if t > 0 else (1 + within) / 2
 
 
+def deviation(values: Sequence[float]) -> float:
+    """The standard deviation of two values at least; ten times as quick as `statistics.stdev`, which adds fractions."""
+    middle = statistics.fmean(values)
+    return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
+
+
 def mean_half_width(values: Sequence[float]) -> float | None:
     """Half of the 95 % t-interval of the mean of independent values; None with fewer than two."""
     if len(values) < 2:
         return None
-    return student_t(len(values) - 1) * statistics.stdev(values) / len(values) ** 0.5
+    return student_t(len(values) - 1) * deviation(values) / math.sqrt(len(values))
 
 
 # --- how the samples depend on each other and on time ----------------------------------------------------------------

@@ -56,7 +56,7 @@ class Series:
         """The noise to judge by, if any is known."""
         if len(self.changes) < 2:
             return self.known
-        return Spread(paired.spread(self.changes), len(self.changes) - 1)
+        return Spread(stats.deviation(self.changes), len(self.changes) - 1)
 
     def ratio(self) -> paired.Ratio:
         """Head over base with the one-sided bounds at 95 %."""
