@@ -116,7 +116,7 @@ from pathlib import Path
 from backbone_bench.gate import baseline
 from tests.gate.samples import counted
 from tests.gate.test_baseline import ENTRY
-for turn in range(5):
+for turn in range(10):
     with baseline.locked(Path(sys.argv[1])) as old:
         baseline.write(Path(sys.argv[1]), old.updated([counted(f"{sys.argv[2]}-{turn}")], ENTRY, whole=False))
 """
@@ -128,9 +128,11 @@ def test_gates_that_write_at_once_lose_nothing_of_each_other(tmp_path):
     def write(writer):
         return subprocess.run([sys.executable, "-c", _UPDATE, str(path), str(writer)], check=True)
 
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(write, range(4)))
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(write, range(2)))
     found = baseline.read(path)
-    assert {record.workload.model for record in found.records} == {f"{n}-{turn}" for n in range(4) for turn in range(5)}
+    assert {record.workload.model for record in found.records} == {
+        f"{n}-{turn}" for n in range(2) for turn in range(10)
+    }
     assert len(found.notes.log) == 20
     assert [entry.name for entry in tmp_path.iterdir()] == ["baseline.json"]

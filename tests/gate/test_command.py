@@ -4,14 +4,16 @@ import json
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from backbone_bench import store
+from backbone_bench import runner, sides, store
 from backbone_bench.gate import baseline
-from tests.gate.conftest import widen
-from tests.gate.samples import WIDER, counted, processes
+from backbone_bench.runner import Outcome
+from tests.gate.conftest import git, widen
+from tests.gate.samples import COST, WIDER, counted, processes
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
 
@@ -150,19 +152,56 @@ def test_a_history_is_shown_and_what_is_no_quantity_refused(bench, old):
     assert "No record of nothing" in bench("history", old, "--model", "nothing").err
 
 
+@pytest.fixture
+def scripted(repository, monkeypatch):
+    """Sides without processes, in a repository: as many counts as are set, base and head; and how the base was run."""
+    monkeypatch.chdir(repository)
+    costs, bases = [COST, COST], []
+
+    def of_revision(at, python, timeout_s):
+        bases.append((at.commit, python))
+        return lambda job, told: Outcome(job, counted(job.model, costs[0]))
+
+    monkeypatch.setattr(sides, "of_revision", of_revision)
+    monkeypatch.setattr(runner, "isolated", lambda timeout_s: lambda job, told: Outcome(job, counted("net", costs[1])))
+    return costs, bases
+
+
+def test_a_revision_that_costs_the_same_passes_and_a_change_since_it_is_accepted_with_a_reason(bench, scripted):
+    costs, _ = scripted
+    words = ("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    assert bench(*words).code == 0
+    costs[1] = WIDER
+    assert bench(*words).code == 1
+    told = bench(*words, "--reason", "wider on purpose")
+    assert (told.code, "Accepted: wider on purpose" in told.out) == (0, True)
+
+
+def test_a_base_that_needs_other_packages_asks_for_an_interpreter_and_runs_under_it(bench, scripted, repository):
+    (repository / "requirements.txt").write_text("torch==2.12\n")
+    git(repository, "add", "requirements.txt")
+    git(repository, "commit", "--message=Other packages")
+    (repository / "requirements.txt").write_text("torch==2.13\n")
+    words = ("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    told = bench(*words)
+    assert (told.code, told.out) == (2, "")
+    assert "asks for other packages (requirements.txt)" in told.err
+    assert "--base-python" in told.err
+    assert bench(*words, "--base-python", "old/bin/python").code == 0
+    assert scripted[1] == [(git(repository, "rev-parse", "main").strip(), Path("old/bin/python"))]
+
+
 @pytest.mark.slow
 def test_a_widened_convolution_is_changed_since_the_revision_and_its_module_named(bench, repository, monkeypatch):
     monkeypatch.chdir(repository)
     words = ("gate", "--base-ref", "main", "--exact", "-f", "json", "--", "run", "--model", "net.py:small")
     inputs = ("--input", "3x32x32")
-    assert bench(*words, *inputs).code == 0
     widen(repository)
     told = bench(*words, *inputs)
     assert told.code == 1
     found = json.loads(told.out)["findings"]
     assert {one["metric"] for one in found} == {"params", "flops", "access_elems", "traffic_elems", "shapes_sha256"}
     assert {row["module"] for row in found[0]["moved"]} == {"0", "1", "2"}
-    assert bench(*words[:3], "--reason", "wider on purpose", *words[3:], *inputs).code == 0
 
 
 @pytest.mark.slow

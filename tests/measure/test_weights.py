@@ -10,7 +10,7 @@ from backbone_bench.zoo import registry
 HALF_MAX, HALF_LEAST = 65504.0, 6.1e-5  # the largest number of half precision, and the least that is not subnormal
 
 # Plain, residual, pre-activation, dense, one-shot aggregation; the deepest of each, and at sizes that leave few pixels.
-DEEP = [("vgg19", 224), ("resnet152", 64), ("resnetv2_200", 64), ("densenet201", 64), ("vovnet57", 32)]
+DEEP = [("vgg19", 32), ("resnet152", 64), ("resnetv2_200", 64), ("densenet201", 64), ("vovnet57", 32)]
 
 
 def activations(model: nn.Module, image: torch.Tensor) -> dict[str, torch.Tensor]:
