@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results speed gpu-test test-extras clean
+.PHONY: help run test check format results results-measured speed gpu-test test-extras clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,6 +37,10 @@ format: $(READY) ## put the code into its form
 	$(BIN)/ruff check --fix .
 
 results: $(READY) ## write every generated file anew: results/, the README's tables, the docs' help texts
+	$(BIN)/python -m tools.generate
+
+results-measured: $(READY) ## measure the networks of results/cpu.md on this machine, which should be quiet, and write it
+	$(BIN)/python -m tools.measure
 	$(BIN)/python -m tools.generate
 
 speed: $(READY) ## how fast the tool itself is, as ratios in one run

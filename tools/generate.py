@@ -1,7 +1,7 @@
 """Every generated file of the repository, and whether it is current.
 
 `python -m tools.generate` writes them, `--check` names the stale ones and ends
-with 1. What takes a clock or a device is not here: it is measured, not generated.
+with 1. Nothing here takes a clock: the page of what was measured is made from the records that `tools.measure` wrote.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from backbone_bench.cli import claims
-from tools import blocks, catalogue, static
+from tools import blocks, catalogue, measured, static
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,6 +27,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "results/static.md": static.text,
         "results/plots/point.svg": static.picture,
         "results/claims.md": claims.page,
+        **measured.files(),
     }
 
 

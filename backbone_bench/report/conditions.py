@@ -61,7 +61,7 @@ FACETS = (
     Facet("memory_format", "memory format", lambda r: r.workload.memory_format, usual="contiguous"),
     Facet("compile", "compile", lambda r: r.workload.compile or "no", "compile {}", usual="no"),
     Facet("cache", "cache", lambda r: r.workload.cache, "{} cache", usual="warm"),
-    Facet("threads", "threads", lambda r: str(r.workload.threads or "any"), "{} threads", usual="any"),
+    Facet("threads", "threads", lambda r: str(r.workload.threads or "any"), "threads {}", usual="any"),
     Facet("seed", "seed", lambda r: str(r.workload.seed), "seed {}", usual="0", counts=True),
 )
 STARTED = Facet("started_utc", "started (UTC)", lambda r: r.started_utc)

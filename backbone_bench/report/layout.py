@@ -9,9 +9,10 @@ from math import ceil, floor, log10
 from typing import NamedTuple
 
 from backbone_bench.report import escape
-from backbone_bench.report.figures import Axis, Panel
+from backbone_bench.report.figures import Axis, Panel, Plot
 
 WIDTH, HEIGHT = 440, 330
+NARROW = 300  # of three panels side by side
 TOP, RIGHT, BOTTOM, LEFT = 30, 18, 46, 62
 ROW = 26
 TEXT = 11
@@ -79,16 +80,16 @@ class Layout(NamedTuple):
     labels: tuple[Label, ...]
 
 
-def arrange(panel: Panel) -> Layout:
+def arrange(panel: Panel, width: float = WIDTH) -> Layout:
     """Scales that hold every mark, and as many labels as have room."""
     height = TOP + BOTTOM + ROW * len(panel.rows) if panel.rows else HEIGHT
     left = LEFT if not panel.rows else 16 + text_width(max(map(short, panel.rows), key=len))
-    x = _scale(panel.x, _reach(panel, across=True), left, WIDTH - RIGHT)
+    x = _scale(panel.x, _reach(panel, across=True), left, width - RIGHT)
     if panel.rows:
         y = Scale(-0.5, len(panel.rows) - 0.5, False, TOP, height - BOTTOM)
-        return Layout(WIDTH, height, x, y, ())
+        return Layout(width, height, x, y, ())
     y = _scale(panel.y, _reach(panel, across=False), height - BOTTOM, TOP)
-    return Layout(WIDTH, height, x, y, _labels(panel, x, y))
+    return Layout(width, height, x, y, _labels(panel, x, y))
 
 
 class Entry(NamedTuple):
@@ -117,6 +118,40 @@ def legend(series: Sequence[str], width: float) -> Legend:
         entries.append(Entry(name, number, left, top))
         left += needed
     return Legend(tuple(entries), top + 10)
+
+
+class Placed(NamedTuple):
+    """A panel of a picture, and where its corner is."""
+
+    panel: Panel
+    layout: Layout
+    left: float
+    top: float
+
+
+class Sheet(NamedTuple):
+    """A picture of its own: panels, and the legend below them."""
+
+    panels: tuple[Placed, ...]
+    width: float
+    above: float  # the height of the panels
+    legend: Legend
+
+    @property
+    def height(self) -> float:
+        return self.above + self.legend.height
+
+
+def sheet(plot: Plot) -> Sheet:
+    """Rows of two panels, or one of three narrow ones: a page as wide as GitHub's shows either at nearly full size."""
+    in_row, width = (3, NARROW) if len(plot.panels) == 3 else (min(2, len(plot.panels)), WIDTH)
+    placed: list[Placed] = []
+    above = 0.0
+    for start in range(0, len(plot.panels), in_row):
+        row = [(panel, arrange(panel, width)) for panel in plot.panels[start : start + in_row]]
+        placed += [Placed(panel, layout, number * width, above) for number, (panel, layout) in enumerate(row)]
+        above += max(layout.height for _, layout in row)
+    return Sheet(tuple(placed), in_row * width, above, legend(plot.series, in_row * width))
 
 
 def short(text: str) -> str:
@@ -170,7 +205,7 @@ def _labels(panel: Panel, x: Scale, y: Scale) -> tuple[Label, ...]:
     """Greedy, in the order of the points: a label that would cover a mark or another label is left out."""
     marks = [(x.at(point.x), y.at(point.y)) for point in panel.points]
     taken = [_Box(px - 5, py - 5, px + 5, py + 5) for px, py in marks]
-    frame = _Box(x.start + 2, TOP, WIDTH - 2, y.start - 2)
+    frame = _Box(x.start + 2, TOP, x.end + RIGHT - 2, y.start - 2)
     placed = []
     for point, (px, py) in zip(panel.points, marks, strict=True):
         for label in _candidates(short(point.label), px, py) if point.label else ():

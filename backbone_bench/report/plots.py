@@ -21,6 +21,8 @@ from backbone_bench.report.samples import spread
 from backbone_bench.report.seen import clock, enough, number, see
 from backbone_bench.report.tables import Column
 
+PREDICTORS = ("flops", "access_elems", "traffic_elems", "ops")  # counts that latency is said to follow
+
 
 def draw(records: Sequence[Record]) -> tuple[Plot, ...]:
     """Every plot that the records have enough for, environment by environment; their names are unique."""
@@ -58,10 +60,10 @@ def grouped(records: Iterable[Record], key: Callable[[Record], object]) -> dict[
 
 
 def thesis(records: Sequence[Record], caption: str) -> Plot | None:
-    """FLOPs, access and traffic against latency: which of them puts networks in the order of the clock?"""
+    """FLOPs, access, traffic and operations against latency: which of them puts networks in the order of the clock?"""
     up = clock(records)
     panels = []
-    for key in ("flops", "access_elems", "traffic_elems"):
+    for key in PREDICTORS:
         across = COLUMNS[key]
         if enough(seen := see(records, across, up)):
             rho = rank_correlation([one.x for one in seen], [one.y for one in seen])

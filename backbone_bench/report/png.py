@@ -11,7 +11,7 @@ from typing import Any
 from backbone_bench.errors import UserError
 from backbone_bench.report import escape
 from backbone_bench.report.figures import Bar, Line, Panel, Plot, Point
-from backbone_bench.report.layout import BOTTOM, ROW, TOP, Layout, arrange, legend, short, tick_text
+from backbone_bench.report.layout import BOTTOM, ROW, TOP, Layout, sheet, short, tick_text
 from backbone_bench.report.svg import INK, LIGHT, SHAPES
 
 MISSING = "PNG plots need matplotlib: pip install 'backbone-bench[plot]'."
@@ -35,29 +35,28 @@ def write(plot: Plot, path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    layouts = [arrange(panel) for panel in plot.panels]
-    width, height = sum(layout.width for layout in layouts), max(layout.height for layout in layouts)
-    entries, below = legend(plot.series, width)
-    figure = Figure(figsize=(width / _DPI, (height + below) / _DPI), dpi=_DPI, facecolor=_GROUND)
+    drawn = sheet(plot)
+    size = drawn.width / _DPI, drawn.height / _DPI
+    figure = Figure(figsize=size, dpi=_DPI, facecolor=_GROUND)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height + below, 0))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, drawn.width), ylim=(drawn.height, 0))
     axes.axis("off")
     pen = _Pen(axes, {name: number for number, name in enumerate(plot.series)})
-    for panel, layout in zip(plot.panels, layouts, strict=True):
-        pen.panel(panel, layout)
-        pen.left += layout.width
-    pen.left = 0
-    for entry in entries:
-        pen.mark(entry.x, height + entry.y - 4, entry.number)
-        pen.text(entry.x + 10, height + entry.y, entry.name)
+    for one in drawn.panels:
+        pen.left, pen.top = one.left, one.top
+        pen.panel(one.panel, one.layout)
+    pen.left, pen.top = 0, drawn.above
+    for entry in drawn.legend.entries:
+        pen.mark(entry.x, entry.y - 4, entry.number)
+        pen.text(entry.x + 10, entry.y, entry.name)
     figure.savefig(path, dpi=_SHARPNESS * _DPI)
 
 
 class _Pen:
-    """Draws in the pixels of a panel, whose left edge is at `left`."""
+    """Draws in the pixels of a panel, whose corner is at `left` and `top`."""
 
     def __init__(self, axes: Any, numbers: dict[str, int]) -> None:
-        self.axes, self.numbers, self.left = axes, numbers, 0.0
+        self.axes, self.numbers, self.left, self.top = axes, numbers, 0.0, 0.0
 
     def panel(self, panel: Panel, layout: Layout) -> None:
         self._axes(panel, layout)
@@ -74,13 +73,13 @@ class _Pen:
         """Text as it is: a dollar sign starts no formula."""
         side = {"start": "left", "middle": "center", "end": "right"}[anchor]
         look = {"color": _INK, "ha": side, "va": "baseline", "fontsize": 11 * _POINT, "parse_math": False, **look}
-        self.axes.text(self.left + x, y, escape.visible(text), **look)
+        self.axes.text(self.left + x, self.top + y, escape.visible(text), **look)
 
     def mark(self, x: float, y: float, number: int, *, hollow: bool = False) -> None:
         marker, colour = _MARKERS[SHAPES[number // len(LIGHT) % len(SHAPES)]], LIGHT[number % len(LIGHT)]
         size = 8 * _POINT
         fill = _GROUND if hollow else colour
-        self.axes.plot([self.left + x], [y], marker, color=fill, markersize=size, markeredgecolor=colour)
+        self.axes.plot([self.left + x], [self.top + y], marker, color=fill, markersize=size, markeredgecolor=colour)
 
     def _axes(self, panel: Panel, layout: Layout) -> None:
         bottom, left, right = layout.height - BOTTOM, layout.x.start, layout.x.end
@@ -100,7 +99,8 @@ class _Pen:
 
     def _stroke(self, x: list[float], y: list[float], colour: str, **look: Any) -> None:
         look = {"linewidth": _POINT, "zorder": 1, **look}
-        self.axes.plot([self.left + value for value in x], y, color=colour, **look)
+        across, down = [self.left + value for value in x], [self.top + value for value in y]
+        self.axes.plot(across, down, color=colour, **look)
 
     def _colour(self, series: str) -> str:
         return LIGHT[self.numbers[series] % len(LIGHT)] if series else _SOFT
@@ -109,7 +109,7 @@ class _Pen:
         start, end = self.left + layout.x.at(bar.start), self.left + layout.x.at(bar.end)
         height = ROW * (0.16 if bar.thin else 0.64)
         look = {"color": self._colour(bar.series), "edgecolor": _GROUND, "linewidth": _POINT, "zorder": 2}
-        self.axes.barh(layout.y.at(bar.row), end - start, height, start, **look)
+        self.axes.barh(self.top + layout.y.at(bar.row), end - start, height, start, **look)
 
     def _line(self, line: Line, layout: Layout) -> None:
         x, y = ([scale.at(pair[side]) for pair in line.points] for side, scale in enumerate((layout.x, layout.y)))

@@ -9,7 +9,19 @@ from html import escape as html
 
 from backbone_bench.report import escape
 from backbone_bench.report.figures import Bar, Line, Panel, Plot, Point
-from backbone_bench.report.layout import BOTTOM, ROW, TOP, WIDTH, Entry, Layout, arrange, legend, short, tick_text
+from backbone_bench.report.layout import (
+    BOTTOM,
+    ROW,
+    TOP,
+    WIDTH,
+    Entry,
+    Layout,
+    arrange,
+    legend,
+    sheet,
+    short,
+    tick_text,
+)
 
 # Six colours that colour-blind people tell apart (after Okabe and Ito), darker on white and lighter on black, each
 # at least 3:1 against its ground; a series beyond the sixth has a colour again, but another shape.
@@ -50,19 +62,16 @@ def style() -> str:
 
 
 def file(plot: Plot) -> str:
-    """A file of its own: the panels in a row, the legend below, light or dark as the reader's screen is."""
-    layouts = [arrange(panel) for panel in plot.panels]
-    width = sum(layout.width for layout in layouts)
-    height = max(layout.height for layout in layouts)
-    entries, below = legend(plot.series, width)
-    size = f'width="{width:g}" height="{height + below:g}"'
-    parts, left = [], 0.0
-    for panel, layout in zip(plot.panels, layouts, strict=True):
-        parts.append(f'<g transform="translate({left:g} 0)">{_panel(panel, layout, plot.series)}</g>')
-        left += layout.width
-    parts.append(f'<g transform="translate(0 {height:g})">{_key(entries)}</g>')
+    """A file of its own: the panels, the legend below, light or dark as the reader's screen is."""
+    drawn = sheet(plot)
+    size = f'width="{drawn.width:g}" height="{drawn.height:g}"'
+    parts = [
+        f'<g transform="translate({one.left:g} {one.top:g})">{_panel(one.panel, one.layout, plot.series)}</g>'
+        for one in drawn.panels
+    ]
+    parts.append(f'<g transform="translate(0 {drawn.above:g})">{_key(drawn.legend.entries)}</g>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" {size} viewBox="0 0 {width:g} {height + below:g}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="plot" {size} viewBox="0 0 {drawn.width:g} {drawn.height:g}" '
         f'role="img" aria-label="{_text(plot.title)}">'
         f"<style>:root{{{variables('light')}}}@media(prefers-color-scheme:dark){{:root{{{variables('dark')}}}}}"
         f'{style()}</style><rect {size} fill="var(--ground)"/>{"".join(parts)}</svg>\n'

@@ -17,7 +17,7 @@ from backbone_bench.records import Latencies, ModelCost
 from backbone_bench.report import png, svg
 from backbone_bench.report.figures import Axis, Line, Panel, Plot, Point
 from backbone_bench.report.kinds import kinds
-from backbone_bench.report.layout import Scale, arrange, legend, tick_text
+from backbone_bench.report.layout import Scale, arrange, legend, sheet, tick_text
 from backbone_bench.report.plots import accuracy, batches, draw, pareto, thesis
 from backbone_bench.report.roofline import COPY, PRODUCT, roofline, told_apart
 from backbone_bench.report.samples import MOST_SAMPLES, spread, trace
@@ -63,7 +63,12 @@ def test_the_rank_correlation_is_that_of_an_independent_program():
 def test_a_plot_of_the_thesis_holds_every_record_in_the_units_of_its_axes():
     plot = thesis(MANY, "")
     assert plot is not None
-    assert [panel.x.title for panel in plot.panels] == ["FLOPs (G)", "access (M elements)", "traffic (M elements)"]
+    assert [panel.x.title for panel in plot.panels] == [
+        "FLOPs (G)",
+        "access (M elements)",
+        "traffic (M elements)",
+        "ops",
+    ]
     assert {p.label: (p.x, p.y) for p in plot.panels[0].points} == {
         made.workload.model: pytest.approx((FLOPS(made) / 1e9, WALL_S(made) * 1e3)) for made in MANY
     }
@@ -242,7 +247,7 @@ def test_a_picture_is_well_formed_whatever_a_model_is_called():
     assert plot is not None
     root = ET.fromstring(svg.file(plot))
     titles = [node.text or "" for node in root.iter("{http://www.w3.org/2000/svg}title")]
-    assert sum("<script>alert(1)</script>" in title for title in titles) == 3 * len(MANY)
+    assert sum("<script>alert(1)</script>" in title for title in titles) == 4 * len(MANY)
     assert root.find(".//{http://www.w3.org/2000/svg}script") is None
 
 
@@ -259,10 +264,20 @@ def test_png_is_as_large_as_the_layout_says(tmp_path: Path):
         header = (tmp_path / f"{name}.png").read_bytes()[:24]
         assert header.startswith(b"\x89PNG")
         width, height = struct.unpack(">II", header[16:])
-        panels = [arrange(panel) for panel in plots[name].panels]
-        below = legend(plots[name].series, sum(panel.width for panel in panels)).height
-        assert width == pytest.approx(2 * sum(panel.width for panel in panels), abs=2)
-        assert height == pytest.approx(2 * (max(panel.height for panel in panels) + below), abs=2)
+        drawn = sheet(plots[name])
+        assert (width, height) == (pytest.approx(2 * drawn.width, abs=2), pytest.approx(2 * drawn.height, abs=2))
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_panels_of_a_picture_lie_beside_and_below_each_other_and_fit_a_page(number: int):
+    marks = (Point(1, 2, "a", "one"), Point(10, 3, "b", "two"))
+    drawn = sheet(Plot("plot", "Plot", "", (Panel("Title", Axis("x"), Axis("y"), marks),) * number))
+    corners = [(one.left, one.top) for one in drawn.panels]
+    assert len(set(corners)) == number
+    for one, other in pairwise(drawn.panels):
+        assert other.left == one.left + one.layout.width or other.top == one.top + one.layout.height
+    assert max(one.left + one.layout.width for one in drawn.panels) <= drawn.width <= 900
+    assert max(one.top + one.layout.height for one in drawn.panels) == drawn.above
 
 
 def test_png_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
