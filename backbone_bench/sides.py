@@ -6,6 +6,7 @@ A side that fails raises Unpaired: it costs its own workload only.
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from shutil import which
 
 from pydantic import ValidationError
 
@@ -119,3 +120,11 @@ def _worker(at: Checkout, python: Path | None) -> Worker:
     if python is None:
         return Worker.of(at.import_path(sys.path), folder)
     return Worker((str(python), "-c", "from backbone_bench import worker; worker.main()"), folder)
+
+
+def interpreter(python: Path) -> Path:
+    """The program that a path or a bare name means here: the worker runs in another folder. Raises UserError."""
+    found = which(python)
+    if found is None:
+        raise UserError(f"--base-python {python}: there is no such program. Name the interpreter of an environment.")
+    return Path(found).absolute()  # not resolved: an environment's interpreter is a link out of it

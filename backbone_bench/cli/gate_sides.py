@@ -150,8 +150,9 @@ def _revision(work: _Work, revision: str) -> "tuple[Compared, Report]":
     from backbone_bench import comparisons, sides
     from backbone_bench.gate import checkout
 
+    named = work.asked.base_python
+    python = None if named is None else sides.interpreter(named)
     with checkout.checkout(revision, Path.cwd()) as base:
-        python = work.asked.base_python
         if python is None and (others := checkout.changed_dependencies(base)):
             raise UserError(
                 f"{base} asks for other packages ({', '.join(others)}), and one environment cannot serve both sides: "

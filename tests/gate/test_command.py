@@ -120,6 +120,7 @@ def test_thresholds_are_the_users(bench, old, new):
         (["--baseline", "OLD", "--calibrate", "--update-baseline", "--model", "resnet18"], 2, "--calibrate"),
         (["--baseline", "OLD", "--calibrate", "--exact", "--model", "resnet18"], 2, "counts have none"),
         (["--baseline", "OLD", "--base-python", "python3", "--model", "resnet18"], 2, "--base-python"),
+        (["--base-ref", "HEAD", "--base-python", "no/python", "--exact", "--model", "resnet18"], 2, "no such program"),
         (["--baseline", "OLD", "--current", "OLD", "--fail-on", "regresed"], 2, "Did you mean 'regressed'"),
         (["--baseline", "OLD", "--current", "OLD", "--export", "bencher"], 2, "TRACKER=FILE"),
         (["--baseline", "OLD", "--current", "OLD", "-o", "report.xlsx"], 2, "suffix"),
@@ -187,8 +188,8 @@ def test_a_base_that_needs_other_packages_asks_for_an_interpreter_and_runs_under
     assert (told.code, told.out) == (2, "")
     assert "asks for other packages (requirements.txt)" in told.err
     assert "--base-python" in told.err
-    assert bench(*words, "--base-python", "old/bin/python").code == 0
-    assert scripted[1] == [(git(repository, "rev-parse", "main").strip(), Path("old/bin/python"))]
+    assert bench(*words, "--base-python", sys.executable).code == 0
+    assert scripted[1] == [(git(repository, "rev-parse", "main").strip(), Path(sys.executable))]
 
 
 @pytest.mark.slow

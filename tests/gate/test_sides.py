@@ -139,6 +139,14 @@ def test_the_import_path_of_the_base_follows_the_checkout_and_keeps_what_is_inst
     assert base.import_path(path) == [str(base.root), str(base.root / "src"), str(installed), sys.prefix]
 
 
+def test_an_interpreter_named_from_here_is_the_same_one_in_the_checkout_and_stays_in_its_environment(base, repository):
+    (repository / "venv").mkdir()
+    (repository / "venv" / "python").symlink_to(sys.executable)
+    assert sides.interpreter(Path("venv/python")) == repository / "venv" / "python"
+    with pytest.raises(UserError, match=r"--base-python venv/none: there is no such program"):
+        sides.interpreter(Path("venv/none"))
+
+
 def test_an_unknown_revision_is_told_with_what_to_do(repository):
     with pytest.raises(UserError, match="fetch-depth"), checkout.checkout("origin/none", repository):
         pytest.fail("it was found")
