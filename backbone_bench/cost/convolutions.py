@@ -9,12 +9,14 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from backbone_bench.cost.counter import count
 
-Shape = tuple[int, int, int, int, int]  # k², input channels, output channels, positions of the output, groups
+Convolution = tuple[int, int, int, int, int]  # k², input channels, output channels, positions of the output, groups
 
 
-def convolutions(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> tuple[Shape, ...]:
+def convolutions(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None
+) -> tuple[Convolution, ...]:
     """Every call of a convolution module in one pass, in order; a functional call is not seen. Counts nothing twice."""
-    found: list[Shape] = []
+    found: list[Convolution] = []
 
     def see(module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):

@@ -41,9 +41,10 @@ class ConvNorm(nn.Sequential):
         valid: bool = False,
     ) -> None:
         super().__init__()
-        self.conv = conv(ci, co, kernel, stride, groups)
         if valid:
-            self.conv.padding = (0, 0)
+            self.conv = nn.Conv2d(ci, co, kernel, stride, groups=groups, bias=False)
+        else:
+            self.conv = conv(ci, co, kernel, stride, groups)
         self.norm = nn.BatchNorm2d(co, eps=eps)
         if act is not None:
             self.act = act()

@@ -23,7 +23,7 @@ from backbone_bench.zoo.registry import Paper, register
 GOOGLENET = Paper("Going Deeper with Convolutions", "1409.4842", 2014)
 V3 = Paper("Rethinking the Inception Architecture for Computer Vision", "1512.00567", 2015)
 
-norm = partial(ConvNorm, eps=1e-3)  # as released
+conv_norm = partial(ConvNorm, eps=1e-3)  # as released
 
 
 class Step(NamedTuple):
@@ -38,7 +38,7 @@ def chain(ci: int, *steps: Step) -> nn.Sequential:
     """The convolutions of one branch."""
     branch = nn.Sequential()
     for co, kernel, halves in steps:
-        branch.append(norm(ci, co, kernel, 2 if halves else 1, valid=halves))
+        branch.append(conv_norm(ci, co, kernel, 2 if halves else 1, valid=halves))
         ci = co
     return branch
 
@@ -46,8 +46,8 @@ def chain(ci: int, *steps: Step) -> nn.Sequential:
 # Table 1 of GoogLeNet.
 
 
-class Module(NamedTuple):
-    """Its columns #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and pool proj."""
+class Row(NamedTuple):
+    """The columns #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and pool proj."""
 
     one: int
     reduce3: int
@@ -57,25 +57,25 @@ class Module(NamedTuple):
     pool: int
 
 
-INCEPTION_3 = (Module(64, 96, 128, 16, 32, 32), Module(128, 128, 192, 32, 96, 64))
+INCEPTION_3 = (Row(64, 96, 128, 16, 32, 32), Row(128, 128, 192, 32, 96, 64))
 INCEPTION_4 = (
-    Module(192, 96, 208, 16, 48, 64),
-    Module(160, 112, 224, 24, 64, 64),
-    Module(128, 128, 256, 24, 64, 64),
-    Module(112, 144, 288, 32, 64, 64),
-    Module(256, 160, 320, 32, 128, 128),
+    Row(192, 96, 208, 16, 48, 64),
+    Row(160, 112, 224, 24, 64, 64),
+    Row(128, 128, 256, 24, 64, 64),
+    Row(112, 144, 288, 32, 64, 64),
+    Row(256, 160, 320, 32, 128, 128),
 )
-INCEPTION_5 = (Module(256, 160, 320, 32, 128, 128), Module(384, 192, 384, 48, 128, 128))
+INCEPTION_5 = (Row(256, 160, 320, 32, 128, 128), Row(384, 192, 384, 48, 128, 128))
 
 
-def _modules(ci: int, modules: tuple[Module, ...], five: Kernel) -> nn.Sequential:
+def _modules(ci: int, rows: tuple[Row, ...], five: Kernel) -> nn.Sequential:
     stage = nn.Sequential()
-    for row in modules:
+    for row in rows:
         branches = Branches(
             chain(ci, Step(row.one)),
             chain(ci, Step(row.reduce3), Step(row.three, 3)),
             chain(ci, Step(row.reduce5), Step(row.five, five)),
-            nn.Sequential(nn.MaxPool2d(3, 1, padding=1), norm(ci, row.pool, 1)),
+            nn.Sequential(nn.MaxPool2d(3, 1, padding=1), conv_norm(ci, row.pool, 1)),
         )
         stage.append(branches)
         ci = row.one + row.three + row.five + row.pool
@@ -86,10 +86,10 @@ def _modules(ci: int, modules: tuple[Module, ...], five: Kernel) -> nn.Sequentia
 def googlenet(num_classes: int = 1000, *, paper_kernel: bool = False) -> Backbone:
     five = 5 if paper_kernel else 3
     stem = nn.Sequential(
-        norm(3, 64, 7, 2),
+        conv_norm(3, 64, 7, 2),
         nn.MaxPool2d(3, 2, ceil_mode=True),
-        norm(64, 64, 1),
-        norm(64, 192),
+        conv_norm(64, 64, 1),
+        conv_norm(64, 192),
         nn.MaxPool2d(3, 2, ceil_mode=True),
     )
     body = nn.Sequential(
@@ -106,7 +106,7 @@ def googlenet(num_classes: int = 1000, *, paper_kernel: bool = False) -> Backbon
 
 
 def _pooled(ci: int, co: int) -> nn.Sequential:
-    return nn.Sequential(nn.AvgPool2d(3, 1, padding=1), norm(ci, co, 1))
+    return nn.Sequential(nn.AvgPool2d(3, 1, padding=1), conv_norm(ci, co, 1))
 
 
 def figure5(ci: int, pool: int) -> Branches:
@@ -135,7 +135,7 @@ def figure7(ci: int) -> Branches:
     """On the 8x8 map: 1x3 and 3x1 side by side."""
 
     def fan() -> Branches:
-        return Branches(norm(384, 384, (1, 3)), norm(384, 384, (3, 1)))
+        return Branches(conv_norm(384, 384, (1, 3)), conv_norm(384, 384, (3, 1)))
 
     return Branches(
         chain(ci, Step(320)),
@@ -148,11 +148,11 @@ def figure7(ci: int) -> Branches:
 def _inception_v3(num_classes: int) -> Backbone:
     stem = nn.Sequential(
         chain(3, Step(32, 3, halves=True)),
-        norm(32, 32, valid=True),
-        norm(32, 64),
+        conv_norm(32, 32, valid=True),
+        conv_norm(32, 64),
         nn.MaxPool2d(3, 2),
-        norm(64, 80, 1),
-        norm(80, 192, valid=True),
+        conv_norm(64, 80, 1),
+        conv_norm(80, 192, valid=True),
         nn.MaxPool2d(3, 2),
     )
     to17 = Branches(
@@ -181,7 +181,7 @@ class WithAuxiliary(nn.Module):
         super().__init__()
         self.main = main
         self.head = nn.Sequential(
-            nn.AvgPool2d(5, 3), norm(768, 128, 1), norm(128, 768, 5, valid=True), Classifier(768, num_classes)
+            nn.AvgPool2d(5, 3), conv_norm(768, 128, 1), conv_norm(128, 768, 5, valid=True), Classifier(768, num_classes)
         )
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor]:

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from backbone_bench import cost
 from backbone_bench.cost import crosscheck
 from backbone_bench.records import CrossCheck, Difference, Missing
-from backbone_bench.zoo import catalogue, registry
+from backbone_bench.zoo import catalogue
+from tests.zoo.built import with_values
 
 
 def second(model: nn.Module, *args: Tensor, **kwargs: Tensor) -> CrossCheck:
@@ -30,16 +31,14 @@ CHEAPEST = {entry.family: entry.name for entry in sorted(catalogue.entries().val
 @pytest.mark.parametrize("name", CHEAPEST.values())
 def test_no_family_leaves_a_residue(name):
     entry = catalogue.find(name)
-    model = registry.build(registry.load(name, entry.module), {}, on_meta=False).eval()
+    model = with_values(name).eval()
     size = min(96, entry.input[1])
     assert second(model, torch.randn(1, 3, size, size)).residue_flops == 0
 
 
 def test_the_differences_of_resnet50_are_those_worked_out_by_hand():
     """Two per batch-norm element (11113984 of them) and the elements that the global pool reads."""
-    entry = catalogue.find("resnet50")
-    model = registry.build(registry.load("resnet50", entry.module), {}, on_meta=False).eval()
-    assert second(model, torch.randn(1, 3, 224, 224)).differences == (
+    assert second(with_values("resnet50").eval(), torch.randn(1, 3, 224, 224)).differences == (
         Difference("counts batch norm", 22227968),
         Difference("counts adaptive pooling", 100352),
     )

@@ -50,9 +50,14 @@ def test_attentions_arithmetic_is_torchs(
 
 @given(size, size, st.integers(1, 7), size, size)
 def test_access_is_equation_1_of_the_vovnet_paper(ci: int, co: int, k: int, h: int, w: int) -> None:
-    ours = formulas.convolution([1, ci, h, w], [co, ci, k, k], [1, co, h, w], 1)
+    ours = formulas.convolution([1, ci, 2 * h, w], [co, ci, k, k], [1, co, h, w], 1)
     assert ours.access_elems == h * w * (ci + co) + k**2 * ci * co
-    assert ours.cio_elems == h * w * ci + h * w * co
+
+
+@given(size, size, size, size)
+def test_cio_takes_the_input_and_the_output_each_at_its_own_size(ci: int, co: int, h: int, w: int) -> None:
+    ours = formulas.convolution([1, ci, 2 * h, w], [co, ci, 1, 1], [1, co, h, w], 1)
+    assert ours.cio_elems == 2 * h * w * ci + h * w * co
 
 
 @given(size, size, st.integers(1, 7), size, st.integers(1, 64))

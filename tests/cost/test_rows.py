@@ -1,29 +1,21 @@
-"""The fast layer against the recorder, and counts against torch's and fvcore's, on the networks of the zoo."""
+"""The fast layer against the recorder, and counts against fvcore's, on the networks of the zoo.
 
-import re
+Their FLOPs against those of torch's own counter are in tests/zoo/test_catalogue.py.
+"""
+
 import warnings
-from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from backbone_bench.cost import count, rules
-from backbone_bench.zoo import catalogue, registry
-
-DEEP = re.compile(r"1001|1202|1[0-9][0-9]|2[0-9][0-9]")  # hundreds of layers: a real kernel for each takes its time
-
-
-def networks() -> list[Any]:
-    return [pytest.param(name, marks=pytest.mark.slow if DEEP.search(name) else ()) for name in catalogue.entries()]
+from backbone_bench.zoo import catalogue
+from tests.zoo.built import DISTINCT, NAMES, on_meta
 
 
-def built(name: str, batch: int) -> tuple[nn.Module, Tensor]:
-    """The network on meta, in eval mode, and images for it."""
-    entry = catalogue.find(name)
-    model = registry.load(entry.name, entry.module)
-    return registry.build(model, {}, on_meta=True).eval(), torch.empty(batch, *model.input_shape, device="meta")
+def images_for(name: str, batch: int) -> Tensor:
+    return torch.empty(batch, *catalogue.find(name).input, device="meta")
 
 
 class Unneeded:
@@ -33,28 +25,23 @@ class Unneeded:
         raise AssertionError("an operation of the zoo has no shape rule")
 
 
-@pytest.mark.parametrize("name", networks())
+@pytest.mark.parametrize("name", NAMES)
+def test_no_operation_of_the_zoo_needs_a_kernel(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules, "Recorder", Unneeded)
+    assert count(on_meta(name).eval(), [images_for(name, 1)]).path == "meta"
+
+
+@pytest.mark.parametrize("name", DISTINCT)
 def test_the_fast_layer_writes_the_rows_that_the_recorder_writes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, images = built(name, 3)
-    with monkeypatch.context() as patch:
-        patch.setattr(rules, "Recorder", Unneeded)
-        fast = count(network, [images], batch=3)
+    network, images = on_meta(name).eval(), images_for(name, 3)
+    fast = count(network, [images], batch=3)
     monkeypatch.setattr(rules, "RULES", {})
     assert count(network, [images], batch=3) == fast
 
 
-@pytest.mark.parametrize("name", networks())
-def test_a_networks_flops_are_half_of_what_torch_counts(name: str) -> None:
-    network, images = built(name, 1)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(images)
-    assert 2 * count(network, [images]).flops == counter.get_total_flops()
-
-
 @pytest.mark.parametrize("name", ["resnet18", "vovnet39", "densenet121", "mobilenetv2"])
 def test_training_writes_the_recorders_rows_too(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    network, images = built(name, 2)
-    network.train()
+    network, images = on_meta(name).train(), images_for(name, 2)
     fast = count(network, [images], batch=2)
     monkeypatch.setattr(rules, "RULES", {})
     assert count(network, [images], batch=2) == fast
@@ -73,7 +60,7 @@ SMALL = [
 
 @pytest.mark.parametrize("name", SMALL)
 def test_a_networks_convolutions_and_linear_layers_are_what_fvcore_counts(name: str) -> None:
-    network, images = built(name, 1)
+    network, images = on_meta(name).eval(), images_for(name, 1)
     ours = count(network, [images[..., :64, :64]])
     real = network.to_empty(device="cpu")
     with warnings.catch_warnings(action="ignore"), torch.no_grad():
@@ -89,18 +76,16 @@ def test_a_networks_convolutions_and_linear_layers_are_what_fvcore_counts(name: 
 @pytest.mark.parametrize("name", ["resnet18", "vovnet27_slim", "cifar_densenet40_k12", "darknet19", "cspmobilenetv2"])
 @pytest.mark.parametrize("training", [False, True])
 def test_the_pass_on_the_cpu_writes_the_rows_of_the_pass_on_meta(name: str, training: bool) -> None:
-    network, images = built(name, 2)
-    images = images[..., :64, :64]
-    network.train(training)
-    on_meta = count(network, [images], batch=2)
+    network, images = on_meta(name).train(training), images_for(name, 2)[..., :64, :64]
+    fast = count(network, [images], batch=2)
     real = Reading(network.to_empty(device="cpu"))
     on_cpu = count(real, [images], batch=2)
-    assert (on_meta.path, on_cpu.path) == ("meta", "cpu")
+    assert (fast.path, on_cpu.path) == ("meta", "cpu")
     within = [(row.module.removeprefix("network").removeprefix("."), row) for row in on_cpu.by_op if row.op != "sum"]
     assert [(name, row.op, row.calls, row.flops, row.traffic_elems) for name, row in within] == [
-        (row.module, row.op, row.calls, row.flops, row.traffic_elems) for row in on_meta.by_op
+        (row.module, row.op, row.calls, row.flops, row.traffic_elems) for row in fast.by_op
     ]
-    assert on_cpu.peak_activation_bytes == on_meta.peak_activation_bytes
+    assert on_cpu.peak_activation_bytes == fast.peak_activation_bytes
 
 
 class Reading(nn.Module):

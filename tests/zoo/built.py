@@ -1,5 +1,6 @@
 """Networks and their costs, built once for all tests of the zoo."""
 
+import re
 from functools import cache
 
 import torch
@@ -10,6 +11,20 @@ from backbone_bench.records import ModelCost, Scalar
 from backbone_bench.zoo import catalogue, registry
 
 NAMES = tuple(catalogue.entries())
+
+
+def _kind(name: str) -> str:
+    """The name without its numbers: what differs in depth and width alone is of one kind."""
+    return re.sub(r"\d+", "", name)
+
+
+def _numbers(name: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", name)]
+
+
+_SHALLOWEST = {_kind(name): name for name in sorted(NAMES, key=_numbers, reverse=True)}
+# Hundreds of layers repeat what the shallowest network of the same kind is made of.
+DISTINCT = tuple(name for name in NAMES if max(_numbers(name), default=0) < 100 or _SHALLOWEST[_kind(name)] == name)
 
 
 def on_meta(name: str, **arguments: Scalar) -> nn.Module:

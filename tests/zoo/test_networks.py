@@ -1,11 +1,11 @@
-"""Every network of the zoo runs: trained, evaluated, in other formats, types and sizes."""
+"""The networks of the zoo run: trained, evaluated, in other formats, types and sizes."""
 
 import pytest
 import torch
 from torch import Tensor
 
 from backbone_bench.zoo import catalogue
-from tests.zoo.built import NAMES, with_values
+from tests.zoo.built import DISTINCT, with_values
 
 INCEPTION_V3 = {"inception_v3": 75, "inception_v3_aux": 299}  # it pads little; the auxiliary head wants a 17x17 map
 
@@ -18,7 +18,7 @@ def scores(name: str) -> int:
     return 10 if is_cifar(name) else 1000
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_a_backward_pass_gives_every_parameter_a_gradient(name):
     network = with_values(name).train()
     size = INCEPTION_V3.get(name, 8 if is_cifar(name) else 32)
@@ -29,7 +29,7 @@ def test_a_backward_pass_gives_every_parameter_a_gradient(name):
     assert [key for key, parameter in network.named_parameters() if parameter.grad is None] == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", DISTINCT)
 def test_formats_types_and_odd_sizes_keep_the_shape_of_the_output(name):
     network = with_values(name).eval()
     size = (99, 111) if name in INCEPTION_V3 else (9, 13) if is_cifar(name) else (33, 49)

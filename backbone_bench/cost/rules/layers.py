@@ -9,9 +9,7 @@ from torch import Tensor
 
 from backbone_bench.cost import formulas
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import SHAPES, Plan, Size, carry_out, each, make, moved, plain, rule, slide
-
-Shape = tuple[int, ...]
+from backbone_bench.cost.rules.table import SHAPES, Plan, Shape, Size, carry_out, each, make, moved, plain, rule, slide
 
 
 @rule(torch.conv1d, torch.conv2d, torch.conv3d)
@@ -91,9 +89,8 @@ def batch_norm(
     channels = shape[1]
     if not elems or (training and elems == channels) or (running_mean is None) != (running_var is None):
         return None
-    moved_elems = (
-        2 * elems if running_mean is None or not training else 2 * (elems + channels)
-    )  # statistics are updated
+    updated = 2 * channels if training and running_mean is not None else 0  # written as well as read, like the map
+    moved_elems = 2 * elems + updated
     for held in (running_mean, running_var, weight, bias):
         if held is not None:
             if held.dtype is not dtype or not held.is_meta or held.dim() != 1 or held.shape[0] != channels:

@@ -8,9 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import SHAPES, Plan, Size, carry_out, each, make, moved, plain, rule, slide
-
-Shape = tuple[int, ...]
+from backbone_bench.cost.rules.table import SHAPES, Plan, Shape, Size, carry_out, each, make, moved, plain, rule, slide
 
 
 @rule(F.max_pool2d, torch.max_pool2d)

@@ -13,6 +13,7 @@ from backbone_bench.cost.ledger import Ledger
 
 Rule = Callable[..., Tensor | None]
 Size = int | Sequence[int]
+Shape = tuple[int, ...]
 
 RULES: dict[Any, Rule] = {}
 
@@ -37,7 +38,7 @@ def rule(*functions: Any) -> Callable[[Rule], Rule]:
 class Plan(NamedTuple):
     """What an operation on tensors of one type makes, moves and computes: worked out once for the same shapes."""
 
-    shape: tuple[int, ...]
+    shape: Shape
     elems: int  # read and written
     cost: Arithmetic = NONE
 
