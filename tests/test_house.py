@@ -18,7 +18,7 @@ ROWS = (
     {"__main__"},
     {"cli"},
     {"comparisons"},
-    {"sides"},
+    {"sides", "contests"},
     {"doctor", "sweep", "resume", "rounds", "estimate"},
     {"runner"},
     {"worker"},

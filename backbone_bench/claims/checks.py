@@ -148,7 +148,7 @@ Device = Literal["gpu", "cpu"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Pair(_Check):
-    """One network's time or energy per image over another's, against a bound."""
+    """One network's time or energy per image over another's, against a bound; or that per unit of a count, `per`."""
 
     kind: Literal["pair"]
     quantity: Quantity
@@ -156,6 +156,7 @@ class Pair(_Check):
     to: Named
     relation: Literal["<", ">"]
     bound: Positive = 1.0
+    per: Metric | None = None  # `flops`: whether the FLOPs of one take longer each
     published: Positive | None = None  # the paper's own ratio: shown, not judged
     device: Device = "gpu"  # a witness of another kind is shown and not heard
 

@@ -7,12 +7,14 @@ its verdict is that of most settings, and no single row decides.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import inf
 from statistics import median
 from typing import NamedTuple
 
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.checks import Correlation, Pair, Ranks
 from backbone_bench.claims.correlation import FEWEST, difference, rank_correlation
+from backbone_bench.claims.correlation import interval as bootstrap
 from backbone_bench.claims.measurements import USUAL, Run
 from backbone_bench.claims.metrics import METRICS
 from backbone_bench.claims.publications import Kind
@@ -36,6 +38,7 @@ class Witness(NamedTuple):
     interval: Interval
     unheard: str  # why it is shown and does not count; empty where it counts
     told: str
+    where: str  # of our own: device and day
 
 
 def judge_clock(check: Check, book: Book, paper: str) -> list[Finding]:
@@ -52,14 +55,15 @@ def _witnesses(check: Check, book: Book, runs: Sequence[Run], paper: str) -> lis
     for run in runs:
         match check:
             case Pair():
-                values = _pair(check, run)
+                values = _pair(check, run, book)
             case Ranks():
                 values = _ranks(check, run, book)
             case Correlation():
                 values = _correlation(check, run, book)
         unheard = _unheard(check, run, paper)
         setting = f"{run.setting}, {run.when}" if run.when else run.setting
-        found += [Witness(setting, run.kind, value, interval, unheard, told) for value, interval, told in values]
+        where = f"{run.device}, {run.when}"
+        found += [Witness(setting, run.kind, value, interval, unheard, told, where) for value, interval, told in values]
     return found
 
 
@@ -75,31 +79,30 @@ def _unheard(check: Check, run: Run, paper: str) -> str:
 Said = Iterator[tuple[float, Interval, str]]
 
 
-def _ratio(of: tuple[Interval, bool], to: tuple[Interval, bool]) -> tuple[float, Interval]:
-    """The ratio of the middles, and the least and most that it can be."""
-    (one, _), (two, _) = of, to
-    middle = (one.low * one.high / (two.low * two.high)) ** 0.5
-    return middle, Interval(one.low / two.high, one.high / two.low)
-
-
-def _pair(check: Pair, run: Run) -> Said:
-    of, to = run.at(check.of), run.at(check.to)
-    if of and to:
-        ratio, interval = _ratio(of, to)
-        between = " (interpolated in pixels)" if of[1] or to[1] else ""
-        yield ratio, interval, f"{check.of} / {check.to} {ratio:.2f}{between}"
+def _pair(check: Pair, run: Run, book: Book) -> Said:
+    found = run.between(check.of, check.to)
+    if found is None:
+        return
+    ratio, interval = found.ratio, found.interval
+    told = f"{check.of.short} / {check.to.short} {ratio:.2f}{found.how}"
+    if check.per is not None:
+        counts = book.value(check.of, check.per) / book.value(check.to, check.per)
+        ratio, interval = ratio / counts, Interval(interval.low / counts, interval.high / counts)
+        told += f", {METRICS[check.per].title} {counts:.2f}: {ratio:.2f} ({interval.low:.3g} to {interval.high:.3g})"
+    yield ratio, interval, told
 
 
 def _ranks(check: Ranks, run: Run, book: Book) -> Said:
     """The pairs' ratios, each turned so that above 1 means: as the metric has it."""
     for one, two in check.pairs:
-        of, to = run.at(one), run.at(two)
-        if of and to:
-            ratio, interval = _ratio(of, to)
+        found = run.between(one, two)
+        if found:
+            ratio, interval = found.ratio, found.interval
             said = book.value(one, check.metric) / book.value(two, check.metric)
-            told = f"{one} / {two}: {METRICS[check.metric].title} {said:.2f}, {check.quantity} {ratio:.2f}"
+            figures = f"{METRICS[check.metric].title} {said:.2f}, {check.quantity} {ratio:.2f}{found.how}"
+            told = f"{one.short} / {two.short}: {figures}"
             if said < 1:
-                ratio, interval = 1 / ratio, Interval(1 / interval.high, 1 / interval.low)
+                ratio, interval = 1 / ratio, Interval(1 / interval.high, 1 / interval.low if interval.low else inf)
             yield ratio, interval, told
 
 
@@ -113,9 +116,18 @@ def _correlation(check: Correlation, run: Run, book: Book) -> Said:
         for metric in (check.closer, check.than, *check.also)
     }
     rho = {metric: rank_correlation(points, values) for metric, values in figures.items()}
-    told = ", ".join(f"{METRICS[metric].title} {value:.2f}" for metric, value in rho.items())
+    told = ", ".join(
+        f"{METRICS[metric].title} {rho[metric]:.2f} ({_ends(bootstrap(points, values))})"
+        for metric, values in figures.items()
+    )
     interval = difference(points, figures[check.closer], figures[check.than])
-    yield rho[check.closer] - rho[check.than], interval, f"{len(networks)} networks, rank correlation with {told}"
+    by = rho[check.closer] - rho[check.than]
+    said = f"{len(networks)} networks, rank correlation with {told}; the first two differ by {by:.2f}"
+    yield by, interval, f"{said} ({_ends(interval)})"
+
+
+def _ends(interval: Interval) -> str:
+    return f"{interval.low:.2f} to {interval.high:.2f}"
 
 
 def _networks(run: Run) -> Iterator[tuple[Network, Interval]]:
@@ -201,7 +213,20 @@ def _finding(check: Check, verdict: Verdict, witnesses: Sequence[Witness], origi
         working=tuple(_line(witness) for witness in witnesses),
         origin=origin,
         settings=settings,
+        here="; ".join(map(_here, _by_where(witnesses))) if origin == "measured" else "",
     )
+
+
+def _by_where(witnesses: Sequence[Witness]) -> Iterator[Sequence[Witness]]:
+    for where in dict.fromkeys(witness.where for witness in witnesses):
+        yield [witness for witness in witnesses if witness.where == where]
+
+
+def _here(witnesses: Sequence[Witness]) -> str:
+    """`1.24 (1.21 to 1.27) on Example CPU 3000, 2026-11-24: no witness`; the interval where there is one."""
+    first = witnesses[0]
+    interval = f" ({first.interval.low:.3g} to {first.interval.high:.3g})" if len(witnesses) == 1 else ""
+    return f"{_span(witnesses)}{interval} on {first.where}{': no witness' if first.unheard else ''}"
 
 
 def _what(check: Check) -> str:
@@ -221,7 +246,8 @@ def _expected(check: Check) -> str:
     match check:
         case Pair():
             own = f" (published {check.published:g})" if check.published else ""
-            return f"{check.quantity} of {check.of} / {check.to} {check.relation} {check.bound:g}{own}"
+            per = f" per {METRICS[check.per].title}" if check.per else ""
+            return f"{check.quantity}{per} of {check.of.short} / {check.to.short} {check.relation} {check.bound:g}{own}"
         case Ranks():
             return f"{METRICS[check.metric].title} ranks {len(check.pairs)} pairs as {check.quantity} does"
         case Correlation():
@@ -235,9 +261,9 @@ def _wanting(check: Check) -> str:
     what = "latency" if check.quantity == "time" else "energy"
     match check:
         case Pair(of=of, to=to):
-            which = f"of {of} and {to}"
+            which = f"of {of.short} and {to.short}"
         case Ranks():
-            which = f"of {' and '.join(f'{one} and {two}' for one, two in check.pairs)}"
+            which = f"of {' and '.join(f'{one.short} and {two.short}' for one, two in check.pairs)}"
         case Correlation():
             which = f"of {FEWEST} networks or more"
     return f"needs records of {what} on {where} {which}"

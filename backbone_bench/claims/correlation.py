@@ -19,17 +19,23 @@ def rank_correlation(left: Sequence[float], right: Sequence[float]) -> float:
 
 def interval(left: Sequence[float], right: Sequence[float]) -> Interval:
     """A 95 % interval of ρ: a bootstrap over the networks, the same in every run."""
-    draws = np.random.default_rng(0).integers(0, len(left), (RESAMPLES, len(left)))
-    drawn = (_ranks(np.array(values, float)[draws]) for values in (left, right))
-    low, high = np.quantile(_correlation(*drawn), (0.025, 0.975))
-    return Interval(float(low), float(high))
+    drawn = (_ranks(np.array(values, float)[_draws(len(left))]) for values in (left, right))
+    return _middle(_correlation(*drawn))
 
 
 def difference(clock: Sequence[float], closer: Sequence[float], than: Sequence[float]) -> Interval:
     """A 95 % interval of ρ(clock, closer) − ρ(clock, than): a bootstrap over the networks, the same in every run."""
-    draws = np.random.default_rng(0).integers(0, len(clock), (RESAMPLES, len(clock)))
+    draws = _draws(len(clock))
     times, near, far = (_ranks(np.array(values, float)[draws]) for values in (clock, closer, than))
-    low, high = np.quantile(_correlation(times, near) - _correlation(times, far), (0.025, 0.975))
+    return _middle(_correlation(times, near) - _correlation(times, far))
+
+
+def _draws(networks: int) -> Array:
+    return np.random.default_rng(0).integers(0, networks, (RESAMPLES, networks))
+
+
+def _middle(values: Array) -> Interval:
+    low, high = np.quantile(values, (0.025, 0.975))
     return Interval(float(low), float(high))
 
 

@@ -1,20 +1,40 @@
 """Points in time or energy, by setting: from records of ours or from publications, in one shape.
 
 A setting is all that must be alike for two points to be compared: the device,
-its software, the batch, the precision. A point is an interval of seconds or joules an image.
+its software, the batch, the precision. A point is an interval of seconds or joules an image. Two networks that
+ran in turn are compared round by round, which drift and load hardly touch; other records by their points.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from backbone_bench import paired
 from backbone_bench.claims.checks import Quantity
-from backbone_bench.claims.publications import Kind, Measured, Publication
+from backbone_bench.claims.publications import Key, Kind, Measured, Publication
 from backbone_bench.claims.subjects import Network
 from backbone_bench.records import Energy, Latency, Missing, Record
 from backbone_bench.stats import Interval
 
 REPEATABLE = 0.05  # timm's tables of one card, two releases apart: 94 % of the rows within 5 %
 USUAL = 224  # pixels: where a table has several sizes of a network, a correlation takes the nearest to this
+
+
+class Between(NamedTuple):
+    """One network's cost over another's, from one setting."""
+
+    ratio: float
+    interval: Interval
+    how: str  # what a reader must know of it
+
+
+@dataclass
+class Turns:
+    """The rounds in which two networks ran one right after the other."""
+
+    pairs: list[paired.Pair] = field(default_factory=list)  # the second's cost, the first's
+    flags: Counter[str] = field(default_factory=Counter)  # what was odd, and in how many of the processes
 
 
 @dataclass
@@ -25,15 +45,48 @@ class Run:
     kind: Kind
     measures: Measured = "backbone"
     paper: str | None = None  # the key of the paper whose own table it is
-    when: str = ""  # of our own: the day of the latest record
-    networks: dict[str, Network] = field(default_factory=dict)  # of our own, by name
-    points: dict[tuple[str, int], Interval] = field(default_factory=dict)  # by `key`
+    device: str = ""  # of our own, and the day of the latest record
+    when: str = ""
+    networks: dict[str, Network] = field(default_factory=dict)  # of our own that read images, by name
+    points: dict[Key, Interval] = field(default_factory=dict)
+    turns: dict[tuple[Key, Key], Turns] = field(default_factory=dict)
     publication: Publication | None = None
+
+    def between(self, of: Network, to: Network) -> Between | None:
+        """The cost of one over that of another: from all their rounds where there are any, else from their points."""
+        return self._by_turns(self._key(of), self._key(to)) or self._by_points(of, to)
+
+    def _by_turns(self, of: Key, to: Key) -> Between | None:
+        there, back = (self.turns.get(both, Turns()) for both in ((of, to), (to, of)))
+        pairs = [*there.pairs, *((base, head) for head, base in back.pairs)]
+        if not pairs:
+            return None
+        ratio, odd = paired.look(pairs), there.flags + back.flags
+        told = [f"{len(pairs)} round{'s' * (len(pairs) != 1)} in turn"]
+        if len(pairs) > 1:
+            told.insert(0, _span(ratio.low, ratio.high))
+        told += [f"{flag} in {count} of {2 * len(pairs)} processes" for flag, count in sorted(odd.items())]
+        return Between(ratio.point, Interval(ratio.low, ratio.high), f" ({', '.join(told)})")
+
+    def _by_points(self, of: Network, to: Network) -> Between | None:
+        """The ratio of the middles, and the least and most that it can be."""
+        one, two = self.at(of), self.at(to)
+        if one is None or two is None:
+            return None
+        (left, guessed), (right, guessed_too) = one, two
+        middle = (left.low * left.high / (right.low * right.high)) ** 0.5
+        interval = Interval(left.low / right.high, left.high / right.low)
+        told = [_span(*interval)] if self.publication is None else []
+        told += ["interpolated in pixels"] if guessed or guessed_too else []
+        return Between(middle, interval, f" ({', '.join(told)})" if told else "")
+
+    def _key(self, network: Network) -> Key:
+        name = self.publication.name(name_of(network)) if self.publication else name_of(network)
+        return name, network.size or 0
 
     def at(self, network: Network) -> tuple[Interval, bool] | None:
         """The cost of a network, and whether it was interpolated in pixels between two sizes of it."""
-        name = self.publication.name(name_of(network)) if self.publication else name_of(network)
-        size = network.size or 0
+        name, size = self._key(network)
         if (name, size) in self.points:
             return self.points[name, size], False
         sizes = sorted(pixels for model, pixels in self.points if model == name)
@@ -45,6 +98,10 @@ class Run:
         share = (size**2 - left**2) / (right**2 - left**2)
         one, two = self.points[name, left], self.points[name, right]
         return Interval(*(a + share * (b - a) for a, b in zip(one, two, strict=True))), True
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:.3g} to {high:.3g}"
 
 
 def name_of(network: Network) -> str:
@@ -69,20 +126,55 @@ def published(publications: Iterable[Publication], quantity: Quantity) -> list[R
 
 
 def measured(records: Sequence[Record], quantity: Quantity) -> list[Run]:
-    """Records of ours by machine and workload; of several of one network in a setting the latest counts."""
+    """Records of ours by machine and workload; of several points of one network in a setting the latest counts."""
     runs: dict[str, Run] = {}
-    for record in sorted(records, key=lambda record: record.started_utc):
-        point = _time_s(record) if quantity == "time" else _energy_j(record)
+    ordered = sorted(records, key=lambda record: record.started_utc)
+    for record in ordered:
+        point = _interval(record, quantity)
         if point is None:
             continue
-        setting = _setting(record)
-        run = runs.setdefault(setting, Run(setting, _kind(record)))
-        run.when = record.started_utc[:10]
-        workload = record.workload
-        network = Network(workload.model, None, workload.arguments or None)
-        run.points[name_of(network), _size(workload.inputs)] = point
-        run.networks[name_of(network)] = network
+        run = _run(runs, record)
+        name, size = _key(record)
+        run.points[name, size] = point
+        if _reads_images(record):
+            run.networks[name] = Network(record.workload.model, None, record.workload.arguments or None)
+    for a, b in _rounds(ordered):
+        one, other = _value(a, quantity), _value(b, quantity)
+        if one and other and _setting(a) == _setting(b):
+            turns = _run(runs, a).turns.setdefault((_key(a), _key(b)), Turns())
+            turns.pairs.append((other, one))
+            turns.flags.update(flag for record in (a, b) for flag in _flags(record))
     return list(runs.values())
+
+
+def _run(runs: dict[str, Run], record: Record) -> Run:
+    """The run that a record belongs to, begun where it is the first."""
+    setting = _setting(record)
+    run = runs.setdefault(setting, Run(setting, _kind(record), device=record.environment.device_name))
+    run.when = max(run.when, record.started_utc[:10])
+    return run
+
+
+def _rounds(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
+    """Both halves of every round that is whole."""
+    halves: dict[tuple[str, int], dict[str, Record]] = {}
+    for record in records:
+        if record.turn is not None:
+            halves.setdefault((record.turn.comparison, record.turn.round), {})[record.turn.side] = record
+    for sides in halves.values():
+        if len(sides) == 2:
+            yield sides["A"], sides["B"]
+
+
+def _key(record: Record) -> Key:
+    workload = record.workload
+    return name_of(Network(workload.model, None, workload.arguments or None)), _size(workload.inputs)
+
+
+def _reads_images(record: Record) -> bool:
+    """Whether it is a network and no stack of layers from within one."""
+    shape = record.workload.inputs[0].rpartition(":")[0].split("x") if record.workload.inputs else []
+    return shape[1:2] == ["3"]
 
 
 def _kind(record: Record) -> Kind:
@@ -107,12 +199,33 @@ def _setting(record: Record) -> str:
     return f"{machine.device_name}, {workload.mode}, {workload.precision}, {workload.memory_format}, {told}"
 
 
-def _time_s(record: Record) -> Interval | None:
-    """Seconds an image: device time of an accelerator where there is any, else of synchronised calls."""
+def _latency(record: Record) -> Latency | None:
+    """Device time of an accelerator where there is any, else that of synchronised calls."""
     if isinstance(record.latency, Missing):
         return None
     modes = (record.latency.device, record.latency.wall)
-    latency = next((mode for mode in modes if isinstance(mode, Latency)), None)
+    return next((mode for mode in modes if isinstance(mode, Latency)), None)
+
+
+def _flags(record: Record) -> Iterator[str]:
+    latency = _latency(record)
+    yield from dict.fromkeys((*record.flags, *(latency.flags if latency else ())))
+
+
+def _value(record: Record, quantity: Quantity) -> float | None:
+    """Seconds or gross joules an image."""
+    if quantity == "energy":
+        return record.energy.gross_per_image_j if isinstance(record.energy, Energy) else None
+    latency = _latency(record)
+    return latency.median_s / record.workload.batch if latency else None
+
+
+def _interval(record: Record, quantity: Quantity) -> Interval | None:
+    return _time_s(record) if quantity == "time" else _energy_j(record)
+
+
+def _time_s(record: Record) -> Interval | None:
+    latency = _latency(record)
     if latency is None:
         return None
     interval = latency.ci95_s

@@ -6,6 +6,7 @@ table with `arguments` for its builder; a `Stack` is layers that a paper gives i
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
@@ -62,6 +63,14 @@ class Network:
         size = f"@{self.size}" if self.size else ""
         given = ", ".join(f"{name}={value}" for name, value in (self.arguments or {}).items())
         return f"{self.model}{size}" + (f" ({given})" if given else "")
+
+    @property
+    def short(self) -> str:
+        """Without the packages of a factory: `micro:split@56 (pieces=2)`."""
+        module, colon, factory = self.model.partition(":")
+        if "." not in module or module.endswith(".py"):
+            return str(self)
+        return str(replace(self, model=f"{module.rpartition('.')[2]}{colon}{factory}"))
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

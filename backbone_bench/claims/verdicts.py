@@ -42,6 +42,7 @@ class Finding:
     working: tuple[str, ...] = ()
     origin: Origin = "counted"
     settings: int = 0  # independent settings behind a published finding
+    here: str = ""  # what was measured by us, on which device and day
 
 
 class NoEvidence(Exception):

@@ -9,7 +9,31 @@ import typer
 
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.options import Format, OutputFormat, Outputs, form_of
+from backbone_bench.cli.claims_measure import (
+    DryRun,
+    Keep,
+    Measure,
+    NoEnergy,
+    Rounds,
+    check_keep,
+    contests,
+    forecast,
+    measured,
+)
+from backbone_bench.cli.job_options import (
+    BatchSizes,
+    Budget,
+    ChannelsLast,
+    Compile,
+    Device,
+    MemoryFormats,
+    Precisions,
+    Quick,
+    Threads,
+    Timeout,
+    layout,
+)
+from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, form_of
 from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
@@ -53,23 +77,61 @@ def claims(
     names: Names = None,
     file: Files = None,
     records: RecordFiles = None,
+    measure: Measure = False,
+    device: Device = None,
+    batch_size: BatchSizes = None,
+    precision: Precisions = None,
+    memory_format: MemoryFormats = None,
+    channels_last: ChannelsLast = False,
+    compile_mode: Compile = None,
+    threads: Threads = None,
+    rounds: Rounds = 18,
+    quick: Quick = None,
+    budget: Budget = None,
+    timeout: Timeout = None,
+    no_energy: NoEnergy = False,
+    keep: Keep = None,
+    dry_run: DryRun = False,
     form: OutputFormat = None,
     to: Outputs = None,
+    quiet: Quiet = False,
 ) -> None:
     """Check published claims.
 
-    Counts are made on the spot; latency and energy come from records, and what others published is shown apart.
-    Ends with 1 where a verdict is not the one that its claim is expected to have.
+    Counts are made on the spot; latency and energy come from records, or with --measure from pairs that run in turn
+    as those of `bench versus` do; what others published is shown apart. Ends with 1 where a verdict is not the one
+    that its claim is expected to have.
     """
     from backbone_bench import store
-    from backbone_bench.claims import engine
+    from backbone_bench.claims import engine, plan
 
+    words = {
+        "device": device,
+        "batch-size": batch_size,
+        "precision": precision,
+        "memory-format": layout(memory_format, channels_last=channels_last),
+        "compile": compile_mode,
+        "threads": threads,
+        "quick": quick,
+        "budget": budget,
+        "timeout": timeout,
+    }
     paths = to or []
     output.check(paths)
     check_forms([form, *map(form_of, paths)])
-    entries = _entries(file or [])
-    chosen = engine.select(entries, names or [])
+    _check_measuring({**words, "keep": keep, "dry-run": dry_run, "no-energy": no_energy}, measure=measure)
+    chosen = engine.select(_entries(file or []), names or [])
     found = store.read(records, warn=complain) if records else ()
+    ended = None
+    if measure:
+        check_keep(keep)
+        wanted = plan.wanted(chosen, book(), ("time",) if no_energy else ("time", "energy"))
+        asked, timeout_s = contests(wanted, words, rounds)
+        if dry_run:
+            output.put(forecast(asked, form or output.default_form()))
+            return
+        ours, ended = measured(asked, keep, timeout_s, quiet=quiet)
+        found = (*found, *ours)
     outcomes = judge(chosen, book(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     for path in paths:
@@ -79,8 +141,13 @@ def claims(
     surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
     for surprise in surprises:
         complain(surprise)
-    if surprises:
-        raise typer.Exit(UNEXPECTED)
+    raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if surprises else 0))
+
+
+def _check_measuring(words: Mapping[str, object], *, measure: bool) -> None:
+    given = [f"--{name}" for name, value in words.items() if value]
+    if given and not measure:
+        raise UserError(f"{', '.join(given)}: say --measure too, or nothing is measured.")
 
 
 def check_forms(forms: Sequence[Format | None]) -> None:

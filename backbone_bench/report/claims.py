@@ -89,15 +89,32 @@ def sentence(outcome: Outcome) -> str:
     return f"{claim.sentence} “{claim.original.text}”{'' if claim.original.exact else ' (paraphrased)'}"
 
 
+def counted(outcome: Outcome) -> str:
+    return _joined(part.finding.found for part in _judged(outcome) if part.finding.origin == "counted")
+
+
+def measured(outcome: Outcome) -> str:
+    """What our own clock said, on which device and day: in a claim about GPUs a CPU is shown and told to be none."""
+    return _joined(part.finding.here for part in _judged(outcome))
+
+
+def published(outcome: Outcome) -> str:
+    if outcome.published is None:
+        return ""
+    parts = [part.published for part in _judged(outcome) if part.published and part.published.settings]
+    return f"{outcome.published} (published): {_joined(part.found for part in parts)}"
+
+
 COLUMNS: tuple[Column[Outcome], ...] = (
     Column("id", "claim", lambda outcome: outcome.entry.claim.id),
     Column("sentence", "sentence", sentence),
     Column("expected", "expected", _of(lambda finding: finding.expected)),
-    Column("found", "found", _of(lambda finding: finding.found)),
+    Column("found", "counted", counted),
+    Column("measured", "measured by us", measured),
     Column("ratio", "ratio", _ratio, RATIO),
     Column("verdict", "verdict", verdict_of),
     Column("why", "why", reasons),
-    Column("published", "published by others", lambda o: f"{o.published} (published)" if o.published else ""),
+    Column("published", "published by others", published),
     Column("source", "source", source),
 )
 
@@ -200,6 +217,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "found_value": finding.found_value,
         "ratio": finding.ratio,
         "reason": finding.reason,
+        "here": finding.here,
         "settings": finding.settings,
         "working": list(finding.working),
     }

@@ -11,14 +11,25 @@ from backbone_bench.zoo import catalogue
 
 
 def judged_by(records: Sequence[Record]) -> list[Outcome]:
-    """The shipped claims that these records, or published measurements, decide in some way."""
-    book = Book(count=_counts(records), records=records, publications=publications.shipped())
-    outcomes = [judge(entry, book) for entry in data.entries(data.shipped())]
-    return [outcome for outcome in outcomes if outcome.verdict is not Verdict.UNMEASURED or outcome.published]
+    """The shipped claims that these records decide: one that speaks of more networks is not judged."""
+    lacking: list[str] = []
+    book = Book(count=_counts(records, lacking), records=records, publications=publications.shipped())
+    found = []
+    for entry in data.entries(data.shipped()):
+        lacking.clear()
+        outcome = judge(entry, book)
+        if not lacking and _decided(outcome):
+            found.append(outcome)
+    return found
 
 
-def _counts(records: Sequence[Record]) -> Count:
-    """The counts that the records hold, in the place of a counter."""
+def _decided(outcome: Outcome) -> bool:
+    parts = [part.finding.verdict for part in outcome.judged if not part.check.aside]
+    return Verdict.UNMEASURED not in parts or (outcome.published is not None and set(parts) == {Verdict.UNMEASURED})
+
+
+def _counts(records: Sequence[Record], lacking: list[str]) -> Count:
+    """The counts that the records hold, in the place of a counter; `lacking` grows by the models that they do not."""
 
     def count(model: str, arguments: Mapping[str, Scalar], size: Size, batch: int) -> ModelCost:
         for record in records:
@@ -27,6 +38,7 @@ def _counts(records: Sequence[Record]) -> Count:
                 continue
             if workload.mode == "eval" and _has_size(record, size) and not isinstance(record.cost, Missing):
                 return record.cost
+        lacking.append(model)
         raise NoEvidence(f"no record here holds the counts of {model}")
 
     return count

@@ -22,10 +22,13 @@ def pair(relation=">", device="gpu", quantity="time", bound=1.0):
     return Pair(kind="pair", quantity=quantity, of=ONE, to=TWO, relation=relation, bound=bound, device=device)
 
 
+def entry_of(check, name="some"):
+    claim = Claim(id=name, sentence="Some.", where="here", expects=Verdict.HOLDS, check=(check,))
+    return Entry(Paper(key="some", title="Some", short="Some", claim=(claim,)), claim)
+
+
 def finding(check, *records, count=None):
-    claim = Claim(id="some", sentence="Some.", where="here", expects=Verdict.HOLDS, check=(check,))
-    entry = Entry(Paper(key="some", title="Some", short="Some", claim=(claim,)), claim)
-    return engine.judge(entry, Book(count=count, records=records)).judged[0].finding
+    return engine.judge(entry_of(check), Book(count=count, records=records)).judged[0].finding
 
 
 def on_gpu(model, seconds, batch=1):

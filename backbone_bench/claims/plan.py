@@ -1,0 +1,59 @@
+"""What would have to be measured for claims that need a clock: pairs of networks, each once however many ask for it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from backbone_bench.claims.book import Book
+from backbone_bench.claims.checks import Pair, Quantity, Ranks
+from backbone_bench.claims.data import Entry
+from backbone_bench.claims.subjects import Network
+
+
+class Asked(NamedTuple):
+    """Two networks, and the ratio of their costs that a claim speaks of."""
+
+    of: Network
+    to: Network
+    quantity: Quantity
+    bound: float = 1.0
+
+    @property
+    def turned(self) -> "Asked":
+        return Asked(self.to, self.of, self.quantity, 1 / self.bound)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A comparison that decides something, and the claims that ask for it."""
+
+    asked: Asked
+    claims: tuple[str, ...]
+
+    def __str__(self) -> str:
+        of, to, quantity, _ = self.asked
+        return f"{quantity} of {of.short} / {to.short}"
+
+
+def wanted(entries: Sequence[Entry], book: Book, quantities: Sequence[Quantity]) -> tuple[Wanted, ...]:
+    """The comparisons that these claims ask for, in their order; the book counts what a bound is made of."""
+    found: list[tuple[Asked, list[str]]] = []
+    for entry in entries:
+        for asked in _asked(entry, book):
+            if asked.quantity in quantities:
+                names = next((names for other, names in found if other in (asked, asked.turned)), None)
+                if names is None:
+                    found.append((asked, [entry.claim.id]))
+                elif entry.claim.id not in names:
+                    names.append(entry.claim.id)
+    return tuple(Wanted(asked, tuple(names)) for asked, names in found)
+
+
+def _asked(entry: Entry, book: Book) -> Iterator[Asked]:
+    for check in entry.claim.check:
+        match check:
+            case Pair(of=of, to=to, quantity=quantity, bound=bound, per=per):
+                counts = book.value(of, per) / book.value(to, per) if per else 1.0
+                yield Asked(of, to, quantity, bound * counts)
+            case Ranks(pairs=pairs, quantity=quantity):
+                yield from (Asked(of, to, quantity) for of, to in pairs)

@@ -1,0 +1,193 @@
+"""Claims measured on the spot: pairs in turn, kept record by record, judged by their rounds; every run is scripted."""
+
+import json
+import signal
+from dataclasses import replace
+
+import pytest
+
+from backbone_bench import contests, runner, store
+from backbone_bench.claims import plan
+from backbone_bench.claims.book import Book
+from backbone_bench.claims.checks import Pair, Ranks
+from backbone_bench.claims.subjects import network
+from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.jobs import Job
+from backbone_bench.messages import Failed
+from backbone_bench.records import ModelCost, Record, Turn, Workload
+from backbone_bench.records.condensed import condensed
+from backbone_bench.report.judged import judged_by
+from backbone_bench.runner import Outcome
+from backbone_bench.sweep import Stopped
+from backbone_bench.versus import Question, Rule
+from tests.claims.test_clock import ONE, TWO, count, entry_of, finding, on_gpu, pair
+from tests.report.samples import counted, gpu_record, record
+
+
+def rounds(ratios, name="some", drift=1.0):
+    """One against two on a GPU, by turns: each round with its ratio, everything slower from round to round."""
+    found = []
+    for number, ratio in enumerate(ratios, start=1):
+        one, two = (on_gpu(model, 0.001 * time * drift**number) for model, time in (("one", ratio), ("two", 1.0)))
+        found += [replace(one, turn=Turn(name, number, "A")), replace(two, turn=Turn(name, number, "B"))]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ratios", "verdict"),
+    [
+        ([1.2, 1.21, 1.19, 1.2], Verdict.HOLDS),
+        ([0.8, 0.81, 0.79, 0.8], Verdict.FAILS),
+        ([1.2, 0.9, 1.1, 0.95], Verdict.UNCLEAR),
+        ([2.0], Verdict.UNCLEAR),
+    ],
+)
+def test_rounds_hold_only_where_their_whole_interval_lies_on_one_side(ratios, verdict):
+    assert finding(pair(">"), *rounds(ratios)).verdict is verdict
+
+
+def test_rounds_are_heard_rather_than_points_that_drift_apart():
+    """The latest records alone would have it that both cost 1.1^4 times what they do, and swing by 4 %."""
+    told = finding(pair(">"), *rounds([1.02, 1.021, 1.019, 1.02], drift=1.1))
+    assert told.verdict is Verdict.HOLDS
+    assert "4 rounds in turn" in told.working[0]
+
+
+def test_comparisons_of_one_setting_are_one_and_may_ask_the_other_way_round():
+    both = rounds([1.2, 1.21], "some") + rounds([1.19, 1.2], "other")
+    told = finding(pair(">"), *both)
+    assert "4 rounds in turn" in told.working[0]
+    turned = Pair(kind="pair", quantity="time", of=TWO, to=ONE, relation="<")
+    assert finding(turned, *both).ratio == pytest.approx(1 / told.ratio)
+
+
+def test_half_a_round_is_no_round():
+    told = finding(pair(">"), *rounds([1.2, 1.21, 1.19, 1.2])[:-1])
+    assert "3 rounds in turn" in told.working[0]
+
+
+def test_a_ratio_per_flop_is_held_against_one():
+    """`count` has net7 at a quarter of net1's FLOPs: in half the time its FLOPs take twice as long."""
+    check = Pair(
+        kind="pair", quantity="time", per="flops", of=network("net7@224"), to=network("net1@224"), relation=">"
+    )
+    records = on_gpu("net7", 0.001), on_gpu("net1", 0.002)
+    assert finding(check, *records, count=count).verdict is Verdict.HOLDS
+    assert finding(replace(check, per=None), *records, count=count).verdict is Verdict.FAILS
+
+
+# What is measured.
+
+
+def test_a_pair_is_measured_once_whoever_asks_and_whichever_way_round():
+    turned = Pair(kind="pair", quantity="time", of=TWO, to=ONE, relation=">")
+    energy = pair(quantity="energy")
+    ranks = Ranks(kind="ranks", quantity="time", metric="access", pairs=((ONE, TWO),))
+    entries = [entry_of(check, name) for check, name in ((pair(), "a"), (turned, "b"), (ranks, "c"), (energy, "d"))]
+    (time,) = plan.wanted(entries, Book(), ("time",))
+    assert (time.asked.of, time.asked.to, time.claims) == (ONE, TWO, ("a", "b", "c"))
+    assert len(plan.wanted(entries, Book(), ("time", "energy"))) == 2
+
+
+class Machine:
+    """Jobs without a process: the model's name is the time it takes; `broken` fails, `stop` is interrupted."""
+
+    def __call__(self, job, told):
+        if job.model == "stop":
+            raise Stopped(signal.SIGINT)
+        if job.model == "broken":
+            return Outcome(job, None, Failed("no such model", 2))
+        return Outcome(job, record(job.model, 4_000_000, float(job.model)))
+
+
+def held(*pairs):
+    kept: list[Record] = []
+    asked = [contests.Contest(f"{a} {b}", (Job(a, {}), Job(b, {})), Question(rule=Rule(4))) for a, b in pairs]
+    ended = contests.hold(asked, Machine(), lambda number, one: lambda phase, share: None, kept.append)
+    return ended, kept
+
+
+def test_a_comparison_that_fails_costs_itself_only():
+    ended, kept = held(("1", "broken"), ("1", "2"))
+    assert (ended.over, ended.exit_code) == (2, 3)
+    assert ended.failures == ("1 broken: broken (fp32, auto): no such model",)
+    assert len(kept) == 1 + 8
+
+
+def test_an_interrupt_loses_no_record():
+    ended, kept = held(("1", "2"), ("1", "stop"), ("2", "3"))
+    assert (ended.over, ended.exit_code) == (1, 130)
+    assert len(kept) == 8 + 1
+
+
+def test_a_condensed_record_keeps_every_total():
+    whole = record("one", 10**9, 1.0)
+    assert isinstance(whole.cost, ModelCost)
+    rows = tuple(replace(row, module=f"{n}.{row.module}") for n in range(3) for row in whole.cost.by_op)
+    large = replace(whole, cost=replace(whole.cost, by_op=rows))
+    small = condensed(large)
+    assert isinstance(small.cost, ModelCost)
+    assert len(small.cost.by_op) < len(whole.cost.by_op)
+    for total in ("flops", "conv_flops", "access_elems", "conv_access_elems", "cio_elems", "traffic_bytes", "ops"):
+        assert getattr(small.cost, total) == getattr(large.cost, total)
+
+
+# The command.
+
+CLAIM = "article-fragments-hurt-gpu"
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Pieces take as many times as long as there are of them."""
+
+    def run(job, told):
+        pieces = job.arguments["pieces"]
+        workload = Workload(
+            job.model, "import", job.arguments, (f"1x128x{job.size}x{job.size}:float32",), 1, threads=job.threads
+        )
+        return Outcome(job, record(job.model, 10**9, 0.01 * pieces, workload=workload))
+
+    monkeypatch.setattr(runner, "isolated", lambda timeout_s: run)
+
+
+def test_what_is_measured_is_shown_and_kept_and_judges_the_same_when_read_back(bench, scripted, tmp_path):
+    kept = tmp_path / "kept.jsonl"
+    words = ("claims", CLAIM, "-f", "json")
+    told = bench(*words, "--measure", "--device", "cpu", "--threads", "1", "--rounds", "4", "--keep", kept)
+    assert told.code == 0
+    (claim,) = json.loads(told.out)["claims"]
+    assert claim["verdict"] == "unmeasured"  # of a claim about GPUs a CPU is no witness, whatever it says
+    here = [check["finding"]["here"] for check in claim["checks"]]
+    assert here[0].startswith("2.00 (2 to 2) on Example CPU 3000, 2026-11-24: no witness")
+    assert here[1].startswith("4.00")
+    assert len(store.read([kept], warn=print)) == 3 * 8
+    assert json.loads(bench(*words, "--records", kept).out)["claims"] == [claim]
+
+
+def test_a_dry_run_measures_nothing(bench, monkeypatch):
+    monkeypatch.setattr(runner, "isolated", None)
+    told = bench("claims", CLAIM, "--measure", "--device", "cpu", "--dry-run", "-f", "json")
+    assert (told.code, len(json.loads(told.out))) == (0, 3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--keep", "some.jsonl"], ["--device", "cpu"], ["--measure", "--keep", "some.csv"], ["--measure", "-b", "1,8"]],
+    ids=" ".join,
+)
+def test_words_about_measuring_that_say_nothing_end_with_2(bench, words):
+    told = bench("claims", CLAIM, *words)
+    assert (told.code, told.out, len(told.err.splitlines())) == (2, "", 1)
+
+
+# On the page of a report.
+
+
+def test_a_claim_that_speaks_of_more_networks_than_the_records_hold_is_not_judged():
+    """The article's claim on DenseNet's FLOPs is expected to fail by pairs that are not there."""
+    some = [counted(model, 10**9) for model in ("densenet121", "resnet50")]
+    assert "article-densenet-fewer-params-flops-than-resnet" not in {o.entry.claim.id for o in judged_by(some)}
+    one_pair = gpu_record("densenet121", 1, 0.001), gpu_record("resnet50", 1, 0.002)
+    slower = "article-densenet-slower-than-resnet"
+    assert slower not in {outcome.entry.claim.id for outcome in judged_by(one_pair)}
