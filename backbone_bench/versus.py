@@ -3,7 +3,9 @@
 Everything is A over B and per image: 0.8 means that A takes four fifths of the
 time. The verdict comes from the interval alone, and the interval holds at 99 %
 over both looks together (Bonferroni): a first look after a third of the rounds,
-a second after all, where the first does not decide.
+a second after all, where the first does not decide. From nine rounds on it is
+the interval of Wilcoxon's signed ranks: one round with a neighbour on the
+machine would ruin the t-interval that the first look has to make do with.
 """
 
 from collections.abc import Callable, Mapping, Sequence

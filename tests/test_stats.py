@@ -1,12 +1,13 @@
 """Laws of the statistics of timings; the oracles are scipy, numpy and MLPerf's printed table."""
 
+import math
 import random
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, t
+from scipy.stats import binom, t, wilcoxon
 
 from backbone_bench import stats
 
@@ -138,3 +139,40 @@ def test_outliers_are_the_samples_ten_deviations_out():
 def test_a_coarse_clock_makes_no_outliers_of_its_neighbouring_ticks():
     assert stats.outliers([1.0] * 90 + [1.01] * 10) == ()
     assert stats.outliers([1.0] * 99 + [1.5]) == (99,)
+
+
+# --- by ranks
+
+
+def by_ranks(values, confidence):
+    found = by_ranks(values, confidence)
+    assert found is not None
+    return found
+
+
+@given(st.lists(st.floats(-1, 1), min_size=9, max_size=30, unique=True), st.sampled_from([0.9, 0.95, 0.995]))
+def test_the_interval_by_ranks_holds_what_the_signed_rank_test_does_not_reject(values, confidence):
+    middle, interval = by_ranks(values, confidence)
+    assert interval.low <= middle <= interval.high
+
+    def p(shift):
+        return wilcoxon([value - shift for value in values], method="exact").pvalue
+
+    width = max(1e-9, 1e-6 * (interval.high - interval.low))
+    for end, inwards in ((interval.low, width), (interval.high, -width)):
+        sums = {(one + other) / 2 for one in values for other in values}
+        if any(0 < abs(one - end) <= 2 * width for one in sums):
+            continue  # another pair's mean lies as near as floats tell apart
+        assert p(end - inwards) <= 1 - confidence < p(end + inwards)
+
+
+def test_with_too_few_values_ranks_tell_no_interval():
+    assert stats.signed_ranks(range(8), 0.995) is None
+    assert by_ranks(range(9), 0.995) == (4, (0, 8))
+
+
+def test_one_wild_value_of_eighteen_hardly_moves_the_interval_by_ranks():
+    calm = [0.05 + 0.01 * math.sin(place) for place in range(18)]
+    middle, interval = by_ranks([*calm[:-1], -0.6], 0.995)
+    assert abs(middle - by_ranks(calm, 0.995)[0]) < 0.005
+    assert interval.low > 0.03
