@@ -145,7 +145,7 @@ def test_a_coarse_clock_makes_no_outliers_of_its_neighbouring_ticks():
 
 
 def by_ranks(values, confidence):
-    found = by_ranks(values, confidence)
+    found = stats.signed_ranks(values, confidence)
     assert found is not None
     return found
 
