@@ -1,0 +1,40 @@
+"""What a row is foretold to take is what the meter's own rules make of it."""
+
+from dataclasses import replace
+
+import pytest
+
+from backbone_bench.estimate import START_S, estimate
+from backbone_bench.jobs import Job
+from backbone_bench.measure.latency import measure
+from backbone_bench.measure.plan import choose
+from tests.measure.world import World
+
+JOB = Job("no_model_of_the_zoo", {}, device="cuda")  # its calls are taken to be short
+KNOWN = Job("vgg19", {}, device="cpu")
+
+
+@pytest.mark.parametrize("quick", [True, False])
+@pytest.mark.parametrize("restless", [False, True])
+def test_the_time_of_a_row_lies_in_the_span_that_was_foretold(quick, restless):
+    turns = iter(range(10**9))
+    world = World(work_s=lambda now_s: 0.002 * (1 + 3 * (restless and next(turns) % 7 == 0) + (now_s - 100) * restless))
+    measure(world.step, world, world, choose(quick=quick))
+    least_s, most_s = estimate(replace(JOB, quick=quick))
+    assert least_s - START_S <= world.now - 100 <= 1.1 * (most_s - 2 * START_S)  # a block or a batch is finished first
+
+
+def test_counts_alone_cost_the_start_and_a_budget_is_the_most_for_latency():
+    assert estimate(replace(KNOWN, latency=False)) == (START_S, 2 * START_S)
+    assert estimate(replace(KNOWN, budget_s=60)) == (START_S, 2 * START_S + 60)
+
+
+@pytest.mark.parametrize("more", [{"batch": 8}, {"size": 448}, {"train": True}], ids=str)
+def test_more_work_takes_longer(more):
+    small, large = estimate(KNOWN), estimate(replace(KNOWN, **more))
+    assert small.least_s < large.least_s
+    assert small.most_s < large.most_s
+
+
+def test_three_latencies_take_longer_than_one():
+    assert estimate(replace(JOB, device="cuda")).least_s > estimate(replace(JOB, device="cpu")).least_s
