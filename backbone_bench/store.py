@@ -51,7 +51,9 @@ def dump_lines(records: Iterable[Record]) -> str:
 def write(path: Path, text: str) -> None:
     """Replace the file's content as a whole; raise UserError where it cannot be written."""
     try:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
+        ) as file:
             try:
                 file.write(text)
                 file.flush()
@@ -102,11 +104,14 @@ def _mend_last_line(file: BinaryIO) -> bytes:
 
 def check_writable(path: Path) -> None:
     """Raise UserError now for an output that could not be written at the end."""
-    if path.is_dir():
+    if os.path.isdir(path):
         raise UserError(f"Cannot write {path}: it is a folder.")
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         raise UserError(f"Cannot write {path}: there is no folder {path.parent}.")
-    target = path if path.exists() else path.parent
+    try:
+        target = path if path.exists() else path.parent
+    except OSError as error:  # too long a name, say
+        raise UserError(f"Cannot write {path}: {error.strerror}.") from None
     if not os.access(target, os.W_OK) or not os.access(path.parent, os.W_OK):
         raise UserError(f"Cannot write {path}: permission denied.")
 

@@ -8,7 +8,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from backbone_bench import __version__
+from backbone_bench.cli import streams
 from backbone_bench.errors import UserError
+from backbone_bench.report import escape
 
 app = typer.Typer(
     pretty_exceptions_enable=False,  # a bug keeps its whole traceback, in plain text
@@ -34,7 +36,7 @@ def bench(
 
 def complain(message: str) -> None:
     """One line on stderr, under the name by which the program was called."""
-    print(f"{program()}: {message}", file=sys.stderr)
+    print(f"{program()}: {escape.lines(message)}", file=sys.stderr)
 
 
 def program() -> str:
@@ -43,9 +45,19 @@ def program() -> str:
     return "bench" if name == "__main__.py" else name
 
 
+def _check_folder() -> None:
+    """Raise UserError where the folder of this process has been removed: neither Python nor torch works there."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UserError("This folder has been removed: change to one that exists.") from None
+
+
 def main() -> NoReturn:
     """Run the command line; what the user can put right becomes one line and an exit code."""
+    streams.prepare()
     try:
+        _check_folder()
         code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
     except UserError as error:
         complain(str(error))

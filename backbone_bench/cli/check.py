@@ -1,6 +1,5 @@
 """`bench check`: one claim from the shell, with an exit code."""
 
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -64,8 +63,7 @@ def check(
     claimed_in = partial(_entry, network, share=tolerance, per_multiply_add=per_multiply_add)
     entries = [claimed_in(metric, figure) for metric, figure in given.items()]
     outcomes = claims.judge(entries, claims.book())
-    sys.stdout.write(report.show_checked(outcomes, form or output.default_form()))
-    sys.stdout.flush()
+    output.put(report.show_checked(outcomes, form or output.default_form()))
     if any(outcome.surprises for outcome in outcomes):
         raise typer.Exit(DIFFERS)
 

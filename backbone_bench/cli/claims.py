@@ -1,6 +1,5 @@
 """`bench claims`: what the papers say, and whether it holds."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -136,8 +135,7 @@ def claims(
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     for path in paths:
         store.write(path, _as_text(outcomes, form_of(path), with_working=with_working))
-    sys.stdout.write(_as_text(outcomes, form or output.default_form(), with_working=with_working))
-    sys.stdout.flush()
+    output.put(_as_text(outcomes, form or output.default_form(), with_working=with_working))
     surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
     for surprise in surprises:
         complain(surprise)

@@ -34,7 +34,7 @@ def count(
     arg: Argument = None,
     inputs: Input = None,
     input_size: InputSize = None,
-    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one pass.", min=1)] = 1,
+    batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one pass.", min=1, max=1 << 31)] = 1,
     precision: Precision = "fp32",
     train: Train = False,
     cross_check: CrossCheck = False,

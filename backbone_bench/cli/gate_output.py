@@ -3,12 +3,9 @@
 import os
 import sys
 from collections.abc import Collection, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
-
-import typer
 
 from backbone_bench import __version__
 from backbone_bench.cli import output
@@ -83,8 +80,7 @@ def tell(report: "Report", failing: "Collection[Verdict]", form: GateFormat | No
     github.add_summary(os.environ, _text(report, code, "md"))
     if github.is_github(os.environ):
         print(*github.annotations(report), sep="\n", file=sys.stderr)
-    with suppress(typer.Exit):  # a reader who has left does not change what was found
-        output.put(_text(report, code, form or output.default_form()))
+    output.put(_text(report, code, form or output.default_form()))
     return code
 
 

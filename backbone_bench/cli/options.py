@@ -1,6 +1,7 @@
 """Options that several commands share, with their help; and how their words become values."""
 
 import json
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -51,7 +52,9 @@ Input = Annotated[
         metavar="[NAME=]DxD[:TYPE]",
     ),
 ]
-InputSize = Annotated[int | None, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS")]
+InputSize = Annotated[
+    int | None, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS", min=0)
+]
 Precision = Annotated[
     Literal["fp32", "tf32", "fp16", "bf16", "amp"], typer.Option("--precision", help="Precision of the arithmetic.")
 ]
@@ -89,10 +92,16 @@ def arguments(words: list[str] | None) -> dict[str, str | int | float | bool | N
 
 def _value(text: str) -> str | int | float | bool | None:
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
         return text
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UserError(f"--arg …={text}: that is more than a number can hold.")
     return text if isinstance(value, (list, dict)) else value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def form_of(path: Path) -> Format:

@@ -1,14 +1,13 @@
 """Where results go: stdout in one form, files in others. Everything that is not a result goes to stderr."""
 
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
+from backbone_bench.cli import streams
 from backbone_bench.cli.options import Format, form_of
+from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.records import Record
@@ -70,11 +69,15 @@ def emit(records: "Sequence[Record]", form: Format | None, paths: Sequence[Path]
 
 
 def put(text: str) -> None:
-    """Print a result. A reader who has left (`bench list | head`) ends the program quietly."""
+    """Print a result; raise UserError where it cannot be.
+
+    A reader who has left (`bench list | head`) is no error, and changes nothing of what is found.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python would complain when it closes the stream at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
+        streams.abandon_stdout()
+    except OSError as error:
+        streams.abandon_stdout()
+        raise UserError(f"Cannot print the result: {error.strerror}. Files named with -o are written.") from None

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.compare import RecordFiles
 from backbone_bench.errors import UserError
@@ -29,4 +30,4 @@ def report(
     found = store.read(records, warn=complain)
     if not found:
         raise UserError(f"No record in {', '.join(map(str, records))}.")
-    typer.echo(write(found, to, png=png, relative_to=relative_to))
+    output.put(f"{write(found, to, png=png, relative_to=relative_to)}\n")

@@ -16,6 +16,11 @@ def visible(text: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
+def lines(text: str) -> str:
+    """Any number of lines, each without control characters."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def markdown(text: str) -> str:
     """Text that Markdown shows as it is, in a table's cell too."""
     return _MARKDOWN.sub(r"\\\1", visible(text))

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from backbone_bench.report import escape
+
 Told = Callable[[str, float], None]
 
 
@@ -21,7 +23,7 @@ class Silent:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        print(line, file=sys.stderr, flush=True)
+        print(escape.lines(line), file=sys.stderr, flush=True)
 
 
 class Lines(Silent):

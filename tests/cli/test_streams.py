@@ -1,0 +1,46 @@
+"""Standard streams that are closed, full or of a narrow encoding: one line at most, no traceback."""
+
+import subprocess
+import sys
+
+import pytest
+
+BENCH = f"{sys.executable} -m backbone_bench"
+
+
+def shell(command):
+    return subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "out", "err"),
+    [
+        (f"{BENCH} list resnet50 >&-", 0, "", ""),
+        (f"{BENCH} list nothing* >&- 2>&- <&-", 2, "", ""),
+        (f"{BENCH} list nothing* 2>&-", 2, "", ""),
+        (f"{BENCH} list > /dev/full", 2, "", "bench: Cannot print the result: No space left on device."),
+    ],
+)
+def test_a_stream_that_takes_nothing_changes_no_other_and_brings_no_traceback(command, code, out, err):
+    told = shell(command)
+    assert (told.returncode, told.stdout) == (code, out)
+    assert told.stderr.startswith(err)
+    assert told.stderr.count("\n") == bool(err)
+
+
+def test_what_an_encoding_lacks_is_shown_as_an_escape(tmp_path):
+    from backbone_bench import store
+    from tests.report.samples import RESNET50
+
+    store.write(tmp_path / "r.json", store.dumps([RESNET50]))
+    told = shell(f"PYTHONIOENCODING=ascii {BENCH} compare {tmp_path}/r.json -f md")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert r"\xb1" in told.stdout
+
+
+def test_a_folder_that_was_removed_is_told(tmp_path):
+    told = shell(
+        f"mkdir {tmp_path}/gone; cd {tmp_path}/gone; rmdir ../gone; {sys.executable} -P -m backbone_bench list"
+    )
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr == "bench: This folder has been removed: change to one that exists.\n"
