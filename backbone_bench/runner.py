@@ -18,6 +18,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from pydantic import ValidationError
+
 from backbone_bench.errors import UserError
 from backbone_bench.jobs import Job
 from backbone_bench.messages import (
@@ -84,8 +86,8 @@ def run_isolated(job: Job, told: Told, timeout_s: float | None = None, worker: W
                         return Outcome(job, record)
                     case Failed() as failure:
                         return _failed(job, kept, failure)
-        except TimeoutError:
-            return _failed(job, kept, Failed(f"ran past the timeout of {timeout_s:g} s", 3))
+        except (TimeoutError, ValidationError) as error:
+            return _failed(job, kept, Failed(_cut_off(error, timeout_s), 3))
         return _failed(job, kept, Failed(_epitaph(process.wait()), 3))
 
 
@@ -187,10 +189,18 @@ def _lines(process: subprocess.Popen[bytes], timeout_s: float | None) -> Iterato
                 return
 
 
+def _cut_off(error: Exception, timeout_s: float | None) -> str:
+    """Why a process is listened to no longer: its time is over, or its model has written into our pipe."""
+    if isinstance(error, TimeoutError):
+        return f"ran past the timeout of {timeout_s:g} s"
+    return "wrote where its answers go: leave file descriptors of others alone"
+
+
 def _epitaph(code: int) -> str:
     """Why a process ended without a word."""
     if code == -signal.SIGKILL:
         return "was killed (signal 9): out of memory, most likely"
     if code < 0:
-        return f"ended by signal {-code} ({signal.Signals(-code).name})"
+        name = next((known.name for known in signal.Signals if known == -code), "of no name")
+        return f"ended by signal {-code} ({name})"
     return f"ended early with exit code {code}"

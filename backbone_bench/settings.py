@@ -228,6 +228,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from None
     except ValueError as error:  # not TOML, or not text
         raise UserError(f"{path} is not TOML: {error}.") from None
+    except RecursionError:
+        raise UserError(f"{path} is not TOML: it is nested too deeply.") from None
 
 
 def _table(document: dict[str, Any], *path: str, of: Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ class TensorSpec:
     dtype: str = "float32"
     name: str | None = None
 
-    _FORM = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:x\d+)*)(?::(?P<dtype>\w+))?")
+    _FORM = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>[0-9]{1,18}(?:x[0-9]{1,18})*)(?::(?P<dtype>\w+))?")
 
     def __str__(self) -> str:
         name = f"{self.name}=" if self.name else ""

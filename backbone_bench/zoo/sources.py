@@ -7,6 +7,7 @@ and `exported:model.pt2` are the user's own (`zoo.user`). Nothing downloads.
 
 import importlib
 import inspect
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -211,7 +212,10 @@ def _empty(spec: TensorSpec, batch: int) -> Tensor:
     if not isinstance(dtype, torch.dtype):
         known = [name for name in dir(torch) if isinstance(getattr(torch, name), torch.dtype)]
         raise UserError(f"{spec.dtype!r} is no type of torch. {did_you_mean(spec.dtype, known, 'Try float32.')}")
-    return torch.empty((batch, *spec.shape), dtype=dtype, device="meta")
+    shape = (batch, *spec.shape)
+    if math.prod(filter(None, shape)) * dtype.itemsize >= 1 << 63:
+        raise UserError(f"{spec.batched(batch)} has more bytes than torch can count: give a smaller --input.")
+    return torch.empty(shape, dtype=dtype, device="meta")
 
 
 def _own_example(model: nn.Module, request: Request) -> Example | None:

@@ -79,7 +79,7 @@ def exported(path: str, arguments: Mapping[str, Scalar]) -> tuple[nn.Module, Exa
     """
     if arguments:
         raise UserError("An exported program takes no --arg: it is already built.")
-    if not Path(path).is_file():
+    if not os.path.isfile(path):
         raise UserError(f"There is no file {path}.")
     if not path.endswith(".pt2"):
         raise UserError(
@@ -137,7 +137,7 @@ def check_arguments(factory: Callable[..., Any], arguments: Mapping[str, Scalar]
 
 
 def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"There is no file {path}.")
     spec = importlib.util.spec_from_file_location(f"backbone_bench_user_{path.stem}", path)
     assert spec is not None  # it ends in .py

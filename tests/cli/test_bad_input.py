@@ -30,8 +30,17 @@ import pytest
         (["count", "resnet50", "--bach-size", "2"], "No such option: --bach-size"),
         (["count", "resnet50", "--batch-size", "0"], "'--batch-size'"),
         (["count", "resnet50", "--precision", "fp8"], "'fp8'"),
+        (["count", "resnet50", "--input-size", "-5"], "'--input-size'"),
+        (["count", "resnet50", "--input", "3x9999999999x9999999999"], "more bytes than torch can count"),
+        (["count", "resnet50", "--input", f"3x{'9' * 5000}"], "is no input shape"),
+        (["count", "resnet50", "--batch-size", "9" * 20], "'--batch-size'"),
+        (["count", "resnet50", "--arg", "num_classes=1e999"], "more than a number can hold"),
+        (["count", "resnet50", "--arg", f"num={'[' * 100_000}"], "num_classes"),
+        (["count", "resnet50", "-o", f"{'a' * 300}.json"], "File name too long"),
+        (["count", f"{'a' * 300}.py:Net"], "There is no file"),
+        (["count", "\x1b[31m.py:Net"], r"There is no file \x1b[31m.py"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=lambda value: repr(" ".join(value))[:60] if isinstance(value, list) else "",
 )
 def test_bad_input_is_told_in_one_line_with_exit_2(bench, words, said):
     told = bench(*words)

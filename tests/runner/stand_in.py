@@ -4,6 +4,7 @@ Run as a program. What a model may do to the process that profiles it happens
 here for real; only the measuring does not.
 """
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -63,6 +64,17 @@ def allocates() -> None:
     held = []
     while True:
         held.append(bytearray(1 << 26))
+
+
+def ends_by_a_signal_without_a_name() -> None:
+    os.kill(os.getpid(), 40)
+
+
+def writes_everywhere() -> None:
+    for number in range(3, 20):
+        with contextlib.suppress(OSError):
+            os.write(number, b"x\n")
+    threading.Event().wait()
 
 
 def leaves_a_thread() -> None:

@@ -46,6 +46,8 @@ def test_a_row_that_ends_well_has_its_record_and_told_its_phases():
         ("breaks", "failed: ValueError: first line"),
         ("exits", "exits called sys.exit('enough')"),
         ("exits_hard", "ended early with exit code 7"),
+        ("ends_by_a_signal_without_a_name", "ended by signal 40 (of no name)"),
+        ("writes_everywhere", "wrote where its answers go: leave file descriptors of others alone"),
     ],
 )
 def test_a_row_that_dies_says_how_and_keeps_what_was_known(model, reason):

@@ -129,7 +129,11 @@ def test_a_variable_of_the_environment_is_a_setting_and_others_are_none_of_ours(
     assert resolved.origins["batch-size"] == "environment"
 
 
-@pytest.mark.parametrize("content", [b"seed = ", b"\xff\xfe", b"[tool", b"seed = 1\nseed = 2"])
+@pytest.mark.parametrize(
+    "content",
+    [b"seed = ", b"\xff\xfe", b"[tool", b"seed = 1\nseed = 2", b"a = " + b"[" * 5000],
+    ids=lambda content: repr(content[:10]),
+)
 @pytest.mark.parametrize("name", ["bench.toml", "pyproject.toml"])
 def test_a_file_that_is_no_toml_is_told_with_its_name(tmp_path, name, content):
     (tmp_path / name).write_bytes(content)
