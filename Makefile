@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured speed gpu-test test-extras clean
+.PHONY: help run test check format results results-measured claims-measured speed gpu-test test-extras clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -41,6 +41,10 @@ results: $(READY) ## write every generated file anew: results/, the README's tab
 
 results-measured: $(READY) ## measure the networks of results/cpu.md on this machine, which should be quiet, and write it
 	$(BIN)/python -m tools.measure
+	$(BIN)/python -m tools.generate
+
+claims-measured: $(READY) ## measure the article's claims on one thread of this machine, which should be quiet, and write their page
+	$(BIN)/python -m tools.measured_claims
 	$(BIN)/python -m tools.generate
 
 speed: $(READY) ## how fast the tool itself is, as ratios in one run

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from backbone_bench.cli import claims
-from tools import blocks, catalogue, measured, static
+from tools import blocks, catalogue, measured, measured_claims, static
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,6 +28,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "results/plots/point.svg": static.picture,
         "results/claims.md": claims.page,
         **measured.files(),
+        **measured_claims.files(),
     }
 
 
