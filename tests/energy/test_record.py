@@ -7,12 +7,14 @@ import jsonschema
 import pytest
 
 from backbone_bench import store
+from backbone_bench.measure import energy
 from backbone_bench.measure.energy_plan import EnergyPlan
 from backbone_bench.measure.nvml import open_card
 from backbone_bench.measure.power import card_meter
+from backbone_bench.measure.steady import Load
 from backbone_bench.measure.watch import CardWatch
-from backbone_bench.records import Missing
-from tests.energy.bench import measure, measured
+from backbone_bench.records import Energy, Missing, PaperEnergy
+from tests.energy.bench import card, measure, measured, meter
 from tests.gate.samples import COST, counted, timed
 from tests.nvml.world import Device, Sensor
 
@@ -88,6 +90,16 @@ def test_energy_is_told_per_image_per_gflop_and_per_million_elements(world):
     record = replace(counted(), energy=energy)
     assert record.per_gflop_j == pytest.approx(device.run_j / (COST.flops / 1e9), rel=0.01)
     assert record.per_million_access_elems_j == pytest.approx(device.run_j / (COST.access_elems / 1e6), rel=0.01)
+
+
+def test_a_step_of_several_calls_costs_a_call_its_share_by_either_protocol(world):
+    device = Device(world)
+    load = Load(device.step, 1, 0.0, calls=4)  # as a graph of a short model is replayed
+    found = energy.measure(load, device, meter(world), QUICK, CardWatch(card(world)))
+    assert isinstance(found, Energy)
+    assert isinstance(found.paper, PaperEnergy)
+    assert found.gross_per_image_j == pytest.approx(device.run_j / 4, rel=0.01)
+    assert found.paper.per_image_j == pytest.approx(device.run_j / 4, rel=0.02)
 
 
 def test_energy_per_gflop_does_not_depend_on_the_batch(world):

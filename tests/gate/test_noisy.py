@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import t
 
 from backbone_bench.gate.noisy import Key, Plan, Series, Spread, decide, detectable, judge
 from backbone_bench.gate.verdicts import Verdict
@@ -46,6 +47,12 @@ def test_one_process_a_side_says_nothing_without_a_calibration():
     assert verdict(series(0.5, noise=(0.0,), known=Spread(0.01, 9))) is Verdict.REGRESSED
     assert verdict(series(0.02, noise=(0.0,), known=Spread(0.1, 9))) is Verdict.INCONCLUSIVE
     assert verdict(series(0.0, noise=(0.0,), known=Spread(0.01, 9))) is Verdict.PASS
+
+
+def test_the_bounds_of_one_round_are_one_sided_at_95_percent_by_the_noise_of_its_calibration():
+    half = t.ppf(0.95, 9) * 0.02
+    found = series(0.05, noise=(0.0,), known=Spread(0.02, 9)).ratio()
+    assert found == pytest.approx((1.05, 1.05 * math.exp(-half), 1.05 * math.exp(half)))
 
 
 def test_a_calibration_does_not_outvote_the_rounds_themselves():
