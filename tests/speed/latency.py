@@ -145,9 +145,10 @@ def ours(half_width: float) -> Way:
     return way
 
 
-def fixed(stretch: Stretch) -> Answer:
-    """The mean of a hundred calls: what a loop between two readings of the clock gives."""
-    return Answer(statistics.fmean(stretch.take(100)), 100)
+def fixed(calls: float) -> Way:
+    """The mean of so many calls: what a loop between two readings of the clock gives."""
+    count = round(calls)
+    return lambda stretch: Answer(statistics.fmean(stretch.take(count)), count)
 
 
 def adaptive(threshold: float) -> Way:
@@ -178,7 +179,7 @@ class Spread(NamedTuple):
 
     half_width: float  # half of the range that holds 95 % of its answers, over their middle: the true interval
     calls: float  # on average
-    asked: float = 0.0
+    asked: float = 0.0  # the width or the number that it was set to
 
 
 def repeat(way: Way, stream_s: Sequence[float], asked: float = 0.0) -> Spread:
@@ -188,10 +189,15 @@ def repeat(way: Way, stream_s: Sequence[float], asked: float = 0.0) -> Spread:
     return Spread(width / 2 / statistics.median(middles), statistics.fmean(answer.calls for answer in answers), asked)
 
 
-def fewest(make: Callable[[float], Way], target: float, stream_s: Sequence[float]) -> Spread | None:
+WIDTHS = (0.2, 0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.012, 0.008, 0.005, 0.003)
+COUNTS = tuple(round(100 * 1.2**step) for step in range(18))  # 100 to 2219: half of the stream
+
+
+def fewest(
+    make: Callable[[float], Way], target: float, stream_s: Sequence[float], settings: Sequence[float] = WIDTHS
+) -> Spread | None:
     """The fewest calls, over all settings, with which a way's answers truly spread no more than the target."""
-    asked = (0.2, 0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.012, 0.008, 0.005, 0.003)
-    found = [repeat(make(setting), stream_s, setting) for setting in asked]
+    found = [repeat(make(setting), stream_s, setting) for setting in settings]
     return min(
         (spread for spread in found if spread.half_width <= target), key=lambda spread: spread.calls, default=None
     )
@@ -209,7 +215,7 @@ def samples(step: Step) -> str:
     """On one recorded stream: how many calls ours and each rival need for answers that truly spread as little."""
     stream_s = record(step)
     middle_s = statistics.median(stream_s)
-    hundred, default = repeat(fixed, stream_s), repeat(ours(0.005), stream_s)
+    hundred, default = repeat(fixed(100), stream_s), repeat(ours(0.005), stream_s)
     auto = repeat(adaptive(0.1), stream_s)
     return "\n".join(
         [
@@ -221,6 +227,7 @@ def samples(step: Step) -> str:
             f"  adaptive_autorange: {_told(auto)}",
             f"    ours for that: {_told(fewest(ours, auto.half_width, stream_s))}",
             f"  ours: {_told(default)}",
+            f"    a fixed number for that: {_told(fewest(fixed, default.half_width, stream_s, COUNTS))}",
             f"    adaptive_autorange for that: {_told(fewest(adaptive, default.half_width, stream_s))}",
         ]
     )
@@ -228,8 +235,8 @@ def samples(step: Step) -> str:
 
 def _told(spread: Spread | None) -> str:
     if spread is None:
-        return "no setting is that narrow within 10 s"
-    asked = f" (asked for {spread.asked:.1%})" if spread.asked else ""
+        return "no setting is that narrow"
+    asked = f" (asked for {spread.asked:.1%})" if 0 < spread.asked < 1 else ""
     return f"true ±{spread.half_width:.2%} with {spread.calls:.0f} calls{asked}"
 
 
