@@ -20,7 +20,7 @@ from backbone_bench.report.judged import judged_by
 from backbone_bench.runner import Outcome
 from backbone_bench.sweep import Stopped
 from backbone_bench.versus import Question, Rule
-from tests.claims.test_clock import ONE, TWO, count, entry_of, finding, on_gpu, pair
+from tests.claims.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
 from tests.report.samples import counted, gpu_record, record
 
 
@@ -74,6 +74,13 @@ def test_a_ratio_per_flop_is_held_against_one():
     records = on_gpu("net7", 0.001), on_gpu("net1", 0.002)
     assert finding(check, *records, count=count).verdict is Verdict.HOLDS
     assert finding(replace(check, per=None), *records, count=count).verdict is Verdict.FAILS
+
+
+def test_a_stack_of_layers_is_no_network_of_a_correlation():
+    stack = replace(RECORDS[0], workload=Workload("some.module:stack", "import", {}, ("1x128x56x56:float32",), 1))
+    told = finding(CLOSER, *RECORDS, stack, count=count)
+    assert told.verdict is Verdict.HOLDS
+    assert f": {len(RECORDS)} networks, rank correlation with access 1.00 (1.00 to 1.00)" in told.working[0]
 
 
 # What is measured.
