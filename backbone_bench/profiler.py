@@ -22,51 +22,53 @@ from backbone_bench.measure.latency import Measured
 from backbone_bench.measure.protocols import Device, Progress, Step, Watch
 from backbone_bench.measure.steady import Load
 from backbone_bench.measure.step import prepared, set_mode
-from backbone_bench.measure.weights import settle
 from backbone_bench.messages import PENDING
 from backbone_bench.records import Energy as EnergyRecord
-from backbone_bench.records import Environment, Known, Missing, ModelCost, Record, TensorSpec, Tool, Workload
-from backbone_bench.zoo import sources, user
-from backbone_bench.zoo.sources import Loaded, Request
+from backbone_bench.records import Environment, Known, Missing, ModelCost, Record, Tool, Workload
+from backbone_bench.subject import Subject
+from backbone_bench.zoo import user
+from backbone_bench.zoo.sources import NOTHING, Held, Loaded
 
 NOT_ASKED = Missing("not_asked", "was not asked for")
 
 
-def count(job: Job) -> Record:
-    """Counts alone: no arithmetic, no weights, no device."""
-    loaded = _for_counting(job)
-    record = _record(_workload(job, None, loaded), environment.read("meta"), NOT_ASKED)
+def count(job: Job, held: Held = NOTHING) -> Record:
+    """Counts alone: no arithmetic, no weights, no device. What is `held` need not be made from the job's words."""
+    subject = Subject(job, held)
+    loaded = subject.for_counting()
+    record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_ASKED)
     record = replace(record, cost=_cost(job.model, loaded))
-    return _cross_checked(job, loaded, record) if job.cross_check else record
+    return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
-def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Record:
+def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: Held = NOTHING) -> Record:
     """Count and measure. `keep` is handed the record whenever more of it is known: what comes next may crash.
 
     Raises UserError for what the user can put right, CouldNotMeasure for what
     was asked for and cannot be had, and what the model itself raises.
     """
+    subject = Subject(job, held)
     device = devices.resolve(job.device)
-    threads = job.threads or torch.get_num_threads()
-    workload = _workload(job, threads)
+    threads = subject.threads
+    workload = subject.workload(threads)
     with precision.applied(workload, device.name):
         where = environment.read(device.name, locked_clock_hz=job.locked_clock_hz)  # with the switches as they are now
         draft = _record(workload, where, PENDING)
         keep(draft)
         if job.batch == "auto":
-            job = replace(job, batch=_largest_batch(job, device, threads, told))
+            subject = subject.of_batch(_largest_batch(subject, device, threads, told))
             draft = replace(draft, flags=("auto_batch",))
         told("counting", 0)
-        torch.manual_seed(job.seed)
-        loaded = _for_counting(job)
-        draft = replace(draft, workload=_workload(job, threads, loaded), cost=_cost(job.model, loaded))
+        (torch.default_generator if device.name == "cpu" else torch).manual_seed(job.seed)
+        loaded = subject.for_counting()
+        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
         keep(draft)
         told("building", 0)
-        measured = _measure(job, _for_measuring(job, loaded), device, draft, told)
+        measured = _measure(job, subject.for_measuring(loaded), device, draft, told)
     keep(measured)
     if job.cross_check:  # last: what it loads must not disturb what is measured
         told("cross-checking", 0)
-        measured = _cross_checked(job, _for_counting(job), measured)
+        measured = _cross_checked(subject, subject.for_counting(), measured)
     if isinstance(measured.energy, Missing) and (job.energy == "required" or measured.energy.missing == energy.LOST):
         raise CouldNotMeasure(f"Energy could not be measured: {measured.energy.message}")
     return measured
@@ -74,64 +76,14 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object]) -> Recor
 
 def locate(job: Job) -> tuple[Workload, Environment]:
     """What a job would run, and where, with the switches as they would be."""
+    subject = Subject(job)
     device = devices.resolve(job.device)
-    threads = job.threads or torch.get_num_threads()
-    workload = _workload(job, threads, _for_counting(job))
+    workload = subject.workload(subject.threads, subject.for_counting())
     with precision.applied(workload, device.name):
         return workload, environment.read(device.name)
 
 
-# The model.
-
-
-def _request(job: Job) -> Request:
-    batch = 1 if job.batch == "auto" else job.batch
-    return Request(job.model, job.arguments, tuple(map(TensorSpec.parse, job.inputs)), job.size, batch)
-
-
-def _for_counting(job: Job) -> Loaded:
-    """The model in its mode and type, without values where it needs none; amp and tf32 leave the type at float32."""
-    loaded = sources.load(_request(job), on_meta=True)
-    set_mode(loaded.model, train=job.train)
-    half = precision.HALVES.get(job.precision)
-    return loaded if half is None else loaded.cast(half)
-
-
-def _for_measuring(job: Job, counted: Loaded) -> Loaded:
-    """The model with values. What the zoo and the extras build has random weights: they are settled first."""
-    loaded = _with_values(job, counted)
-    if loaded is not counted:
-        settle(loaded.model, *loaded.inputs[:2], batch=loaded.inputs.batch, seed=job.seed)
-    return loaded
-
-
-def _with_values(job: Job, counted: Loaded) -> Loaded:
-    if counted.source in ("import", "file", "exported"):
-        return counted
-    return sources.load(_request(job), on_meta=False)
-
-
 # Counting.
-
-
-def _workload(job: Job, threads: int | None, loaded: Loaded | None = None) -> Workload:
-    """What the job comes to; of a model that is not built yet the inputs are those asked for, if any were."""
-    batch = 1 if job.batch == "auto" else job.batch
-    asked = tuple(str(TensorSpec.parse(text).batched(batch)) for text in job.inputs)
-    return Workload(
-        model=job.model,
-        source=sources.source_of(job.model),
-        arguments=job.arguments,
-        inputs=loaded.inputs.describe() if loaded else asked,
-        batch=loaded.inputs.batch if loaded else batch,
-        mode="train" if job.train else "eval",
-        precision=job.precision,
-        memory_format=job.memory_format,
-        compile=job.compile,
-        cache=job.cache,
-        threads=threads,
-        seed=job.seed,
-    )
 
 
 def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
@@ -163,15 +115,16 @@ def _cost(name: str, loaded: Loaded) -> ModelCost:
         raise UserError(f"{name} cannot take {shapes}: {_hint(loaded, error)}.") from None
 
 
-def _cross_checked(job: Job, loaded: Loaded, record: Record) -> Record:
+def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
     """The record with a second opinion on its count, on a model with values."""
     from backbone_bench.cost import crosscheck
     from backbone_bench.zoo import twins
 
     if isinstance(record.cost, Missing):
         return replace(record, cross_check=record.cost)
+    job = subject.job
     found = twins.compare(job.model, loaded.model) if loaded.source == "zoo" else {}
-    real = _with_values(job, loaded)
+    real = subject.with_values(loaded)
     set_mode(real.model, train=job.train)
     args, kwargs, _ = real.inputs
     return replace(record, cross_check=crosscheck.check(real.model, args, kwargs, record.cost, found))
@@ -190,17 +143,17 @@ def _hint(loaded: Loaded, error: Exception) -> str:
 # Measuring.
 
 
-def _largest_batch(job: Job, device: Device, threads: int, told: Progress) -> int:
+def _largest_batch(subject: Subject, device: Device, threads: int, told: Progress) -> int:
     """The largest power of two that one call fits with; 1 where none does, and why will be said then."""
 
     def fits(batch: int) -> bool:
         told(f"trying batch {batch}", 0)
-        trial = replace(job, batch=batch)
-        loaded = _for_counting(trial)
-        if device.name == "cpu" and not fitting.host_has_room(_cost(job.model, loaded)):
+        trial = subject.of_batch(batch)
+        loaded = trial.for_counting()
+        if device.name == "cpu" and not fitting.host_has_room(_cost(trial.job.model, loaded)):
             return False
-        loaded = _with_values(trial, loaded)
-        with prepared(loaded.model, *loaded.inputs[:2], _workload(trial, threads, loaded), device.name) as step:
+        loaded = trial.with_values(loaded)
+        with prepared(loaded.model, *loaded.inputs[:2], trial.workload(threads, loaded), device.name) as step:
             step()
             device.synchronize()
         return True

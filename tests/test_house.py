@@ -16,14 +16,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 # A room imports from its own row's own room, and from the rows below it (DESIGN.md, section 3).
 ROWS = (
     {"__main__"},
-    {"cli"},
+    {"cli", "api"},
     {"comparisons"},
     {"sides", "contests"},
-    {"doctor", "sweep", "resume", "rounds", "estimate"},
+    {"doctor", "sweep", "resume", "rounds", "estimate", "evidence"},
     {"runner"},
     {"worker"},
     {"profiler"},
-    {"settings", "report"},
+    {"settings", "report", "subject"},
     {"zoo", "cost", "measure", "claims", "gate", "versus"},
     {"messages"},
     {"jobs", "store"},
@@ -31,7 +31,7 @@ ROWS = (
     {"records", "paired"},
     {"stats", "errors"},
 )
-TORCH = {"zoo", "cost", "measure", "profiler", "runner", "doctor", "worker", "nested"}
+TORCH = {"zoo", "cost", "measure", "profiler", "runner", "doctor", "worker", "nested", "subject", "api"}
 ONE_USER = {"pynvml": {"measure/nvml.py"}, "fvcore": {"cost/crosscheck.py"}}
 
 

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from backbone_bench import store
-from backbone_bench.claims import data
+from backbone_bench import evidence, store
+from backbone_bench.claims import data, engine
 from backbone_bench.claims.engine import Judged, Outcome
-from backbone_bench.cli import claims
 from backbone_bench.report import escape
 from backbone_bench.report.claims import sentence
 from backbone_bench.report.markdown import markdown
@@ -43,10 +42,10 @@ def files() -> dict[str, Callable[[], str]]:
 
 def page(paths: list[Path]) -> str:
     """Every pair that was measured, under the claim that speaks of it."""
-    evidence = claims.book(store.read(paths, sys.exit))
+    book = evidence.book(store.read(paths, sys.exit))
     entries = [entry for entry in data.entries(data.shipped()) if entry.paper.key == PAPER]
     parts = [INTRODUCTION]
-    for outcome in claims.judge(entries, evidence):
+    for outcome in engine.judge_all(entries, book):
         shown = [part for part in outcome.judged if part.finding.here]
         if shown:
             parts += [_section(outcome, shown)]

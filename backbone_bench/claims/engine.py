@@ -70,6 +70,11 @@ def judge(entry: Entry, book: Book) -> Outcome:
     return Outcome(entry, tuple(_judge_part(check, entry, book) for check in entry.claim.check))
 
 
+def judge_all(entries: Iterable[Entry], book: Book) -> tuple[Outcome, ...]:
+    """Check these claims, in order."""
+    return tuple(judge(entry, book) for entry in entries)
+
+
 def _judge_part(check: Check, entry: Entry, book: Book) -> Judged:
     try:
         if isinstance(check, CLOCK):

@@ -87,6 +87,8 @@ def _check(records: "Sequence[Record]", *, trust: bool) -> None:
     for record in records:
         if record.environment.device == "meta":
             raise UserError(f"{record.workload.model} was only counted: `bench count` does that again.")
+        if record.workload.source == "object":
+            raise UserError(f"{record.workload.model} was handed over by a Python program: only that can run it again.")
         if record.workload.source in ("import", "file", "exported") and not trust:
             raise UserError(f"The record names code to run, {record.workload.model}: --trust runs it.")
 

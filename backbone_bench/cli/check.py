@@ -1,7 +1,6 @@
 """`bench check`: one claim from the shell, with an exit code."""
 
-from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -9,10 +8,6 @@ from backbone_bench.cli import claims, output
 from backbone_bench.cli.app import app
 from backbone_bench.cli.options import MODEL_HELP, Argument, InputSize, OutputFormat, arguments, complete_model
 from backbone_bench.errors import UserError
-
-if TYPE_CHECKING:
-    from backbone_bench.claims.data import Entry
-    from backbone_bench.claims.subjects import Network
 
 DIFFERS = 1
 
@@ -47,49 +42,25 @@ def check(
     Ends with 0 where all hold and with 1 where one does not; a known cause (a multiply-add counted twice, the
     classifier left out, another input size, …) is told.
     """
-    claimed = {
+    figures = {
         "flops": flops, "params": params, "access": access, "conv_flops": conv_flops, "conv_access": conv_access,
         "cio": cio, "traffic": traffic,
     }  # fmt: skip
-    given = {metric: figure for metric, figure in claimed.items() if figure is not None}
+    given = {metric: figure for metric, figure in figures.items() if figure is not None}
     if not given:
         raise UserError("Say what is claimed: --flops 4.1G, --params 25.6M, --access …")
     claims.check_forms([form])
-    from backbone_bench.claims import subjects
+    from backbone_bench import evidence
+    from backbone_bench.claims import claimed, engine, subjects
     from backbone_bench.report import claims as report
 
     network = subjects.Network(model, input_size, arguments(arg) or None)
     per_multiply_add: Literal[1, 2] = 2 if convention == "2" else 1
-    claimed_in = partial(_entry, network, share=tolerance, per_multiply_add=per_multiply_add)
-    entries = [claimed_in(metric, figure) for metric, figure in given.items()]
-    outcomes = claims.judge(entries, claims.book())
+    entries = [
+        claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=per_multiply_add)
+        for metric, figure in given.items()
+    ]
+    outcomes = engine.judge_all(entries, evidence.book())
     output.put(report.show_checked(outcomes, form or output.default_form()))
     if any(outcome.surprises for outcome in outcomes):
         raise typer.Exit(DIFFERS)
-
-
-def _entry(
-    network: "Network", metric: str, figure: str, *, share: str | None, per_multiply_add: Literal[1, 2]
-) -> "Entry":
-    """A figure from the shell as the claim that it is."""
-    from backbone_bench.claims import figures
-    from backbone_bench.claims.checks import Count
-    from backbone_bench.claims.data import Claim, Entry, Paper
-    from backbone_bench.claims.metrics import METRICS
-    from backbone_bench.claims.subjects import Tolerance
-    from backbone_bench.claims.verdicts import Verdict
-
-    claimed = figures.parse(figure)
-    if share is None:
-        allowed = Tolerance(absolute=claimed.half_digit, why="half of the last digit")
-    else:
-        allowed = Tolerance(relative=figures.parse_share(share), why="as given")
-    claim = Claim(
-        id=metric.replace("_", "-"),
-        sentence=f"{network} has {METRICS[metric].title} of {figure}.",
-        where="the command line",
-        expects=Verdict.HOLDS,
-        flops_per_multiply_add=per_multiply_add,
-        check=(Count(kind="count", metric=metric, of=network, expected=claimed.value, tolerance=allowed),),
-    )
-    return Entry(Paper(key="shell", title="", short="the command line", claim=(claim,)), claim)

@@ -36,11 +36,8 @@ from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, for
 from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
-    from backbone_bench.claims.book import Book
     from backbone_bench.claims.data import Entry
     from backbone_bench.claims.engine import Outcome
-    from backbone_bench.claims.metrics import Convolution
-    from backbone_bench.records import ModelCost, Record, Scalar
 
 UNEXPECTED = 1  # a verdict is not the one that its claim is expected to have
 
@@ -101,7 +98,7 @@ def claims(
     as those of `bench versus` do; what others published is shown apart. Ends with 1 where a verdict is not the one
     that its claim is expected to have.
     """
-    from backbone_bench import store
+    from backbone_bench import evidence, store
     from backbone_bench.claims import engine, plan
 
     words = {
@@ -124,14 +121,14 @@ def claims(
     ended = None
     if measure:
         check_keep(keep)
-        wanted = plan.wanted(chosen, book(), ("time",) if no_energy else ("time", "energy"))
+        wanted = plan.wanted(chosen, evidence.book(), ("time",) if no_energy else ("time", "energy"))
         asked, timeout_s = contests(wanted, words, rounds)
         if dry_run:
             output.put(forecast(asked, form or output.default_form()))
             return
         ours, ended = measured(asked, keep, timeout_s, quiet=quiet)
         found = (*found, *ours)
-    outcomes = judge(chosen, book(found))
+    outcomes = engine.judge_all(chosen, evidence.book(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     for path in paths:
         store.write(path, _as_text(outcomes, form_of(path), with_working=with_working))
@@ -155,10 +152,12 @@ def check_forms(forms: Sequence[Format | None]) -> None:
 
 def page() -> str:
     """The whole of `results/claims.md`: every shipped claim, judged without records."""
+    from backbone_bench import evidence
+    from backbone_bench.claims import engine
     from backbone_bench.report import claim_page
 
-    evidence = book()
-    return claim_page.render(judge(_entries(()), evidence), evidence.publications)
+    book = evidence.book()
+    return claim_page.render(engine.judge_all(_entries(()), book), book.publications)
 
 
 def _entries(files: Sequence[Path]) -> "list[Entry]":
@@ -174,40 +173,3 @@ def _as_text(outcomes: "Sequence[Outcome]", form: Format, *, with_working: bool)
     if with_working and form in ("table", "md"):
         return "\n".join(map(claim_working.working, outcomes))
     return report.show(outcomes, form)
-
-
-def judge(entries: "Sequence[Entry]", evidence: "Book") -> "tuple[Outcome, ...]":
-    """Check these claims, in order."""
-    from backbone_bench.claims import engine
-
-    return tuple(engine.judge(entry, evidence) for entry in entries)
-
-
-def book(records: "Sequence[Record]" = ()) -> "Book":
-    """All the evidence that there is: counts, made when asked for, records, and what others published."""
-    from backbone_bench.claims import publications
-    from backbone_bench.claims.book import Book
-
-    return Book(count, shapes, records, publications.shipped())
-
-
-def count(model: str, arguments: "Mapping[str, Scalar]", size: int | None, batch: int) -> "ModelCost":
-    """Count a model; torch waits until a claim asks for it."""
-    from backbone_bench import profiler
-    from backbone_bench.jobs import Job
-    from backbone_bench.records import ModelCost
-
-    cost = profiler.count(Job(model, dict(arguments), size=size, batch=batch)).cost
-    assert isinstance(cost, ModelCost)
-    return cost
-
-
-def shapes(model: str, arguments: "Mapping[str, Scalar]", size: int | None) -> "tuple[Convolution, ...]":
-    """The convolutions of a model."""
-    from backbone_bench.claims.metrics import Convolution
-    from backbone_bench.cost.convolutions import convolutions
-    from backbone_bench.zoo import sources
-
-    loaded = sources.load(sources.Request(model, arguments, size=size), on_meta=True)
-    args, kwargs, _ = loaded.inputs
-    return tuple(Convolution(*shape) for shape in convolutions(loaded.model, args, kwargs))

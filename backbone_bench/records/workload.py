@@ -48,7 +48,7 @@ class Workload:
     """Everything that changes what runs: two records of equal workloads can be laid side by side."""
 
     model: str  # as typed: `vovnet39`, `timm:resnet50`, `path/to/file.py:factory`
-    source: Literal["zoo", "timm", "torchvision", "import", "file", "exported"]
+    source: Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
     arguments: Mapping[str, Scalar]
     inputs: tuple[str, ...]  # of `TensorSpec`, the batch included
     batch: int

@@ -2,7 +2,8 @@
 
 `vovnet39` is the zoo's; `timm:NAME` and `torchvision:NAME` come from the
 extras, without weights; `package.module:factory`, `path/to/file.py:factory`
-and `exported:model.pt2` are the user's own (`zoo.user`). Nothing downloads.
+and `exported:model.pt2` are the user's own (`zoo.user`). Nothing downloads. A
+program hands over the model itself, and is given back a copy.
 """
 
 import importlib
@@ -23,19 +24,35 @@ from backbone_bench.records import Scalar, TensorSpec
 from backbone_bench.zoo import catalogue, registry, user
 from backbone_bench.zoo.user import Example
 
-Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported"]
+Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
 Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a program has in its hands where others give words: a model, inputs with their batch, or both."""
+
+    model: nn.Module | None = None
+    example: Example | None = None
+
+
+NOTHING = Held()
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A model and its inputs as they were asked for."""
 
-    model: str
+    model: str  # of a model that is held, what to call it
     arguments: Mapping[str, Scalar] = field(default_factory=dict)
     inputs: tuple[TensorSpec, ...] = ()  # one image each: the batch is added
     size: int | None = None  # of a square image, where no inputs are given
     batch: int = 1
+    held: Held = NOTHING
+
+    @property
+    def source(self) -> Source:
+        return source_of(self.model) if self.held.model is None else "object"
 
 
 class Inputs(NamedTuple):
@@ -89,7 +106,7 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
     With `on_meta` the model needs no values: the zoo's and the extras' are
     built without any. Raises UserError for what the user can put right.
     """
-    source = source_of(request.model)
+    source = request.source
     name = request.model.partition(":")[2]
     shape: Shape | None = None  # of one image, where the source knows it
     match source:
@@ -101,12 +118,16 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
             model, shape = _from_torchvision(name, request.arguments, on_meta=on_meta)
         case "exported":  # it is in the mode it was exported in
             model, example = user.exported(name, request.arguments)
-            return Loaded(source, model, _asked(request, shape) or _batched(request, example))
+            return Loaded(source, model, _inputs(request, shape, lambda: example))
+        case "object":
+            assert request.held.model is not None
+            model = user.copied(request.held.model, request.model)
+            return Loaded(source, model, _inputs(request, shape, lambda: _own_example(model, request)))
         case _:
             model = user.build(request.model, request.arguments)
     if shape is None and request.size is not None:
         shape = _image(_own_example(model, request))
-    return Loaded(source, model.eval(), _asked(request, shape) or _batched(request, _own_example(model, request)))
+    return Loaded(source, model.eval(), _inputs(request, shape, lambda: _own_example(model, request)))
 
 
 def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, Shape]:
@@ -189,6 +210,17 @@ def _extra(name: str) -> ModuleType:
 # Inputs.
 
 
+def _inputs(request: Request, shape: Shape | None, own: Callable[[], Example | None]) -> Inputs:
+    """Those held, else those asked for, else the model's own."""
+    if request.held.example is not None:
+        return _batched(request, map_tensors(request.held.example, _copy))  # a model may write into what it is given
+    return _asked(request, shape) or _batched(request, own())
+
+
+def _copy(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone()
+
+
 def _asked(request: Request, shape: Shape | None) -> Inputs | None:
     """Those asked for, else an image of the size asked for or of the model's usual one; None where nothing says."""
     specs = request.inputs
@@ -224,8 +256,11 @@ def _own_example(model: nn.Module, request: Request) -> Example | None:
     example = user.run(make, f"{request.model}: example_inputs()") if callable(make) else None
     if example is None:
         example = getattr(model, "example_input_array", None)
-    if example is None:
-        return None
+    return None if example is None else called_with(example)
+
+
+def called_with(example: Any) -> Example:
+    """A dictionary is keywords, a tuple the positional arguments, and anything else the only one."""
     if isinstance(example, dict):
         return (), example
     return (example if isinstance(example, tuple) else (example,)), {}

@@ -1,9 +1,10 @@
-"""The user's own models: a factory in a package or a file, or an exported program.
+"""The user's own models: a factory in a package or a file, an exported program, or an object of their program.
 
 Running a user's model is running the user's code. An error in it is told with
 the frames that are the user's own; nothing is unpickled.
 """
 
+import copy
 import importlib
 import importlib.util
 import inspect
@@ -122,6 +123,18 @@ def _nothing_unpickled() -> Iterator[None]:
             del os.environ[switch]
         else:
             os.environ[switch] = before
+
+
+def copied(model: nn.Module, name: str) -> nn.Module:
+    """A copy, so that whatever is done to it leaves the caller's own as it is; of what was compiled, as written."""
+    written = getattr(model, "_orig_mod", model)
+    try:
+        return copy.deepcopy(written)
+    except Exception as error:  # the code is not ours: it may raise anything
+        raise UserError(
+            f"{name} cannot be copied, and only a copy is worked on: {_first_line(error)}. "
+            f"Say instead where it is made, as in 'net.py:Net'."
+        ) from None
 
 
 def check_arguments(factory: Callable[..., Any], arguments: Mapping[str, Scalar], reference: str) -> None:

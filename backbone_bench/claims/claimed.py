@@ -1,0 +1,30 @@
+"""A figure that somebody claims for a network, in a few words, as the claim that it is."""
+
+from typing import Literal
+
+from backbone_bench.claims import figures
+from backbone_bench.claims.checks import Count
+from backbone_bench.claims.data import Claim, Entry, Paper
+from backbone_bench.claims.metrics import METRICS
+from backbone_bench.claims.subjects import Network, Tolerance
+from backbone_bench.claims.verdicts import Verdict
+
+
+def entry(
+    network: Network, metric: str, figure: str, *, tolerance: str | None, per_multiply_add: Literal[1, 2]
+) -> Entry:
+    """`figure` as in 4.1G, `tolerance` as in 2%, else half of the figure's last digit. Raises UserError."""
+    claimed = figures.parse(figure)
+    if tolerance is None:
+        allowed = Tolerance(absolute=claimed.half_digit, why="half of the last digit")
+    else:
+        allowed = Tolerance(relative=figures.parse_share(tolerance), why="as given")
+    claim = Claim(
+        id=metric.replace("_", "-"),
+        sentence=f"{network} has {METRICS[metric].title} of {figure}.",
+        where="as given",
+        expects=Verdict.HOLDS,
+        flops_per_multiply_add=per_multiply_add,
+        check=(Count(kind="count", metric=metric, of=network, expected=claimed.value, tolerance=allowed),),
+    )
+    return Entry(Paper(key="given", title="", short="as given", claim=(claim,)), claim)

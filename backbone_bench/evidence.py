@@ -1,0 +1,51 @@
+"""What claims are judged by: counts made on the spot, records, and what others published."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from backbone_bench.claims import publications
+from backbone_bench.claims.book import Book
+from backbone_bench.claims.metrics import Convolution
+from backbone_bench.jobs import Job
+from backbone_bench.records import ModelCost, Record, Scalar
+
+if TYPE_CHECKING:  # torch waits until a claim asks for a count
+    from backbone_bench.zoo.sources import Held
+
+
+@dataclass(frozen=True, slots=True)
+class Counter:
+    """Counts networks by their names; one whose size a claim leaves open takes these `inputs`, where there are any."""
+
+    inputs: tuple[str, ...] = ()
+    held: "Held | None" = None
+
+    def count(self, model: str, arguments: Mapping[str, Scalar], size: int | None, batch: int) -> ModelCost:
+        from backbone_bench import profiler
+        from backbone_bench.zoo.sources import NOTHING
+
+        cost = profiler.count(self._job(model, arguments, size, batch), self.held or NOTHING).cost
+        assert isinstance(cost, ModelCost)
+        return cost
+
+    def shapes(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> tuple[Convolution, ...]:
+        """The convolutions of a network."""
+        from backbone_bench.cost.convolutions import convolutions
+        from backbone_bench.subject import Subject
+        from backbone_bench.zoo.sources import NOTHING
+
+        loaded = Subject(self._job(model, arguments, size, 1), self.held or NOTHING).for_counting()
+        args, kwargs, _ = loaded.inputs
+        return tuple(Convolution(*shape) for shape in convolutions(loaded.model, args, kwargs))
+
+    def _job(self, model: str, arguments: Mapping[str, Scalar], size: int | None, batch: int) -> Job:
+        return Job(model, dict(arguments), self.inputs if size is None else (), size, batch)
+
+
+BY_NAME = Counter()
+
+
+def book(records: Sequence[Record] = (), counter: Counter = BY_NAME) -> Book:
+    """All the evidence that there is; counts are made when they are asked for."""
+    return Book(counter.count, counter.shapes, records, publications.shipped())

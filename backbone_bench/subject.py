@@ -1,0 +1,75 @@
+"""What a job is about: a model with its inputs, in the job's mode and type, to be counted or to be measured."""
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from backbone_bench.jobs import Job
+from backbone_bench.measure import precision
+from backbone_bench.measure.step import set_mode
+from backbone_bench.measure.weights import settle
+from backbone_bench.records import TensorSpec, Workload
+from backbone_bench.zoo import sources
+from backbone_bench.zoo.sources import NOTHING, Held, Loaded, Request
+
+# What somebody has built: it has its values, and they are not ours to change.
+_BUILT = ("import", "file", "exported", "object")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The model that a job names, or the one that a program holds."""
+
+    job: Job
+    held: Held = NOTHING
+
+    def of_batch(self, batch: int) -> "Subject":
+        """The same with so many images in a call."""
+        return replace(self, job=replace(self.job, batch=batch))
+
+    def for_counting(self) -> Loaded:
+        """In its mode and type, without values where it needs none; amp and tf32 leave the type at float32."""
+        loaded = sources.load(self._request, on_meta=True)
+        set_mode(loaded.model, train=self.job.train)
+        half = precision.HALVES.get(self.job.precision)
+        return loaded if half is None else loaded.cast(half)
+
+    def for_measuring(self, counted: Loaded) -> Loaded:
+        """With values. What the zoo and the extras build has random weights: they are settled first."""
+        loaded = self.with_values(counted)
+        if loaded is not counted:
+            settle(loaded.model, *loaded.inputs[:2], batch=loaded.inputs.batch, seed=self.job.seed)
+        return loaded
+
+    def with_values(self, counted: Loaded) -> Loaded:
+        """The model that was counted, where that has values; else another."""
+        return counted if counted.source in _BUILT else sources.load(self._request, on_meta=False)
+
+    def workload(self, threads: int | None, loaded: Loaded | None = None) -> Workload:
+        """What the job comes to; of a model that is not built yet the inputs are those asked for, if any were."""
+        job, batch = self.job, self._request.batch
+        asked = tuple(str(spec.batched(batch)) for spec in self._request.inputs)
+        return Workload(
+            model=job.model,
+            source=self._request.source,
+            arguments=job.arguments,
+            inputs=loaded.inputs.describe() if loaded else asked,
+            batch=loaded.inputs.batch if loaded else batch,
+            mode="train" if job.train else "eval",
+            precision=job.precision,
+            memory_format=job.memory_format,
+            compile=job.compile,
+            cache=job.cache,
+            threads=threads,
+            seed=job.seed,
+        )
+
+    @property
+    def threads(self) -> int:
+        return self.job.threads or torch.get_num_threads()
+
+    @property
+    def _request(self) -> Request:
+        job = self.job
+        batch = 1 if job.batch == "auto" else job.batch
+        return Request(job.model, job.arguments, tuple(map(TensorSpec.parse, job.inputs)), job.size, batch, self.held)
