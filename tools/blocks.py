@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+from tools.measured import few
+
 # Fixed, so that a block does not depend on who makes it.
 ENVIRONMENT = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
@@ -18,6 +20,8 @@ def make(name: str) -> str:
             # Without its caption, which names the build of torch that happens to be here: counts are the same by any.
             _, bar, table = _printed([*words.split(), "--format", "md"]).partition("|")
             return f"\n{bar}{table}\n"
+        case "measured":
+            return f"\n{few(words.split())}\n"
         case _:
             raise ValueError(f"no generated block is called {name!r}")
 

@@ -28,6 +28,7 @@ SHOWN = named(
     "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,images_per_s,flops_per_s,"
     "peak_resident_bytes,top1_fraction,top1_weights,flags"
 )
+FEW = named("model,flops,traffic_elems,ops,wall_s,wall_half_width,flops_per_s")
 PLOTS = ("thesis", "accuracy", "roofline", "cost")
 
 INTRODUCTION = f"""# Measured on a CPU
@@ -95,6 +96,12 @@ def page(records: Sequence[Record]) -> str:
     for name, plot in pictures(records).items():
         parts.append(f"## {plot.title}\n\n{plot.caption}\n\n![{plot.title}](plots/{RECORDS.stem}-{name}.svg)\n")
     return "\n".join(filter(None, parts))
+
+
+def few(names: Sequence[str]) -> str:
+    """A table of some of the networks, with where and when they were measured."""
+    chosen = [record for name in names for record in _records() if record.workload.model == name]
+    return markdown(compare(chosen, View(FEW, mark_best=False)))
 
 
 def _threads(number: int | None) -> str:
