@@ -11,7 +11,7 @@ from backbone_bench.errors import UserError
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.settings import Resolved
 
-_MORE = "Several with commas: a row for each."
+_MORE = "`run` takes several with commas: a row for each."
 
 Device = Annotated[
     str | None,

@@ -40,7 +40,7 @@ def drawing(columns: "Sequence[Column[Record]]", convention: str, depth: int | N
     def draw(records: "Sequence[Record]", form: Format) -> str:
         if depth is None:
             return render(records, form, shown)
-        parts = layers(records, form, depth)
+        parts = layers(records, form, depth, twice=convention == "2")
         return parts if form == "csv" else f"{render(records, form, shown)}\n{parts}"
 
     return draw

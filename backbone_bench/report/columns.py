@@ -6,7 +6,7 @@ the unit that people read. FLOPs count a multiply-add once, `doubled` says other
 
 from collections.abc import Callable, Sequence
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.records import Missing, Record
@@ -24,6 +24,7 @@ from backbone_bench.report.units import (
     Unit,
 )
 
+T = TypeVar("T")
 Number = int | float | Missing
 
 ONCE = "FLOPs: a multiply-add counts once."
@@ -214,14 +215,14 @@ RUN = named(
 COMPARE = (*RUN[:-2], *named("top1_fraction,top1_weights,uncounted,flags"))
 
 
-def doubled(columns: Sequence[Column[Record]]) -> tuple[Column[Record], ...]:
+def doubled(columns: Sequence[Column[T]]) -> tuple[Column[T], ...]:
     """The same columns with a multiply-add counted as two, and headings and keys that say so."""
     return tuple(_doubled(column) if column.key in _DOUBLES else column for column in columns)
 
 
-def _doubled(column: Column[Record]) -> Column[Record]:
-    def twice(record: Record) -> Value:
-        value = column.value(record)
+def _doubled(column: Column[T]) -> Column[T]:
+    def twice(thing: T) -> Value:
+        value = column.value(thing)
         return value if isinstance(value, Missing | str) else 2 * value
 
     return column._replace(

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
-from backbone_bench.report.columns import ONCE
+from backbone_bench.report.columns import ONCE, doubled
 from backbone_bench.report.tables import Column, Table, tabulate
 from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PERCENT, PLAIN
 
@@ -89,8 +89,8 @@ def dearest(cost: ModelCost, number: int = DEAREST) -> list[Part]:
     return sorted(parts, key=lambda part: -max(part.flops_share, part.traffic_share))[:number]
 
 
-def _columns(title: str) -> tuple[Column[Part], ...]:
-    return (
+def _columns(title: str, *, twice: bool) -> tuple[Column[Part], ...]:
+    columns: tuple[Column[Part], ...] = (
         Column("part", title, lambda part: part.name),
         Column("calls", "ops", lambda part: part.calls, PLAIN),
         Column("flops", "FLOPs", lambda part: part.flops, BILLIONS, None, lambda part: part.has_unknown, remark=ONCE),
@@ -99,29 +99,32 @@ def _columns(title: str) -> tuple[Column[Part], ...]:
         Column("traffic_elems", "traffic", lambda part: part.traffic_elems, M_ELEMENTS),
         Column("traffic_share", "share of traffic", lambda part: part.traffic_share, PERCENT),
     )
+    return doubled(columns) if twice else columns
 
 
-def layers(record: Record, depth: int) -> tuple[Table, ...]:
-    """Three tables of one record; none where the cost is missing."""
+def layers(record: Record, depth: int, *, twice: bool = False) -> tuple[Table, ...]:
+    """Three tables of one record, a multiply-add counted `twice` if asked; none where the cost is missing."""
     if isinstance(record.cost, Missing):
         return ()
     cost, model = record.cost, record.workload.model
     return (
-        tabulate(by_module(cost, depth), _columns("module"), title=f"{model}: by module, to depth {depth}"),
-        tabulate(by_kind(cost), _columns("kind"), title=f"{model}: by kind of operation"),
-        dearest_table(cost, f"{model}: the dearest"),
+        tabulate(
+            by_module(cost, depth), _columns("module", twice=twice), title=f"{model}: by module, to depth {depth}"
+        ),
+        tabulate(by_kind(cost), _columns("kind", twice=twice), title=f"{model}: by kind of operation"),
+        dearest_table(cost, f"{model}: the dearest", twice=twice),
     )
 
 
-def dearest_table(cost: ModelCost, title: str = "The dearest") -> Table:
-    return tabulate(dearest(cost), _columns("module and kind"), title=title)
+def dearest_table(cost: ModelCost, title: str = "The dearest", *, twice: bool = False) -> Table:
+    return tabulate(dearest(cost), _columns("module and kind", twice=twice), title=title)
 
 
 _Row = tuple[Record, OpCost]
 
 
-def rows(records: Iterable[Record]) -> Table:
-    """Every operation of every record, as counted: for programs."""
+def rows(records: Iterable[Record], *, twice: bool = False) -> Table:
+    """Every operation of every record, for programs; a multiply-add counted `twice` if asked."""
     columns: Sequence[Column[_Row]] = (
         Column("model", "model", lambda row: row[0].workload.model),
         Column("record", "record", lambda row: row[0].id),
@@ -135,4 +138,4 @@ def rows(records: Iterable[Record]) -> Table:
         Column("traffic_bytes", "traffic", lambda row: row[1].traffic_bytes, M_ELEMENTS),
     )
     pairs = [(record, row) for record in records if not isinstance(record.cost, Missing) for row in record.cost.by_op]
-    return tabulate(pairs, columns)
+    return tabulate(pairs, doubled(columns) if twice else columns)

@@ -29,7 +29,7 @@ def show(records: Sequence[Record], form: str, view: View) -> str:
     return text([without_empty(table) for table in compare(records, view)], form)
 
 
-def layers(records: Sequence[Record], form: str, depth: int) -> str:
+def layers(records: Sequence[Record], form: str, depth: int, *, twice: bool = False) -> str:
     """Where the cost of each record lies, as `table` or `md`; as `csv` every operation, whatever the depth.
 
     Nothing as `html`: the page has them already.
@@ -37,8 +37,8 @@ def layers(records: Sequence[Record], form: str, depth: int) -> str:
     if form == "html":
         return ""
     if form == "csv":
-        return delimited([rows(records)])
-    return text([table for record in records for table in parts(record, depth)], form)
+        return delimited([rows(records, twice=twice)])
+    return text([table for record in records for table in parts(record, depth, twice=twice)], form)
 
 
 def text(tables: Sequence[Table], form: str) -> str:

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.records import Missing, ModelCost
+from backbone_bench.report.columns import ONCE
 from backbone_bench.report.layers import DEAREST, Part, Whole, by_kind, by_module, dearest, layers
-from tests.report.samples import NO_NVML, counted, op
+from tests.report.samples import NO_NVML, RESNET50, counted, op
 
 modules = st.lists(st.sampled_from(["stem", "stages", "0", "1", "conv"]), max_size=4).map(".".join)
 counts = st.integers(0, 10**12)
@@ -53,3 +54,13 @@ def test_a_record_without_counts_has_no_layers():
 
 def test_parts_of_nothing_have_shares_of_zero():
     assert Part("none", (), Whole(0, 0)).flops_share == 0
+
+
+def test_the_other_convention_doubles_the_flops_of_every_part_and_says_so():
+    for once, twice in zip(layers(RESNET50, 2), layers(RESNET50, 2, twice=True), strict=True):
+        assert "FLOPs, two per multiply-add" in [column.title for column in twice.columns]
+        assert ONCE not in twice.below
+        for row, other in zip(once.rows, twice.rows, strict=True):
+            assert isinstance(flops := row[2].value, int)
+            assert other[2].value == 2 * flops
+            assert [cell.value for cell in (*row[:2], *row[3:])] == [cell.value for cell in (*other[:2], *other[3:])]

@@ -1,0 +1,38 @@
+"""What the pages tell to type exists."""
+
+import re
+from pathlib import Path
+
+import pytest
+import typer
+
+from backbone_bench.cli.app import app
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*ROOT.glob("*.md"), *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = getattr(typer.main.get_command(app), "commands", {})
+LINE = re.compile(r"(?:^ {4}|`)bench ([a-z][^`\n]*)", re.MULTILINE)
+FLAG = re.compile(r"(?<!\S)--?[a-z][a-z-]*")
+
+
+def words_of(page: Path) -> list[str]:
+    return LINE.findall(page.read_text(encoding="utf-8"))
+
+
+def flags_of(command: str) -> set[str]:
+    options = [*COMMANDS[command].params, *(COMMANDS["run"].params if command == "gate" else ())]  # gate … -- run …
+    return {flag for option in options for flag in (*option.opts, *option.secondary_opts)} | {"--help", "-h"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_command_and_flag_that_a_page_names_exists(page: Path):
+    for words in words_of(page):
+        command, _, rest = words.partition("#")[0].partition(" ")
+        assert command in COMMANDS, words
+        assert set(FLAG.findall(rest)) <= flags_of(command), words
+
+
+def test_the_pages_name_every_command_and_show_its_help():
+    shown = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"<!-- generated: help (\w+) -->", shown)) == set(COMMANDS)
+    assert len({words.split()[0] for page in PAGES for words in words_of(page)}) > 10
