@@ -139,7 +139,8 @@ def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, Shape]:
     entry = catalogue.find(request.model)
     model = registry.load(entry.name, entry.module)
     user.check_arguments(model.build, request.arguments, request.model)
-    return registry.build(model, request.arguments, on_meta=on_meta), model.input_shape
+    build = partial(registry.build, model, request.arguments, on_meta=on_meta)
+    return user.run(build, request.model), model.input_shape
 
 
 def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, Shape]:

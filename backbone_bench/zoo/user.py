@@ -8,18 +8,20 @@ import copy
 import importlib
 import importlib.util
 import inspect
-import json
 import os
 import sys
 import traceback
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
 import torch
+from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 import backbone_bench
@@ -31,6 +33,7 @@ Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # what a model is c
 
 _OURS = Path(backbone_bench.__file__).parent
 _TORCH = Path(torch.__file__).parent
+_TORCHS_OWN_FRAMES = "\nException raised from "  # and then some forty lines of C++
 
 
 def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
@@ -95,19 +98,46 @@ def exported(path: str, arguments: Mapping[str, Scalar]) -> tuple[nn.Module, Exa
     return program.module(), program.example_inputs
 
 
+@dataclass(frozen=True, slots=True)
+class _Payload:
+    """What the archive says of one weight or constant."""
+
+    tensor_meta: dict[str, Any] | None  # None: it is pickled
+
+
+@dataclass(frozen=True, slots=True)
+class _Payloads:
+    """A `*_config.json` of the archive, as far as it is read here."""
+
+    config: dict[str, _Payload]
+
+
+_PAYLOADS = TypeAdapter(_Payloads)
+
+
 def _refuse_code(path: str) -> None:
     """Raise UserError for an archive whose loading would run what it holds."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-            payloads = [json.loads(archive.read(name)) for name in names if name.endswith("_config.json")]
-    except (zipfile.BadZipFile, ValueError) as error:
+            configs = {name: archive.read(name) for name in names if name.endswith("_config.json")}
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:  # the last: it is encrypted
         raise UserError(f"{path} is no archive of torch.export.save: {_first_line(error)}.") from None
     if any("/data/aotinductor/" in name for name in names):
         raise UserError(f"{path} holds a compiled library, not a program: export the model with torch.export.save.")
-    pickled = [name for payload in payloads for name, meta in payload["config"].items() if not meta["tensor_meta"]]
+    payloads = [_payloads(path, name, text) for name, text in configs.items()]
+    pickled = [name for payload in payloads for name, meta in payload.config.items() if not meta.tensor_meta]
     if pickled:
         raise UserError(f"{path} holds pickled objects, and loading one runs whatever it holds: {', '.join(pickled)}.")
+
+
+def _payloads(path: str, name: str, text: bytes) -> _Payloads:
+    try:
+        return _PAYLOADS.validate_json(text)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        where = ".".join((name, *map(str, wrong["loc"])))
+        raise UserError(f"{path} is no archive of torch.export.save: {where}: {wrong['msg']}.") from None
 
 
 @contextmanager
@@ -180,9 +210,11 @@ def run(call: Callable[[], T], what: str) -> T:
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # the code is not ours: it may raise anything, and even try to leave
-        told = "".join(traceback.format_exception_only(error)).rstrip()
+        failed = f"{what} failed: {_first_line(error)}."
+        told = "".join(traceback.format_exception_only(error)).partition(_TORCHS_OWN_FRAMES)[0].rstrip()
         frames = "".join(traceback.format_list(_own_frames(error)))
-        raise UserError(f"{what} failed: {_first_line(error)}.\n{frames}{told}") from None
+        more = bool(frames) or "\n" in told
+        raise UserError(f"{failed}\n{frames}{told}" if more else failed) from None
 
 
 def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:

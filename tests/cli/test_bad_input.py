@@ -21,6 +21,8 @@ import pytest
         (["count", "resnet50", "--input", "3x9x9", "--input-size", "9"], "give one"),
         (["count", "resnet50", "--arg", "classes=10"], "num_classes"),
         (["count", "resnet50", "--arg", "num_classes"], "name=value"),
+        (["count", "resnet18", "--arg", "num_classes=-1"], "resnet18 failed: Trying to create tensor with negative"),
+        (["count", "resnet18", "--arg", f"num_classes={1 << 62}"], "resnet18 failed: "),
         (["count", "model.pt"], "is a pickle"),
         (["count", "resnet50", "-o", "no/such/folder/a.json"], "there is no folder no/such/folder"),
         (["count", "resnet50", "-o", "a.xlsx"], "the suffix says the form"),

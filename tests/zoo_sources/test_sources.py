@@ -306,6 +306,16 @@ def test_an_archive_that_is_none_is_told(write: Write) -> None:
     assert "is no archive of torch.export.save" in told(Request(f"exported:{write('nothing', 'model.pt2')}"))
 
 
+@pytest.mark.parametrize("config", [b"{}", b"[]", b"3", b'{"config": [1]}', b'{"config": {"w": 1}}', b"[" * 9999])
+def test_an_archive_of_another_form_is_told(config: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "model.pt2"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model/data/weights/model_weights_config.json", config)
+    message = told(Request(f"exported:{path}"))
+    assert "is no archive of torch.export.save: model/data/weights/model_weights_config.json" in message
+    assert "\n" not in message
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
