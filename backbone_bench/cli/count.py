@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from backbone_bench.cli import choose, output
-from backbone_bench.cli.app import app
+from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import (
     All,
     Argument,
@@ -24,6 +24,7 @@ from backbone_bench.cli.options import (
     Train,
     arguments,
 )
+from backbone_bench.errors import UserError
 
 
 @app.command()
@@ -53,6 +54,7 @@ def count(
     paths = to or []
     output.check(paths)
     from backbone_bench.jobs import Job
+    from backbone_bench.records import Record
     from backbone_bench.report.columns import COUNT, checked
 
     given, specs = arguments(arg), choose.inputs(inputs, input_size)
@@ -62,6 +64,16 @@ def count(
     ]
     from backbone_bench import profiler  # torch waits until the words are known to be right
 
-    records = [profiler.count(job) for job in jobs]
+    records: list[Record] = []
+    wrong: dict[str, int] = {}
+    for job in jobs:
+        try:
+            records.append(profiler.count(job))
+        except UserError as error:  # the others are counted all the same
+            wrong[str(error)] = error.exit_code
     columns = checked(COUNT) if cross_check else COUNT
-    output.emit(records, form, paths, output.drawing(columns, convention, depth if layers else None))
+    for message in wrong:
+        complain(message)
+    if records:
+        output.emit(records, form, paths, output.drawing(columns, convention, depth if layers else None))
+    raise typer.Exit(min(wrong.values(), default=0))

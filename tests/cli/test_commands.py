@@ -28,6 +28,14 @@ def test_the_exact_integers_of_the_papers_networks(bench):
     assert costs["vovnet39_paper"]["flops"] == 7765860352
 
 
+def test_a_model_that_cannot_be_counted_costs_its_own_row_only(bench, tmp_path):
+    told = bench("count", "no.py:Net", "resnet18", "none.py:Net", "-o", tmp_path / "kept.jsonl")
+    assert told.code == 2
+    assert "resnet18" in told.out
+    assert [line[:7] for line in told.err.splitlines()] == ["bench: "] * 2
+    assert len(store.read([tmp_path / "kept.jsonl"], pytest.fail)) == 1
+
+
 def test_every_form_says_the_same(bench):
     said = {form: bench("count", "vovnet39", "--format", form).out for form in ("json", "jsonl", "csv", "md", "table")}
     assert json.loads(said["json"])["records"][0]["cost"] == json.loads(said["jsonl"])["cost"]
