@@ -35,10 +35,11 @@ NOT_ASKED = Missing("not_asked", "was not asked for")
 def count(job: Job, held: Held = NOTHING) -> Record:
     """Counts alone: no arithmetic, no weights, no device. What is `held` need not be made from the job's words."""
     subject = Subject(job, held)
-    loaded = subject.for_counting()
-    record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_ASKED)
-    record = replace(record, cost=_cost(job.model, loaded))
-    return _cross_checked(subject, loaded, record) if job.cross_check else record
+    with precision.untouched():
+        loaded = subject.for_counting()
+        record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_ASKED)
+        record = replace(record, cost=_cost(job.model, loaded))
+        return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
 def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: Held = NOTHING) -> Record:

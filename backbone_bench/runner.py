@@ -97,7 +97,10 @@ def run_in_process(job: Job, told: Told) -> Outcome:
 
     kept: list[Record] = []
     with contextlib.redirect_stdout(sys.stderr):
-        end = worker.profile(job, told, kept.append)
+        try:
+            end: Done | Failed = worker.profile(job, told, kept.append)
+        except Exception as error:  # the model is not ours: it may raise anything
+            end = worker.unexpected(error)
     if isinstance(end, Failed):
         return _failed(job, kept[-1] if kept else None, end)
     return Outcome(job, end.record)

@@ -48,12 +48,10 @@ def main() -> None:
         answers.write(MESSAGE.dump_json(message) + b"\n")
         answers.flush()
 
-    def unexpected(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
-        """A bug, ours or the model's, keeps its traceback, and the row says what it was."""
-        sys.__excepthook__(kind, error, where)
-        send(Failed(f"failed: {traceback.format_exception_only(error)[-1].splitlines()[0]}", 3))
+    def hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+        send(unexpected(error))
 
-    sys.excepthook = unexpected
+    sys.excepthook = hook
     question = QUESTION.validate_json(asked.readline())
     threading.Thread(target=_end_with_parent, args=(asked,), daemon=True).start()
     warnings.simplefilter("ignore")  # those of dependencies are not for the user's terminal
@@ -67,6 +65,12 @@ def main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def unexpected(error: BaseException) -> Failed:
+    """A bug, ours or the model's, keeps its traceback, and the row says what it was."""
+    sys.__excepthook__(type(error), error, error.__traceback__)
+    return Failed(f"failed: {traceback.format_exception_only(error)[-1].splitlines()[0]}", 3)
 
 
 def _sparing(send: Callable[[Message], None]) -> Callable[[str, float], None]:

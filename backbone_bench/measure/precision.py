@@ -46,6 +46,19 @@ def applied(workload: Workload, device: str) -> Iterator[Applied]:
         yield read(device, amp=workload.precision == "amp")
 
 
+@contextmanager
+def untouched() -> Iterator[None]:
+    """What a model may set for the whole of torch is put back, so that the next one finds it as this one did."""
+    dtype, grads = torch.get_default_dtype(), torch.is_grad_enabled()
+    strict, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(dtype)
+        torch.set_grad_enabled(grads)
+        torch.use_deterministic_algorithms(strict, warn_only=warns)
+
+
 def read(device: str, *, amp: bool = False) -> Applied:
     """What the switches as they stand come to on a device."""
     kind = torch.device(device).type
@@ -78,6 +91,7 @@ def _set_fp32(*, tf32: bool) -> None:
 
 def _switches(later: ExitStack) -> None:
     """Put every switch back as it is now, on the way out of `later`."""
+    later.enter_context(untouched())
     cudnn: Any = torch.backends.cudnn
     mkldnn: Any = torch.backends.mkldnn
     for owner in (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul, mkldnn.conv, mkldnn.matmul):

@@ -57,6 +57,12 @@ def breaks():
     return Net(lambda x: [][1])
 
 
+def doubles():
+    net = Net()
+    torch.set_default_dtype(torch.float64)  # for whatever is built next
+    return net
+
+
 def full(x):
     if x.shape[0] > 4:
         raise MemoryError
@@ -126,12 +132,14 @@ def test_the_largest_batch_that_fits_is_found_and_the_row_says_so(sweep):
     assert "batch 8 does not fit on cpu" in too_large["latency"]["message"]
 
 
-def test_in_this_process_prints_do_not_reach_stdout_and_an_exit_costs_its_row_only(sweep):
-    process = sweep(["prints", "exits", "fine"], "--in-process")
+def test_in_this_process_prints_do_not_reach_stdout_and_what_a_model_does_costs_its_row_only(sweep):
+    process = sweep(["prints", "exits", "breaks", "doubles", "fine"], "--in-process")
     out, err = process.communicate()
     assert process.returncode == 3
-    latencies = [record["latency"] for record in json.loads(out)["records"]]
-    assert ["wall" in latency for latency in latencies] == [True, False, True]
+    records = json.loads(out)["records"]
+    assert ["wall" in record["latency"] for record in records] == [True, False, False, True, True]
+    assert records[2]["latency"]["message"] == "failed: IndexError: list index out of range"
+    assert records[4]["cost"]["params_bytes"] == records[0]["cost"]["params_bytes"]
     assert "built" in err
 
 
