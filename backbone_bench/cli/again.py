@@ -89,7 +89,10 @@ def _check(records: "Sequence[Record]", *, trust: bool) -> None:
             raise UserError(f"{record.workload.model} was only counted: `bench count` does that again.")
         if record.workload.source == "object":
             raise UserError(f"{record.workload.model} was handed over by a Python program: only that can run it again.")
-        if record.workload.source in ("import", "file", "exported") and not trust:
+        scheme, colon, _ = record.workload.model.partition(":")
+        if (
+            colon and scheme not in ("zoo", "timm", "torchvision") and not trust
+        ):  # what it says of its source may be a lie
             raise UserError(f"The record names code to run, {record.workload.model}: --trust runs it.")
 
 

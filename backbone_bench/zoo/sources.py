@@ -149,7 +149,7 @@ def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> 
         raise UserError(
             f"timm has no model {name!r}. {did_you_mean(name, timm.list_models(), 'See timm.list_models().')}"
         )
-    _refuse_weights(arguments, "pretrained")
+    _refuse_weights(arguments, "pretrained", "checkpoint_path")
     build = partial(timm.create_model, name, **{"pretrained": False, **arguments})
     model: Any = user.run(lambda: _built(build, on_meta=on_meta), f"timm:{name}")
     return model, tuple(model.pretrained_cfg["input_size"])
@@ -180,7 +180,7 @@ def _crop(weights: Any) -> int | None:
 def _refuse_weights(arguments: Mapping[str, Scalar], *names: str) -> None:
     for name in names:
         if arguments.get(name):
-            raise UserError(f"--arg {name}={arguments[name]} would download weights, which no figure here depends on.")
+            raise UserError(f"--arg {name}={arguments[name]} would load weights, which no figure here depends on.")
 
 
 def _built(build: Callable[[], nn.Module], *, on_meta: bool) -> nn.Module:

@@ -117,8 +117,9 @@ def test_merging_keeps_every_record_once_in_the_order_of_the_files(bench, elsewh
     assert store.read([merged], pytest.fail) == (RESNET50, VOVNET39)
 
 
-def test_code_that_a_record_names_is_run_only_where_the_user_says_so(bench, elsewhere):
-    strange = replace(RESNET50, workload=replace(RESNET50.workload, model="evil.py:main", source="file"))
+@pytest.mark.parametrize("source", ["file", "zoo"])
+def test_code_that_a_record_names_is_run_only_where_the_user_says_so(bench, elsewhere, source):
+    strange = replace(RESNET50, workload=replace(RESNET50.workload, model="evil.py:main", source=source))
     store.write(elsewhere / "r.jsonl", store.dump_line(strange))
     told = bench("rerun", elsewhere / "r.jsonl")
     assert told.code == 2

@@ -6,6 +6,7 @@ import textwrap
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -304,6 +305,12 @@ def test_a_wrong_reference_is_told_in_a_line_that_says_what_to_do(
 
 def test_an_archive_that_is_none_is_told(write: Write) -> None:
     assert "is no archive of torch.export.save" in told(Request(f"exported:{write('nothing', 'model.pt2')}"))
+
+
+@pytest.mark.parametrize("name", ["pretrained", "checkpoint_path"])
+def test_no_weights_are_loaded_for_timm(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(is_model=lambda _: True))
+    assert f"--arg {name}=w.pth would load weights" in told(Request("timm:some", {name: "w.pth"}))
 
 
 @pytest.mark.parametrize("config", [b"{}", b"[]", b"3", b'{"config": [1]}', b'{"config": {"w": 1}}', b"[" * 9999])
