@@ -136,7 +136,7 @@ def measured(records: Sequence[Record], quantity: Quantity) -> list[Run]:
         run = _run(runs, record)
         name, size = _key(record)
         run.points[name, size] = point
-        if _reads_images(record):
+        if _reads_images(record) and not record.workload.names_code:  # it would be run to be counted
             run.networks[name] = Network(record.workload.model, None, record.workload.arguments or None)
     for a, b in _rounds(ordered):
         one, other = _value(a, quantity), _value(b, quantity)

@@ -89,10 +89,7 @@ def _check(records: "Sequence[Record]", *, trust: bool) -> None:
             raise UserError(f"{record.workload.model} was only counted: `bench count` does that again.")
         if record.workload.source == "object":
             raise UserError(f"{record.workload.model} was handed over by a Python program: only that can run it again.")
-        scheme, colon, _ = record.workload.model.partition(":")
-        if (
-            colon and scheme not in ("zoo", "timm", "torchvision") and not trust
-        ):  # what it says of its source may be a lie
+        if record.workload.names_code and not trust:
             raise UserError(f"The record names code to run, {record.workload.model}: --trust runs it.")
 
 

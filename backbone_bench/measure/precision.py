@@ -49,14 +49,18 @@ def applied(workload: Workload, device: str) -> Iterator[Applied]:
 @contextmanager
 def untouched() -> Iterator[None]:
     """What a model may set for the whole of torch is put back, so that the next one finds it as this one did."""
-    dtype, grads = torch.get_default_dtype(), torch.is_grad_enabled()
-    strict, warns = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    dtype, grads, strict = torch.get_default_dtype(), torch.is_grad_enabled(), _determinism()
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(grads)
-        torch.use_deterministic_algorithms(strict, warn_only=warns)
+        if _determinism() != strict:  # to set it loads the compiler, for which there may be neither time nor memory
+            torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
+
+
+def _determinism() -> tuple[bool, bool]:
+    return torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
 
 
 def read(device: str, *, amp: bool = False) -> Applied:

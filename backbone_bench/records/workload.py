@@ -61,6 +61,12 @@ class Workload:
     seed: int = 0
 
     @property
+    def names_code(self) -> bool:
+        """Whether the model is code of somebody's own; told by its name, since `source` may lie."""
+        scheme, colon, _ = self.model.partition(":")
+        return bool(colon) and scheme not in ("zoo", "timm", "torchvision")
+
+    @property
     def key(self) -> str:
         """A short name of the workload, the same in every process."""
         fields = {name: getattr(self, name) for name in type(self).__dataclass_fields__}

@@ -83,6 +83,19 @@ def test_a_stack_of_layers_is_no_network_of_a_correlation():
     assert f": {len(RECORDS)} networks, rank correlation with access 1.00 (1.00 to 1.00)" in told.working[0]
 
 
+@pytest.mark.parametrize("model", ["evil.py:net", "package.module:net", "exported:net.pt2"])
+def test_the_code_that_a_record_names_is_not_run_to_be_counted(model):
+    """Whatever it says of its source."""
+    foreign = replace(RECORDS[0], workload=replace(RECORDS[0].workload, model=model, source="zoo"))
+
+    def careful(name, *rest):
+        assert name != model
+        return count(name, *rest)
+
+    told = finding(CLOSER, *RECORDS, foreign, count=careful)
+    assert f": {len(RECORDS)} networks, rank correlation" in told.working[0]
+
+
 # What is measured.
 
 
