@@ -130,6 +130,13 @@ def test_a_quantile_is_a_sample(samples, share):
     assert stats.quantile(samples, share) == np.quantile(samples, share, method="inverted_cdf")
 
 
+@given(st.lists(st.floats(0.1, 10), min_size=1, max_size=60))
+def test_quartiles_and_their_distance_are_numpys(samples):
+    low, high = np.quantile(samples, [0.25, 0.75], method="inverted_cdf")
+    assert (stats.quantile(samples, 0.25), stats.quantile(samples, 0.75)) == (low, high)
+    assert stats.iqr(samples) == high - low
+
+
 def test_outliers_are_the_samples_ten_deviations_out():
     samples = series(500, rho=0)
     samples[17], samples[400] = 1.3, 0.5
