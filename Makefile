@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured speed gpu-test test-extras clean
+.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test test-extras clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -52,6 +52,9 @@ speed: $(READY) ## how fast the tool itself is, as ratios in one run
 
 gpu-test: $(READY) ## what only an accelerator can show
 	$(BIN)/pytest tests/gpu -rs
+
+dist: $(READY) ## the wheel and the source archive of a release, in dist/
+	$(BIN)/python -m hatchling build
 
 # torchvision does not import beside the torch of constraints.txt: it has an environment of its own, of some 6 GB.
 $(EXTRAS_READY): pyproject.toml
