@@ -5,22 +5,10 @@ backbone_bench.zoo.micro:split --a arg=pieces=1 --b arg=pieces=4`. Convolutions 
 those stacks where no other size is asked for.
 """
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from backbone_bench.zoo.blocks import conv
+from backbone_bench.zoo.blocks import Branches, conv
 from backbone_bench.zoo.shufflenet_micro import Stack
-
-
-class Concatenated(nn.Module):
-    """Branches that read the same map, and whose outputs stand side by side."""
-
-    def __init__(self, *branches: nn.Module) -> None:
-        super().__init__()
-        self.branches = nn.ModuleList(branches)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.cat([branch(x) for branch in self.branches], dim=1)
 
 
 def plain(channels: int = 128, kernel: int = 3, layers: int = 10) -> Stack:
@@ -32,7 +20,7 @@ def split(pieces: int, channels: int = 128, kernel: int = 3, layers: int = 10) -
     """The same convolutions, each cut into pieces by its output channels: as many weights, FLOPs and results."""
 
     def layer() -> nn.Module:
-        return Concatenated(*(conv(channels, channels // pieces, kernel) for _ in range(pieces)))
+        return Branches(*(conv(channels, channels // pieces, kernel) for _ in range(pieces)))
 
     return Stack(channels, *(layer() for _ in range(layers)))
 
