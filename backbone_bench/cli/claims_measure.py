@@ -10,7 +10,7 @@ import typer
 from backbone_bench.cli.app import complain
 from backbone_bench.cli.job_options import resolved
 from backbone_bench.cli.options import Format
-from backbone_bench.cli.versus import BUDGET_S
+from backbone_bench.cli.versus import briefly
 from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic
@@ -64,8 +64,7 @@ def _template(words: Mapping[str, object]) -> "tuple[Job, float | None]":
         from backbone_bench.measure.devices import resolve  # loads torch
 
         job = replace(job, device=resolve("auto").name)
-    budget_s = job.budget_s or (None if job.quick else BUDGET_S)
-    return replace(job, inputs=(), cross_check=False, budget_s=budget_s), settings.timeout
+    return briefly(replace(job, inputs=(), cross_check=False)), settings.timeout
 
 
 def _job(template: "Job", asked: "Asked", network: "Network") -> "Job":

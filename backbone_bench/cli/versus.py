@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
     from backbone_bench.versus import Comparison, Question
 
-BUDGET_S = 10.0  # of a process: many short ones say more than few long ones (Kalibera and Jones 2013)
+_BUDGET_S = 10.0  # of a process: many short ones say more than few long ones (Kalibera and Jones 2013)
 _SIDE_HELP = "A setting of {} alone, as precision=fp16 (see `bench config`). Repeatable."
 
 
@@ -153,7 +153,12 @@ def _side(model: str, place: str, words: list[str] | None, common: Mapping[str, 
         raise UserError(
             f"{place[2:].upper()} is several rows, {job} and {more[0]} among them: give one value a setting."
         )
-    return replace(job, budget_s=job.budget_s or (None if job.quick else BUDGET_S)), settings.timeout
+    return briefly(job), settings.timeout
+
+
+def briefly(job: "Job") -> "Job":
+    """The job with the time that one of many processes has, where nothing else was asked for."""
+    return replace(job, budget_s=job.budget_s or (None if job.quick else _BUDGET_S))
 
 
 def _contest(
