@@ -45,6 +45,14 @@ def program() -> str:
     return "bench" if name == "__main__.py" else name
 
 
+def _usage(error: typer.TyperException) -> str:
+    """What is wrong with the words typed, and the help of the very command that refused them."""
+    told = error.format_message().replace(": Value error, ", ": ")  # pydantic's, by way of typer
+    where = getattr(error, "ctx", None)
+    command = where.command_path if where else program()
+    return f"{told}{'' if told.endswith(('.', '?')) else '.'} `{command} --help` shows what there is."
+
+
 def _check_folder() -> None:
     """Raise UserError where the folder of this process has been removed: neither Python nor torch works there."""
     try:
@@ -58,13 +66,12 @@ def main() -> NoReturn:
     streams.prepare()
     try:
         _check_folder()
-        code = app(sys.argv[1:] or ["--help"], standalone_mode=False)
+        code = app(sys.argv[1:] or ["--help"], prog_name=program(), standalone_mode=False)
     except UserError as error:
         complain(str(error))
         raise SystemExit(error.exit_code) from None
     except typer.TyperException as error:  # words that are no command, option or value
-        told = error.format_message() if isinstance(error, typer.BadParameter) else str(error)
-        complain(f"{told.rstrip('.')}. `{program()} --help` shows what there is.")
+        complain(_usage(error))
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         raise SystemExit(128 + signal.SIGINT) from None

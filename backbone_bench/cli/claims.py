@@ -54,7 +54,7 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         help="Claims by their id, with the working, or all of a paper.",
-        metavar="[ID|PAPER]...",
+        metavar="ID|PAPER",
         autocompletion=complete_claim,
     ),
 ]

@@ -36,7 +36,7 @@ Models = Annotated[
     typer.Option("--model", "-m", help=f"{MODEL_HELP} Repeatable.", metavar="MODEL", autocompletion=complete_model),
 ]
 ModelNames = Annotated[
-    list[str] | None, typer.Argument(help=MODEL_HELP, metavar="[MODEL]...", autocompletion=complete_model)
+    list[str] | None, typer.Argument(help=MODEL_HELP, metavar="MODEL", autocompletion=complete_model)
 ]
 Family = Annotated[list[str] | None, typer.Option("--family", help="All networks of a family of the zoo. Repeatable.")]
 All = Annotated[bool, typer.Option("--all", help="The whole zoo.")]
