@@ -17,7 +17,8 @@ from backbone_bench.zoo.catalogue import Entry
 @app.command("list")
 def list_models(
     pattern: Annotated[
-        str | None, typer.Argument(help="A part of a name or family, or a pattern such as 'vovnet*'.")
+        str | None,
+        typer.Argument(help="A part of a name or family, or a pattern such as 'vovnet*'.", metavar="PATTERN"),
     ] = None,
     form: OutputFormat = None,
 ) -> None:

@@ -52,7 +52,9 @@ def versus(
     a: Annotated[str, typer.Argument(help=MODEL_HELP, metavar="A", autocompletion=complete_model)],
     b: Annotated[
         str | None,
-        typer.Argument(help="The other model; left out, it is A under other settings.", autocompletion=complete_model),
+        typer.Argument(
+            help="The other model; left out, it is A under other settings.", metavar="B", autocompletion=complete_model
+        ),
     ] = None,
     settings_a: Annotated[
         list[str] | None, typer.Option("--a", help=_SIDE_HELP.format("A"), metavar="KEY=VALUE")
