@@ -71,6 +71,11 @@ class Series:
             return paired.p_above(self.changes, bound)
         return stats.t_beyond((self.changes[0] - bound) / self.known.deviation, self.known.freedom)
 
+    @property
+    def middle(self) -> float:
+        """The change that the rounds speak of, as a logarithm."""
+        return statistics.fmean(self.changes)
+
     def p_below(self, bound: float = 0.0) -> float:
         return self.mirrored.p_above(-bound)
 
@@ -119,11 +124,10 @@ def _judge(family: Mapping[Key, Series]) -> dict[Key, Decision]:
 
 def _decision(series: Series, p_worse: float, p_better: float) -> Decision:
     allowed = math.log1p(series.threshold)
-    change = statistics.fmean(series.changes)
     is_clear = series.p_below(allowed) < ALPHA
-    if p_worse < ALPHA and change > allowed:
+    if p_worse < ALPHA and series.middle > allowed:
         verdict = Verdict.REGRESSED
-    elif p_better < ALPHA and change < -allowed:
+    elif p_better < ALPHA and series.middle < -allowed:
         verdict = Verdict.IMPROVED
     else:
         verdict = Verdict.PASS if is_clear else Verdict.INCONCLUSIVE

@@ -3,21 +3,24 @@
 Noise has two levels: processes differ by a log-normal factor (how memory was
 laid out, which core it got), and within a process each sample resembles the
 next (lag-1 0.5) with one outlier in a hundred. A noisy runner also grows slower
-by 5 % while the rounds go on. `python -m tests.gate.simulation` prints the table of docs/gate.md.
+by 5 % while the rounds go on; on a shared one a neighbour slows one process in
+ten by 30 %. `python -m tests.gate.simulation` prints the tables of docs/gate.md.
 """
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import mannwhitneyu
 
+from backbone_bench import stats
 from backbone_bench.gate.noisy import Key, Plan, Series, decide
 from backbone_bench.gate.verdicts import Verdict
 
-TRIALS, THRESHOLD = 2000, 0.03
+TRIALS, RANK_TRIALS, THRESHOLD = 2000, 1000, 0.03
 ROUNDS = 20  # the most that one verdict can use: five, doubled, and both again to confirm
 
 
@@ -27,25 +30,25 @@ class Runner(NamedTuple):
     name: str
     process: float  # standard deviation of the logarithm from process to process
     drift: float = 0.0  # by how much it grows slower over a gate's rounds
+    disturbed: float = 0.0  # the share of processes that a neighbour slows by 30 %
 
 
 TYPICAL, NOISY = Runner("typical", 0.015), Runner("noisy", 0.03, drift=0.05)
+SHARED = Runner("shared", 0.015, disturbed=0.1)
 
 
 class Scene(NamedTuple):
-    """What is simulated: a runner, a true change, and how many workloads are judged together."""
+    """What is simulated: a runner, how many workloads are judged together, and the true change of the first."""
 
     runner: Runner
     change: float
     subjects: int = 1
 
     def __str__(self) -> str:
-        many = f", {self.subjects} workloads, any alarm" if self.subjects > 1 else ""
-        return (
-            f"{self.runner.name}, {100 * self.change:+.0f} %{many}"
-            if self.change
-            else f"{self.runner.name}, no change{many}"
-        )
+        change = f"{100 * self.change:+.0f} %" if self.change else "no change"
+        if self.subjects > 1:
+            change += f" in one of {self.subjects}" if self.change else f", {self.subjects} workloads, any alarm"
+        return f"{self.runner.name}, {change}"
 
 
 SCENES = (
@@ -58,28 +61,34 @@ SCENES = (
     Scene(TYPICAL, 0.0, subjects=14),
     Scene(NOISY, 0.0, subjects=14),
 )
+BY_RANKS = tuple(
+    Scene(runner, change, subjects)
+    for runner, change in ((NOISY, 0.05), (SHARED, 0.0), (SHARED, 0.05), (SHARED, 0.10))
+    for subjects in (1, 4)
+)
 
 
-def draw(scene: Scene, seed: int = 7) -> np.ndarray:
+def draw(scene: Scene, trials: int, seed: int = 7) -> np.ndarray:
     """Samples by trial, subject, round and side (base, head), as if each took a second on average."""
     runner, change, subjects = scene
     rng = np.random.default_rng(seed)
-    shape, samples = (TRIALS, subjects, ROUNDS, 2), 40 if subjects == 1 else 15
+    shape, samples = (trials, subjects, ROUNDS, 2), 40 if subjects == 1 else 15
     white = rng.standard_normal((*shape, samples), dtype=np.float32) * np.float32(0.02 * math.sqrt(1 - 0.5**2))
     within = lfilter(np.array([1], np.float32), np.array([1, -0.5], np.float32), white, axis=-1)
     within += np.where(rng.random((*shape, samples), dtype=np.float32) < 0.01, np.float32(0.5), np.float32(0))
     place = np.arange(ROUNDS)[:, None] * 2 + np.array([[0, 1], [1, 0]])[np.arange(ROUNDS) % 2]  # A B, B A
     process = rng.normal(0, runner.process, shape) + runner.drift * place / (2 * ROUNDS)
-    process[..., 1] += math.log1p(change)
+    process += np.where(rng.random(shape) < runner.disturbed, math.log(1.3), 0)
+    process[:, 0, :, 1] += math.log1p(change)
     return np.exp(within + process[..., None].astype(np.float32))
 
 
 class Gate:
     """The gate's own code, served with rounds that were drawn before."""
 
-    def __init__(self, medians: np.ndarray, plan: Plan) -> None:
+    def __init__(self, medians: np.ndarray, plan: Plan, kind: type[Series]) -> None:
         self._changes = np.log(medians[..., 1] / medians[..., 0])
-        self._plan = plan
+        self._plan, self._kind = plan, kind
 
     def regressed(self, trial: int) -> bool:
         """Whether any subject of the trial is called regressed."""
@@ -91,15 +100,41 @@ class Gate:
             for subject in some:
                 changes = self._changes[trial, int(subject), used[subject] : used[subject] + rounds]
                 used[subject] += rounds
-                taken[Key(subject, "wall_s")] = Series(tuple(changes.tolist()), THRESHOLD)
+                taken[Key(subject, "wall_s")] = self._kind(tuple(changes.tolist()), THRESHOLD)
             return taken
 
         return any(one.verdict is Verdict.REGRESSED for one in decide(measure, subjects, self._plan).values())
 
 
-def gate(samples: np.ndarray, plan: Plan = Plan()) -> float:  # noqa: B008 - frozen
+class Ranked(Series):
+    """A series judged by Wilcoxon's signed ranks in place of Student's t, as soon as there are nine rounds."""
+
+    FEWEST = 9
+
+    @property
+    def middle(self) -> float:
+        found = stats.signed_ranks(self.changes) if len(self.changes) >= self.FEWEST else None
+        return super().middle if found is None else found[0]
+
+    def p_above(self, bound: float = 0.0) -> float:
+        if len(self.changes) < self.FEWEST:
+            return super().p_above(bound)
+        far = sorted((change - bound for change in self.changes), key=abs)
+        return _rank_sum_beyond(len(far))[sum(rank for rank, one in enumerate(far, start=1) if one > 0)]
+
+
+@cache
+def _rank_sum_beyond(count: int) -> np.ndarray:
+    """P(the ranks of what is positive add up to `s` at least), by `s`, where signs are a matter of chance."""
+    ways = np.ones(1)
+    for rank in range(1, count + 1):
+        ways = np.append(ways, np.zeros(rank)) + np.append(np.zeros(rank), ways)
+    return ways[::-1].cumsum()[::-1] / 2**count
+
+
+def gate(samples: np.ndarray, plan: Plan = Plan(), kind: type[Series] = Series) -> float:  # noqa: B008 - frozen
     """The share of trials in which the gate calls anything regressed."""
-    judge = Gate(np.median(samples, axis=-1), plan)
+    judge = Gate(np.median(samples, axis=-1), plan, kind)
     return float(np.mean([judge.regressed(trial) for trial in range(len(samples))]))
 
 
@@ -130,7 +165,8 @@ def _any(alarms: np.ndarray) -> float:
     return float(alarms.any(axis=1).mean())
 
 
-RULES: Mapping[str, Callable[[np.ndarray], float]] = {
+Rules = Mapping[str, Callable[[np.ndarray], float]]
+RULES: Rules = {
     "Mann-Whitney over iterations": mann_whitney,
     "mean +5 %": mean_5,
     "asv": asv,
@@ -140,19 +176,26 @@ RULES: Mapping[str, Callable[[np.ndarray], float]] = {
 
 def shares() -> dict[str, dict[str, float]]:
     """By scene and rule, the share of trials with an alarm; every rule sees the same draws."""
-    return {str(scene): {name: rule(samples) for name, rule in RULES.items()} for scene, samples in _drawn()}
+    return _shares(SCENES, RULES, TRIALS)
 
 
-def _drawn() -> Iterator[tuple[Scene, np.ndarray]]:
-    return ((scene, draw(scene)) for scene in SCENES)
+def shares_by_ranks() -> dict[str, dict[str, float]]:
+    """The same for the gate's rule and for the one that it might have, on machines that tell them apart."""
+    return _shares(BY_RANKS, {"bench gate": gate, "by ranks": partial(gate, kind=Ranked)}, RANK_TRIALS)
+
+
+def _shares(scenes: Sequence[Scene], rules: Rules, trials: int) -> dict[str, dict[str, float]]:
+    drawn = ((scene, draw(scene, trials)) for scene in scenes)
+    return {str(scene): {name: rule(samples) for name, rule in rules.items()} for scene, samples in drawn}
 
 
 def table(found: Mapping[str, Mapping[str, float]]) -> str:
     """The shares as Markdown, in percent."""
-    lines = [f"| true change | {' | '.join(RULES)} |", f"| --- |{' ---: |' * len(RULES)}"]
-    lines += [f"| {scene} | {' | '.join(f'{100 * row[name]:.1f}' for name in RULES)} |" for scene, row in found.items()]
+    rules = list(next(iter(found.values())))
+    lines = [f"| true change | {' | '.join(rules)} |", f"| --- |{' ---: |' * len(rules)}"]
+    lines += [f"| {scene} | {' | '.join(f'{100 * row[name]:.1f}' for name in rules)} |" for scene, row in found.items()]
     return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":
-    print(table(shares()), end="")
+    print(table(shares()), table(shares_by_ranks()), sep="\n", end="")

@@ -1,11 +1,10 @@
 """The gate's rule does not cry wolf, and sees 5 %; on the same draws, others do or do not."""
 
-import re
 from pathlib import Path
 
 import pytest
 
-from tests.gate.simulation import RULES, shares
+from tests.gate.simulation import RULES, shares, shares_by_ranks
 
 PAGE = Path(__file__).parents[2] / "docs" / "gate.md"
 pytestmark = pytest.mark.slow
@@ -37,9 +36,31 @@ def test_no_other_rule_is_both_as_quiet_and_as_sharp(found):
         assert not (quiet and sharp)
 
 
-def test_the_page_prints_these_figures(found):
-    rows = re.findall(r"^\| ((?:typical|noisy),[^|]*) \|([^\n]*)\|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    printed = {scene: [float(cell) / 100 for cell in cells.split("|")] for scene, cells in rows}
-    assert printed.keys() == found.keys()
-    for scene, row in found.items():
-        assert printed[scene] == pytest.approx([row[rule] for rule in RULES], abs=0.01)
+@pytest.fixture(scope="module")
+def by_ranks():
+    return shares_by_ranks()
+
+
+def test_ranks_would_see_less_where_several_are_judged_together(by_ranks):
+    assert by_ranks["noisy, +5 % in one of 4"]["bench gate"] > by_ranks["noisy, +5 % in one of 4"]["by ranks"] + 0.05
+    assert (
+        by_ranks["shared, +10 % in one of 4"]["bench gate"] > by_ranks["shared, +10 % in one of 4"]["by ranks"] + 0.05
+    )
+
+
+def printed(heading):
+    """The figures of a table of the page, by scene and rule."""
+    _, table = PAGE.read_text(encoding="utf-8").split(heading)
+    header, _, *rows = ([cell.strip() for cell in row.split("|")[1:-1]] for row in table.split("\n\n")[1].splitlines())
+    return {scene: dict(zip(header[1:], (float(cell) / 100 for cell in cells), strict=True)) for scene, *cells in rows}
+
+
+@pytest.mark.parametrize(
+    ("heading", "figures"), [("The same draws, judged", "found"), ("By ranks from nine", "by_ranks")]
+)
+def test_the_page_prints_these_figures(heading, figures, request):
+    drawn = request.getfixturevalue(figures)
+    shown = printed(heading)
+    assert shown.keys() == drawn.keys()
+    for scene, row in drawn.items():
+        assert shown[scene] == pytest.approx(row, abs=0.01)
