@@ -94,7 +94,7 @@ def _clocks(topic: str, card: Card, *, root: bool) -> Line:
     found = f"SM {now / 1e6:.0f} of {most / 1e6:.0f} MHz"
     if root:
         return Line(topic, "good", f"{found}; --lock-clocks can hold them")
-    return Line(topic, "weak", f"{found}; only root may hold them", "sudo nvidia-smi -lgc tdp before, -rgc after.")
+    return Line(topic, "weak", f"{found}; only root may hold them", "sudo nvidia-smi -lgc tdp,tdp before, -rgc after.")
 
 
 def _power_limit(topic: str, card: Card) -> Line:

@@ -1,15 +1,14 @@
 """Any accelerator that torch knows, through its generic interface: CUDA, ROCm, XPU, MPS, out-of-tree ones."""
 
 import time
+from collections.abc import Mapping
 
 import torch
-from torch import Tensor
 
 from backbone_bench.measure import outputs, procfs
+from backbone_bench.measure.cache import Flush
 from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
 from backbone_bench.records import Known, Memory, Missing
-
-_UNKNOWN_CACHE = 256 * 1024**2  # bytes to write where the size of the cache is not known: more than any
 
 
 class TorchEvent:
@@ -20,6 +19,7 @@ class TorchEvent:
         self.record = self._event.record
         self.wait = self._event.synchronize
         self.done = self._event.query
+        self.record()  # the driver's event is made at its first mark: not to be while something is timed
 
     def elapsed_s_since(self, earlier: "TorchEvent") -> float:
         return earlier._event.elapsed_time(self._event) / 1e3  # torch counts milliseconds, and from the earlier event
@@ -34,8 +34,9 @@ class Accelerator:
         self.name = str(device)
         self.cache_bytes: Known[int] = Missing("cache_unknown", f"torch does not tell the cache of {device.type}")
         self._device = device
-        self._filler: Tensor | None = None
+        self._flush = Flush(device)
         self._events_work = False
+        self._counting = keeps_count()
         torch.accelerator.set_device_index(device)
 
     now_s = staticmethod(time.perf_counter)
@@ -66,29 +67,39 @@ class Accelerator:
         raise CaptureFailed(Missing("no_graphs", f"graphs are taken on CUDA only, and this is {self.name}"))
 
     def allocations(self) -> int:
-        counts = torch.accelerator.memory_stats(self._device)
+        counts = self._counts()
         return sum(counts.get(name, 0) for name in ("num_device_alloc", "num_alloc_retries"))
 
     def flush_cache(self) -> None:
-        if self._filler is None:
-            size = _UNKNOWN_CACHE if isinstance(self.cache_bytes, Missing) else self.cache_bytes
-            self._filler = torch.empty(size, dtype=torch.uint8, device=self._device)
-        self._filler.zero_()
+        self._flush(self.cache_bytes)
 
     def mark_memory(self) -> None:
         """The allocator counts from nothing, so there is no baseline to remember."""
 
     def reset_peak(self) -> None:
-        torch.accelerator.reset_peak_memory_stats(self._device)
+        if self._counting:
+            torch.accelerator.reset_peak_memory_stats(self._device)
 
     def memory(self) -> Memory:
-        counts = torch.accelerator.memory_stats(self._device)
+        counts = self._counts()
         untold = Missing("no_memory_stats", f"the allocator of {self.name} keeps no count")
         return Memory(
             counts.get("allocated_bytes.all.peak", untold),
             counts.get("reserved_bytes.all.peak", untold),
             Missing("not_on_host", f"the model is held in the memory of {self.name}"),
         )
+
+    def _counts(self) -> Mapping[str, int]:
+        return torch.accelerator.memory_stats(self._device) if self._counting else {}
+
+
+def keeps_count() -> bool:
+    """Whether the allocator can be asked at all; that of MPS could not for long (pytorch#186430)."""
+    try:
+        torch.accelerator.memory_stats()
+    except RuntimeError:
+        return False
+    return True
 
 
 def first_line(error: BaseException) -> str:

@@ -1,9 +1,11 @@
 """What only CUDA (and ROCm, which torch calls by the same name) has: graphs, and a cache whose size is told."""
 
 import torch
+from torch import Tensor
 
 from backbone_bench.measure.accelerator import Accelerator, first_line
 from backbone_bench.measure.protocols import CaptureFailed, Mode, Step
+from backbone_bench.nested import map_tensors
 from backbone_bench.records import Missing
 
 
@@ -24,9 +26,10 @@ class Cuda(Accelerator):
         try:
             self._warm(step, stream)
             with torch.cuda.graph(graph, stream=stream):
-                output = step()
+                # Without its autograd graph, whose nodes would draw later backward passes onto this stream.
+                output = map_tensors(step(), Tensor.detach)
         except RuntimeError as error:  # out of memory is one too
-            raise CaptureFailed(Missing("capture_failed", f"not capturable: {first_line(error)}")) from None
+            raise CaptureFailed(Missing("capture_failed", f"not capturable: {first_line(_cause(error))}")) from None
         finally:
             torch.cuda.set_stream(before)  # a capture that fails leaves its own stream behind
 
@@ -43,3 +46,10 @@ class Cuda(Accelerator):
             step()
         torch.cuda.current_stream(self._device).wait_stream(stream)
         self.synchronize()
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What broke a capture: ending one that is broken raises once more, and only says that something had."""
+    while isinstance(error.__context__, RuntimeError):
+        error = error.__context__
+    return error

@@ -9,7 +9,8 @@ from backbone_bench.errors import CouldNotMeasure, OutOfMemory
 from backbone_bench.measure.accelerator import first_line
 from backbone_bench.records import Workload
 
-_HOST_IS_FULL = ("can't allocate memory", "not enough memory")
+# Beside torch.OutOfMemoryError: of the host, of MPS and of the driver, of libraries that ask the driver themselves.
+_FULL = ("can't allocate memory", "not enough memory", "out of memory", "_STATUS_ALLOC_FAILED")
 _UNABLE = ("not implemented for", "Could not run", "not currently implemented")
 
 
@@ -42,7 +43,7 @@ def explain(error: BaseException, workload: Workload, device: str) -> str | None
 
 
 def _out_of_memory(error: BaseException, line: str) -> bool:
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(sign in line for sign in _HOST_IS_FULL)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(sign in line for sign in _FULL)
 
 
 def _from_compiler(error: BaseException) -> bool:

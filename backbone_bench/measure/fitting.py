@@ -7,6 +7,7 @@ import torch
 
 from backbone_bench.errors import OutOfMemory
 from backbone_bench.measure import machine
+from backbone_bench.measure.accelerator import keeps_count
 from backbone_bench.records import Missing, ModelCost
 
 MOST = 1 << 16
@@ -15,7 +16,7 @@ MOST = 1 << 16
 def give_back() -> None:
     """Free what nobody holds any more, and return it to the driver."""
     gc.collect()
-    if torch.accelerator.is_available():
+    if torch.accelerator.is_available() and keeps_count():
         torch.accelerator.empty_cache()
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from backbone_bench.measure import devices
+from backbone_bench.measure.accelerator import keeps_count
 
 
 @contextmanager
@@ -23,6 +24,6 @@ def as_found(device: str) -> Iterator[bool]:
     seeded = () if kind == "mps" else range(torch.accelerator.device_count())  # that of MPS cannot be asked for
     with torch.random.fork_rng(seeded, device_type=kind):
         try:
-            yield torch.accelerator.memory_allocated(index) > 0
+            yield keeps_count() and torch.accelerator.memory_allocated(index) > 0
         finally:
             torch.accelerator.set_device_index(current)

@@ -3,13 +3,11 @@
 import time
 
 import torch
-from torch import Tensor
 
 from backbone_bench.measure import outputs, procfs
+from backbone_bench.measure.cache import Flush
 from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
 from backbone_bench.records import Memory, Missing
-
-_UNKNOWN_CACHE = 256 * 1024**2  # bytes to write where the size of the cache is not known: more than any
 
 
 class Host:
@@ -21,7 +19,7 @@ class Host:
     def __init__(self) -> None:
         self.cache_bytes = procfs.last_cache_bytes()
         self._resident = procfs.Resident()
-        self._filler: Tensor | None = None
+        self._flush = Flush(torch.device("cpu"))
 
     now_s = staticmethod(time.perf_counter)
     finite = staticmethod(outputs.finite)
@@ -41,10 +39,7 @@ class Host:
         return 0
 
     def flush_cache(self) -> None:
-        if self._filler is None:
-            size = _UNKNOWN_CACHE if isinstance(self.cache_bytes, Missing) else self.cache_bytes
-            self._filler = torch.empty(size, dtype=torch.uint8)
-        self._filler.zero_()
+        self._flush(self.cache_bytes)
 
     def mark_memory(self) -> None:
         self._resident.mark()

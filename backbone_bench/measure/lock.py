@@ -58,7 +58,7 @@ def _lock(card: Card, clock_hz: float | None, release: _Release) -> None:
         release.due = False
         if failure.missing.missing != "no_permission":
             raise UserError(f"--lock-clocks: {failure}") from None
-        wish = "tdp" if clock_hz is None else f"{clock_hz / 1e6:.0f}"
+        wish = "tdp,tdp" if clock_hz is None else f"{clock_hz / 1e6:.0f}"
         raise UserError(f"--lock-clocks needs root: sudo nvidia-smi -lgc {wish}") from None
 
 

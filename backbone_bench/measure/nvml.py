@@ -8,7 +8,7 @@ it is tested against a stand-in for the driver's library.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ import pynvml
 
 from backbone_bench.measure import machine, reasons
 from backbone_bench.measure.protocols import Clock, SourceFailed
-from backbone_bench.records import Known
+from backbone_bench.records import Known, Missing
 
 T = TypeVar("T")
 
@@ -66,28 +66,25 @@ def _named_alike(wanted: Identity, handle: Any, sliced: bool, clock: Clock) -> "
 
 def _find(wanted: Identity, clock: Clock) -> tuple[Any, bool]:
     """The handle of the whole card, and whether only a MIG slice of it is ours."""
-    for handle in _handles(wanted):
-        if handle is not None:
+    refused: Missing | None = None
+    for find, key in _ways(wanted):
+        try:
+            handle = find(key.encode())
+        except pynvml.NVMLError as error:  # who may use a slice may not be allowed to see its card
+            if refused is None and error.value not in reasons.NOT_FOUND:
+                refused = reasons.no_answer(error.value, "finding the card", wanted.name)
+        else:
             return _whole(handle, wanted, clock)
-    raise SourceFailed(reasons.unknown_to_nvml(wanted.name, wanted.uuid))
+    raise SourceFailed(refused or reasons.unknown_to_nvml(wanted.name, wanted.uuid))
 
 
-def _handles(wanted: Identity) -> Iterable[Any]:
+def _ways(wanted: Identity) -> Iterator[tuple[Callable[[bytes], Any], str]]:
     if wanted.uuid:
         bare = re.sub(r"^(GPU|MIG)-", "", wanted.uuid)
         for prefix in ("GPU-", "MIG-"):  # torch leaves the prefix out
-            yield _handle(pynvml.nvmlDeviceGetHandleByUUID, prefix + bare)
+            yield pynvml.nvmlDeviceGetHandleByUUID, prefix + bare
     if wanted.pci:
-        yield _handle(pynvml.nvmlDeviceGetHandleByPciBusId, wanted.pci)
-
-
-def _handle(find: Callable[[bytes], Any], key: str) -> Any | None:
-    try:
-        return find(key.encode())
-    except pynvml.NVMLError as error:
-        if error.value in reasons.NOT_FOUND:
-            return None
-        raise SourceFailed(reasons.no_answer(error.value, "finding the card", "the GPU")) from None
+        yield pynvml.nvmlDeviceGetHandleByPciBusId, wanted.pci
 
 
 def _whole(handle: Any, wanted: Identity, clock: Clock) -> tuple[Any, bool]:
@@ -155,10 +152,15 @@ class Card:
         return power / 1e9, thermal / 1e9
 
     def processes(self) -> frozenset[int]:
-        """Ids of the processes on the card, as its host numbers them: in a container not as we do."""
+        """Ids of the processes on the card, as its host numbers them: in a container not as we do.
+
+        Where the Multi-Process Service runs, its server is among them; its clients stand in a list of their own.
+        """
         compute = self._ask("compute processes", pynvml.nvmlDeviceGetComputeRunningProcesses_v3)
         graphics = self._ask("graphics processes", pynvml.nvmlDeviceGetGraphicsRunningProcesses_v3)
-        return frozenset(process.pid for process in (*compute, *graphics))
+        served = known(lambda: self._ask("MPS clients", pynvml.nvmlDeviceGetMPSComputeRunningProcesses_v3))
+        clients = () if isinstance(served, Missing) else served  # what has no such service has no clients of it
+        return frozenset(process.pid for process in (*compute, *graphics, *clients))
 
     def busy_fraction(self) -> float:
         return self._ask("utilisation", pynvml.nvmlDeviceGetUtilizationRates).gpu / 100

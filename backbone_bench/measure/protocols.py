@@ -11,25 +11,27 @@ from typing import Literal, Protocol, Self
 from backbone_bench import records
 
 Step = Callable[[], object]
-
-
 Mode = Literal["wall", "device", "graph"]
 
 
-class EventsFailed(Exception):
-    """The device has no events, or events that do not count; `missing` says why."""
+class Lacking(Exception):
+    """Something cannot be had of this device; `missing` says why."""
 
     def __init__(self, missing: records.Missing) -> None:
         super().__init__(missing.message)
         self.missing = missing
 
 
-class CaptureFailed(Exception):
-    """The step cannot be captured into a graph; `missing` says why."""
+class EventsFailed(Lacking):
+    """The device has no events, or events that do not count."""
 
-    def __init__(self, missing: records.Missing) -> None:
-        super().__init__(missing.message)
-        self.missing = missing
+
+class CaptureFailed(Lacking):
+    """The step cannot be captured into a graph."""
+
+
+class SourceFailed(Lacking):
+    """A power source does not answer."""
 
 
 class Event(Protocol):
@@ -113,14 +115,6 @@ class Clock(Protocol):
         """The host's monotonic clock."""
 
     def sleep_s(self, seconds: float) -> None: ...
-
-
-class SourceFailed(Exception):
-    """A power source does not answer; `missing` says why."""
-
-    def __init__(self, missing: records.Missing) -> None:
-        super().__init__(missing.message)
-        self.missing = missing
 
 
 class PowerSource(Protocol):

@@ -153,6 +153,7 @@ def test_a_device_of_others_is_theirs_again(monkeypatch):
     monkeypatch.setattr(devices, "look", lambda: devices.Torch("2", "cuda", 2))
     monkeypatch.setattr(torch.accelerator, "current_device_index", lambda: 1)
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: 0)
+    monkeypatch.setattr(torch.accelerator, "memory_stats", lambda: {})
     monkeypatch.setattr(torch.accelerator, "memory_allocated", lambda index: 4096)
     monkeypatch.setattr(torch.accelerator, "set_device_index", chosen.append)
     with guest.as_found("cuda:0") as shared:

@@ -24,16 +24,37 @@ def test_graphs_are_cudas(device):
         device.capture(lambda: None)
 
 
-def test_going_to_the_driver_counts_and_so_does_trying_again(device, monkeypatch):
-    told = {"num_device_alloc": 7, "num_alloc_retries": 2, "num_device_free": 5}
-    monkeypatch.setattr(torch.accelerator, "memory_stats", lambda device: told)
-    assert device.allocations() == 9
+@pytest.fixture
+def counting(monkeypatch):
+    """A device whose allocator has counted this."""
+
+    def of(**counts):
+        monkeypatch.setattr(torch.accelerator, "set_device_index", lambda device: None)
+        monkeypatch.setattr(torch.accelerator, "memory_stats", lambda device=None: counts)
+        return Accelerator(torch.device("cpu"))
+
+    return of
 
 
-def test_memory_is_the_allocators_peak_and_not_nothing_where_it_keeps_no_count(device, monkeypatch):
+def test_going_to_the_driver_counts_and_so_does_trying_again(counting):
+    assert counting(num_device_alloc=7, num_alloc_retries=2, num_device_free=5).allocations() == 9
+
+
+def test_memory_is_the_allocators_peak(counting):
     told = {"allocated_bytes.all.peak": 10, "reserved_bytes.all.peak": 20, "allocated_bytes.all.current": 3}
-    monkeypatch.setattr(torch.accelerator, "memory_stats", lambda device: told)
-    assert (device.memory().peak_allocated_bytes, device.memory().peak_reserved_bytes) == (10, 20)
-    monkeypatch.setattr(torch.accelerator, "memory_stats", lambda device: {})
+    memory = counting(**told).memory()
+    assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (10, 20)
+
+
+def test_an_allocator_that_keeps_no_count_has_a_reason_and_not_nothing(counting):
+    device = counting()
+    assert isinstance(device.memory().peak_allocated_bytes, Missing)
+    assert device.allocations() == 0
+
+
+def test_an_allocator_that_cannot_be_asked_keeps_no_count(device):
+    with pytest.raises(RuntimeError):  # as on MPS for long
+        torch.accelerator.memory_stats()
+    device.reset_peak()
     assert isinstance(device.memory().peak_allocated_bytes, Missing)
     assert device.allocations() == 0

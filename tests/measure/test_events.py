@@ -67,6 +67,11 @@ def test_an_event_5_ms_later_is_5_thousandths_of_a_second_later():
     five_ms_are_five_thousandths_of_a_second(TorchEvent)
 
 
+def test_an_event_has_a_mark_from_the_start_since_the_driver_makes_it_at_the_first():
+    made: Any = TorchEvent(torch.device("cpu"))
+    assert made._event.at_ms == FakeEvent.now_ms
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

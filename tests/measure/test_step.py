@@ -158,6 +158,9 @@ class Raises(nn.Module):
     [
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.\nadvice"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
+        RuntimeError("CUDA error: out of memory\nadvice"),  # of the driver, past torch's allocator
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         MemoryError(),
     ],
 )

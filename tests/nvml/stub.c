@@ -28,8 +28,8 @@ typedef struct {
   double frozen_at_s, back_at_s;
   uint32_t sm_mhz, memory_mhz, temperature_c, locked_mhz, power_limit_mw, persistence, busy_percent, capability[2];
   uint64_t reasons, capped_ns, hot_ns;
-  uint32_t compute_pids[PIDS], computes, graphics_pids[PIDS], graphics;
-  int32_t steps, spare;
+  uint32_t compute_pids[PIDS], computes, graphics_pids[PIDS], graphics, mps_pids[PIDS], mps;
+  int32_t steps;
   double at_s[TRACE], watts[TRACE], joules[TRACE]; /* joules: up to at_s */
 } gpu;
 
@@ -179,4 +179,5 @@ static int list(const uint32_t *pids, unsigned n, unsigned *count, process *out)
 }
 int nvmlDeviceGetComputeRunningProcesses_v3(gpu *g, unsigned *n, process *out) { BEGIN; return list(g->compute_pids, g->computes, n, out); }
 int nvmlDeviceGetGraphicsRunningProcesses_v3(gpu *g, unsigned *n, process *out) { BEGIN; return list(g->graphics_pids, g->graphics, n, out); }
+int nvmlDeviceGetMPSComputeRunningProcesses_v3(gpu *g, unsigned *n, process *out) { BEGIN; return list(g->mps_pids, g->mps, n, out); }
 #endif

@@ -51,6 +51,20 @@ def test_a_slice_leads_to_its_whole_card_and_says_so(world):
     assert card.uuid() == f"GPU-{UUID}"
 
 
+@pytest.mark.parametrize("code", [3, 4])
+def test_a_slice_is_found_by_whoever_may_not_see_its_card(world, code):
+    world.fail("nvmlDeviceGetHandleByUUID", code, times=1)  # under the card's prefix, which is tried first
+    assert found(world, world.slice_card()).sliced
+
+
+def test_a_card_that_nobody_may_see_says_so(world):
+    world.fail("nvmlDeviceGetHandleByUUID", 4)
+    world.fail("nvmlDeviceGetHandleByPciBusId_v2", 4)
+    answer = open_card(world.identity, world)
+    assert isinstance(answer, Missing)
+    assert answer.missing == "no_permission"
+
+
 def test_a_card_in_mig_mode_counts_as_sliced_however_it_is_found(world):
     world.slice_card()
     assert found(world, world.identity).sliced

@@ -100,6 +100,22 @@ def test_processes_beside_ours_are_counted_once_each(world, card, compute, graph
     assert ("shared_gpu" in verdict.flags) == bool(others)
 
 
+def test_clients_of_the_multi_process_service_are_company_though_only_its_server_computes(world, card):
+    gpu = world.gpu
+    gpu.compute_pids[0], gpu.computes = 300, 1  # the server's
+    gpu.mps_pids[:3], gpu.mps = (os.getpid(), 4711, 4712), 3
+    watch = CardWatch(card)
+    watch.look()
+    assert seen(watch).other_processes == 3
+
+
+def test_a_driver_that_knows_no_multi_process_service_tells_its_processes_all_the_same(world, card):
+    world.fail("nvmlDeviceGetMPSComputeRunningProcesses_v3", 3)
+    watch = CardWatch(card)
+    watch.look()
+    assert seen(watch).other_processes == 0
+
+
 def test_an_empty_list_of_processes_leaves_isolation_unchecked(world, card):
     world.gpu.computes = 0  # WSL
     watch = CardWatch(card)

@@ -37,7 +37,7 @@ class Gpu(ctypes.Structure):
         ("reasons", ctypes.c_uint64), ("capped_ns", ctypes.c_uint64), ("hot_ns", ctypes.c_uint64),
         ("compute_pids", ctypes.c_uint32 * 4), ("computes", ctypes.c_uint32),
         ("graphics_pids", ctypes.c_uint32 * 4), ("graphics", ctypes.c_uint32),
-        ("steps", ctypes.c_int32), ("spare", ctypes.c_int32),
+        ("mps_pids", ctypes.c_uint32 * 4), ("mps", ctypes.c_uint32), ("steps", ctypes.c_int32),
         ("at_s", ctypes.c_double * TRACE), ("watts", ctypes.c_double * TRACE), ("joules", ctypes.c_double * TRACE),
     )  # fmt: skip
 
@@ -123,7 +123,7 @@ def _healthy(gpu: Gpu, now_s: float) -> None:
     gpu.sm_mhz, gpu.memory_mhz, gpu.temperature_c, gpu.locked_mhz = 1410, 1215, 41, 0
     gpu.power_limit_mw, gpu.persistence, gpu.busy_percent = 400_000, 1, 0
     gpu.capability[0], gpu.capability[1] = 8, 6  # sensors that see everything; the name is only a name
-    gpu.reasons = gpu.capped_ns = gpu.hot_ns = gpu.computes = gpu.graphics = 0
+    gpu.reasons = gpu.capped_ns = gpu.hot_ns = gpu.computes = gpu.graphics = gpu.mps = 0
     gpu.at_s[0], gpu.watts[0], gpu.joules[0], gpu.steps = now_s - 60, 60.0, 0.0, 1
 
 
