@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from backbone_bench.gate import stored
+from backbone_bench.gate import stored, workloads
 from backbone_bench.gate.baseline import Baseline, Calibration
 from backbone_bench.gate.calibration import calibrate
 from backbone_bench.gate.measured import Sides
@@ -32,7 +32,7 @@ class Compared(NamedTuple):
 
 def files(baseline: Baseline, current: Sequence[Record], rules: Rules) -> Compared:
     """Two files: nothing is run, so that nothing can be run again."""
-    groups = stored.by_workload(current)
+    groups = workloads.by_workload(current)
     sides = stored.Stored(baseline.records, lambda name, _count: groups[name])
     plan = replace(rules.plan, double=False, confirm=False)
     findings, remarks = gate(list(groups), sides.take, replace(rules, plan=plan))

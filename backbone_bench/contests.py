@@ -43,11 +43,7 @@ def hold(
     """
     over, failures = 0, []
     with stops() as stop:
-
-        def kept(record: Record) -> None:
-            with stop.held():
-                keep(record)
-
+        kept = stop.held()(keep)
         try:
             for number, one in enumerate(contests, start=1):
                 try:

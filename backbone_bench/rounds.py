@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 from backbone_bench import paired
 from backbone_bench.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
-from backbone_bench.records import Known, Missing, Record, Turn
+from backbone_bench.records import Missing, Record, Turn
 from backbone_bench.runner import Outcome, Run, Told, run_isolated
 from backbone_bench.versus import Comparison, Question, decide, flags, quantity
 
@@ -55,23 +55,6 @@ def _whole(outcome: Outcome) -> Record:
     return outcome.record
 
 
-Quantity = Callable[[Record], Known[float]]  # what is compared: a median, joules
-
-
-def values(pairs: Sequence[Pair], quantity: Quantity) -> Known[Sequence[paired.Pair]]:
-    """One quantity of every pair, for `paired`; Missing with the first reason where any record lacks it."""
-    found = []
-    for pair in pairs:
-        one, other = quantity(pair.a), quantity(pair.b)
-        for value in (one, other):
-            if isinstance(value, Missing):
-                return value
-        assert not isinstance(one, Missing)
-        assert not isinstance(other, Missing)
-        found.append((one, other))
-    return found
-
-
 Keep = Callable[[Record], None]
 
 
@@ -93,7 +76,7 @@ def contest(
             told(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
 
         taken.extend(rounds(*sides, count, tell, runs))
-        found = values(taken[before:], quantity(question.by))
+        found = paired.values(taken[before:], quantity(question.by))
         if isinstance(found, Missing):
             raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")
         return [(of_b, of_a) for of_a, of_b in found]

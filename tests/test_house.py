@@ -28,8 +28,9 @@ ROWS = (
     {"messages"},
     {"jobs", "store"},
     {"nested"},
-    {"records", "paired"},
-    {"stats", "errors"},
+    {"paired"},
+    {"records"},
+    {"stats", "errors", "grouping"},
 )
 TORCH = {"zoo", "cost", "measure", "profiler", "runner", "doctor", "worker", "nested", "subject", "api"}
 ONE_USER = {"pynvml": {"measure/nvml.py"}, "fvcore": {"cost/crosscheck.py"}}

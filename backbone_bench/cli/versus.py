@@ -172,15 +172,14 @@ def _contest(
     from backbone_bench.sweep import Stopped, stops
 
     def keep(record: "Record") -> None:
-        with stop.held():
-            for path in paths:
-                if path.suffix == ".jsonl":
-                    store.append(path, record)
+        for path in paths:
+            if path.suffix == ".jsonl":
+                store.append(path, record)
 
     try:
         with stops() as stop, shown(quiet=quiet) as progress:
             told = progress.whole(f"{sides[0]} against {sides[1]}")
-            return contest(sides, question, told, runner.isolated(timeout_s), keep)
+            return contest(sides, question, told, runner.isolated(timeout_s), stop.held()(keep))
     except Stopped as stopped:
         complain(f"{stopped}: nothing was decided.")
         raise typer.Exit(stopped.exit_code) from None

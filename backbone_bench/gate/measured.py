@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from operator import attrgetter
 from statistics import geometric_mean
 from typing import Literal, NamedTuple
@@ -69,7 +70,7 @@ def series(rounds: Sequence[Sides], thresholds: Mapping[Kind, float], noise: Noi
     more = OTHER_SILICON if any(difference.field in _SILICON for difference in differing) else 0.0
     found = {}
     for metric in METRICS.values():
-        pairs = _pairs(rounds, metric)
+        pairs = paired.values(rounds, partial(value, metric=metric))
         if not isinstance(pairs, Missing):
             found[metric.key] = Series(
                 changes=tuple(paired.logs(pairs)),
@@ -78,19 +79,6 @@ def series(rounds: Sequence[Sides], thresholds: Mapping[Kind, float], noise: Noi
                 known=noise.get((fingerprint.digest(head.workload, head.environment), metric.key)),
             )
     return found
-
-
-def _pairs(rounds: Sequence[Sides], metric: Metric) -> Known[list[paired.Pair]]:
-    """The quantity of both sides, round by round; Missing with the first reason where any lacks it."""
-    pairs = []
-    for sides in rounds:
-        one, other = (value(record, metric) for record in sides)
-        if isinstance(one, Missing):
-            return one
-        if isinstance(other, Missing):
-            return other
-        pairs.append((one, other))
-    return pairs
 
 
 def one_sided(subject: str, rounds: Sequence[Sides]) -> Iterator[Finding]:
@@ -140,7 +128,8 @@ def _flags(record: Record) -> set[str]:
 
 def finding(subject: str, metric: Metric, decision: Decision, rounds: Sequence[Sides], plan: Plan) -> Finding:
     """A verdict with what it stands on; base and head are geometric means, so that their ratio is the change."""
-    used = _pairs(rounds[: len(decision.series.changes)], metric)  # the rerun of a suspect comes after them
+    judged = rounds[: len(decision.series.changes)]  # the rerun of a suspect comes after them
+    used = paired.values(judged, partial(value, metric=metric))
     assert not isinstance(used, Missing)
     return Finding(
         subject,

@@ -1,6 +1,6 @@
 """Sides that were run before: the records of files, and fresh records beside those of a baseline."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from backbone_bench.gate import workloads
 from backbone_bench.gate.measured import Sides
@@ -15,7 +15,7 @@ class Stored:
     """Pairs whatever `run` brings with the records of a baseline; keeps what it brought."""
 
     def __init__(self, baseline: Iterable[Record], run: Run) -> None:
-        self._baseline = workloads.grouped(baseline)
+        self._baseline = workloads.by_cost(baseline)
         self._run = run
         self.heads: list[Record] = []
 
@@ -31,17 +31,9 @@ class Stored:
         return list(zip(alike or same, heads, strict=False))
 
 
-def by_workload(records: Iterable[Record]) -> Mapping[str, list[Record]]:
-    """The records of a file, those of one workload together."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.workload.key, []).append(record)
-    return groups
-
-
 def missing(baseline: Iterable[Record], heads: Iterable[Record]) -> list[Finding]:
     """What a baseline has and a whole file of current records has not."""
-    present = workloads.grouped(heads)
-    lost = (group for key, group in workloads.grouped(baseline).items() if key not in present)
+    present = workloads.by_cost(heads)
+    lost = (group for key, group in workloads.by_cost(baseline).items() if key not in present)
     reason = "the baseline has this workload, and the current records have not"
     return [Finding(workloads.subject(group[0].workload), "", Verdict.MISSING, reason=reason) for group in lost]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
+from backbone_bench.grouping import grouped
 from backbone_bench.records import Record, TensorSpec, Workload
 
 # What a count depends on. The rest (threads, seed, compiler, layout) changes how long it takes, not what it costs.
@@ -14,12 +15,14 @@ def on_paper(workload: Workload) -> str:
     return json.dumps([getattr(workload, name) for name in _ON_PAPER], sort_keys=True)
 
 
-def grouped(records: Iterable[Record]) -> Mapping[str, list[Record]]:
-    """The records by what they cost on paper, in order of first appearance."""
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(on_paper(record.workload), []).append(record)
-    return groups
+def by_cost(records: Iterable[Record]) -> Mapping[str, list[Record]]:
+    """The records, those of equal cost on paper together."""
+    return grouped(records, lambda record: on_paper(record.workload))
+
+
+def by_workload(records: Iterable[Record]) -> Mapping[str, list[Record]]:
+    """The records, those of one workload together."""
+    return grouped(records, lambda record: record.workload.key)
 
 
 def subject(workload: Workload) -> str:

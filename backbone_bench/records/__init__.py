@@ -12,10 +12,11 @@ from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.latency import Latencies, Latency, WarmUp
 from backbone_bench.records.missing import STRICT, Known, Missing
 from backbone_bench.records.record import SCHEMA_VERSION, Memory, Rate, Rates, Record, Tool, Turn, Watch
-from backbone_bench.records.workload import Scalar, TensorSpec, Workload
+from backbone_bench.records.workload import Scalar, Source, TensorSpec, Workload, source_of
 
 __all__ = [
     "SCHEMA_VERSION", "STRICT", "CrossCheck", "Difference", "Energy", "EnergyTrial", "Environment", "Gpu", "Known",
     "Latencies", "Latency", "Memory", "Missing", "ModelCost", "OpCost", "PaperEnergy", "Rate", "Rates", "Record",
-    "Scalar", "SourceName", "TensorSpec", "Tool", "Turn", "Uncounted", "WarmUp", "Watch", "Workload",
+    "Scalar", "Source", "SourceName", "TensorSpec", "Tool", "Turn", "Uncounted", "WarmUp", "Watch", "Workload",
+    "source_of",
 ]  # fmt: skip

@@ -13,6 +13,17 @@ from backbone_bench.errors import UserError
 from backbone_bench.records.missing import STRICT
 
 Scalar: TypeAlias = str | int | float | bool | None
+Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
+
+
+def source_of(model: str) -> Source:
+    """Which source a name of a model speaks of; a model that a program has in its hands has none in its name."""
+    scheme, colon, _ = model.partition(":")
+    match scheme if colon else "zoo":
+        case "zoo" | "timm" | "torchvision" | "exported" as named:
+            return named
+        case _:
+            return "file" if model.rpartition(":")[0].endswith(".py") else "import"
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -48,7 +59,7 @@ class Workload:
     """Everything that changes what runs: two records of equal workloads can be laid side by side."""
 
     model: str  # as typed: `vovnet39`, `timm:resnet50`, `path/to/file.py:factory`
-    source: Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
+    source: Source
     arguments: Mapping[str, Scalar]
     inputs: tuple[str, ...]  # of `TensorSpec`, the batch included
     batch: int
@@ -63,8 +74,7 @@ class Workload:
     @property
     def names_code(self) -> bool:
         """Whether the model is code of somebody's own; told by its name, since `source` may lie."""
-        scheme, colon, _ = self.model.partition(":")
-        return bool(colon) and scheme not in ("zoo", "timm", "torchvision")
+        return source_of(self.model) not in ("zoo", "timm", "torchvision")
 
     @property
     def key(self) -> str:

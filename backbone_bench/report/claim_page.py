@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from backbone_bench.claims.engine import Outcome
 from backbone_bench.claims.publications import Publication
+from backbone_bench.grouping import grouped
 from backbone_bench.report import claims, escape
 from backbone_bench.report.claims import PUBLISHED, reasons, shown_by_others, summary, table_of
 from backbone_bench.report.render import text
@@ -35,9 +36,7 @@ nothing of ours.
 
 def render(outcomes: Sequence[Outcome], publications: Sequence[Publication]) -> str:
     """The whole of `results/claims.md`."""
-    papers: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        papers.setdefault(outcome.entry.paper.short, []).append(outcome)
+    papers = grouped(outcomes, lambda outcome: outcome.entry.paper.short)
     parts = [INTRODUCTION, summary(outcomes), ""]
     for name, some in papers.items():
         parts += [f"## {name}", "", _source_line(some[0]), "", text([without_empty(table_of(some, COLUMNS))], "md")]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.grouping import grouped
 from backbone_bench.records import Record
 from backbone_bench.report.columns import RUN
 from backbone_bench.report.conditions import ENVIRONMENT, FACETS, STARTED, circumstances, differing, places
@@ -32,7 +33,8 @@ def compare(records: Sequence[Record], view: View) -> tuple[Table, ...]:
     tables = []
     for place in places(records):
         baselines = _baselines(place.records, view.relative_to)
-        for title, members in _groups(place.records, view).items():
+        groups = grouped(place.records, view.group or (lambda record: ""))
+        for title, members in sorted(groups.items()):
             rows = sorted([*_visitors(baselines, members), *members], key=_order(view))
             table = _related(_table(rows, view, title, place.caption), rows, baselines, view.relative_to)
             tables.append(_mark_best(table, [circumstances(row) for row in rows]) if view.mark_best else table)
@@ -60,13 +62,6 @@ def _visitors(baselines: dict[tuple[str, ...], Record], members: Sequence[Record
     present = {id(member) for member in members}
     needed = {circumstances(member) for member in members}
     return [record for key, record in baselines.items() if key in needed and id(record) not in present]
-
-
-def _groups(records: Iterable[Record], view: View) -> dict[str, list[Record]]:
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(view.group(record) if view.group else "", []).append(record)
-    return dict(sorted(groups.items()))
 
 
 def _order(view: View) -> Callable[[Record], Any]:

@@ -33,10 +33,7 @@ def export(records: Sequence[Record], tracker: Tracker) -> str:
 
 
 def _points(records: Sequence[Record]) -> Iterator[Point]:
-    groups: dict[str, list[Record]] = {}
-    for record in records:
-        groups.setdefault(record.workload.key, []).append(record)
-    for group in groups.values():
+    for group in workloads.by_workload(records).values():
         subject = workloads.subject(group[0].workload)
         cost = group[0].cost
         if not isinstance(cost, Missing):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from operator import attrgetter
 
 from backbone_bench.gate import fingerprint, workloads
+from backbone_bench.grouping import grouped
 from backbone_bench.records import Record
 from backbone_bench.report.columns import COLUMNS
 from backbone_bench.report.conditions import machine
@@ -32,10 +33,12 @@ def render(records: Iterable[Record], form: str, metric: str | None = None) -> s
 
 def histories(records: Iterable[Record]) -> list[list[Record]]:
     """Records of one workload on one kind of machine together, the oldest first."""
-    groups: dict[str, list[Record]] = {}
-    for record in sorted(records, key=attrgetter("started_utc")):
-        groups.setdefault(fingerprint.digest(record.workload, record.environment), []).append(record)
-    return list(groups.values())
+    in_order = sorted(records, key=attrgetter("started_utc"))
+    return list(grouped(in_order, _fingerprint).values())
+
+
+def _fingerprint(record: Record) -> str:
+    return fingerprint.digest(record.workload, record.environment)
 
 
 def _chosen(group: Sequence[Record]) -> str:
@@ -81,9 +84,7 @@ def _columns(metric: str, first: float | None) -> tuple[Column[Record], ...]:
 
 
 def _for_programs(metric: str) -> tuple[Column[Record], ...]:
-    digest = Column[Record](
-        "fingerprint", "fingerprint", lambda record: fingerprint.digest(record.workload, record.environment)
-    )
+    digest = Column[Record]("fingerprint", "fingerprint", _fingerprint)
     return (COLUMNS["model"], digest, _STARTED, _COMMIT, COLUMNS[metric], *_spread(metric), COLUMNS["record"])
 
 

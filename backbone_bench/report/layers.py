@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+from backbone_bench.grouping import grouped
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
 from backbone_bench.report.columns import ONCE, doubled
 from backbone_bench.report.tables import Column, Table, tabulate
@@ -66,11 +67,8 @@ class Part:
 
 def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[Part]:
     """The operations put together by name, in the order in which they first ran."""
-    rows: dict[str, list[OpCost]] = {}
-    for row in cost.by_op:
-        rows.setdefault(name(row), []).append(row)
     whole = Whole.of(cost)
-    return [Part(part, tuple(members), whole) for part, members in rows.items()]
+    return [Part(part, tuple(members), whole) for part, members in grouped(cost.by_op, name).items()]
 
 
 def by_module(cost: ModelCost, depth: int) -> list[Part]:

@@ -6,9 +6,10 @@ panel, but for the plot that is about the batch.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from backbone_bench.claims.correlation import rank_correlation
+from backbone_bench.grouping import grouped
 from backbone_bench.records import Record
 from backbone_bench.report import top1
 from backbone_bench.report.columns import COLUMNS
@@ -50,13 +51,6 @@ def _uniquely_named(plots: Iterable[Plot]) -> tuple[Plot, ...]:
 def alikes(records: Iterable[Record]) -> Iterator[list[Record]]:
     """The records by circumstances, in order of first appearance."""
     return iter(grouped(records, circumstances).values())
-
-
-def grouped(records: Iterable[Record], key: Callable[[Record], object]) -> dict[object, list[Record]]:
-    groups: dict[object, list[Record]] = {}
-    for record in records:
-        groups.setdefault(key(record), []).append(record)
-    return groups
 
 
 def thesis(records: Sequence[Record], caption: str) -> Plot | None:
@@ -118,10 +112,8 @@ def batches(records: Iterable[Record], caption: str) -> list[Plot]:
         for model, members in grouped(alike, lambda record: record.workload.model).items():
             trail = _trail(members, up)
             if len({x for x, _ in trail}) > 1:
-                lines.append(Line(tuple(trail), str(model), str(model)))
-                points += [
-                    Point(x, y, str(model), detail=f"{model}\nbatch {x:g}\n{y:.4g} ms an image") for x, y in trail
-                ]
+                lines.append(Line(tuple(trail), model, model))
+                points += [Point(x, y, model, detail=f"{model}\nbatch {x:g}\n{y:.4g} ms an image") for x, y in trail]
         if lines:
             axes = (
                 Axis("batch", log=True, ticks=tuple(sorted({point.x for point in points}))),

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from backbone_bench.claims import data
 from backbone_bench.claims.checks import Count
 from backbone_bench.claims.subjects import Network
+from backbone_bench.grouping import grouped
 from backbone_bench.records import Record
 from backbone_bench.report import escape
 from backbone_bench.report.columns import COLUMNS, named
@@ -53,11 +54,8 @@ def _figures(entry: data.Entry) -> Iterator[Printed]:
 def static(records: Sequence[Record]) -> str:
     """The whole page, of one record a network."""
     figures = printed()
-    families: dict[str, list[Record]] = {}
-    for record in records:
-        families.setdefault(family(record), []).append(record)
     parts = [INTRODUCTION]
-    for name, members in families.items():
+    for name, members in grouped(records, family).items():
         papers = dict.fromkeys(catalogue.find(member.workload.model).paper for member in members)
         told = "; ".join(f"{escape.markdown(p.title)} (arXiv:{p.arxiv}, {p.year})" for p in papers)
         table = without_empty(tabulate(members, _columns(figures)))

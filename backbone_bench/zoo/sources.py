@@ -13,18 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.nested import map_tensors, tensors_of
-from backbone_bench.records import Scalar, TensorSpec
+from backbone_bench.records import Scalar, Source, TensorSpec, source_of
 from backbone_bench.zoo import catalogue, registry, user
 from backbone_bench.zoo.user import Example
 
-Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
 Shape = tuple[int, ...]
 
 
@@ -88,16 +87,6 @@ class Loaded:
 
         args, kwargs = map_tensors((self.inputs.args, self.inputs.kwargs), change)
         return replace(self, model=self.model.to(dtype), inputs=Inputs(args, kwargs, self.inputs.batch))
-
-
-def source_of(text: str) -> Source:
-    """Which source a reference names."""
-    scheme, colon, _ = text.partition(":")
-    match scheme if colon else "zoo":
-        case "zoo" | "timm" | "torchvision" | "exported" as named:
-            return named
-        case _:
-            return "file" if text.rpartition(":")[0].endswith(".py") else "import"
 
 
 def load(request: Request, *, on_meta: bool) -> Loaded:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from backbone_bench.gate import stored
+from backbone_bench.gate import stored, workloads
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules, gate
 from backbone_bench.gate.verdicts import Change, Finding, Report, Verdict, exit_code
@@ -40,7 +40,7 @@ def made() -> Report:
         *processes(0.01, QUIET, "elsewhere"),
         counted("fresh"),
     ]
-    groups = stored.by_workload(heads)
+    groups = workloads.by_workload(heads)
     sides = stored.Stored(base, lambda name, _count: groups[name])
     findings, remarks = gate(list(groups), sides.take, Rules(plan=Plan(double=False, confirm=False)))
     command = "bench gate --baseline baseline.json -- run --model net"

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench.gate import fingerprint, stored
+from backbone_bench.gate import fingerprint, stored, workloads
 from backbone_bench.gate.noisy import Plan, Spread
 from backbone_bench.gate.session import Rules, Unpaired, gate
 from backbone_bench.gate.verdicts import Report, Verdict, exit_code
@@ -17,7 +17,7 @@ ONCE = Rules(plan=Plan(double=False, confirm=False))
 
 def compared(base, head, rules=ONCE):
     """The findings on two files of records, by metric."""
-    groups = stored.by_workload(head)
+    groups = workloads.by_workload(head)
     sides = stored.Stored(base, lambda name, _count: groups[name])
     findings, remarks = gate(list(groups), sides.take, rules)
     return {found.metric: found for found in [*findings, *stored.missing(base, head)]}, remarks

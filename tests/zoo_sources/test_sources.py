@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from backbone_bench import cost
 from backbone_bench.errors import UserError
-from backbone_bench.records import ModelCost, TensorSpec
-from backbone_bench.zoo.sources import Loaded, Request, load, source_of
+from backbone_bench.records import ModelCost, TensorSpec, source_of
+from backbone_bench.zoo.sources import Loaded, Request, load
 
 Write = Callable[..., str]
 
