@@ -8,7 +8,7 @@ from backbone_bench.jobs import Job
 from backbone_bench.records import Record
 from backbone_bench.rounds import contest
 from backbone_bench.runner import Run, Told
-from backbone_bench.sweep import Stopped, stops
+from backbone_bench.stops import Stopped, held
 from backbone_bench.versus import Question
 
 
@@ -42,15 +42,14 @@ def hold(
     A UserError of `keep` (a full disk) ends it all as a signal does.
     """
     over, failures = 0, []
-    with stops() as stop:
-        kept = stop.held()(keep)
-        try:
-            for number, one in enumerate(contests, start=1):
-                try:
-                    contest(one.sides, one.question, begin(number, one), run, kept)
-                except CouldNotMeasure as failure:
-                    failures.append(f"{one.title}: {failure}")
-                over = number
-        except (Stopped, UserError) as ended:
-            return Ended(over, tuple(failures), ended)
+    kept = held()(keep)
+    try:
+        for number, one in enumerate(contests, start=1):
+            try:
+                contest(one.sides, one.question, begin(number, one), run, kept)
+            except CouldNotMeasure as failure:
+                failures.append(f"{one.title}: {failure}")
+            over = number
+    except (Stopped, UserError) as ended:
+        return Ended(over, tuple(failures), ended)
     return Ended(over, tuple(failures))

@@ -13,14 +13,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from pydantic import ValidationError
 
-from backbone_bench.errors import UserError
+from backbone_bench.errors import CouldNotMeasure, UserError
 from backbone_bench.jobs import Job
 from backbone_bench.messages import (
     MESSAGE,
@@ -36,6 +36,7 @@ from backbone_bench.messages import (
     Question,
 )
 from backbone_bench.records import Missing, Record
+from backbone_bench.stops import held
 
 Told = Callable[[str, float], None]
 
@@ -138,26 +139,32 @@ def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
 @contextmanager
 def _child(question: Question, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
     """The process with its job; whatever of it and its own children is left in the end is killed."""
-    process = subprocess.Popen(
-        worker.command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        cwd=worker.folder,
-        start_new_session=True,  # Ctrl-C is the parent's to handle
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    try:
+    with ExitStack() as end:
+        with held():
+            process = _start(worker)
+            end.callback(_kill, process)
+        assert process.stdin is not None
         with suppress(BrokenPipeError):  # it died before it could read; how, its end will tell
             _ask(process.stdin, question)
         yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        with suppress(BrokenPipeError):
-            process.stdin.close()
+
+
+def _start(worker: Worker) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            worker.command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            cwd=worker.folder,
+            start_new_session=True,  # Ctrl-C is the parent's to handle
+        )
+    except OSError as error:  # no more processes or files are allowed, say
+        raise CouldNotMeasure(f"Cannot start a process: {error.strerror}.") from None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with held(), suppress(BrokenPipeError), process, suppress(ProcessLookupError):  # closes the pipes and waits
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _ask(stdin: IO[bytes], question: Question) -> None:

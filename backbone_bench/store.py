@@ -6,18 +6,22 @@ cut short (a power cut, a kill) is reported and passed over; nothing else is.
 Nothing here loads torch.
 """
 
+import errno
 import fcntl
 import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from backbone_bench.errors import UserError
 from backbone_bench.records import SCHEMA_VERSION, Record
+from backbone_bench.stops import held
 
 Json = dict[str, Any]
 
@@ -48,72 +52,131 @@ def dump_lines(records: Iterable[Record]) -> str:
     return "".join(map(dump_line, records))
 
 
-def write(path: Path, text: str) -> None:
-    """Replace the file's content as a whole; raise UserError where it cannot be written."""
+def write(path: Path, content: str | bytes) -> None:
+    """Replace the file's content as a whole, that of a link where it points to; raise UserError where it cannot be.
+
+    A file that cannot be replaced, in a folder that takes no other or mounted alone, is overwritten.
+    """
+    whole = content.encode() if isinstance(content, str) else content
+    target = Path(os.path.realpath(path))
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
+        with held():
+            if not _replace(target, whole):
+                target.write_bytes(whole)
+    except OSError as error:
+        raise UserError(f"Cannot write {path}: {error.strerror}.") from None
+
+
+def _replace(path: Path, content: bytes) -> bool:
+    """Whether there is another file under this name now."""
+    if path.exists() and not os.access(path.parent, os.W_OK):
+        return False
+    with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".bench-", delete=False) as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+            _resemble(file.fileno(), path)
+            os.replace(file.name, path)
+        except BaseException as error:
+            os.unlink(file.name)
+            if isinstance(error, OSError) and error.errno == errno.EBUSY:  # a mount point, as containers have them
+                return False
+            raise
+    return True
+
+
+def _resemble(file: int, path: Path) -> None:
+    """Give it the permissions, and where we may the owner, of the file that it replaces, else those of a new one."""
+    if not path.exists():
+        umask = os.umask(0)
+        os.umask(umask)
+        os.fchmod(file, 0o666 & ~umask)
+        return
+    before = path.stat()
+    with suppress(PermissionError):
+        os.fchown(file, before.st_uid, before.st_gid)
+    os.fchmod(file, before.st_mode & 0o777)
+
+
+def append(path: Path, record: Record) -> None:
+    """Add one line, whole or not at all, even where others add to the file too; raise UserError where it cannot be."""
+    line = dump_line(record).encode()
+    try:
+        with held(), open(path, "a+b", buffering=0) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            end = _mend_last_line(file)
             try:
-                file.write(text)
-                file.flush()
+                _add(file, line)
                 os.fsync(file.fileno())
-                os.chmod(file.name, _mode(path))
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
+            except OSError:
+                file.truncate(end)
                 raise
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from None
 
 
-def _mode(path: Path) -> int:
-    """The permissions of the file that is replaced, else those of a new file."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    umask = os.umask(0)
-    os.umask(umask)
-    return 0o666 & ~umask
+def _add(file: FileIO, line: bytes) -> None:
+    """All of it: a write may take a part only."""
+    while line:
+        line = line[file.write(line) :]
 
 
-def append(path: Path, record: Record) -> None:
-    """Add one line, whole, even where others add to the file too; raise UserError where it cannot be."""
-    try:
-        with open(path, "a+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            file.write(_mend_last_line(file) + dump_line(record).encode())
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise UserError(f"Cannot write {path}: {error.strerror}.") from None
-
-
-def _mend_last_line(file: BinaryIO) -> bytes:
-    """Take away a last line that was cut short before another follows; say what must come first."""
-    file.seek(0)
-    whole, _, last = file.read().rpartition(b"\n")
+def _mend_last_line(file: FileIO) -> int:
+    """Take away a last line that was cut short, and end one that is whole, before another follows; the new end."""
+    start, last = _last_line(file)
     if not last:
-        return b""
+        return start
     try:
         json.loads(last)
-    except ValueError:
-        file.truncate(len(whole) + 1 if whole else 0)
-        return b""
-    return b"\n"
+    except (ValueError, RecursionError):
+        file.truncate(start)
+        return start
+    _add(file, b"\n")
+    return start + len(last) + 1
+
+
+_BLOCK_BYTES = 1 << 16
+
+
+def _last_line(file: FileIO) -> tuple[int, bytes]:
+    """Where what follows the last line end begins, and what it is: the file may be long."""
+    start, blocks = file.seek(0, os.SEEK_END), list[bytes]()
+    while start:
+        size = min(start, _BLOCK_BYTES)
+        start -= size
+        blocks.append(os.pread(file.fileno(), size, start))
+        before, end, after = blocks[-1].rpartition(b"\n")
+        if end:
+            return start + len(before) + 1, b"".join((after, *reversed(blocks[:-1])))
+    return 0, b"".join(reversed(blocks))
 
 
 def check_writable(path: Path) -> None:
     """Raise UserError now for an output that could not be written at the end."""
-    if os.path.isdir(path):
-        raise UserError(f"Cannot write {path}: it is a folder.")
-    if not os.path.isdir(path.parent):
-        raise UserError(f"Cannot write {path}: there is no folder {path.parent}.")
+    target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     try:
-        target = path if path.exists() else path.parent
-    except OSError as error:  # too long a name, say
+        if target.exists() and not target.is_file():
+            raise UserError(f"Cannot write {path}: it is {'a folder' if target.is_dir() else 'no regular file'}.")
+        if not target.parent.is_dir():
+            raise UserError(f"Cannot write {path}: there is no folder {target.parent}.")
+        with held():
+            _try(target)
+    except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from None
-    if not os.access(target, os.W_OK) or not os.access(path.parent, os.W_OK):
-        raise UserError(f"Cannot write {path}: permission denied.")
+
+
+def _try(path: Path) -> None:
+    """What writing a file takes, on the file as it is and on one beside it; raise OSError where either is refused."""
+    if os.path.lexists(path):
+        with open(path, "ab"):
+            pass
+        if not os.access(path.parent, os.W_OK):
+            return
+    with tempfile.TemporaryFile(dir=path.parent) as file:
+        file.write(b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(paths: Sequence[Path], warn: Callable[[str], None]) -> tuple[Record, ...]:

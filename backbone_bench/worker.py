@@ -28,6 +28,7 @@ from backbone_bench.messages import (
     Message,
     Phase,
     Profile,
+    Question,
 )
 from backbone_bench.records import Record
 
@@ -52,7 +53,7 @@ def main() -> None:
         send(unexpected(error))
 
     sys.excepthook = hook
-    question = QUESTION.validate_json(asked.readline())
+    question = _question(asked)
     threading.Thread(target=_end_with_parent, args=(asked,), daemon=True).start()
     warnings.simplefilter("ignore")  # those of dependencies are not for the user's terminal
     match question:
@@ -65,6 +66,13 @@ def main() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
+
+
+def _question(asked: IO[bytes]) -> Question:
+    words = asked.readline()
+    if not words:
+        os._exit(1)  # the parent was gone before it could ask
+    return QUESTION.validate_json(words)
 
 
 def unexpected(error: BaseException) -> Failed:

@@ -30,7 +30,7 @@ ROWS = (
     {"nested"},
     {"paired"},
     {"records"},
-    {"stats", "errors", "grouping"},
+    {"stats", "errors", "grouping", "stops"},
 )
 TORCH = {"zoo", "cost", "measure", "profiler", "runner", "doctor", "worker", "nested", "subject", "api"}
 ONE_USER = {"pynvml": {"measure/nvml.py"}, "fvcore": {"cost/crosscheck.py"}}

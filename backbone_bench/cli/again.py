@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backbone_bench import stops
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain, program
 from backbone_bench.cli.job_options import Timeout
@@ -64,9 +65,10 @@ def rerun(
     over_now = zip(over.outcomes, old, strict=False)  # a signal may have come in between
     pairs = [(outcome.record, before) for outcome, before in over_now if outcome.record is not None]
     if pairs:
-        for path in paths:
-            store.write(path, _as_text(pairs, form_of(path)))
-        output.put(_as_text(pairs, form or output.default_form()))
+        with stops.held():
+            for path in paths:
+                store.write(path, _as_text(pairs, form_of(path)))
+            output.put(_as_text(pairs, form or output.default_form()))
     if over.ended is not None:
         complain(f"{str(over.ended).rstrip('.')}: {len(over.outcomes)} of {len(old)} records are over.")
     raise typer.Exit(over.exit_code)

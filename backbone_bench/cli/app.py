@@ -1,13 +1,12 @@
 """The application object, the exit codes and the one place where a `UserError` is caught."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
-from backbone_bench import __version__
+from backbone_bench import __version__, stops
 from backbone_bench.cli import streams
 from backbone_bench.errors import UserError
 from backbone_bench.report import escape
@@ -62,17 +61,31 @@ def _check_folder() -> None:
 
 
 def main() -> NoReturn:
-    """Run the command line; what the user can put right becomes one line and an exit code."""
+    """Run the command line; what the user can put right, and a signal, become one line and an exit code."""
     streams.prepare()
+    with stops.heard() as signals:
+        try:
+            code = _run()
+        except stops.Stopped:
+            code = 0
+        except Exception:
+            if signals.came is None:  # else it is what a library made of a signal
+                raise
+            code = 0
+        if signals.came is not None and code != signals.came.exit_code:  # nobody has said so
+            complain(f"{signals.came}.")
+            code = signals.came.exit_code
+    raise SystemExit(code)
+
+
+def _run() -> int:
+    """The exit code of the command that was typed."""
     try:
         _check_folder()
-        code = app(sys.argv[1:] or ["--help"], prog_name=program(), standalone_mode=False)
+        return app(sys.argv[1:] or ["--help"], prog_name=program(), standalone_mode=False) or 0
     except UserError as error:
         complain(str(error))
-        raise SystemExit(error.exit_code) from None
+        return error.exit_code
     except typer.TyperException as error:  # words that are no command, option or value
         complain(_usage(error))
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        raise SystemExit(128 + signal.SIGINT) from None
-    raise SystemExit(code or 0)
+        return 2

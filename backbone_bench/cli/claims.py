@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backbone_bench import stops
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.claims_measure import (
@@ -130,12 +131,13 @@ def claims(
         found = (*found, *ours)
     outcomes = engine.judge_all(chosen, evidence.book(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
-    for path in paths:
-        store.write(path, _as_text(outcomes, form_of(path), with_working=with_working))
-    output.put(_as_text(outcomes, form or output.default_form(), with_working=with_working))
     surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
-    for surprise in surprises:
-        complain(surprise)
+    with stops.held():
+        for path in paths:
+            store.write(path, _as_text(outcomes, form_of(path), with_working=with_working))
+        output.put(_as_text(outcomes, form or output.default_form(), with_working=with_working))
+        for surprise in surprises:
+            complain(surprise)
     raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if surprises else 0))
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from backbone_bench import stops
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import (
@@ -66,14 +67,21 @@ def count(
 
     records: list[Record] = []
     wrong: dict[str, int] = {}
-    for job in jobs:
-        try:
-            records.append(profiler.count(job))
-        except UserError as error:  # the others are counted all the same
-            wrong[str(error)] = error.exit_code
+    ended: stops.Stopped | None = None
+    try:
+        for job in jobs:
+            try:
+                records.append(profiler.count(job))
+            except UserError as error:  # the others are counted all the same
+                wrong[str(error)] = error.exit_code
+    except stops.Stopped as stopped:
+        ended = stopped
     columns = checked(COUNT) if cross_check else COUNT
     for message in wrong:
         complain(message)
     if records:
         output.emit(records, form, paths, output.drawing(columns, convention, depth if layers else None))
+    if ended is not None:
+        complain(f"{ended}: {len(records)} of {len(jobs)} models are counted.")
+        raise typer.Exit(ended.exit_code)
     raise typer.Exit(min(wrong.values(), default=0))

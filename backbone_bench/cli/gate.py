@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from backbone_bench import stops
 from backbone_bench.cli import gate_output, gate_sides
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.gate_output import GateFormat
@@ -123,18 +124,16 @@ def gate(
     to_write = gate_output.destinations(to or [], export or [])
     failing = gate_output.verdicts(fail_on)
     rules = gate_sides.rules(rounds, latency_threshold / 100, energy_threshold / 100)
-    from backbone_bench import sweep  # pydantic waits until the words are known to be right
-
     try:
-        with sweep.stops():
-            compared, report = gate_sides.compare(asked, rules)
-    except sweep.Stopped as stopped:
+        compared, report = gate_sides.compare(asked, rules)
+    except stops.Stopped as stopped:
         complain(f"{stopped}: nothing was compared.")
         raise typer.Exit(stopped.exit_code) from None
     if asked.accepts:
         report = replace(report, acknowledged=reason or "the first baseline")
-    code = gate_output.tell(report, failing, form, to_write)
-    gate_output.export(compared.heads, to_write)
-    if baseline is not None and (update_baseline or calibrate):
-        gate_output.keep(baseline, compared, report, whole=current is not None)
+    with stops.held():
+        code = gate_output.tell(report, failing, form, to_write)
+        gate_output.export(compared.heads, to_write)
+        if baseline is not None and (update_baseline or calibrate):
+            gate_output.keep(baseline, compared, report, whole=current is not None)
     raise typer.Exit(code)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from backbone_bench import stops
 from backbone_bench.cli import streams
 from backbone_bench.cli.options import Format, form_of
 from backbone_bench.errors import UserError
@@ -60,12 +61,13 @@ def as_text(records: "Sequence[Record]", form: Format, render: Render) -> str:
 
 
 def emit(records: "Sequence[Record]", form: Format | None, paths: Sequence[Path], render: Render) -> None:
-    """Write every file, then print."""
+    """Write every file, then print; a signal waits, since what was measured is lost otherwise."""
     from backbone_bench import store
 
-    for path in paths:
-        store.write(path, as_text(records, form_of(path), render))
-    put(as_text(records, form or default_form(), render))
+    with stops.held():
+        for path in paths:
+            store.write(path, as_text(records, form_of(path), render))
+        put(as_text(records, form or default_form(), render))
 
 
 def put(text: str) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from backbone_bench import stops
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.job_options import (
@@ -129,10 +130,11 @@ def versus(
     found = _contest((one, other), Question(by, Rule(rounds, threshold / 100)), timeout_s, paths, quiet=quiet)
     from backbone_bench import store
 
-    for path in paths:
-        if path.suffix != ".jsonl":
-            store.write(path, draw(found, form_of(path)))
-    output.put(draw(found, form or output.default_form()))
+    with stops.held():
+        for path in paths:
+            if path.suffix != ".jsonl":
+                store.write(path, draw(found, form_of(path)))
+        output.put(draw(found, form or output.default_form()))
 
 
 def _check_form(form: Format | None, paths: Sequence[Path]) -> None:
@@ -169,7 +171,6 @@ def _contest(
     from backbone_bench import runner, store
     from backbone_bench.report.progress import shown
     from backbone_bench.rounds import contest
-    from backbone_bench.sweep import Stopped, stops
 
     def keep(record: "Record") -> None:
         for path in paths:
@@ -177,9 +178,9 @@ def _contest(
                 store.append(path, record)
 
     try:
-        with stops() as stop, shown(quiet=quiet) as progress:
+        with shown(quiet=quiet) as progress:
             told = progress.whole(f"{sides[0]} against {sides[1]}")
-            return contest(sides, question, told, runner.isolated(timeout_s), stop.held()(keep))
-    except Stopped as stopped:
+            return contest(sides, question, told, runner.isolated(timeout_s), stops.held()(keep))
+    except stops.Stopped as stopped:
         complain(f"{stopped}: nothing was decided.")
         raise typer.Exit(stopped.exit_code) from None

@@ -8,12 +8,13 @@ import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from backbone_bench.errors import UserError
+from backbone_bench.stops import held
 
 # Files that say what is installed, beside pyproject.toml, which says more than that.
 _DEPENDENCIES = (
@@ -55,11 +56,16 @@ def checkout(revision: str, folder: Path) -> Iterator[Checkout]:
     commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", otherwise=missing)
     with tempfile.TemporaryDirectory(prefix="bench-gate-") as parent:
         root = Path(parent).resolve() / repository.name
-        _git(repository, "worktree", "add", "--detach", str(root), commit)
-        try:
+        with ExitStack() as end:
+            with held():
+                _git(repository, "worktree", "add", "--detach", str(root), commit)
+                end.callback(_remove, repository, root)
             yield Checkout(revision, commit, root, repository.resolve())
-        finally:
-            _git(repository, "worktree", "remove", "--force", str(root))
+
+
+def _remove(repository: Path, root: Path) -> None:
+    with held():
+        _git(repository, "worktree", "remove", "--force", str(root))
 
 
 def changed_dependencies(at: Checkout) -> list[str]:
@@ -97,7 +103,10 @@ def _is_ignored(repository: Path, path: Path) -> bool:
 
 def _git(folder: Path, *words: str, otherwise: str = "") -> str:
     try:
-        told = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, text=True, check=False)
+        told = subprocess.run(
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=False,
+            start_new_session=True,  # Ctrl-C must not cut it short
+        )  # fmt: skip
     except FileNotFoundError:
         raise UserError("--base-ref needs git, which is not installed.") from None
     if told.returncode:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from backbone_bench import store
+from backbone_bench import stops, store
 from backbone_bench.errors import UserError
 from backbone_bench.records import Record
 from backbone_bench.report import png as pngs
@@ -30,10 +30,12 @@ def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: st
     }
     plots = draw(records)
     files |= {f"plots/{plot.name}.svg": svg.file(plot) for plot in plots}
-    for name, text in files.items():
-        store.write(folder / name, text)
-    for plot in plots if png else ():
-        pngs.write(plot, folder / "plots" / f"{plot.name}.png")
+    pictures = {f"plots/{plot.name}.png": pngs.draw(plot) for plot in plots} if png else {}
+    with stops.held():  # all of one folder is of the same records
+        for name, text in files.items():
+            store.write(folder / name, text)
+        for name, picture in pictures.items():
+            store.write(folder / name, picture)
     return folder / "index.html"
 
 

@@ -5,7 +5,7 @@ pixels of `layout.py`, so that both drawings are the same.
 """
 
 from importlib.util import find_spec
-from pathlib import Path
+from io import BytesIO
 from typing import Any
 
 from backbone_bench.errors import UserError
@@ -28,8 +28,8 @@ def available() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def write(plot: Plot, path: Path) -> None:
-    """Draw a plot into a file; raise UserError where matplotlib is not installed."""
+def draw(plot: Plot) -> bytes:
+    """A plot as a PNG file; raise UserError where matplotlib is not installed."""
     if not available():
         raise UserError(MISSING)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -49,7 +49,9 @@ def write(plot: Plot, path: Path) -> None:
     for entry in drawn.legend.entries:
         pen.mark(entry.x, entry.y - 4, entry.number)
         pen.text(entry.x + 10, entry.y, entry.name)
-    figure.savefig(path, dpi=_SHARPNESS * _DPI)
+    file = BytesIO()
+    figure.savefig(file, dpi=_SHARPNESS * _DPI)
+    return file.getvalue()
 
 
 class _Pen:

@@ -18,7 +18,7 @@ from backbone_bench.records import ModelCost, Record, Turn, Workload
 from backbone_bench.records.condensed import condensed
 from backbone_bench.report.judged import judged_by
 from backbone_bench.runner import Outcome
-from backbone_bench.sweep import Stopped
+from backbone_bench.stops import Stopped
 from backbone_bench.versus import Question, Rule
 from tests.claims.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
 from tests.report.samples import counted, gpu_record, record

@@ -4,7 +4,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from backbone_bench import resume, runner, store, sweep
+from backbone_bench import resume, runner, stops, store, sweep
 from backbone_bench.jobs import Job
 from tests.runner.test_isolation import STAND_IN, silent
 
@@ -15,7 +15,8 @@ def main(path: Path, count: int, model: str) -> int:
     records = resume.answered(jobs, found, partial(runner.locate, worker=STAND_IN))
     left = [job for job, record in zip(jobs, records, strict=True) if record is None]
     run = partial(runner.run_isolated, worker=STAND_IN)
-    return sweep.sweep(left, run, lambda number, job: silent, lambda row: keep(path, row)).exit_code
+    with stops.heard():
+        return sweep.sweep(left, run, lambda number, job: silent, lambda row: keep(path, row)).exit_code
 
 
 def keep(path: Path, row: runner.Outcome) -> None:

@@ -1,5 +1,6 @@
 """Records and files: nothing lost, nothing half written, nothing foreign read as if it were ours."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -71,31 +72,44 @@ def test_appending_never_leaves_a_broken_line_amid_others(tmp_path, before):
     assert store.read([path], silent) == ((ONE, TWO) if before in ("whole", "unended") else (TWO,))
 
 
+LONG = replace(ONE, flags=("x" * (1 << 18),))  # a line that no pipe and no buffer takes at once
+
+
 def _append_many(path: str, count: int) -> None:
     from pathlib import Path
 
     for _ in range(count):
-        store.append(Path(path), ONE)
+        store.append(Path(path), LONG)
 
 
 def test_two_processes_that_append_to_one_file_lose_nothing(tmp_path):
     path = tmp_path / "some.jsonl"
+    path.write_text(store.dump_line(LONG)[:-9])  # a third one was killed
     context = multiprocessing.get_context("fork")
     writers = [context.Process(target=_append_many, args=(str(path), 20)) for _ in range(2)]
     for writer in writers:
         writer.start()
-    for writer in writers:
-        writer.join()
-    assert len(store.read([path], silent)) == 40
+    while any(writer.is_alive() for writer in writers):
+        store.read([path], warn=lambda _: None)  # as a reader finds it at any moment
+    assert store.read([path], silent) == (LONG,) * 40
+
+
+def test_a_line_that_the_disk_has_no_room_for_leaves_nothing(tmp_path, monkeypatch):
+    path = tmp_path / "some.jsonl"
+    store.append(path, ONE)
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(UserError, match="No space left"):
+        store.append(path, LONG)
+    assert path.read_text() == store.dump_line(ONE)
+
+
+def full_disk(_: int) -> None:
+    raise OSError(28, "No space left on device")
 
 
 def test_a_file_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     path = tmp_path / "some.json"
     path.write_text("before")
-
-    def full_disk(_: int) -> None:
-        raise OSError(28, "No space left on device")
-
     monkeypatch.setattr(os, "fsync", full_disk)
     with pytest.raises(UserError, match="No space left"):
         store.write(path, store.dumps([ONE]))
@@ -111,10 +125,59 @@ def test_a_replaced_file_keeps_its_permissions(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-@pytest.mark.parametrize("place", ["no/such/folder/a.json", ""])
-def test_an_output_that_cannot_be_written_is_known_before(tmp_path, place):
-    with pytest.raises(UserError, match="Cannot write"):
+def test_a_link_stays_and_what_it_points_to_is_written(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    file, link = tmp_path / "elsewhere" / "some.json", tmp_path / "link.json"
+    link.symlink_to(file)
+    for text in ("new", "again"):
+        store.check_writable(link)
+        store.write(link, text)
+        assert (link.is_symlink(), file.read_text()) == (True, text)
+    assert [found.name for found in file.parent.iterdir()] == ["some.json"]
+
+
+def test_a_file_that_is_mounted_alone_is_written_all_the_same(tmp_path, monkeypatch):
+    path = tmp_path / "some.json"
+    path.write_text("before")
+
+    def busy(old: str, new: object) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy")
+
+    monkeypatch.setattr(os, "replace", busy)
+    store.write(path, "after")
+    assert path.read_text() == "after"
+    assert [file.name for file in tmp_path.iterdir()] == ["some.json"]
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("no/such/folder/a.json", "there is no folder"),
+        ("", "it is a folder"),
+        ("fifo.jsonl", "it is no regular file"),
+        (f"{'x' * 300}.json", "File name too long"),
+        ("loop.json", "Too many levels of symbolic links"),
+    ],
+)
+def test_an_output_that_cannot_be_written_is_known_before(tmp_path, place, reason):
+    os.mkfifo(tmp_path / "fifo.jsonl")
+    (tmp_path / "loop.json").symlink_to("loop.json")
+    with pytest.raises(UserError, match=f"Cannot write .*{reason}"):
         store.check_writable(tmp_path / place)
+
+
+def test_a_disk_that_is_full_is_known_before(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(UserError, match="No space left"):
+        store.check_writable(tmp_path / "some.jsonl")
+
+
+def test_looking_whether_a_file_can_be_written_leaves_no_trace(tmp_path):
+    there = tmp_path / "there.json"
+    there.write_text("before")
+    for path in (there, tmp_path / "new.jsonl"):
+        store.check_writable(path)
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("there.json", "before")]
 
 
 @pytest.mark.parametrize(

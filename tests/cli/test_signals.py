@@ -1,0 +1,159 @@
+"""A signal in any phase of a command: what is over is kept, one line says so, and nothing is left behind."""
+
+import os
+import signal
+
+import pytest
+
+from backbone_bench import comparisons, profiler, runner, store
+from backbone_bench.messages import Failed
+from tests.cli.conftest import Told
+from tests.gate.conftest import git, repository
+from tests.report.samples import RESNET50, VOVNET39, record
+
+__all__ = ["repository"]
+
+BOTH = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A folder with a file of records, and an empty one for what is temporary."""
+    for name in (".git", "temporary"):
+        (tmp_path / name).mkdir()
+    store.write(tmp_path / "old.json", store.dumps([RESNET50, VOVNET39]))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """Rows without a process: one of `resnet34` is interrupted by the signal that the test says."""
+    asked: list[int] = []
+
+    def run(job, told, timeout_s=None, worker=None):
+        if job.model == "resnet34":
+            os.kill(os.getpid(), asked[0])
+        return runner.Outcome(job, record(job.model, 4_000_000, 0.001))
+
+    monkeypatch.setattr(runner, "run_isolated", run)
+    monkeypatch.setattr(runner, "locate", lambda jobs, worker=None: [Failed("not here", 2)] * len(jobs))
+    return asked
+
+
+@pytest.fixture
+def signal_at(monkeypatch):
+    """`signal_at(module, name, number)`: that function interrupts this process when it is called first."""
+
+    def place(module, name, number):
+        known, left = getattr(module, name), [number]
+
+        def interrupted(*arguments, **named):
+            if left:
+                os.kill(os.getpid(), left.pop())
+            return known(*arguments, **named)
+
+        monkeypatch.setattr(module, name, interrupted)
+
+    return place
+
+
+def kept(folder):
+    """The models of the records that a sweep has added to its file."""
+    return [made.workload.model for made in store.read([folder / "out.jsonl"], pytest.fail)]
+
+
+def left_behind(folder):
+    return [str(path) for path in (*folder.rglob(".bench-*"), *(folder / "temporary").iterdir())]
+
+
+@BOTH
+def test_a_signal_within_a_row_keeps_the_rows_before_it_in_every_output(bench, folder, rows, number, code):
+    rows.append(number)
+    told = bench("run", "resnet18", "resnet34", "resnet50", "-d", "cpu", "-q", "-o", "out.jsonl", "-o", "out.md")
+    name = signal.Signals(number).name
+    assert (told.code, told.err) == (code, f"bench: stopped by {name}: 1 of 3 rows are over.\n")
+    assert kept(folder) == ["resnet18"]
+    assert told.out == (folder / "out.md").read_text()
+    assert "resnet18" in told.out
+
+
+@BOTH
+@pytest.mark.usefixtures("rows")
+def test_a_signal_while_a_row_is_written_waits_for_its_end(bench, folder, signal_at, number, code):
+    store.append(folder / "out.jsonl", RESNET50)
+    signal_at(store, "_add", number)
+    told = bench("run", "resnet18", "resnet50", "-d", "cpu", "-q", "-o", "out.jsonl")
+    assert (told.code, told.err.count("\n")) == (code, 1)
+    assert kept(folder) == ["resnet50", "resnet18"]
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize(
+    ("words", "written"),
+    [
+        ("run resnet18 -d cpu -q -o a.md -o b.csv", ["a.md", "b.csv"]),
+        ("versus resnet18 resnet50 -d cpu -q -o a.md -o b.json", ["a.md", "b.json"]),
+        ("claims vgg-E-params -o a.md -o b.csv", ["a.md", "b.csv"]),
+        ("compare old.json -o a.md -o b.html", ["a.md", "b.html"]),
+        ("merge old.json -o a.jsonl -o b.json", ["a.jsonl", "b.json"]),
+        ("history old.json -o a.md -o b.csv", ["a.md", "b.csv"]),
+        ("report old.json -o page", ["page/index.html", "page/records.jsonl", "page/tables.csv"]),
+        (
+            "gate --baseline old.json --current old.json --update-baseline --reason because -o a.md -o b.xml",
+            ["a.md", "b.xml"],
+        ),
+    ],
+    ids=lambda value: value.split()[0] if isinstance(value, str) else "",
+)
+def test_a_signal_while_results_are_written_waits_until_all_are(bench, folder, signal_at, words, written):
+    signal_at(os, "replace", signal.SIGTERM)
+    told = bench(*words.split())
+    assert (told.code, told.err) == (143, "bench: stopped by SIGTERM.\n")
+    assert all((folder / name).stat().st_size for name in written)
+    assert left_behind(folder) == []
+
+
+def test_a_signal_amid_counting_prints_what_is_counted(bench, folder, monkeypatch):
+    counted = iter([RESNET50])
+
+    def count(job):
+        for made in counted:
+            return made
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(profiler, "count", count)
+    told = bench("count", "resnet50", "resnet18")
+    assert (told.code, told.err) == (130, "bench: stopped by SIGINT: 1 of 2 models are counted.\n")
+    assert "resnet50" in told.out
+
+
+def test_a_signal_that_a_library_makes_an_error_of_is_still_one_line(bench, folder, monkeypatch):
+    def imported(paths, warn):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException as error:
+            raise ImportError("a half is missing") from error
+
+    monkeypatch.setattr(store, "read", imported)
+    assert bench("compare", "old.json") == Told(143, "", "bench: stopped by SIGTERM.\n")
+
+
+def test_a_signal_leaves_no_checkout_of_another_revision_behind(bench, folder, repository, signal_at, monkeypatch):
+    monkeypatch.chdir(repository)
+    signal_at(comparisons, "revisions", signal.SIGINT)
+    told = bench("gate", "--base-ref", "HEAD", "-q", "--", "net.py:small", "-d", "cpu")
+    assert (told.code, told.out, told.err) == (130, "", "bench: stopped by SIGINT: nothing was compared.\n")
+    assert git(repository, "worktree", "list").count("\n") == 1
+    assert left_behind(folder) == []
+
+
+def test_a_second_signal_waits_for_nothing(bench, folder, signal_at, monkeypatch):
+    """The reader of a page's pipe does not read, say."""
+    monkeypatch.setattr("backbone_bench.stops.PATIENCE_S", 0.0)
+    signal_at(os, "fsync", signal.SIGINT)
+    signal_at(os, "replace", signal.SIGINT)
+    told = bench("compare", "old.json", "-o", "a.md")
+    assert (told.code, told.out, told.err) == (130, "", "bench: stopped by SIGINT.\n")
+    assert left_behind(folder) == []

@@ -1,0 +1,90 @@
+"""Signals: heard at once, put off where something must not be cut, never lost."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from backbone_bench import stops
+from backbone_bench.stops import PATIENCE_S, Stopped, Stops
+
+
+@pytest.fixture
+def scripted():
+    """Signals at moments that a test says."""
+    now_s = [100.0]
+    told = Stops(lambda: now_s[0])
+
+    def come(after_s=0.0, number=signal.SIGTERM):
+        now_s[0] += after_s
+        told.come(number, None)
+
+    return told, come
+
+
+def test_a_signal_is_raised_where_the_program_stands(scripted):
+    _, come = scripted
+    with pytest.raises(Stopped, match="stopped by SIGINT") as caught:
+        come(number=signal.SIGINT)
+    assert caught.value.exit_code == 130
+
+
+def test_a_signal_waits_until_everything_that_must_not_be_cut_is_over(scripted):
+    told, come = scripted
+    done = []
+    with pytest.raises(Stopped), told.held():  # noqa: PT012  # it is raised at the end
+        with told.held():
+            come()
+        done.append("inner")
+    assert done == ["inner"]
+    with told.held():  # it was heard, and is not raised again
+        pass
+
+
+def test_a_repeat_within_a_second_is_the_same_wish_and_a_later_one_waits_for_nothing(scripted):
+    told, come = scripted
+    with pytest.raises(Stopped), told.held():  # noqa: PT012  # it is raised at the end
+        come()
+        come(PATIENCE_S / 2, signal.SIGINT)
+        with pytest.raises(Stopped, match="SIGINT"):
+            come(PATIENCE_S / 2, signal.SIGINT)
+
+
+def test_what_must_not_be_cut_and_fails_says_so(scripted):
+    told, come = scripted
+    with pytest.raises(ValueError, match="full"), told.held():  # noqa: PT012  # what holds is tested
+        come()
+        raise ValueError("full")
+    assert told.came is not None
+
+
+class Interrupted:
+    """It is asked to end while it is being finalized, where nothing can be raised."""
+
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_signal_that_a_finalizer_swallows_comes_again(capfd):
+    with pytest.raises(Stopped), stops.heard():  # noqa: PT012  # it comes from outside
+        Interrupted()
+        time.sleep(30)
+    assert capfd.readouterr().err == ""
+
+
+def test_handlers_are_those_of_before_in_the_end_and_what_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stops.heard() as outer, stops.heard() as inner:
+            assert outer is inner
+            assert signal.getsignal(signal.SIGTERM) == outer.come
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_where_nobody_hears_signals_nothing_changes():
+    with pytest.raises(KeyboardInterrupt), stops.held():
+        signal.raise_signal(signal.SIGINT)
