@@ -46,10 +46,11 @@ def test_five_samples_have_no_interval(samples):
     assert stats.median_interval(samples) is None
 
 
-def test_many_independent_samples_have_the_t_interval_of_twenty_block_medians():
-    samples = series(1000, rho=0)
-    medians = np.median(np.array(samples).reshape(20, 50), axis=1)
-    half = t.ppf(0.975, 19) * medians.std(ddof=1) / 20**0.5
+@pytest.mark.parametrize(("n", "blocks"), [(20, 5), (1000, 20)])
+def test_from_twenty_independent_samples_on_the_interval_is_the_t_interval_of_block_medians(n, blocks):
+    samples = series(n, rho=0)
+    medians = np.median(np.array(samples).reshape(blocks, -1), axis=1)
+    half = t.ppf(0.975, blocks - 1) * medians.std(ddof=1) / blocks**0.5
     middle = np.median(samples)
     assert interval(samples) == pytest.approx((middle - half, middle + half))
 
@@ -84,6 +85,17 @@ def test_blocks_are_fewer_the_more_samples_depend_on_each_other():
 
 
 # Dependence and drift.
+
+
+@pytest.mark.parametrize("rho", [0.3, 0.6])
+def test_a_block_is_four_times_as_long_as_what_independent_samples_leave_of_the_rest(rho):
+    """On average, since lag-1 is estimated: low by about (1 + 3ρ)/n (Kendall 1954), which is made up for."""
+    counts = [stats.independent_blocks(series(100, rho, seed=seed)) for seed in range(400)]
+    assert np.mean(counts) + 0.5 == pytest.approx(100 * (1 - rho) / 4, abs=0.35)  # rounded down, by a half on average
+
+
+def test_a_drift_never_lets_a_block_grow_beyond_four_hundred_samples():
+    assert stats.independent_blocks(range(2000)) == 5
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.5, 0.9])

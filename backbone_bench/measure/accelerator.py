@@ -1,14 +1,12 @@
 """Any accelerator that torch knows, through its generic interface: CUDA, ROCm, XPU, MPS, out-of-tree ones."""
 
-import time
 from collections.abc import Mapping
 
 import torch
 
-from backbone_bench.measure import outputs, procfs
-from backbone_bench.measure.cache import Flush
 from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
-from backbone_bench.records import Known, Memory, Missing
+from backbone_bench.measure.torch_device import TorchDevice
+from backbone_bench.records import Memory, Missing
 
 
 class TorchEvent:
@@ -25,27 +23,20 @@ class TorchEvent:
         return earlier._event.elapsed_time(self._event) / 1e3  # torch counts milliseconds, and from the earlier event
 
 
-class Accelerator:
+class Accelerator(TorchDevice):
     """One device of the current accelerator. It becomes the current device of the process."""
 
     modes: tuple[Mode, ...] = ("wall", "device")
 
     def __init__(self, device: torch.device) -> None:
-        self.name = str(device)
-        self.cache_bytes: Known[int] = Missing("cache_unknown", f"torch does not tell the cache of {device.type}")
-        self._device = device
-        self._flush = Flush(device)
+        super().__init__(device, Missing("cache_unknown", f"torch does not tell the cache of {device.type}"))
+        self._index = device.index  # torch looks a device up at every call, a number it does not
         self._events_work = False
         self._counting = keeps_count()
         torch.accelerator.set_device_index(device)
 
-    now_s = staticmethod(time.perf_counter)
-    finite = staticmethod(outputs.finite)
-    agree = staticmethod(outputs.agree)
-    others_s = staticmethod(procfs.others_s)
-
     def synchronize(self) -> None:
-        torch.accelerator.synchronize(self._device)
+        torch.accelerator.synchronize(self._index)
 
     def event(self) -> Event:
         if not self._events_work:
@@ -69,9 +60,6 @@ class Accelerator:
     def allocations(self) -> int:
         counts = self._counts()
         return sum(counts.get(name, 0) for name in ("num_device_alloc", "num_alloc_retries"))
-
-    def flush_cache(self) -> None:
-        self._flush(self.cache_bytes)
 
     def mark_memory(self) -> None:
         """The allocator counts from nothing, so there is no baseline to remember."""

@@ -1,30 +1,21 @@
 """The CPU as a device: the same meter, with a host clock and nothing else."""
 
-import time
-
 import torch
 
-from backbone_bench.measure import outputs, procfs
-from backbone_bench.measure.cache import Flush
+from backbone_bench.measure import procfs
 from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
+from backbone_bench.measure.torch_device import TorchDevice
 from backbone_bench.records import Memory, Missing
 
 
-class Host:
+class Host(TorchDevice):
     """Calls return when their work is done, so there is nothing to wait for."""
 
-    name = "cpu"
     modes: tuple[Mode, ...] = ("wall",)
 
     def __init__(self) -> None:
-        self.cache_bytes = procfs.last_cache_bytes()
+        super().__init__(torch.device("cpu"), procfs.last_cache_bytes())
         self._resident = procfs.Resident()
-        self._flush = Flush(torch.device("cpu"))
-
-    now_s = staticmethod(time.perf_counter)
-    finite = staticmethod(outputs.finite)
-    agree = staticmethod(outputs.agree)
-    others_s = staticmethod(procfs.others_s)
 
     def synchronize(self) -> None:
         """Nothing runs on its own."""
@@ -37,9 +28,6 @@ class Host:
 
     def allocations(self) -> int:
         return 0
-
-    def flush_cache(self) -> None:
-        self._flush(self.cache_bytes)
 
     def mark_memory(self) -> None:
         self._resident.mark()

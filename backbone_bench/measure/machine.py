@@ -18,6 +18,7 @@ ROOT = Path("/")
 # Variables that change what torch does or where it runs; their values are recorded.
 _VARIABLES = re.compile(
     r"CUDA_(VISIBLE_DEVICES|DEVICE_ORDER|LAUNCH_BLOCKING|MODULE_LOADING|DEVICE_MAX_CONNECTIONS)|NVIDIA_TF32_OVERRIDE"
+    r"|CUDA_MPS_(ACTIVE_THREAD_PERCENTAGE|PINNED_DEVICE_MEM_LIMIT)|(HIP|ROCR)_VISIBLE_DEVICES|HIPBLASLT_ALLOW_TF32"
     r"|TORCH_(ALLOW_TF32_CUBLAS_OVERRIDE|CUDNN_V8_API_DISABLED|BLAS_PREFER_CUBLASLT)|PYTORCH_(CUDA_|HIP_)?ALLOC_CONF"
     r"|CUBLAS_WORKSPACE_CONFIG|ATEN_CPU_CAPABILITY|(ONEDNN|DNNL)_MAX_CPU_ISA|ONEDNN_DEFAULT_FPMATH_MODE"
     r"|MKL_(NUM_THREADS|ENABLE_INSTRUCTIONS|CBWR)|OMP_(NUM_THREADS|PROC_BIND|PLACES|WAIT_POLICY)|GOMP_CPU_AFFINITY"
@@ -61,9 +62,21 @@ def memory_bytes(root: Path = ROOT) -> Known[int]:
 
 
 def available_bytes(root: Path = ROOT) -> Known[int]:
-    """What can still be used without swapping."""
+    """What can still be used without swapping: of the machine, or of the control group where that has less left."""
     free = re.search(r"^MemAvailable:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
-    return int(free[1]) * 1024 if free else Missing("no_meminfo", "The free memory is not told here (/proc/meminfo).")
+    if free is None:
+        return Missing("no_meminfo", "The free memory is not told here (/proc/meminfo).")
+    left = _left_in_group(root / "sys/fs/cgroup")
+    return int(free[1]) * 1024 if left is None else min(int(free[1]) * 1024, left)
+
+
+def _left_in_group(group: Path) -> int | None:
+    """Bytes below the limit, files that can be dropped counted as free; None without a limit."""
+    limit, used = (_text(group / name).strip() for name in ("memory.max", "memory.current"))
+    if not (limit.isdecimal() and used.isdecimal()):
+        return None
+    files = re.search(r"^inactive_file (\d+)", _text(group / "memory.stat"), re.MULTILINE)
+    return int(limit) - int(used) + (int(files[1]) if files else 0)
 
 
 def governor(root: Path = ROOT) -> Known[str]:

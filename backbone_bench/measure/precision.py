@@ -49,11 +49,14 @@ def applied(workload: Workload, device: str) -> Iterator[Applied]:
 @contextmanager
 def untouched() -> Iterator[None]:
     """What a model may set for the whole of torch is put back, so that the next one finds it as this one did."""
-    dtype, grads, strict = torch.get_default_dtype(), torch.is_grad_enabled(), _determinism()
+    dtype, device, grads = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+    strict = _determinism()
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
+        if torch.get_default_device() != device:
+            torch.set_default_device(None if device.type == "cpu" else device)  # None: no look at every call
         torch.set_grad_enabled(grads)
         if _determinism() != strict:  # to set it loads the compiler, for which there may be neither time nor memory
             torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])

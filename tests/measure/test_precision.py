@@ -154,3 +154,23 @@ def test_tf32_where_there_is_none_is_refused_with_what_to_use(card, monkeypatch,
         precision.applied(replace(WORKLOAD, precision="tf32"), device),
     ):
         pass
+
+
+def test_what_a_model_sets_for_the_whole_of_torch_is_put_back():
+    def global_state():
+        return (
+            torch.get_default_dtype(),
+            torch.get_default_device(),
+            torch.is_grad_enabled(),
+            torch.are_deterministic_algorithms_enabled(),
+            len(torch.overrides._get_current_function_mode_stack()),
+        )
+
+    before = global_state()
+    with precision.untouched():
+        torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
+        torch.set_grad_enabled(False)
+        torch.use_deterministic_algorithms(True)
+    assert global_state() == before
+    assert torch.empty(1).device.type == "cpu"

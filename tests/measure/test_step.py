@@ -126,7 +126,7 @@ def test_channels_last_moves_weights_and_images():
 @pytest.mark.slow
 def test_a_compiled_step_computes_the_same():
     image = torch.ones(2, 3, 8, 8)
-    assert torch.equal(once(Plus(), replace(WORKLOAD, compile="lite"), image), image + 1)
+    assert torch.equal(once(Plus(), replace(WORKLOAD, compile="default"), image), image + 1)
 
 
 def test_a_misspelt_compile_mode_is_guessed():

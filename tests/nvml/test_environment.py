@@ -66,6 +66,22 @@ def test_memory_is_that_of_the_control_group_where_that_is_less(tmp_path):
     assert machine.memory_bytes(tmp_path) == 512_000
 
 
+@pytest.mark.parametrize(
+    ("group", "kib"),
+    [
+        ({}, 900),
+        ({"memory.max": "max", "memory.current": "1"}, 900),
+        ({"memory.max": "409600", "memory.current": "307200"}, 100),
+        ({"memory.max": "409600", "memory.current": "307200", "memory.stat": "file 9\ninactive_file 102400\n"}, 200),
+        ({"memory.max": "99999999", "memory.current": "307200"}, 900),
+    ],
+)
+def test_free_memory_is_what_the_control_group_leaves_where_that_is_less(tmp_path, group, kib):
+    files = {f"sys/fs/cgroup/{name}": text for name, text in group.items()}
+    put(tmp_path, {"proc/meminfo": "MemTotal: 1000 kB\nMemFree: 10 kB\nMemAvailable: 900 kB\n", **files})
+    assert machine.available_bytes(tmp_path) == kib * 1024
+
+
 @pytest.mark.parametrize("ask", [machine.memory_bytes, machine.available_bytes, machine.governor, machine.load_average])
 def test_what_a_machine_does_not_tell_is_a_reason(tmp_path, ask):
     assert isinstance(ask(tmp_path), Missing)
