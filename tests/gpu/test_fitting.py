@@ -1,4 +1,4 @@
-"""The largest batch on a real card. None of this has run on one yet: each test is a check for the first that does."""
+"""The largest batch on a real card."""
 
 import pytest
 import torch
@@ -7,12 +7,9 @@ from backbone_bench import profiler
 from backbone_bench.errors import OutOfMemory
 from backbone_bench.jobs import Job
 from backbone_bench.measure import fitting
+from tests.gpu.card import NAME, NEEDS_CARD
 
-pytestmark = [
-    pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device answers to torch"),
-]
-NAME = "cuda:0"
+pytestmark = NEEDS_CARD
 
 
 @pytest.fixture
