@@ -31,7 +31,7 @@ from backbone_bench.cli.job_options import (
     Quick,
     Threads,
     Timeout,
-    layout,
+    settings_in,
 )
 from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, form_of
 from backbone_bench.errors import UserError
@@ -71,6 +71,7 @@ RecordFiles = Annotated[
 
 @app.command()
 def claims(
+    context: typer.Context,
     names: Names = None,
     file: Files = None,
     records: RecordFiles = None,
@@ -102,17 +103,7 @@ def claims(
     from backbone_bench import evidence, store
     from backbone_bench.claims import engine, plan
 
-    words = {
-        "device": device,
-        "batch-size": batch_size,
-        "precision": precision,
-        "memory-format": layout(memory_format, channels_last=channels_last),
-        "compile": compile_mode,
-        "threads": threads,
-        "quick": quick,
-        "budget": budget,
-        "timeout": timeout,
-    }
+    words = {**settings_in(context.params), "energy": None}  # claims say themselves what is measured
     paths = to or []
     output.check(paths)
     check_forms([form, *map(form_of, paths)])

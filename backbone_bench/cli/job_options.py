@@ -1,8 +1,9 @@
 """Options that say what a row is, shared by the commands that run rows; each can also be a setting."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -113,15 +114,42 @@ Budget = Annotated[float | None, typer.Option(help="Seconds for the latency of e
 Timeout = Annotated[float | None, typer.Option(help="Seconds that a row may take in all.", metavar="SECONDS")]
 
 
-def layout(memory_format: str | None, *, channels_last: bool) -> str | None:
-    """The memory format that two options ask for together."""
+# Parameters whose settings have other names, and those that say one thing together with another.
+_RENAMED = {"everything": "all", "inputs": "input", "compile_mode": "compile", "whole_card": "allow-whole-card"}
+_JOINED = frozenset(("models", "channels_last", "no_energy", "require_energy"))
+
+
+def is_setting(parameter: str) -> bool:
+    """Whether a parameter of a command can also stand in bench.toml, under its own name or together with another."""
+    from backbone_bench.settings import NAMES
+
+    return parameter in _JOINED or _setting(parameter) in NAMES
+
+
+def _setting(parameter: str) -> str:
+    return _RENAMED.get(parameter, parameter.replace("_", "-"))
+
+
+def settings_in(parameters: Mapping[str, Any]) -> dict[str, object]:
+    """The settings that the parameters of a command ask for; raise UserError where two contradict each other."""
+    told = {_setting(name): value for name, value in parameters.items() if is_setting(name) and name not in _JOINED}
+    of = parameters.get
+    joined = {
+        "model": [*(of("models") or ()), *(of("model") or ())],
+        "memory-format": _layout(of("memory_format"), channels_last=of("channels_last")),
+        "energy": _energy(no=of("no_energy"), required=of("require_energy")),
+    }
+    switches = {name: told.get(name) or None for name in ("all", "cross-check")}  # not given is not said
+    return {**told, **joined, **switches}
+
+
+def _layout(memory_format: str | None, *, channels_last: bool | None) -> str | None:
     if channels_last and memory_format is not None:
         raise UserError("--channels-last and --memory-format say the same thing twice: give one.")
     return "channels_last" if channels_last else memory_format
 
 
-def energy(*, no: bool, required: bool) -> str | None:
-    """What two options ask for together."""
+def _energy(*, no: bool | None, required: bool | None) -> str | None:
     if no and required:
         raise UserError("--no-energy and --require-energy contradict each other.")
     return "off" if no else "required" if required else None
@@ -131,6 +159,6 @@ def resolved(words: dict[str, object], *nearer: tuple[str, dict[str, object]]) -
     """The settings in force: what `nearer` places say, then the command line's words, then what is set elsewhere."""
     from backbone_bench.settings import Source, here, resolve
 
-    given = {name: value for name, value in words.items() if value is not None and value != []}
+    given = {name: value for name, value in words.items() if value not in (None, [], ())}
     said = (Source(place, own) for place, own in nearer)
     return resolve([*said, Source("command line", given), *here(os.environ, Path.cwd())])

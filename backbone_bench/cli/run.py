@@ -30,9 +30,8 @@ from backbone_bench.cli.job_options import (
     Timeout,
     Train,
     WholeCard,
-    energy,
-    layout,
     resolved,
+    settings_in,
 )
 from backbone_bench.cli.options import (
     All,
@@ -67,6 +66,7 @@ if TYPE_CHECKING:  # they load pydantic
 
 @app.command()
 def run(
+    context: typer.Context,
     models: ModelNames = None,
     model: Models = None,
     family: Family = None,
@@ -122,37 +122,7 @@ def run(
     """
     paths = to or []
     output.check(paths)
-    settings = resolved(
-        {
-            "model": [*(models or ()), *(model or ())],
-            "family": family,
-            "all": everything or None,
-            "device": device,
-            "arg": arg,
-            "input": inputs,
-            "input-size": input_size,
-            "batch-size": batch_size,
-            "precision": precision,
-            "memory-format": layout(memory_format, channels_last=channels_last),
-            "compile": compile_mode,
-            "train": train,
-            "cache": cache,
-            "threads": threads,
-            "seed": seed,
-            "latency": latency,
-            "energy": energy(no=no_energy, required=require_energy),
-            "energy-window": energy_window,
-            "energy-source": energy_source,
-            "protocol": protocol,
-            "allow-whole-card": whole_card,
-            "lock-clocks": lock_clocks,
-            "cross-check": cross_check or None,
-            "quick": quick,
-            "budget": budget,
-            "timeout": timeout,
-            "in-process": in_process,
-        }
-    ).settings
+    settings = resolved(settings_in(context.params)).settings
     jobs = _jobs(settings, shard)
     before = _answered(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]

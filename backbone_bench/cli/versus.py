@@ -22,8 +22,8 @@ from backbone_bench.cli.job_options import (
     Threads,
     Timeout,
     Train,
-    layout,
     resolved,
+    settings_in,
 )
 from backbone_bench.cli.options import (
     MODEL_HELP,
@@ -50,6 +50,7 @@ _SIDE_HELP = "A setting of {} alone, as precision=fp16 (see `bench config`). Rep
 
 @app.command()
 def versus(
+    context: typer.Context,
     a: Annotated[str, typer.Argument(help=MODEL_HELP, metavar="A", autocompletion=complete_model)],
     b: Annotated[
         str | None,
@@ -103,23 +104,7 @@ def versus(
     paths = to or []
     output.check(paths)
     _check_form(form, paths)
-    common = {
-        "device": device,
-        "arg": arg,
-        "input": inputs,
-        "input-size": input_size,
-        "batch-size": batch_size,
-        "precision": precision,
-        "memory-format": layout(memory_format, channels_last=channels_last),
-        "compile": compile_mode,
-        "train": train,
-        "threads": threads,
-        "seed": seed,
-        "energy": "required" if by == "energy" else "off",
-        "quick": quick,
-        "budget": budget,
-        "timeout": timeout,
-    }
+    common = {**settings_in(context.params), "energy": "required" if by == "energy" else "off"}
     one, timeout_s = _side(a, "--a", settings_a, common)
     other, _ = _side(b or a, "--b", settings_b, common)
     if one.device != other.device:
