@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.nvml.fixtures import build_nvml, cc, old_world, state_file, world
+from tests.nvml.fixtures import build_nvml, card, cc, old_world, state_file, torch_card, world
 
-__all__ = ["build_nvml", "cc", "old_world", "state_file", "world"]
+__all__ = ["build_nvml", "card", "cc", "old_world", "state_file", "torch_card", "world"]
 
 # A busy machine is no failure: hypothesis times nothing here.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -9,7 +9,9 @@ from shutil import which
 
 import pynvml
 import pytest
+import torch
 
+from backbone_bench.measure.nvml import Card, open_card
 from tests.nvml.world import State, World
 
 SOURCE = Path(__file__).with_name("stub.c")
@@ -71,3 +73,28 @@ def _load(library: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded.stub_attach(str(world.path).encode())
     monkeypatch.setattr(pynvml, "nvmlLib", loaded)
     monkeypatch.setattr(pynvml, "_nvmlGetFunctionPointer_cache", {})
+
+
+@pytest.fixture
+def card(world: World) -> Card:
+    """The card under test, in a healthy world."""
+    found = open_card(world.identity, world)
+    assert isinstance(found, Card)
+    return found
+
+
+@pytest.fixture
+def torch_card(world: World, monkeypatch: pytest.MonkeyPatch) -> type:
+    """What torch says of the card under test, as a CUDA build would."""
+
+    class Properties:
+        name, uuid = world.identity.name, world.identity.uuid
+        major, minor, multi_processor_count, total_memory = 8, 6, 108, 42_000_000_000
+        L2_cache_size, memory_bus_width = 40 * 1024**2, 5120
+        pci_domain_id, pci_bus_id, pci_device_id = 0, 0x81, 0
+
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Properties)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: Properties.name)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (Properties.major, Properties.minor))
+    monkeypatch.setattr(torch.version, "hip", None)
+    return Properties

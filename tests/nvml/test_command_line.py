@@ -8,7 +8,6 @@ import json
 from contextlib import contextmanager
 
 import pytest
-import torch
 
 from backbone_bench import profiler
 from backbone_bench.measure import cards, devices
@@ -30,22 +29,12 @@ def breaks():
 
 
 @pytest.fixture
-def accelerator(world, tmp_path, monkeypatch):
+def accelerator(world, torch_card, tmp_path, monkeypatch):
     """The card as `cuda:0`, in a folder with a model, and the locked clock (MHz) that each step has seen."""
     (tmp_path / ".git").mkdir()
     (tmp_path / "net.py").write_text(NET)
     monkeypatch.chdir(tmp_path)
 
-    class Properties:
-        name, uuid = world.identity.name, world.identity.uuid
-        major, minor, multi_processor_count, total_memory = 8, 6, 108, 42_000_000_000
-        L2_cache_size, memory_bus_width = 40 * 1024**2, 5120
-        pci_domain_id, pci_bus_id, pci_device_id = 0, 0x81, 0
-
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Properties)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: Properties.name)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (8, 6))
-    monkeypatch.setattr(torch.version, "hip", None)
     monkeypatch.setattr(cards, "HostClock", lambda: world)
     device, seen = Device(world), set()
     monkeypatch.setattr(devices, "resolve", lambda name: device)

@@ -130,25 +130,9 @@ def test_the_host_is_told_apart_and_not_named():
     assert platform.node() not in machine.host()
 
 
-@pytest.fixture
-def torch_card(world, monkeypatch):
-    """Let torch describe the stand-in's card, as a CUDA build would."""
-
-    class Properties:
-        name = world.identity.name
-        uuid = world.identity.uuid
-        major, minor, multi_processor_count, total_memory = 8, 0, 108, 42_000_000_000
-        L2_cache_size, memory_bus_width = 40 * 1024**2, 5120
-        pci_domain_id, pci_bus_id, pci_device_id = 0, 0x81, 0
-
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: Properties)
-    monkeypatch.setattr(torch.version, "hip", None)
-    return Properties
-
-
 def test_a_card_is_described_by_torch_and_by_nvml(world, torch_card):
     card = _gpu("cuda:0", None)
-    assert (card.multiprocessors, card.compute_capability, card.memory_bus_bits) == (108, "8.0", 5120)
+    assert (card.multiprocessors, card.compute_capability, card.memory_bus_bits) == (108, "8.6", 5120)
     assert (card.driver, card.power_limit_w, card.max_sm_clock_hz) == ("580.95.05", 400.0, 1410e6)
     assert (card.persistence, card.mig, card.virtualization) == (True, False, "none")
     assert isinstance(card.locked_clock_hz, Missing)

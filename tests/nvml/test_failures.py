@@ -80,26 +80,20 @@ ANSWERS = (
 
 
 @pytest.mark.parametrize(("code", "id", "sentence"), ANSWERS, ids=lambda value: str(value)[:18])
-def test_every_error_code_of_a_call_is_a_reason(world, code, id, sentence):
-    card = open_card(world.identity, world)
-    assert isinstance(card, Card)
+def test_every_error_code_of_a_call_is_a_reason(world, card, code, id, sentence):
     world.fail("nvmlDeviceGetTotalEnergyConsumption", code)
     assert known(card.energy_j) == Missing(id, sentence)
 
 
 @pytest.mark.parametrize("code", [3, 4, 15, 27])
-def test_a_field_that_fails_for_itself_is_a_reason_too(world, code):
-    card = open_card(world.identity, world)
-    assert isinstance(card, Card)
+def test_a_field_that_fails_for_itself_is_a_reason_too(world, card, code):
     world.fail("field 186", code)
     answer = known(card.power_instant_w)
     assert isinstance(answer, Missing)
     assert answer.missing == dict((code, id) for code, id, _ in ANSWERS)[code]
 
 
-def test_a_card_that_gets_ready_is_asked_again(world):
-    card = open_card(world.identity, world)
-    assert isinstance(card, Card)
+def test_a_card_that_gets_ready_is_asked_again(world, card):
     world.sleep_s(1)
     world.fail("nvmlDeviceGetPowerUsage", 27, times=2)
     assert card.power_usage_w() == 60

@@ -9,14 +9,6 @@ import pytest
 
 from backbone_bench.errors import UserError
 from backbone_bench.measure.lock import lock_clocks
-from backbone_bench.measure.nvml import Card, open_card
-
-
-@pytest.fixture
-def card(world):
-    card = open_card(world.identity, world)
-    assert isinstance(card, Card)
-    return card
 
 
 def test_a_clock_is_held_within_and_released_after(world, card):

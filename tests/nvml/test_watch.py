@@ -5,16 +5,8 @@ import os
 import pytest
 
 from backbone_bench import records
-from backbone_bench.measure.nvml import Card, open_card
 from backbone_bench.measure.watch import CardWatch, NoWatch
 from backbone_bench.records import Missing
-
-
-@pytest.fixture
-def card(world):
-    card = open_card(world.identity, world)
-    assert isinstance(card, Card)
-    return card
 
 
 def seen(watch):
