@@ -31,7 +31,9 @@ def _build(here: Here) -> Line:
         driver = f", though the NVIDIA driver {loaded} is loaded" if loaded else ""
         remedy = "Install a build of torch for CUDA, ROCm or XPU, if there is such a device (pytorch.org says which)."
         return Line("accelerator", "missing", f"{built} is a CPU build{driver}", remedy)
-    return Line("accelerator", "missing", f"{built} is built for {torch.built_for}: {torch.reason or 'no device'}", "")
+    remedy = "See what the driver says (nvidia-smi, rocminfo, xpu-smi), and whether this process may see the device."
+    found = f"{built} is built for {torch.built_for}: {torch.reason or 'no device'}"
+    return Line("accelerator", "missing", found, remedy)
 
 
 def _device(device: Accelerator, here: Here) -> Iterator[Line]:

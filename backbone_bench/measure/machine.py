@@ -82,7 +82,10 @@ def _left_in_group(group: Path) -> int | None:
 def governor(root: Path = ROOT) -> Known[str]:
     """Who chooses the processor's clock: `performance`, `powersave`, `schedutil`."""
     told = _text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
-    return told or Missing("no_cpufreq", "Who chooses the processor's clock is not told. A virtual machine hides it.")
+    return told or Missing(
+        "no_cpufreq",
+        "Who chooses the processor's clock is not told. Nothing to do in a virtual machine, which hides it.",
+    )
 
 
 def load_average(root: Path = ROOT) -> Known[float]:

@@ -60,7 +60,8 @@ def packages(root: Path = Path("/")) -> Known[tuple[Zone, ...]]:
     if not zones:
         return Missing(
             "rapl_missing",
-            f"No energy counter of the CPU under /{ZONES}. A virtual machine or container hides it.",
+            f"No energy counter of the CPU under /{ZONES}. "
+            "Measure on the host itself: a virtual machine or container hides it.",
         )
     try:
         return tuple(_zone(path) for path in zones)
