@@ -141,7 +141,18 @@ def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> 
     _refuse_weights(arguments, "pretrained", "checkpoint_path")
     build = partial(timm.create_model, name, **{"pretrained": False, **arguments})
     model: Any = user.run(lambda: _built(build, on_meta=on_meta), f"timm:{name}")
-    return model, tuple(model.pretrained_cfg["input_size"])
+    return model, _built_for(model.pretrained_cfg["input_size"], arguments)
+
+
+def _built_for(usual: Shape, arguments: Mapping[str, Scalar]) -> Shape:
+    """The image that timm's arguments speak of: its configuration keeps the usual one."""
+    channels, side = arguments.get("in_chans"), arguments.get("img_size")
+    sides = (side, side) if isinstance(side, int) else usual[1:]
+    return (channels if isinstance(channels, int) else usual[0], *sides)
+
+
+# Networks of torchvision that warn, and take minutes, unless told whether to draw their weights from a cut-off normal.
+_SLOW_TO_DRAW = frozenset(("googlenet", "inception_v3"))
 
 
 def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, Shape | None]:
@@ -154,7 +165,8 @@ def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bo
     _refuse_weights(arguments, "weights", "weights_backbone")
     takes = inspect.signature(models.get_model_builder(name)).parameters
     none = {part: None for part in ("weights", "weights_backbone") if part in takes}  # a detector has both
-    build = partial(models.get_model, name, **{**none, **arguments})
+    plain = {"init_weights": False} if name.removeprefix("quantized_") in _SLOW_TO_DRAW else {}
+    build = partial(models.get_model, name, **{**none, **plain, **arguments})
     model = user.run(lambda: _built(build, on_meta=on_meta), f"torchvision:{name}")
     size = getattr(model, "image_size", None) or _crop(models.get_model_weights(name).DEFAULT)
     return model, (3, size, size) if size else None

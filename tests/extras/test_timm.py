@@ -82,3 +82,10 @@ def test_repvgg_with_its_branches_folded_is_the_other_network_that_is_published(
     folded = cost.count(timm.utils.reparameterize_model(timm.create_model("repvgg_a2").eval()), inputs.args)
     assert folded.flops / 1e9 == pytest.approx(5.12, abs=ROUNDING)
     assert folded.params / 1e6 == pytest.approx(25.5, abs=ROUNDING)
+
+
+def test_the_image_is_the_one_that_the_arguments_speak_of():
+    asked, ours = counted("timm:vit_base_patch16_224", {"img_size": 384})
+    usual, theirs = counted("timm:vit_base_patch16_384")
+    assert (asked, ours.flops, ours.params) == (usual, theirs.flops, theirs.params)
+    assert counted("timm:resnet18", {"in_chans": 1})[0] == "1x1x224x224:float32"

@@ -16,11 +16,8 @@ AS_RELEASED: dict[str, dict[str, Scalar]] = {
     "googlenet": {"aux_logits": False},  # the auxiliary classifiers are dropped once the weights are in
     "vit_h_14": {"image_size": 518},  # its first weights were fine-tuned at another size
 }
-# torchvision says that it may change how these draw their weights: no figure depends on it.
-QUIET = "ignore:The default weight initialization of (GoogleNet|inception_v3) will be changed:FutureWarning"
 
 
-@pytest.mark.filterwarnings(QUIET)
 @pytest.mark.parametrize("name", models.list_models(module=models))
 def test_flops_and_parameters_are_those_of_the_default_weights(name, row):
     weights = models.get_model_weights(name).DEFAULT
@@ -34,7 +31,6 @@ def test_flops_and_parameters_are_those_of_the_default_weights(name, row):
     assert not cost.uncounted
 
 
-@pytest.mark.filterwarnings(QUIET)
 def test_googlenet_as_built_has_the_auxiliary_classifiers_in_its_parameters_alone():
     built, released = (counted("torchvision:googlenet", given)[1] for given in ({}, {"aux_logits": False}))
     auxiliary = 2 * (512 * 128 + 2 * 128 + 2048 * 1024 + 1024 + 1024 * 1000 + 1000) + 16 * 128  # the second sees 528

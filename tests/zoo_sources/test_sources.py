@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -311,6 +311,24 @@ def test_an_archive_that_is_none_is_told(write: Write) -> None:
 def test_no_weights_are_loaded_for_timm(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(is_model=lambda _: True))
     assert f"--arg {name}=w.pth would load weights" in told(Request("timm:some", {name: "w.pth"}))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shape"),
+    [({}, (3, 224, 224)), ({"img_size": 384}, (3, 384, 384)), ({"in_chans": 1, "drop_rate": 0.1}, (1, 224, 224))],
+)
+def test_the_image_for_a_model_of_timm_is_the_one_that_its_arguments_speak_of(
+    arguments: dict[str, Any], shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Configured(nn.Identity):
+        pretrained_cfg: ClassVar = {"input_size": (3, 224, 224)}  # as timm keeps it, whatever the model is built for
+
+    def create_model(_name: str, **_arguments: object) -> nn.Module:
+        return Configured()
+
+    monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(is_model=lambda _: True, create_model=create_model))
+    (image,) = load(Request("timm:some", arguments), on_meta=True).inputs.args
+    assert tuple(image.shape) == (1, *shape)
 
 
 @pytest.mark.parametrize("config", [b"{}", b"[]", b"3", b'{"config": [1]}', b'{"config": {"w": 1}}', b"[" * 9999])
