@@ -37,3 +37,8 @@ def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
     if not close:
         return otherwise
     return f"Did you mean {' or '.join(repr(match) for match in close)}?"
+
+
+def first_line(error: BaseException) -> str:
+    """What an error says, without its advice."""
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

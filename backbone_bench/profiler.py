@@ -53,8 +53,7 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: He
     threads = subject.threads
     workload = subject.workload(threads)
     with precision.applied(workload, device.name):
-        where = environment.read(device.name, locked_clock_hz=job.locked_clock_hz)  # with the switches as they are now
-        draft = _record(workload, where, PENDING)
+        draft = _record(workload, _where(job, device), PENDING)
         keep(draft)
         if job.batch == "auto":
             subject = subject.of_batch(_largest_batch(subject, device, threads, told))
@@ -65,7 +64,9 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: He
         draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
         keep(draft)
         told("building", 0)
-        measured = _measure(job, subject.for_measuring(loaded), device, draft, told)
+        ready = subject.for_measuring(loaded)
+        precision.turn(workload, device.name)  # the model's code may have turned them; determinism is its to choose
+        measured = _measure(job, ready, device, replace(draft, environment=_where(job, device)), told)
     keep(measured)
     if job.cross_check:  # last: what it loads must not disturb what is measured
         told("cross-checking", 0)
@@ -82,6 +83,11 @@ def locate(job: Job) -> tuple[Workload, Environment]:
     workload = subject.workload(subject.threads, subject.for_counting())
     with precision.applied(workload, device.name):
         return workload, environment.read(device.name)
+
+
+def _where(job: Job, device: Device) -> Environment:
+    """The environment with the switches as they are now."""
+    return environment.read(device.name, locked_clock_hz=job.locked_clock_hz)
 
 
 # Counting.

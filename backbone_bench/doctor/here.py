@@ -11,8 +11,8 @@ from typing import NamedTuple
 import torch
 
 import backbone_bench
+from backbone_bench.errors import first_line
 from backbone_bench.measure import devices, machine
-from backbone_bench.measure.accelerator import first_line
 from backbone_bench.measure.cards import card_for
 from backbone_bench.measure.clock import HostClock
 from backbone_bench.measure.nvml import Card

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
+from backbone_bench.errors import first_line
 from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
 from backbone_bench.measure.torch_device import TorchDevice
 from backbone_bench.records import Memory, Missing
@@ -88,8 +89,3 @@ def keeps_count() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def first_line(error: BaseException) -> str:
-    """What torch says, without its advice."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import torch
 
-from backbone_bench.errors import UserError, did_you_mean
-from backbone_bench.measure.accelerator import Accelerator, first_line
+from backbone_bench.errors import UserError, did_you_mean, first_line
+from backbone_bench.measure.accelerator import Accelerator
 from backbone_bench.measure.cuda import Cuda
 from backbone_bench.measure.host import Host
 from backbone_bench.measure.protocols import Device

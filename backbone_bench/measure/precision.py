@@ -34,16 +34,20 @@ class Applied(NamedTuple):
 @contextmanager
 def applied(workload: Workload, device: str) -> Iterator[Applied]:
     """Set torch's switches for a workload on a device (`cpu`, `cuda:0`); on the way out all are as they were."""
-    kind = torch.device(device).type
     _refuse(workload.precision, device)
     with ExitStack() as later:
         _switches(later)
-        _set_fp32(tf32=workload.precision == "tf32")
-        if kind == "cuda":
-            torch.backends.cudnn.benchmark = True
-        if workload.threads is not None:
-            torch.set_num_threads(workload.threads)
+        turn(workload, device)
         yield read(device, amp=workload.precision == "amp")
+
+
+def turn(workload: Workload, device: str) -> None:
+    """Set the switches as the workload asks; again where a model's own code may have turned them since."""
+    _set_fp32(tf32=workload.precision == "tf32")
+    if torch.device(device).type == "cuda":
+        torch.backends.cudnn.benchmark = True
+    if workload.threads is not None:
+        torch.set_num_threads(workload.threads)
 
 
 @contextmanager
@@ -92,8 +96,12 @@ def _resolved(setting: str, device: str) -> Fp32:
 def _set_fp32(*, tf32: bool) -> None:
     # The older calls: they keep torch's two interfaces in step. After the newer ones alone
     # `torch.get_float32_matmul_precision` raises, and the compiler calls it.
+    for owner in _inherited():
+        owner.fp32_precision = "none"
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
+    convolutions: Any = torch.backends.mkldnn
+    convolutions.conv.fp32_precision = "ieee"  # the older calls leave it alone
 
 
 def _switches(later: ExitStack) -> None:
@@ -101,6 +109,9 @@ def _switches(later: ExitStack) -> None:
     later.enter_context(untouched())
     cudnn: Any = torch.backends.cudnn
     mkldnn: Any = torch.backends.mkldnn
+    for owner in _inherited():  # without these each operation tells what is its own, and not what it inherits
+        later.callback(setattr, owner, "fp32_precision", owner.fp32_precision)
+        owner.fp32_precision = "none"
     for owner in (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul, mkldnn.conv, mkldnn.matmul):
         later.callback(setattr, owner, "fp32_precision", owner.fp32_precision)
     # The older settings are put back first: they write the newer ones too, and less finely.
@@ -110,6 +121,11 @@ def _switches(later: ExitStack) -> None:
         later.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
     later.callback(setattr, cudnn, "benchmark", cudnn.benchmark)
     later.callback(torch.set_num_threads, torch.get_num_threads())
+
+
+def _inherited() -> tuple[Any, ...]:
+    """Whose `fp32_precision` counts for every operation that has none of its own, the outermost first."""
+    return torch.backends, torch.backends.cudnn
 
 
 def _refuse(precision: str, device: str) -> None:

@@ -64,7 +64,8 @@ def test_a_compiler_that_takes_graphs_of_its_own_leaves_a_latency_or_a_reason():
     found = latencies(row(compile="reduce-overhead"))
     assert isinstance(found.wall, Latency)
     assert isinstance(found.device, Latency)
-    assert isinstance(found.graph, Latency) or found.graph.missing in ("capture_failed", "graph_differs")
+    if isinstance(found.graph, Missing):
+        assert found.graph.missing in ("capture_failed", "graph_differs", "graph_unchecked")
 
 
 def test_the_doctor_finds_events_and_graphs_in_good_order():

@@ -294,6 +294,17 @@ def test_a_graph_that_computes_something_else_is_refused():
     assert missing(run(World(replayed=2.0)).latency.graph).missing == "graph_differs"
 
 
+def test_a_graph_whose_output_cannot_be_read_any_more_is_refused_and_the_rest_is_kept():
+    class Overwritten(World):
+        def agree(self, one, other):
+            raise RuntimeError("accessing tensor output of CUDAGraphs that has been overwritten.\nStack trace")
+
+    found = run(Overwritten()).latency
+    assert known(found.device).n >= 100
+    assert missing(found.graph).missing == "graph_unchecked"
+    assert missing(found.graph).message.endswith("output of CUDAGraphs that has been overwritten")
+
+
 def test_a_step_that_differs_from_itself_cannot_be_compared_and_is_flagged():
     found = run(World(output=lambda calls: calls)).latency
     assert "output_not_repeatable" in known(found.graph).flags

@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 import torch
 
+from backbone_bench import profiler
 from backbone_bench.errors import UserError
+from backbone_bench.jobs import Job
 from backbone_bench.measure import precision
 from backbone_bench.records import Workload
 
 WORKLOAD = Workload("resnet18", "zoo", {}, ("1x3x64x64:float32",), 1)
+BACKENDS: Any = torch.backends  # torch's stubs leave much of it out
 PLACES = [("cudnn", "conv"), ("cudnn", "rnn"), ("cuda", "matmul"), ("mkldnn", "conv"), ("mkldnn", "matmul")]
 
 
@@ -26,6 +29,7 @@ def switches():
     newer = {place: getattr(getattr(torch.backends, place[0]), place[1]).fp32_precision for place in PLACES}
     return (
         newer,
+        (BACKENDS.fp32_precision, BACKENDS.cudnn.fp32_precision),
         older(torch.get_float32_matmul_precision),
         older(lambda: torch.backends.cudnn.allow_tf32),
         torch.backends.cudnn.benchmark,
@@ -36,8 +40,9 @@ def switches():
 @pytest.fixture(autouse=True)
 def as_it_was():
     """These tests turn the switches themselves."""
-    newer, matmul, allow, benchmark, threads = switches()
+    newer, (everywhere, _), matmul, allow, benchmark, threads = switches()
     yield
+    BACKENDS.fp32_precision = everywhere
     torch.set_float32_matmul_precision(matmul)
     torch.backends.cudnn.allow_tf32 = allow
     torch.backends.cudnn.benchmark = benchmark
@@ -67,11 +72,18 @@ def older_interface() -> None:
 
 def newer_interface() -> None:
     torch.backends.cuda.matmul.fp32_precision = "tf32"
-    convolutions: Any = torch.backends.cudnn.conv  # type: ignore[attr-defined]  # torch's stubs leave it out
-    convolutions.fp32_precision = "ieee"
+    BACKENDS.cudnn.conv.fp32_precision = "ieee"
+    BACKENDS.mkldnn.conv.fp32_precision = "bf16"
 
 
-@pytest.mark.parametrize("before", [nothing_set, older_interface, newer_interface])
+def for_everything() -> None:
+    BACKENDS.fp32_precision = "tf32"
+
+
+BEFORE = [nothing_set, older_interface, newer_interface, for_everything]
+
+
+@pytest.mark.parametrize("before", BEFORE)
 @pytest.mark.parametrize("wanted", ["fp32", "amp", "bf16"])
 def test_all_switches_are_put_back(before, wanted):
     before()
@@ -88,7 +100,16 @@ def test_all_switches_are_put_back_after_an_error():
     assert switches() == expected
 
 
-@pytest.mark.parametrize("before", [nothing_set, older_interface, newer_interface])
+def test_what_an_operation_inherits_it_still_inherits_afterwards():
+    for_everything()
+    with precision.applied(WORKLOAD, "cpu"):
+        pass
+    assert torch.backends.cuda.matmul.fp32_precision == "tf32"
+    BACKENDS.fp32_precision = "none"
+    assert torch.backends.cuda.matmul.fp32_precision == "none"
+
+
+@pytest.mark.parametrize("before", BEFORE)
 def test_fp32_is_ieee_for_convolutions_and_matrix_products_whatever_was_set_before(before):
     before()
     with precision.applied(WORKLOAD, "cpu") as found:
@@ -174,3 +195,26 @@ def test_what_a_model_sets_for_the_whole_of_torch_is_put_back():
         torch.use_deterministic_algorithms(True)
     assert global_state() == before
     assert torch.empty(1).device.type == "cpu"
+
+
+SWITCHES = """import torch
+
+torch.set_float32_matmul_precision("medium")
+torch.backends.mkldnn.conv.fp32_precision = "bf16"
+torch.use_deterministic_algorithms(True)
+
+
+def net():
+    return torch.nn.Conv2d(3, 4, 3)
+"""
+
+
+def test_switches_that_a_model_turns_are_turned_back_before_it_is_measured_and_what_is_its_to_choose_is_told(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "turns.py").write_text(SWITCHES)
+    monkeypatch.chdir(tmp_path)
+    job = Job("turns.py:net", {}, inputs=("3x8x8",), device="cpu", latency=False, energy="off")
+    where = profiler.profile(job, lambda phase, share: None, lambda record: None).environment
+    assert (where.conv_fp32, where.matmul_fp32, where.deterministic) == ("ieee", "ieee", True)
+    assert not torch.are_deterministic_algorithms_enabled()
