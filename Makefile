@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test test-extras clean
+.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test test-extras fuzz clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -67,5 +67,13 @@ $(EXTRAS_READY): pyproject.toml
 test-extras: $(EXTRAS_READY) ## torchvision's and timm's models against their published figures (a large second environment)
 	OMP_NUM_THREADS=1 $(EXTRAS)/bin/pytest tests/extras -s
 
+FUZZ_READY := $(VENV)/.fuzz-ready
+$(FUZZ_READY): $(READY)
+	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	touch $@
+
+fuzz: $(FUZZ_READY) ## look for input that breaks a loader, SECONDS=60 each; what it finds stays in .fuzz/
+	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
+
 clean: ## forget the virtual environments and the caches
-	rm -rf $(VENV) $(EXTRAS) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(EXTRAS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz

@@ -31,6 +31,13 @@ class NotComparable(UserError):
     exit_code = 4
 
 
+def visible(text: str) -> str:
+    """One line without control characters: a newline becomes `\\n`, an escape `\\x1b`."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def did_you_mean(name: str, names: Iterable[str], otherwise: str) -> str:
     """A hint to append to a message: the closest names, else the sentence given."""
     close = get_close_matches(name, list(names), n=3, cutoff=0.6)

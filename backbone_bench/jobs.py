@@ -97,7 +97,8 @@ class Job:
     def _fits(self, workload: Workload) -> bool:
         if self.inputs:
             return workload.inputs == tuple(str(TensorSpec.parse(spec).batched(workload.batch)) for spec in self.inputs)
-        return self.size is None or workload.inputs[0].partition(":")[0].endswith(f"x{self.size}x{self.size}")
+        square = f"x{self.size}x{self.size}"
+        return self.size is None or any(spec.partition(":")[0].endswith(square) for spec in workload.inputs[:1])
 
 
 def _unasked(part: object) -> bool:

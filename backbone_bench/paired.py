@@ -18,6 +18,7 @@ its own, one right after the other, the order turned round from round to round
 
 import math
 import statistics
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
@@ -55,6 +56,7 @@ def logs(pairs: Sequence[Pair]) -> list[float]:
     return [math.log(head / base) for base, head in pairs]
 
 
+_MOST_LOGARITHM = math.log(sys.float_info.max)
 CONFIDENCE = 0.99  # of an answer that is looked for while rounds are added, over all looks together
 MOST_LOOKS = 2
 
@@ -62,6 +64,11 @@ MOST_LOOKS = 2
 def look(pairs: Sequence[Pair], looks: int = MOST_LOOKS) -> Ratio:
     """The ratio with the interval of one of so many looks; together they hold at `CONFIDENCE` (Bonferroni)."""
     return ratio_by_ranks(pairs, 1 - (1 - CONFIDENCE) / looks)
+
+
+def ratio_of(logarithm: float) -> float:
+    """The ratio itself, infinite where it is more than a number can hold: wild rounds leave an end open."""
+    return math.exp(logarithm) if logarithm < _MOST_LOGARITHM else math.inf
 
 
 def ratio(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
@@ -76,9 +83,9 @@ def of_logs(changes: Sequence[float], confidence: float = 0.95) -> Ratio:
     """The same from the logarithms of the ratios."""
     middle = statistics.fmean(changes)
     if len(changes) < 2:
-        return Ratio(math.exp(middle), 0.0, math.inf)
+        return Ratio(ratio_of(middle), 0.0, math.inf)
     half = stats.student_t(len(changes) - 1, confidence) * stats.deviation(changes) / math.sqrt(len(changes))
-    return Ratio(math.exp(middle), math.exp(middle - half), math.exp(middle + half))
+    return Ratio(*map(ratio_of, (middle, middle - half, middle + half)))
 
 
 def ratio_by_ranks(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
@@ -91,7 +98,7 @@ def ratio_by_ranks(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
     if found is None:
         return ratio(pairs, confidence)
     middle, interval = found
-    return Ratio(math.exp(middle), math.exp(interval.low), math.exp(interval.high))
+    return Ratio(*map(ratio_of, (middle, *interval)))
 
 
 def p_above(changes: Sequence[float], bound: float = 0.0) -> float:
@@ -135,4 +142,5 @@ def detectable(
     known = rounds - 1 if freedom is None else freedom
     certain = stats.student_t(known, 0.90) + stats.student_t(known, 2 * power - 1)
     above = math.log1p(threshold) + statistics.NormalDist().inv_cdf(power) * error
-    return math.expm1(max(certain * error, above))
+    least = max(certain * error, above)
+    return math.expm1(least) if least < _MOST_LOGARITHM else math.inf

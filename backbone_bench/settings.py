@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.errors import UserError, did_you_mean, visible
 from backbone_bench.jobs import Job
 from backbone_bench.records import Scalar, TensorSpec
 
@@ -73,7 +73,7 @@ class Settings:
     energy_source: Literal["auto", "counter", "power_instant", "power_usage", "rapl"] = "auto"
     protocol: Literal["steady", "paper"] = "steady"  # of energy; paper: also as the VoVNet paper took it
     allow_whole_card: bool = False
-    lock_clocks: Annotated[float, Field(gt=0, allow_inf_nan=False)] | Literal["base"] | None = None  # MHz
+    lock_clocks: Annotated[float, Field(gt=0, le=1e6)] | Literal["base"] | None = None  # MHz
     cross_check: bool = False
     quick: bool = False
     budget: Seconds | None = None  # seconds for the latency of a row
@@ -227,7 +227,7 @@ def _read(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from None
     except ValueError as error:  # not TOML, or not text
-        raise UserError(f"{path} is not TOML: {error}.") from None
+        raise UserError(f"{path} is not TOML: {visible(str(error))}.") from None
     except RecursionError:
         raise UserError(f"{path} is not TOML: it is nested too deeply.") from None
 

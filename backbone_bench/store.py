@@ -19,7 +19,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from backbone_bench.errors import UserError
+from backbone_bench.errors import UserError, visible
 from backbone_bench.records import SCHEMA_VERSION, Record
 from backbone_bench.stops import held
 
@@ -240,7 +240,8 @@ def _revive(data: object, where: str) -> Record:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{where} is no record of backbone-bench: {field or 'it'}: {first['msg']}.") from None
+        wrong = visible(f"{field or 'it'}: {first['msg'].removeprefix('Value error, ')}")
+        raise UserError(f"{where} is no record of backbone-bench: {wrong}.") from None
 
 
 def _upgraded(data: Json, where: str) -> Json:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from backbone_bench.errors import UserError
+from backbone_bench.errors import UserError, visible
 from backbone_bench.jobs import Job
 from backbone_bench.records import Record
 from backbone_bench.runner import Outcome, Run, Told
@@ -61,5 +61,5 @@ def parse_shard(text: str) -> tuple[int, int]:
     """`2/5` as numbers; raise UserError where it is no such part."""
     match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
     if match is None or not 1 <= int(match[1]) <= int(match[2]):
-        raise UserError(f"--shard {text}: write it as 1/4 to 4/4, for the first to the last of four parts.")
+        raise UserError(f"--shard {visible(text)}: write it as 1/4 to 4/4, for the first to the last of four parts.")
     return int(match[1]), int(match[2])

@@ -52,6 +52,13 @@ class Book:
         sheet = self._sheets.setdefault(str(subject), _Sheet(self, subject))
         return METRICS[metric].of_network(sheet)
 
+    def ratio(self, one: Network | Stack, other: Network | Stack, metric: str) -> float:
+        """A figure of one over that of the other; raise UserError where the other's is zero."""
+        below = self.value(other, metric)
+        if not below:
+            raise UserError(f"{other} has no {METRICS[metric].title}: nothing is a ratio to it.")
+        return self.value(one, metric) / below
+
 
 @dataclass
 class _Sheet:

@@ -18,7 +18,7 @@ from backbone_bench.claims.correlation import interval as bootstrap
 from backbone_bench.claims.measurements import USUAL, Run
 from backbone_bench.claims.metrics import METRICS
 from backbone_bench.claims.publications import Kind
-from backbone_bench.claims.subjects import Network
+from backbone_bench.claims.subjects import TOO_LARGE, Network
 from backbone_bench.claims.verdicts import Finding, Origin, Verdict
 from backbone_bench.stats import Interval
 
@@ -86,7 +86,7 @@ def _pair(check: Pair, run: Run, book: Book) -> Said:
     ratio, interval = found.ratio, found.interval
     told = f"{check.of.short} / {check.to.short} {ratio:.2f}{found.how}"
     if check.per is not None:
-        counts = book.value(check.of, check.per) / book.value(check.to, check.per)
+        counts = book.ratio(check.of, check.to, check.per)
         ratio, interval = ratio / counts, Interval(interval.low / counts, interval.high / counts)
         told += f", {METRICS[check.per].title} {counts:.2f}: {ratio:.2f} ({interval.low:.3g} to {interval.high:.3g})"
     yield ratio, interval, told
@@ -98,7 +98,7 @@ def _ranks(check: Ranks, run: Run, book: Book) -> Said:
         found = run.between(one, two)
         if found:
             ratio, interval = found.ratio, found.interval
-            said = book.value(one, check.metric) / book.value(two, check.metric)
+            said = book.ratio(one, two, check.metric)
             figures = f"{METRICS[check.metric].title} {said:.2f}, {check.quantity} {ratio:.2f}{found.how}"
             told = f"{one.short} / {two.short}: {figures}"
             if said < 1:
@@ -135,7 +135,7 @@ def _networks(run: Run) -> Iterator[tuple[Network, Interval]]:
     theirs = run.publication.models() if run.publication else {}
     ours = {name: Network(model) for name, model in theirs.items()} or run.networks
     for called, network in sorted(ours.items()):
-        sizes = [size for name, size in run.points if name == called]
+        sizes = [size for name, size in run.points if name == called and 0 < size < TOO_LARGE]
         if sizes:
             size = min(sizes, key=lambda pixels: abs(pixels - USUAL))
             yield replace(network, size=size), run.points[called, size]

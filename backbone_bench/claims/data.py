@@ -98,6 +98,8 @@ def parse(text: str, name: str) -> Paper:
     for claim in paper.claim:
         if claim.id in seen:
             raise UserError(f"{name}: two claims are called {claim.id!r}.")
+        if all(check.aside for check in claim.check):
+            raise UserError(f"{name}: every check of {claim.id!r} stands aside, and none decides the claim.")
         seen.add(claim.id)
     return paper
 

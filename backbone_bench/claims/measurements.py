@@ -182,7 +182,7 @@ def _kind(record: Record) -> Kind:
 
 
 def _size(inputs: Sequence[str]) -> int:
-    """The width of the first image of `1x3x224x224:float32`; 0 where it is none."""
+    """The width of the first image of `1x3x224x224:float32`; 0 where it is none, or not square."""
     shape = inputs[0].rpartition(":")[0].split("x") if inputs else []
     return int(shape[3]) if len(shape) == 4 and shape[2] == shape[3] else 0
 
@@ -231,7 +231,10 @@ def _time_s(record: Record) -> Interval | None:
     interval = latency.ci95_s
     if isinstance(interval, Missing):
         interval = min(latency.samples_s), max(latency.samples_s)
-    return Interval(*(seconds / record.workload.batch for seconds in interval))
+    low, high = interval
+    if low <= 0:  # so noisy that the interval reaches to where no time lies; times are compared as ratios
+        low = min(latency.samples_s)
+    return Interval(low / record.workload.batch, high / record.workload.batch) if low > 0 else None
 
 
 def _energy_j(record: Record) -> Interval | None:
@@ -240,4 +243,6 @@ def _energy_j(record: Record) -> Interval | None:
     if not isinstance(energy, Energy) or isinstance(energy.repeat_relative, Missing):
         return None
     joules, share = energy.gross_per_image_j, energy.repeat_relative
+    if share >= 1:  # it says nothing, not even that there was any
+        return None
     return Interval(joules * (1 - share), joules * (1 + share))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from backbone_bench.claims.layers import Cost, convolution
+from backbone_bench.claims.verdicts import NoEvidence
 from backbone_bench.records import ModelCost, OpCost
 
 Rows = Callable[[OpCost], bool]
@@ -87,7 +88,13 @@ def _over_bound(network: Counted) -> float:
     """Access over its least value; of ungrouped convolutions, for a grouped one the bound is not meant."""
     shapes = [shape for shape in network.convolutions() if shape.groups == 1]
     costs = [convolution(shape.area, shape.ci, shape.co, shape.positions) for shape in shapes]
-    return sum(cost.access for cost in costs) / sum(cost.least_access for cost in costs)
+    return _over(sum(cost.access for cost in costs), sum(cost.least_access for cost in costs))
+
+
+def _over(above: float, below: float) -> float:
+    if not below:
+        raise NoEvidence("a network without convolutions has no figure of one")
+    return above / below
 
 
 def _filters(network: Counted) -> int:
@@ -122,7 +129,7 @@ METRICS: Mapping[str, Metric] = {
     "filters_per_layer": Metric(
         "filters per convolution",
         "mean output channels of a convolution",
-        lambda n: _filters(n) / len(n.convolutions()),
+        lambda n: _over(_filters(n), len(n.convolutions())),
         lambda s: s.filters / s.convolutions,
     ),
     "access_over_bound": Metric(

@@ -53,7 +53,7 @@ def _asked(entry: Entry, book: Book) -> Iterator[Asked]:
     for check in entry.claim.check:
         match check:
             case Pair(of=of, to=to, quantity=quantity, bound=bound, per=per):
-                counts = book.value(of, per) / book.value(to, per) if per else 1.0
+                counts = book.ratio(of, to, per) if per else 1.0
                 yield Asked(of, to, quantity, bound * counts)
             case Ranks(pairs=pairs, quantity=quantity):
                 yield from (Asked(of, to, quantity) for of, to in pairs)

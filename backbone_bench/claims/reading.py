@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from backbone_bench.errors import UserError
+from backbone_bench.errors import UserError, visible
 
 T = TypeVar("T")
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 def toml(text: str, name: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UserError(f"{name} is no TOML file: {error}.") from None
+    except ValueError as error:  # or a number of more digits than Python reads
+        raise UserError(f"{name} is no TOML file: {visible(str(error))}.") from None
     except RecursionError:
         raise UserError(f"{name} is nested too deeply.") from None
 
@@ -29,4 +29,5 @@ def revive(kind: type[T], data: object, name: str) -> T:
         first = error.errors()[0]
         place = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise UserError(f"{name}: {place or 'the file'}: {first['msg'].removeprefix('Value error, ')}{more}.") from None
+        wrong = visible(f"{place or 'the file'}: {first['msg'].removeprefix('Value error, ')}")
+        raise UserError(f"{name}: {wrong}{more}.") from None

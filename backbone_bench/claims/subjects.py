@@ -20,7 +20,8 @@ from backbone_bench.records import Scalar
 _NETWORK = re.compile(r"(?P<model>.+?)(?:@(?P<size>[1-9]\d{0,4}))?")
 
 Positive = Annotated[float, Field(gt=0)]
-Size = Annotated[int, Field(gt=0, lt=100_000)]
+TOO_LARGE = 100_000  # pixels along a side
+Size = Annotated[int, Field(gt=0, lt=TOO_LARGE)]
 
 
 def _metric(name: str) -> str:
@@ -101,14 +102,22 @@ def _form(value: Any) -> str:
     return "stack" if isinstance(value, Stack) or (isinstance(value, Mapping) and "layers" in value) else "network"
 
 
+def _in_one_line(subject: Any) -> Any:
+    if not str(subject).isprintable():
+        raise ValueError(f"{str(subject)!r} is no name: it holds a control character")
+    return subject
+
+
 if TYPE_CHECKING:  # a text stands in the file; what the field holds is a network
     Named = Network
     Subject = Network | Stack
 else:
     _Text = Annotated[str, AfterValidator(network), Tag("text")]
-    Named = Annotated[_Text | Annotated[Network, Tag("network")], Discriminator(_form)]
+    Named = Annotated[_Text | Annotated[Network, Tag("network")], Discriminator(_form), AfterValidator(_in_one_line)]
     Subject = Annotated[
-        _Text | Annotated[Network, Tag("network")] | Annotated[Stack, Tag("stack")], Discriminator(_form)
+        _Text | Annotated[Network, Tag("network")] | Annotated[Stack, Tag("stack")],
+        Discriminator(_form),
+        AfterValidator(_in_one_line),
     ]
 
 

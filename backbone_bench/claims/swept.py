@@ -77,6 +77,8 @@ def judge_family(check: Family, book: Book, _per_multiply_add: int) -> Finding:
         of_stack, target = METRICS[metric].of_stack, book.value(check.like, metric)
         if of_stack is None:
             raise UserError(f"A family of layers has no {metric}: parity may be in params_without_norm, flops, access.")
+        if not target:
+            raise UserError(f"{check.like} has no {METRICS[metric].title}: nothing is like it.")
         matching = matching & (np.abs(of_stack(costs) / target - 1) <= share)
     of_stack = METRICS[check.metric].of_stack
     if of_stack is None:

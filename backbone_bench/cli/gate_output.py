@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from backbone_bench import __version__
 from backbone_bench.cli import output
-from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.errors import UserError, did_you_mean, visible
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.comparisons import Compared
@@ -43,7 +43,7 @@ def destinations(paths: Sequence[Path], exports: Sequence[str]) -> Destinations:
 def _form(path: Path) -> GateFormat:
     form = SUFFIXES.get(path.suffix)
     if form is None:
-        raise UserError(f"-o {path}: the suffix says the form, and is one of {', '.join(SUFFIXES)}.")
+        raise UserError(f"-o {visible(str(path))}: the suffix says the form, and is one of {', '.join(SUFFIXES)}.")
     return form
 
 
@@ -52,7 +52,9 @@ def _tracker(word: str) -> tuple[Path, Tracker]:
     for tracker in get_args(Tracker):
         if named == tracker and equals and path:
             return Path(path), tracker
-    raise UserError(f"--export {word}: write it as TRACKER=FILE, the tracker {' or '.join(get_args(Tracker))}.")
+    raise UserError(
+        f"--export {visible(word)}: write it as TRACKER=FILE, the tracker {' or '.join(get_args(Tracker))}."
+    )
 
 
 def verdicts(words: str | None) -> "frozenset[Verdict]":
@@ -64,7 +66,7 @@ def verdicts(words: str | None) -> "frozenset[Verdict]":
     for word in named:
         if word not in known:
             hint = did_you_mean(word, known, f"There are {', '.join(known)}.")
-            raise UserError(f"--fail-on {word}: no such verdict. {hint}")
+            raise UserError(f"--fail-on {visible(word)}: no such verdict. {hint}")
     return frozenset(known[word] for word in named)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from backbone_bench.errors import UserError
+from backbone_bench.errors import UserError, visible
 
 Format = Literal["table", "md", "csv", "json", "jsonl", "html"]
 SUFFIXES: dict[str, Format] = {
@@ -85,7 +85,7 @@ def arguments(words: list[str] | None) -> dict[str, str | int | float | bool | N
     for word in words or ():
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
-            raise UserError(f"--arg {word}: write it as name=value.")
+            raise UserError(f"--arg {visible(word)}: write it as name=value.")
         pairs[key] = _value(value)
     return pairs
 
@@ -96,7 +96,7 @@ def _value(text: str) -> str | int | float | bool | None:
     except (ValueError, RecursionError):
         return text
     if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"--arg …={text}: that is more than a number can hold.")
+        raise UserError(f"--arg …={visible(text)}: that is more than a number can hold.")
     return text if isinstance(value, (list, dict)) else value
 
 
@@ -108,5 +108,5 @@ def form_of(path: Path) -> Format:
     """The form that a file's suffix names."""
     form = SUFFIXES.get(path.suffix)
     if form is None:
-        raise UserError(f"-o {path}: the suffix says the form, and is one of {', '.join(SUFFIXES)}.")
+        raise UserError(f"-o {visible(str(path))}: the suffix says the form, and is one of {', '.join(SUFFIXES)}.")
     return form

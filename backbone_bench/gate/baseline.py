@@ -12,13 +12,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from backbone_bench import store
-from backbone_bench.errors import NotComparable, UserError
+from backbone_bench.errors import NotComparable, UserError, visible
 from backbone_bench.gate.measured import Noise
 from backbone_bench.gate.noisy import Spread
 from backbone_bench.gate.verdicts import Acknowledgement
@@ -34,8 +34,8 @@ class Calibration:
     fingerprint: str  # of workload and machine
     subject: str
     metric: str
-    deviation: float  # of the logarithm of a round's ratio
-    rounds: int
+    deviation: Annotated[float, Field(ge=0, le=100)]  # of the logarithm of a round's ratio
+    rounds: Annotated[int, Field(ge=2, le=10_000)]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -100,7 +100,8 @@ def _notes(path: Path) -> Notes:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(("gate", *(str(part) for part in first["loc"])))
-        raise UserError(f"{path} is no baseline that this backbone-bench can read: {where}: {first['msg']}.") from None
+        wrong = visible(f"{where}: {first['msg']}")
+        raise UserError(f"{path} is no baseline that this backbone-bench can read: {wrong}.") from None
 
 
 def write(path: Path, baseline: Baseline) -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from math import isinf
 from operator import attrgetter
 from statistics import geometric_mean
 from typing import Literal, NamedTuple
@@ -155,7 +156,7 @@ def _change(of: Series) -> Change:
     point, low, high = of.ratio()
     is_open = len(of.changes) < 2 and not of.is_calibrated
     return Change(
-        point, None if is_open else low, None if is_open else high, len(of.changes),
+        point, None if is_open else low, None if is_open or isinf(high) else high, len(of.changes),
         source="calibration" if of.is_calibrated else "rounds",
     )  # fmt: skip
 

@@ -63,7 +63,7 @@ class Series:
         if not self.is_calibrated or self.known is None:
             return paired.of_logs(self.changes, 1 - 2 * ALPHA)
         half = stats.student_t(self.known.freedom, 1 - 2 * ALPHA) * self.known.deviation
-        return paired.Ratio(*(math.exp(self.changes[0] + shift) for shift in (0, -half, half)))
+        return paired.Ratio(*(paired.ratio_of(self.changes[0] + shift) for shift in (0, -half, half)))
 
     def p_above(self, bound: float = 0.0) -> float:
         """How likely this is where the truth is no more than `bound`."""
@@ -170,10 +170,12 @@ def _subjects(keys: Collection[Key]) -> list[str]:
 
 
 def detectable(series: Series, plan: Plan) -> float | None:
-    """The least change that this plan calls in four cases of five, at this noise; None where none is known."""
+    """The least change that this plan calls in four cases of five; None where no noise is known, or no change is."""
     spread = series.spread
     if spread is None:
         return None
     if series.is_calibrated:
-        return paired.detectable(spread.deviation, 1, series.threshold, freedom=spread.freedom)
-    return paired.detectable(spread.deviation, plan.rounds * (1 + plan.double), series.threshold)
+        least = paired.detectable(spread.deviation, 1, series.threshold, freedom=spread.freedom)
+    else:
+        least = paired.detectable(spread.deviation, plan.rounds * (1 + plan.double), series.threshold)
+    return least if math.isfinite(least) else None

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import computed_field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.records.missing import STRICT, Known, Missing
+from backbone_bench.records.missing import STRICT, Change, Count, Known, Missing
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -18,12 +18,12 @@ class OpCost:
 
     module: str  # dotted path; empty for the model itself
     op: str
-    calls: int
-    flops: Known[int]  # Missing where no formula is known for the operation
-    access_elems: int
-    cio_elems: int
-    traffic_elems: int
-    traffic_bytes: int
+    calls: Count
+    flops: Known[Count]  # Missing where no formula is known for the operation
+    access_elems: Count
+    cio_elems: Count
+    traffic_elems: Count
+    traffic_bytes: Count
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -39,9 +39,9 @@ class Uncounted:
 class ModelCost:
     """What a model costs on paper: `by_op` as it was counted, totals computed from it."""
 
-    params: int
-    params_bytes: int
-    peak_activation_bytes: Known[int]
+    params: Count
+    params_bytes: Count
+    peak_activation_bytes: Known[Count]
     path: Literal["meta", "cpu"]  # where the counting pass ran
     by_op: tuple[OpCost, ...]
     shapes_sha256: Known[str] = Missing("not_read", "not read")  # of the names and shapes of the state dictionary
@@ -115,7 +115,7 @@ class Difference:
     """Why another counter's FLOPs are not ours, and by how much: its figure minus ours."""
 
     cause: str
-    flops: int
+    flops: Change
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -123,9 +123,9 @@ class CrossCheck:
     """A second, independent count of the same model."""
 
     counter: str  # with its version
-    flops: int
+    flops: Count
     differences: tuple[Difference, ...]
-    residue_flops: int  # what no cause explains
+    residue_flops: Change  # what no cause explains
     twins: Mapping[str, str]  # the same network in other libraries, and whether it is the same
 
     @computed_field

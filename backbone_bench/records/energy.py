@@ -8,10 +8,10 @@ from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench import stats
-from backbone_bench.records.missing import STRICT, Known, Missing
+from backbone_bench.records.missing import STRICT, Batch, Count, Known, Missing, Quantities, Quantity
 
 SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]
-_Positive = Annotated[float, Field(gt=0)]  # a window of no joules or no seconds is no measurement
+_Positive = Annotated[Quantity, Field(gt=0)]  # a window of no joules or no seconds is no measurement
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -21,9 +21,9 @@ class EnergyTrial:
     window_j: _Positive
     window_s: _Positive
     run_s: _Positive  # time of one run under the same load
-    ticks: int  # changes of the reading that were seen in the window
-    edge_j: float  # what the two ends of the window may add or hide
-    temperature_c: Known[tuple[float, float]]  # before and after
+    ticks: Count  # changes of the reading that were seen in the window
+    edge_j: Quantity  # what the two ends of the window may add or hide
+    temperature_c: Known[tuple[Quantity, Quantity]]  # before and after
 
     @computed_field
     @property
@@ -37,9 +37,9 @@ class PaperEnergy:
     """Energy as the VoVNet paper took it (section 4.1): a reading every 100 ms, their mean over images per second."""
 
     source: SourceName
-    readings_w: tuple[float, ...]
+    readings_w: Annotated[Quantities, Field(min_length=1)]
     run_s: _Positive
-    batch: int
+    batch: Batch
 
     @computed_field
     @property
@@ -54,13 +54,13 @@ class Energy:
 
     source: SourceName
     skipped: tuple[Missing, ...]  # better sources that did not answer, and why
-    tick_s: Known[float]  # how often the reading changes, as probed
-    averaging_s: Known[float]  # how much of the past one reading averages
-    batch: int
+    tick_s: Known[Quantity]  # how often the reading changes, as probed
+    averaging_s: Known[Quantity]  # how much of the past one reading averages
+    batch: Batch
     trials: Annotated[tuple[EnergyTrial, ...], Field(min_length=1)]
-    idle_w: Known[float]
-    sensor_relative: Known[float]  # the sensor's own proportional error: a gain, the same in every trial
-    cross_check_j_per_j: Known[float]  # the counter over the integral of the power sensor, in the same windows
+    idle_w: Known[Quantity]
+    sensor_relative: Known[Quantity]  # the sensor's own proportional error: a gain, the same in every trial
+    cross_check_j_per_j: Known[Quantity]  # the counter over the integral of the power sensor, in the same windows
     paper: Known[PaperEnergy] | None = None  # None where it was not asked for
     flags: tuple[str, ...] = ()
 

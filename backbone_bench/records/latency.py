@@ -7,7 +7,7 @@ from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench import stats
-from backbone_bench.records.missing import STRICT, Known, Missing
+from backbone_bench.records.missing import STRICT, Count, Known, Missing, Quantity, Times
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -15,20 +15,20 @@ class WarmUp:
     """How the device was brought to a steady state before samples counted."""
 
     status: Literal["steady", "not_steady"]
-    spent_s: float
-    calls: int
+    spent_s: Quantity
+    calls: Count
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Latency:
     """Time of one call in one mode. Samples are in order and none is dropped."""
 
-    samples_s: Annotated[tuple[Annotated[float, Field(ge=0)], ...], Field(min_length=1)]
-    first_calls_s: tuple[float, ...]  # one by one, before the warm-up; of a graph, its capture and first replay
+    samples_s: Annotated[Times, Field(min_length=1)]
+    first_calls_s: Times  # one by one, before the warm-up; of a graph, its capture and first replay
     warmup: WarmUp
     status: Literal["converged", "timeout", "quick"]
-    host_load: Known[float]  # the share of this process's cores that others kept busy meanwhile
-    calls_per_sample: int = 1  # of a short graph, so many calls are replayed together and a sample is their mean
+    host_load: Known[Quantity]  # the share of this process's cores that others kept busy meanwhile
+    calls_per_sample: Count = 1  # of a short graph, so many calls are replayed together and a sample is their mean
     flags: tuple[str, ...] = ()
 
     @computed_field

@@ -1,8 +1,8 @@
 """What every part of a record is made with."""
 
-from typing import TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
-from pydantic import ConfigDict
+from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 # Nothing is coerced ("3" is no number), and what is not finite is no measurement.
@@ -20,3 +20,30 @@ class Missing:
 
 
 Known: TypeAlias = T | Missing
+
+# A record may come from anywhere, and every figure is made of others: within these bounds no sum, ratio or square of
+# them is more than a number can hold.
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
+Change = Annotated[int, Field(gt=-(1 << 63), lt=1 << 63)]  # of a count
+Batch = Annotated[int, Field(ge=1, le=1 << 31)]
+
+_LEAST, _MOST = 1e-18, 1e18
+
+
+def _measurable(value: float) -> float:
+    if value and not _LEAST <= abs(value) <= _MOST:
+        raise ValueError(f"what is measured is 0, or lies between {_LEAST:g} and {_MOST:g}")
+    return value
+
+
+def _all_measurable(values: tuple[float, ...]) -> tuple[float, ...]:
+    """Once for all: a record has thousands of samples."""
+    sizes = [abs(value) for value in values if value]
+    for value in (min(sizes), max(sizes)) if sizes else ():
+        _measurable(value)
+    return values
+
+
+Quantity = Annotated[float, AfterValidator(_measurable)]  # seconds, joules, watts, hertz
+Quantities = Annotated[tuple[float, ...], AfterValidator(_all_measurable)]
+Times = Annotated[tuple[Annotated[float, Field(ge=0)], ...], AfterValidator(_all_measurable)]  # in seconds

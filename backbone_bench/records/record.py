@@ -10,7 +10,7 @@ from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
 from backbone_bench.records.latency import Latencies, Latency
-from backbone_bench.records.missing import STRICT, Known, Missing
+from backbone_bench.records.missing import STRICT, Count, Known, Missing, Quantities, Quantity
 from backbone_bench.records.workload import Workload
 
 SCHEMA_VERSION: Literal["1"] = "1"
@@ -27,21 +27,21 @@ class Tool:
 class Memory:
     """Memory that running the model took."""
 
-    peak_allocated_bytes: Known[int]  # of the accelerator's allocator
-    peak_reserved_bytes: Known[int]
-    peak_resident_bytes: Known[int]  # of the process, above what it held before the first call
+    peak_allocated_bytes: Known[Count]  # of the accelerator's allocator
+    peak_reserved_bytes: Known[Count]
+    peak_resident_bytes: Known[Count]  # of the process, above what it held before the first call
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Watch:
     """What the device went through while it was measured: tags, never discards. One value a look, in order."""
 
-    sm_clock_hz: Known[tuple[float, ...]]
-    memory_clock_hz: Known[tuple[float, ...]]
-    temperature_c: Known[tuple[float, ...]]
-    power_capped_fraction: Known[float]  # of the time between the first and the last look
+    sm_clock_hz: Known[Quantities]
+    memory_clock_hz: Known[Quantities]
+    temperature_c: Known[Quantities]
+    power_capped_fraction: Known[Quantity]  # of the time between the first and the last look
     throttle_reasons: tuple[str, ...]  # every reason seen at any look, in the driver's words
-    other_processes: Known[int]
+    other_processes: Known[Count]
     flags: tuple[str, ...] = ()
 
 

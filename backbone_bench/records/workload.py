@@ -5,12 +5,13 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias
 
+from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.errors import UserError
-from backbone_bench.records.missing import STRICT
+from backbone_bench.records.missing import STRICT, Batch, Count
 
 Scalar: TypeAlias = str | int | float | bool | None
 Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
@@ -26,19 +27,25 @@ def source_of(model: str) -> Source:
             return "file" if model.rpartition(":")[0].endswith(".py") else "import"
 
 
+_SIZE = "[0-9]{1,18}"
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class TensorSpec:
-    """Shape and type of one input, batch first: `1x3x224x224:float32`, with a keyword's name `mask=1x16:bool`."""
+    """Shape and type of one input, batch first: `1x3x224x224:float32`, with a keyword's name `mask=1x16:bool`.
+
+    A tensor without dimensions is a `scalar`.
+    """
 
     shape: tuple[int, ...]
     dtype: str = "float32"
     name: str | None = None
 
-    _FORM = re.compile(r"(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>[0-9]{1,18}(?:x[0-9]{1,18})*)(?::(?P<dtype>\w+))?")
+    _FORM = re.compile(rf"(?:(?P<name>[^\W\d]\w*)=)?(?P<shape>scalar|{_SIZE}(?:x{_SIZE})*)(?::(?P<dtype>\w+))?")
 
     def __str__(self) -> str:
         name = f"{self.name}=" if self.name else ""
-        return f"{name}{'x'.join(map(str, self.shape))}:{self.dtype}"
+        return f"{name}{'x'.join(map(str, self.shape)) or 'scalar'}:{self.dtype}"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -46,12 +53,23 @@ class TensorSpec:
         match = re.fullmatch(cls._FORM, text)
         if match is None:
             raise UserError(f"{text!r} is no input shape: write it as 3x224x224 or 3x224x224:float16.")
-        shape = tuple(int(size) for size in match["shape"].split("x"))
+        shape = () if match["shape"] == "scalar" else tuple(map(int, match["shape"].split("x")))
         return cls(shape, match["dtype"] or "float32", match["name"])
 
     def batched(self, images: int) -> Self:
         """The same with a batch in front."""
         return replace(self, shape=(images, *self.shape))
+
+
+def _spec(text: str) -> str:
+    try:
+        TensorSpec.parse(text)
+    except UserError as error:
+        raise ValueError(str(error).rstrip(".")) from None
+    return text
+
+
+_Spec = Annotated[str, AfterValidator(_spec)]  # a `TensorSpec` in its written form
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -61,15 +79,15 @@ class Workload:
     model: str  # as typed: `vovnet39`, `timm:resnet50`, `path/to/file.py:factory`
     source: Source
     arguments: Mapping[str, Scalar]
-    inputs: tuple[str, ...]  # of `TensorSpec`, the batch included
-    batch: int
+    inputs: tuple[_Spec, ...]  # the batch included
+    batch: Batch
     mode: Literal["eval", "train"] = "eval"
     precision: Literal["fp32", "tf32", "fp16", "bf16", "amp"] = "fp32"
     memory_format: Literal["contiguous", "channels_last"] = "contiguous"
     compile: str | None = None
     cache: Literal["warm", "cold"] = "warm"
-    threads: int | None = None  # of the host; None where only counted
-    seed: int = 0
+    threads: Count | None = None  # of the host; None where only counted
+    seed: Count = 0
 
     @property
     def names_code(self) -> bool:

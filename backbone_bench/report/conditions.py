@@ -39,7 +39,7 @@ def _inputs(record: Record) -> str:
 def _input(spec: TensorSpec, batch: int) -> str:
     shape = spec.shape[1:] if spec.shape[:1] == (batch,) else spec.shape
     name = f"{spec.name}=" if spec.name else ""
-    return name + "x".join(map(str, shape)) + ("" if spec.dtype == "float32" else f":{spec.dtype}")
+    return name + ("x".join(map(str, shape)) or "scalar") + ("" if spec.dtype == "float32" else f":{spec.dtype}")
 
 
 def _precision(record: Record) -> str:

@@ -6,14 +6,9 @@ character or a newline, becomes visible first.
 
 import re
 
+from backbone_bench.errors import visible as visible
+
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$@#!]|(?<![^\W_])_|_(?![^\W_]))")
-
-
-def visible(text: str) -> str:
-    """One line without control characters: a newline becomes `\\n`, an escape `\\x1b`."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def lines(text: str) -> str:

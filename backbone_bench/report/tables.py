@@ -105,7 +105,9 @@ def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
 
 
 def without_empty(table: Table) -> Table:
-    """Columns in which no row has anything go; the reasons stay, as a remark."""
+    """Columns in which no row has anything go; the reasons stay, as a remark. Without any row nothing goes."""
+    if not table.rows:
+        return table
     filled = [any(row[index].value not in (None, "") for row in table.rows) for index in range(len(table.columns))]
     kept = [index for index, full in enumerate(filled) if full]
     used = dict.fromkeys(note for row in table.rows for i in kept if (note := row[i].note))

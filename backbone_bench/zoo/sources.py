@@ -264,6 +264,9 @@ def _own_example(model: nn.Module, request: Request) -> Example | None:
 def called_with(example: Any) -> Example:
     """A dictionary is keywords, a tuple the positional arguments, and anything else the only one."""
     if isinstance(example, dict):
+        for name in example:
+            if not str(name).isidentifier():
+                raise UserError(f"The example inputs are keywords, and {name!r} can be none.")
         return (), example
     return (example if isinstance(example, tuple) else (example,)), {}
 

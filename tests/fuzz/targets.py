@@ -1,0 +1,306 @@
+"""What reads what others wrote, one entry a loader: any bytes are understood or refused in one line.
+
+Seeds are made from what the repository publishes. What was read is then used
+as the commands use it: a figure that only a report divides by is found too.
+"""
+
+import random
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar, get_args
+
+from backbone_bench import comparisons, settings, store
+from backbone_bench.claims import data, engine, figures, plan, publications, subjects
+from backbone_bench.claims.book import Book
+from backbone_bench.claims.metrics import Convolution
+from backbone_bench.cli import choose, gate_output, options
+from backbone_bench.errors import UserError
+from backbone_bench.gate import baseline
+from backbone_bench.gate.session import Rules
+from backbone_bench.gate.verdicts import Acknowledgement, Report
+from backbone_bench.jobs import Job
+from backbone_bench.records import Latencies, Latency, Missing, ModelCost, OpCost, Record, TensorSpec
+from backbone_bench.records.condensed import condensed
+from backbone_bench.report import claim_working, exports, gate, history, page, render, svg
+from backbone_bench.report import claims as claim_report
+from backbone_bench.report.columns import COLUMNS, COMPARE, named
+from backbone_bench.report.compare import View
+from backbone_bench.report.junit import junit
+from backbone_bench.report.plots import draw
+from backbone_bench.sweep import parse_shard
+from tests.fuzz.documents import JSON, LINES, TEXT, TOML, Form, changed
+from tests.report import samples
+
+ROOT = Path(__file__).parents[2]
+
+
+class Target(NamedTuple):
+    """A loader: the form of what it reads, how it is read and then used, and good examples."""
+
+    form: Form
+    read: Callable[[bytes], None]
+    seeds: Callable[[], Sequence[bytes]]
+
+    def nearly(self, text: bytes, chance: random.Random) -> bytes:
+        """The text changed as a document, or a changed seed where it is none."""
+        seeds = self.seeds()
+        try:
+            return changed(text, self.form, seeds, chance)
+        except (ValueError, RecursionError):
+            return changed(chance.choice(seeds), self.form, seeds, chance)
+
+
+Given = TypeVar("Given")
+
+
+def told(read: Callable[[Given], object], given: Given) -> str:
+    """What a reader says of what it is given: nothing, or in one line why it refuses it. All else is a bug of ours."""
+    said = ""
+    try:
+        read(given)
+    except UserError as error:
+        said = str(error)
+    assert len(said.splitlines()) <= 1
+    return said
+
+
+def _ignored(_: str) -> None:
+    pass
+
+
+@cache
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="backbone-bench-fuzz."))
+
+
+def _kept(name: str, text: bytes) -> Path:
+    path = _folder() / name
+    path.write_bytes(text)
+    return path
+
+
+# Records.
+
+
+def _small(record: Record) -> Record:
+    """The record with a few samples and a few rows: as many kinds of value in a hundredth of the bytes."""
+    if isinstance(record.latency, Latencies) and isinstance(record.latency.wall, Latency):
+        wall = replace(record.latency.wall, samples_s=record.latency.wall.samples_s[:20])
+        record = replace(record, latency=replace(record.latency, wall=wall))
+    if not isinstance(record.cost, Missing):
+        record = replace(record, cost=replace(record.cost, by_op=record.cost.by_op[:4]))
+    return condensed(record)
+
+
+@cache
+def _records() -> tuple[Record, ...]:
+    files = sorted((ROOT / "results" / "records").glob("*.jsonl"))
+    ours = [record for file in files for record in islice(store.read([file], _ignored), 3)]
+    return tuple(_small(record) for record in (*ours, *samples.EVERY))
+
+
+def _lines() -> list[bytes]:
+    records = _records()
+    groups = [*((record,) for record in records), records[3:6], records[-4:]]
+    return [store.dump_lines(group).encode() for group in groups]
+
+
+def _read(text: bytes) -> tuple[Record, ...]:
+    return store.read([_kept("some.jsonl", text)], _ignored)
+
+
+def read_records(text: bytes) -> None:
+    """What is read can be written, and is then read as the same."""
+    read = _read(text)
+    again = store.read([_kept("again.json", store.dumps(read).encode())], _ignored)
+    assert again == read
+    for record in read:
+        record.workload.key  # noqa: B018  # it is made of everything that the workload holds
+        assert str(Job.again(record))
+
+
+def show_tables(text: bytes) -> None:
+    """Tables, layers, histories and exports of records."""
+    read = _read(text)
+    every = View(tuple(COLUMNS.values()), relative_to=read[0].workload.model if read else None)
+    for form in ("md", "csv", "table"):
+        render.show(read, form, View(COMPARE))
+        render.show(read, form, every)
+        render.layers(read, form, 2)
+        history.render(read, form)
+    for tracker in get_args(exports.Tracker):
+        exports.export(read, tracker)
+
+
+def show_page(text: bytes) -> None:
+    """The page and the plots of records, and the claims that they decide."""
+    read = _read(text)
+    if read:
+        page.page(read, View(COMPARE))
+        for plot in draw(read):
+            svg.file(plot)
+
+
+def judge_by_records(text: bytes) -> None:
+    """The shipped claims that need a clock, by these records."""
+    book = Book(count=_count, shapes=_shapes, records=_read(text))
+    outcomes = engine.judge_all(_timed(), book)
+    claim_report.show(outcomes, "md")
+
+
+@cache
+def _timed() -> tuple[data.Entry, ...]:
+    entries = data.entries(data.shipped())
+    return tuple(entry for entry in entries if any(isinstance(check, engine.CLOCK) for check in entry.claim.check))
+
+
+# Baselines.
+
+
+def _baselines() -> list[bytes]:
+    records = _records()
+    entry = Acknowledgement("2026-11-24T06:00:00Z", "a wider stage", "0.1.0", ("flops of net changed",))
+    noise = baseline.Calibration("2026-11-24T06:00:00Z", "ab" * 32, "net", "wall_s", 0.02, 5)
+    notes = baseline.Notes((entry,), (noise,))
+    files = [baseline.Baseline(group, notes) for group in (records[:2], records[3:5], records[-3:])]
+    path = _folder() / "made.json"
+    made = []
+    for file in files:
+        baseline.write(path, file)
+        made.append(path.read_bytes())
+    return made
+
+
+def compare_with_baseline(text: bytes) -> None:
+    """A baseline is read, compared with records of the same and of other workloads, told, and written again."""
+    stored = baseline.read(_kept("baseline.json", text))
+    rules = Rules(noise=stored.noise)
+    for heads in (stored.records[::-1], _records()):
+        compared = comparisons.files(stored, heads, rules)
+        report = Report("baseline", "now", tuple(compared.findings), tuple(compared.remarks))
+        for form in ("md", "json", "csv", "table"):
+            gate.render(report, 0, form)
+        junit(report)
+    path = _folder() / "again.json"
+    baseline.write(path, stored)
+    assert baseline.read(path) == stored
+
+
+# Claims.
+
+_NETWORKS = {"small": 2_000_000, "large": 5_000_000}
+
+
+def _count(model: str, arguments: Mapping[str, object], size: int | None, batch: int) -> ModelCost:
+    """Counts of a network, by the length of its name: none where it is a letter; no network's name has a blank."""
+    if " " in model:
+        raise UserError(f"The zoo has no model {model!r}.")
+    flops = _NETWORKS.get(model, 1000 * (len(model) - 1))
+    rows = (
+        OpCost("", "convolution", 1, flops * batch, 1000, 500, 1000 * batch, 4000 * batch),
+        OpCost("", "batch_norm", 1, 0, 0, 0, 200 * batch, 800 * batch),
+    )
+    return ModelCost(1000, 4000, Missing("none", "none"), "meta", rows)
+
+
+def _shapes(model: str, arguments: Mapping[str, object], size: int | None) -> tuple[Convolution, ...]:
+    return (Convolution(9, 64, 64, 3136, 1), Convolution(1, 64, 256, 3136, 2)) if len(model) > 1 else ()
+
+
+def _claims() -> list[bytes]:
+    """One file a claim: small enough that a change of it hits something."""
+    folder = ROOT / "backbone_bench" / "claims" / "papers"
+    papers = [TOML.read(file.read_bytes()) for file in sorted(folder.glob("*.toml"))]
+    return [TOML.write({**paper, "claim": [claim]}) for paper in papers for claim in paper["claim"]]
+
+
+@cache
+def _publications() -> tuple[publications.Publication, ...]:
+    """The short ones: a correlation over hundreds of rows takes seconds."""
+    return tuple(one for one in publications.shipped() if len(one.rows) < 100)
+
+
+def judge_claims(text: bytes) -> None:
+    """A file of claims is read, judged by counts, records and publications, and told."""
+    paper = data.read(_kept("claims.toml", text))
+    entries = list(data.entries((paper,)))
+    book = Book(count=_count, shapes=_shapes, records=_records(), publications=_publications())
+    plan.wanted(entries, book, ("time", "energy"))
+    outcomes = engine.judge_all(entries, book)
+    for form in ("md", "csv", "json", "table"):
+        claim_report.show(outcomes, form)
+    for outcome in outcomes:
+        claim_working.working(outcome)
+
+
+# Settings and words.
+
+_SETTINGS = {
+    "model": ["resnet18", "timm:resnet50"], "batch-size": [1, "auto"], "arg": ["width=2"], "input": ["3x64x64:float16"],
+    "device": "cpu", "threads": "1,2", "budget": 2.5, "lock-clocks": 1410.0, "energy-window": 2, "seed": 3,
+    "precision": ["fp32", "amp"], "latency": True, "energy": "off", "compile": "default", "timeout": 60,
+}  # fmt: skip
+
+
+def resolve_settings(text: bytes) -> None:
+    """A `bench.toml`, the same as a table of `pyproject.toml`, and its lines as variables."""
+    (folder := _folder() / "settings").mkdir(exist_ok=True)
+    (folder / "bench.toml").write_bytes(text)
+    _jobs(settings.resolve(settings.here({}, folder)).settings)
+
+
+def _jobs(resolved: settings.Settings) -> None:
+    names = choose.models(resolved.model, resolved.family, everything=resolved.all) if resolved.model else ["resnet18"]
+    if len(resolved.batch_size) * len(resolved.device) * len(names) < 1000:
+        assert all(map(str, resolved.jobs(names, options.arguments(list(resolved.arg)))))
+
+
+def resolve_variables(text: bytes) -> None:
+    """Lines `NAME=text` as variables of the environment."""
+    pairs = (line.partition("=") for line in text.decode("utf-8", "surrogateescape").split("\n"))
+    environ = {f"{settings.PREFIX}{name}": value for name, _, value in pairs}
+    _jobs(settings.resolve(settings.here(environ, Path("/"))).settings)
+
+
+_VARIABLES = "MODEL=resnet18,vovnet39\nBATCH_SIZE=1,auto\nTRAIN=true\nBUDGET=1.5\nINPUT=3x32x32\nLOCK_CLOCKS=base"
+
+WORDS: Sequence[Callable[[str], object]] = (
+    TensorSpec.parse,
+    parse_shard,
+    figures.parse,
+    figures.parse_share,
+    named,
+    gate_output.verdicts,
+    lambda word: gate_output._tracker(word),
+    lambda word: options.arguments([word]),
+    lambda word: choose.models([word], None, everything=False),
+    lambda word: choose.models(None, [word], everything=False),
+    lambda word: options.form_of(Path(word)),
+    lambda word: subjects.network(word or "x"),
+)
+
+
+def read_words(text: bytes) -> None:
+    """Each line as each kind of word that the command line takes apart."""
+    for word in text.decode("utf-8", "surrogateescape").split("\n"):
+        for read in WORDS:
+            told(read, word)
+
+
+_WORDS = "3x224x224:float16\nmask=1x16:bool\n1/4\n4.1G\n25.6 M\n2%\nwall_s,flops\nwidth=0.5\nregressed\nbencher=a.json"
+
+TARGETS: Mapping[str, Target] = {
+    "records": Target(LINES, read_records, cache(_lines)),
+    "tables": Target(LINES, show_tables, cache(_lines)),
+    "page": Target(LINES, show_page, cache(_lines)),
+    "measured": Target(LINES, judge_by_records, cache(_lines)),
+    "baseline": Target(JSON, compare_with_baseline, cache(_baselines)),
+    "claims": Target(TOML, judge_claims, cache(_claims)),
+    "settings": Target(TOML, resolve_settings, cache(lambda: [TOML.write(_SETTINGS)])),
+    "variables": Target(TEXT, resolve_variables, cache(lambda: [_VARIABLES.encode()])),
+    "words": Target(TEXT, read_words, cache(lambda: [_WORDS.encode()])),
+}
