@@ -30,20 +30,15 @@ def config(form: OutputFormat = None) -> None:
     Command line, environment (BACKBONE_BENCH_BATCH_SIZE), bench.toml, [tool.backbone-bench] in pyproject.toml, default:
     the first that speaks of a setting is heard. A file is found in this folder or above it, within the checkout.
     """
-    from backbone_bench.report.delimited import delimited
-    from backbone_bench.report.render import text
+    from backbone_bench.report.render import listing
     from backbone_bench.report.tables import Column, tabulate
 
     settings, origins = resolved({})
     lines = [_Line(name, getattr(settings, name.replace("-", "_")), origin) for name, origin in origins.items()]
-    form = form or output.default_form()
-    if form in ("json", "jsonl"):
-        output.put(json.dumps([line._asdict() for line in lines], indent=1) + "\n")
-        return
     columns = (
         Column[_Line]("setting", "setting", lambda line: line.setting),
         Column[_Line]("value", "value", lambda line: line.words),
         Column[_Line]("origin", "from", lambda line: line.origin),
     )
-    table = tabulate(lines, columns)
-    output.put(delimited([table]) if form == "csv" else text([table], form))
+    rows = [line._asdict() for line in lines]
+    output.put(listing(rows, tabulate(lines, columns), form or output.default_form()))

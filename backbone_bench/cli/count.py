@@ -56,7 +56,7 @@ def count(
     output.check(paths)
     from backbone_bench.jobs import Job
     from backbone_bench.records import Record
-    from backbone_bench.report.columns import COUNT, checked
+    from backbone_bench.report.columns import COUNT
 
     given, specs = arguments(arg), choose.inputs(inputs, input_size)
     jobs = [
@@ -76,11 +76,10 @@ def count(
                 wrong[str(error)] = error.exit_code
     except stops.Stopped as stopped:
         ended = stopped
-    columns = checked(COUNT) if cross_check else COUNT
     for message in wrong:
         complain(message)
     if records:
-        output.emit(records, form, paths, output.drawing(columns, convention, depth if layers else None))
+        output.emit(records, form, paths, output.drawing(COUNT, convention, depth if layers else None))
     if ended is not None:
         complain(f"{ended}: {len(records)} of {len(jobs)} models are counted.")
         raise typer.Exit(ended.exit_code)

@@ -1,6 +1,5 @@
 """`bench doctor`: what can be measured here, and how to mend what cannot."""
 
-import json
 from typing import TYPE_CHECKING
 
 from backbone_bench.cli import output
@@ -28,11 +27,7 @@ def doctor(form: OutputFormat = None) -> None:
 
 def as_text(lines: "tuple[Line, ...]", form: Format) -> str:
     """The diagnosis in one of the forms."""
-    rows = [line._asdict() for line in lines]
-    if form in ("json", "jsonl"):
-        return json.dumps(rows, indent=1) + "\n" if form == "json" else "".join(f"{json.dumps(row)}\n" for row in rows)
-    from backbone_bench.report.delimited import delimited
-    from backbone_bench.report.render import text
+    from backbone_bench.report.render import listing
     from backbone_bench.report.tables import Column, tabulate
 
     columns: tuple[Column[Line], ...] = (
@@ -41,5 +36,4 @@ def as_text(lines: "tuple[Line, ...]", form: Format) -> str:
         Column("found", "found", lambda line: line.found),
         Column("remedy", "remedy", lambda line: line.remedy),
     )
-    table = tabulate(lines, columns)
-    return delimited([table]) if form == "csv" else text([table], form)
+    return listing([line._asdict() for line in lines], tabulate(lines, columns), form)

@@ -42,15 +42,11 @@ def _matching(pattern: str) -> list[Entry]:
 
 
 def _as_text(entries: list[Entry], form: Format) -> str:
-    if form in ("json", "jsonl"):
-        rows = [{**entry._asdict(), "paper": entry.paper._asdict()} for entry in entries]
-        return json.dumps(rows, indent=1) + "\n" if form == "json" else "".join(f"{json.dumps(row)}\n" for row in rows)
-    from backbone_bench.report.catalogue import zoo_table  # pydantic waits until a table is drawn
-    from backbone_bench.report.delimited import delimited
-    from backbone_bench.report.render import text
+    from backbone_bench.report.catalogue import zoo_table  # pydantic waits until a list is drawn
+    from backbone_bench.report.render import listing
 
-    table = zoo_table(entries)
-    return delimited([table]) if form == "csv" else text([table], form)
+    rows = [{**entry._asdict(), "paper": entry.paper._asdict()} for entry in entries]
+    return listing(rows, zoo_table(entries), form)
 
 
 @app.command()

@@ -139,11 +139,10 @@ def run(
     rows = [record or getattr(next(outcomes, None), "record", None) for record in before]
     records = [record for record in rows if record is not None]
     if records:
-        from backbone_bench.report.columns import RUN, checked
+        from backbone_bench.report.columns import RUN
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
-        columns = checked(RUN) if settings.cross_check else RUN
-        output.emit(records, form, whole, output.drawing(columns, convention, depth if layers else None))
+        output.emit(records, form, whole, output.drawing(RUN, convention, depth if layers else None))
     if over.ended is not None:
         complain(f"{str(over.ended).rstrip('.')}: {len(over.outcomes)} of {len(left)} rows are over.")
     raise typer.Exit(over.exit_code)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.records import Missing, Record
 from backbone_bench.report import top1
-from backbone_bench.report.tables import Bounds, Column, Value
+from backbone_bench.report.tables import NOT_ASKED, Bounds, Column, Value
 from backbone_bench.report.units import (
     BILLIONS,
     M_ELEMENTS,
@@ -29,7 +29,8 @@ Number = int | float | Missing
 
 ONCE = "FLOPs: a multiply-add counts once."
 _HALF_WIDTH = "±: half of the 95 % interval, as a share."
-_DOUBLES = frozenset({"flops", "conv_flops", "flops_per_s", "flops_per_byte"})
+_PAPER = "By the paper's protocol: power read every 100 ms, over images/s, idle included (VoVNet, section 4.1)."
+_DOUBLES = frozenset({"flops", "conv_flops", "cross_check_flops", "flops_per_s", "flops_per_byte"})
 
 
 def at(path: str) -> Callable[[Record], Any]:
@@ -80,7 +81,7 @@ def _latency(mode: str) -> tuple[Column[Record], ...]:
     path = f"latency.{mode}"
     return (
         Column(f"{mode}_s", mode, at(f"{path}.median_s"), MILLISECONDS, "less", interval=_interval(mode)),
-        Column(f"{mode}_half_width", f"{mode} ±", _half_width(mode), PERCENT, remark=_HALF_WIDTH),
+        Column(f"{mode}_half_width", f"{mode} ±", _half_width(mode), PERCENT, remark=_HALF_WIDTH, part_of=f"{mode}_s"),
         Column(f"{mode}_min_s", f"{mode} least", at(f"{path}.min_s"), MILLISECONDS, "less"),
         Column(f"{mode}_p90_s", f"{mode} p90", at(f"{path}.p90_s"), MILLISECONDS, "less"),
         Column(f"{mode}_p99_s", f"{mode} p99", at(f"{path}.p99_s"), MILLISECONDS, "less"),
@@ -118,13 +119,16 @@ def _flags(record: Record) -> str:
     return ", ".join(dict.fromkeys(flags))
 
 
-def _second(name: str) -> Callable[[Record], Any]:
-    """A part of the second count, where one was asked for."""
+def _on_request(path: str) -> Callable[[Record], Any]:
+    """What lies at a path whose part before the last is there only where it was asked for."""
+    owner, _, name = path.rpartition(".")
+    whole = at(owner)
 
     def read(record: Record) -> Any:
-        if record.cross_check is None:
-            return Missing("not_asked", "was not asked for")
-        return record.cross_check if isinstance(record.cross_check, Missing) else getattr(record.cross_check, name)
+        part = whole(record)
+        if part is None:
+            return Missing(NOT_ASKED, "was not asked for")
+        return part if isinstance(part, Missing) else getattr(part, name)
 
     return read
 
@@ -172,8 +176,8 @@ COLUMNS: dict[str, Column[Record]] = {
         _cost("peak_activation_bytes", "peak activations", MEGABYTES),
         Column("flops_per_byte", "FLOPs per byte", over(_flops, at("cost.traffic_bytes")), PLAIN, None, _has_unknown),
         Column("uncounted", "uncounted operations", _uncounted),
-        Column("cross_check_flops", "FLOPs by fvcore", _second("flops"), BILLIONS),
-        Column("cross_check_explanation", "fvcore minus ours", _second("explanation")),
+        Column("cross_check_flops", "FLOPs by fvcore", _on_request("cross_check.flops"), BILLIONS),
+        Column("cross_check_explanation", "fvcore minus ours", _on_request("cross_check.explanation")),
         *_latency("wall"),
         *_latency("device"),
         *_latency("graph"),
@@ -184,7 +188,23 @@ COLUMNS: dict[str, Column[Record]] = {
         _memory("peak_reserved_bytes", "peak reserved"),
         _memory("peak_resident_bytes", "peak resident"),
         Column("gross_per_image_j", "energy per image", at("energy.gross_per_image_j"), MILLIJOULES, "less"),
-        Column("energy_half_width", "energy ±", at("energy.repeat_relative"), PERCENT, remark=_HALF_WIDTH),
+        Column(
+            "energy_half_width",
+            "energy ±",
+            at("energy.repeat_relative"),
+            PERCENT,
+            remark=_HALF_WIDTH,
+            part_of="gross_per_image_j",
+        ),
+        Column(
+            "paper_per_image_j",
+            "energy per image, paper's protocol",
+            _on_request("energy.paper.per_image_j"),
+            MILLIJOULES,
+            "less",
+            remark=_PAPER,
+            part_of="gross_per_image_j",
+        ),
         Column("net_per_image_j", "energy per image, net of idle", at("energy.net_per_image_j"), MILLIJOULES, "less"),
         Column("mean_w", "mean power", at("energy.mean_w"), Unit("W", 1, 1), "less"),
         Column("top1_fraction", "published top-1", _top1, Unit("%", 100, 2), remark=top1.REMARK),
@@ -207,12 +227,15 @@ def _named(key: str) -> Column[Record]:
     return COLUMNS[key]
 
 
-COUNT = named("model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted")
-RUN = named(
+_SECOND = "cross_check_flops,cross_check_explanation"
+_MEASURED = (
     "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,device_s,device_half_width,graph_s,"
-    "graph_half_width,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,peak_allocated_bytes,uncounted,flags"
+    "graph_half_width,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,paper_per_image_j,"
+    "peak_allocated_bytes"
 )
-COMPARE = (*RUN[:-2], *named("top1_fraction,top1_weights,uncounted,flags"))
+COUNT = named(f"model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_SECOND}")
+RUN = named(f"{_MEASURED},uncounted,{_SECOND},flags")
+COMPARE = named(f"{_MEASURED},top1_fraction,top1_weights,uncounted,{_SECOND},flags")
 
 
 def doubled(columns: Sequence[Column[T]]) -> tuple[Column[T], ...]:
@@ -228,8 +251,3 @@ def _doubled(column: Column[T]) -> Column[T]:
     return column._replace(
         key=f"{column.key}_two_per_multiply_add", title=f"{column.title}, two per multiply-add", value=twice, remark=""
     )
-
-
-def checked(columns: Sequence[Column[Record]]) -> tuple[Column[Record], ...]:
-    """The same columns with the second count at their end."""
-    return (*columns, *named("cross_check_flops,cross_check_explanation"))

@@ -7,7 +7,7 @@ last column says why. A lower bound's reason stands in `uncounted`.
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from backbone_bench.report import escape
@@ -18,24 +18,24 @@ def delimited(tables: Iterable[Table]) -> str:
     """One CSV of all the tables, which must have the same columns."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    for number, table in enumerate(tables):
-        related = _related(table)
-        if number == 0:
-            writer.writerow([*_headings(table, related), "missing"])
+    first, *others = tables
+    related = _related([first, *others])
+    writer.writerow([*_headings(first.columns, related), "missing"])
+    for table in (first, *others):
         for row in table.rows:
             writer.writerow([*_values(row, related), _reasons(table.columns, row)])
     return stream.getvalue()
 
 
-def _related(table: Table) -> set[int]:
-    """The columns that are compared with a baseline: each is followed by its ratio."""
-    if not any(cell.ratio for row in table.rows for cell in row):
+def _related(tables: Sequence[Table]) -> set[int]:
+    """The columns that are compared with a baseline in any of the tables: each is followed by its ratio."""
+    if not any(cell.ratio for table in tables for row in table.rows for cell in row):
         return set()
-    return {index for index, column in enumerate(table.columns) if column.better}
+    return {index for index, column in enumerate(tables[0].columns) if column.better}
 
 
-def _headings(table: Table, related: set[int]) -> Iterator[str]:
-    for index, column in enumerate(table.columns):
+def _headings(columns: Iterable[Column[Any]], related: set[int]) -> Iterator[str]:
+    for index, column in enumerate(columns):
         yield column.key
         if index in related:
             yield f"{column.key}_ratio"

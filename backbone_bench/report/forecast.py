@@ -1,13 +1,11 @@
 """What a sweep would do and how long it would take, as a table."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from backbone_bench.report.delimited import delimited
 from backbone_bench.report.progress import span
-from backbone_bench.report.render import text
+from backbone_bench.report.render import listing
 from backbone_bench.report.tables import Column, tabulate
 from backbone_bench.report.units import PLAIN, Unit
 
@@ -33,12 +31,7 @@ _COLUMNS = (
 
 def forecast(rows: Sequence[Forecast], form: str) -> str:
     """The rows with their times, and the sum."""
-    if form in ("json", "jsonl"):
-        made = [row._asdict() for row in rows]
-        return json.dumps(made, indent=1) + "\n" if form == "json" else "".join(f"{json.dumps(row)}\n" for row in made)
     least_s, most_s = sum(row.least_s for row in rows), sum(row.most_s for row in rows)
-    table = tabulate(rows, _COLUMNS)
-    if form == "csv":
-        return delimited([table])
     total = f"Rows: {len(rows)}. About {span(least_s)} on a quiet machine, {span(most_s)} at most."
-    return text([replace(table, remarks=(total, "Nothing has been run."))], form)
+    table = replace(tabulate(rows, _COLUMNS), remarks=(total, "Nothing has been run."))
+    return listing([row._asdict() for row in rows], table, form)

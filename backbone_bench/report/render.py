@@ -1,8 +1,11 @@
 """From records to text in one of the formats of `--format`."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
+from backbone_bench.errors import UserError
 from backbone_bench.records import Record
 from backbone_bench.report.columns import RUN
 from backbone_bench.report.compare import View, compare
@@ -41,10 +44,25 @@ def layers(records: Sequence[Record], form: str, depth: int, *, twice: bool = Fa
     return text([table for record in records for table in parts(record, depth, twice=twice)], form)
 
 
+def listing(rows: Sequence[Mapping[str, Any]], table: Table, form: str) -> str:
+    """What is no record, in any form but `html`: plain data for JSON, the table for the others."""
+    match form:
+        case "json":
+            return json.dumps(rows, indent=1) + "\n"
+        case "jsonl":
+            return "".join(f"{json.dumps(row)}\n" for row in rows)
+        case "csv":
+            return delimited([table])
+        case _:
+            return text([table], form)
+
+
 def text(tables: Sequence[Table], form: str) -> str:
-    """Tables for people: `table` or `md`."""
+    """Tables for people, as `table` or `md`; raise UserError for a form that only other commands have."""
     if form == "md":
         return markdown(tables)
+    if form != "table":
+        raise UserError(f"This cannot be shown as {form}: ask for a table or md.")
     from backbone_bench.report.terminal import terminal  # imports rich
 
     return terminal(tables)

@@ -15,6 +15,7 @@ from backbone_bench.report.units import PLAIN, Unit, significant
 T = TypeVar("T")
 Value = str | int | float | Missing
 Bounds = tuple[float, float]
+NOT_ASKED = "not_asked"  # the reason of what nobody wanted, and nobody misses
 
 
 class Column(NamedTuple, Generic[T]):
@@ -28,6 +29,7 @@ class Column(NamedTuple, Generic[T]):
     lower_bound: Callable[[T], bool] | None = None  # of the quantity, where not all of it is known
     interval: Callable[[T], Bounds | Missing] | None = None
     remark: str = ""  # what a reader must know of it, said once under the table
+    part_of: str = ""  # the key of the column without which nobody misses it
 
     @property
     def heading(self) -> str:
@@ -105,7 +107,10 @@ def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
 
 
 def without_empty(table: Table) -> Table:
-    """Columns in which no row has anything go; the reasons stay, as a remark. Without any row nothing goes."""
+    """Columns in which no row has anything go; the reasons stay, as a remark, but for what was not asked for.
+
+    Without any row nothing goes.
+    """
     if not table.rows:
         return table
     filled = [any(row[index].value not in (None, "") for row in table.rows) for index in range(len(table.columns))]
@@ -124,10 +129,13 @@ def without_empty(table: Table) -> Table:
 def _absences(table: Table, indices: Sequence[int]) -> list[str]:
     """`Not shown: device (no_events: …); graph (…)`."""
     titles: dict[tuple[int, ...], list[str]] = {}
+    keys = {table.columns[index].key for index in indices}
     for index in indices:
-        reasons = tuple(dict.fromkeys(note for row in table.rows if (note := row[index].note)))
-        if reasons and not table.columns[index].title.endswith("±"):  # goes with the quantity that it belongs to
-            titles.setdefault(reasons, []).append(table.columns[index].title)
+        column = table.columns[index]
+        absent = dict.fromkeys((cell.text, cell.note) for row in table.rows if (cell := row[index]).note)
+        reasons = tuple(note for reason, note in absent if note and reason != NOT_ASKED)
+        if reasons and column.part_of not in keys:
+            titles.setdefault(reasons, []).append(column.title)
     absences = (
         f"{', '.join(names)} ({'; '.join(table.notes[reason - 1] for reason in reasons)})"
         for reasons, names in titles.items()

@@ -28,6 +28,8 @@ import pytest
         (["count", "resnet50", "-o", "a.xlsx"], "the suffix says the form"),
         (["compare", "none.json"], "Cannot read none.json"),
         (["list", "nothing*"], "nothing like"),
+        (["list", "-f", "html"], "cannot be shown as html"),
+        (["config", "-f", "html"], "cannot be shown as html"),
         (["clams"], "No such command 'clams'. Did you mean 'claims'? `bench --help`"),
         (["count", "resnet50", "--bach-size", "2"], "No such option: --bach-size (Possible options: --batch-size"),
         (["run", "resnet50", "--format", "x"], "'-f': 'x' is not one of 'table', 'md',"),

@@ -72,6 +72,13 @@ def test_the_list_names_the_whole_zoo(bench):
     assert [entry["name"] for entry in told] == list(catalogue.entries())
 
 
+@pytest.mark.parametrize("command", [["list"], ["config"], ["run", "resnet18", "-d", "cpu", "--dry-run"]])
+def test_a_listing_has_the_same_rows_in_every_form_for_programs(bench, command):
+    rows = json.loads(bench(*command, "-f", "json").out)
+    assert [json.loads(line) for line in bench(*command, "-f", "jsonl").out.splitlines()] == rows
+    assert len(list(csv.reader(io.StringIO(bench(*command, "-f", "csv").out)))) == len(rows) + 1
+
+
 def test_a_closed_pipe_ends_quietly():
     """The pipe is full and nobody reads: the program ends with 0 and without a word."""
     listing = subprocess.Popen(

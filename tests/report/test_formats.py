@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
-from backbone_bench.records import CrossCheck, Difference, Latencies, Missing, Record
+from backbone_bench.records import CrossCheck, Difference, Energy, Latencies, Missing, PaperEnergy, Record
 from backbone_bench.report import escape, render
 from backbone_bench.report.columns import COLUMNS, COUNT, RUN, doubled
 from backbone_bench.report.compare import View, compare
@@ -132,15 +132,25 @@ def test_colour_is_for_terminals_and_can_be_forced_and_forbidden(monkeypatch: py
 def test_two_flops_per_multiply_add_are_twice_as_many_and_the_heading_says_so():
     once, twice = (tabulate([UNKNOWN], columns) for columns in (RUN, doubled(RUN)))
     changed = [i for i, (a, b) in enumerate(zip(once.columns, twice.columns, strict=True)) if a.heading != b.heading]
-    assert [once.columns[i].key for i in changed] == ["flops", "flops_per_s"]
-    for i in changed:
+    assert [once.columns[i].key for i in changed] == ["flops", "flops_per_s", "cross_check_flops"]
+    for i in changed[:2]:
         assert twice.rows[0][i].value == 2 * once.rows[0][i].value  # type: ignore[operator]
         assert "two per multiply-add" in twice.columns[i].heading
         assert "two_per_multiply_add" in twice.columns[i].key
     assert "≥" in twice.rows[0][changed[0]].shown
 
 
+ON_GPU = EVERY[5]
+
+
+def by_the_paper(paper: PaperEnergy | Missing) -> Record:
+    assert isinstance(ON_GPU.energy, Energy)
+    return replace(ON_GPU, energy=replace(ON_GPU.energy, paper=paper))
+
+
+PAPER = by_the_paper(PaperEnergy("power_instant", (300.0, 310.0), 0.01, 1))
 SECOND = CrossCheck("fvcore 0.1.5", 4_111_512_576, (Difference("counts batch norm", 22_227_968),), 0, {})
+COUNTED = EVERY[-1]
 CROSS_CHECKED = replace(EVERY[0], cross_check=SECOND)
 
 
@@ -148,9 +158,34 @@ CROSS_CHECKED = replace(EVERY[0], cross_check=SECOND)
     "column", [column for column in COLUMNS.values() if column.unit], ids=lambda column: column.key
 )
 def test_every_column_of_numbers_finds_a_number_or_a_reason_in_every_record(column):
-    values = [column.value(made) for made in (*EVERY, CROSS_CHECKED)]
+    values = [column.value(made) for made in (*EVERY, CROSS_CHECKED, PAPER)]
     assert all(isinstance(value, int | float | Missing) for value in values)
     assert any(isinstance(value, int | float) for value in values)
+
+
+def test_energy_by_the_papers_protocol_stands_beside_energy_where_it_was_asked_for_and_is_missed_nowhere_else():
+    asked, other = (render.show([made], "md", View(RUN)) for made in (PAPER, ON_GPU))
+    assert "| 3050 |" in asked  # 305 W for 10 ms, in mJ
+    assert "energy ± (%) | energy per image, paper's protocol (mJ) |" in asked
+    assert "every 100 ms" in asked
+    assert "protocol" not in other
+    refused = by_the_paper(Missing("no_power_sensor", "no sensor answers"))
+    told = "energy per image, paper's protocol (no_power_sensor: no sensor answers)"
+    assert told in render.show([refused], "md", View(RUN))
+
+
+def test_the_share_of_noise_is_missed_where_its_quantity_is_there():
+    few = replace(RESNET50, latency=Latencies(latency(0.07, n=4), NO_EVENTS, NO_GRAPH))
+    told = render.show([few], "md", View(RUN))
+    assert "wall ± (few_samples: " in told
+    assert "device ±" not in told
+
+
+def test_every_row_of_a_csv_has_a_cell_for_every_heading_though_only_some_tables_have_ratios():
+    told = render.show([COUNTED, RESNET50, VOVNET39], "csv", View(relative_to="resnet50"))
+    heading, *rows = csv.reader(io.StringIO(told))
+    assert {len(row) for row in rows} == {len(heading)}
+    assert "wall_s_ratio" in heading
 
 
 @pytest.mark.parametrize("form", ["md", "csv", "table"])
