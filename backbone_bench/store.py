@@ -180,20 +180,37 @@ def _try(path: Path) -> None:
 
 
 def read(paths: Sequence[Path], warn: Callable[[str], None]) -> tuple[Record, ...]:
-    """All records of the files, in order; `warn` is told of a line that was cut short. Raises UserError."""
-    return tuple(record for path in paths for record in _read_one(path, warn))
+    """All records of the files, in order; `-` is standard input. Raises UserError.
+
+    `warn` is told of a line that was cut short.
+    """
+    return tuple(record for path in paths for record in parse(read_text(path), path, warn))
 
 
-def _read_one(path: Path, warn: Callable[[str], None]) -> list[Record]:
+def read_text(path: Path) -> str:
+    """What a file says, which can be a pipe and is read once; raise UserError where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return Path("/dev/stdin" if str(path) == "-" else path).read_text(encoding="utf-8")
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from None
     except UnicodeDecodeError:
         raise UserError(f"{path} is not text: records are JSON or JSON Lines.") from None
-    if path.suffix == ".jsonl":
-        return _parse_lines(text, path, warn)
-    return _parse_document(text, path)
+
+
+def parse(text: str, path: Path, warn: Callable[[str], None]) -> list[Record]:
+    """The records of a text that was read from there."""
+    return _parse_lines(text, path, warn) if is_lines(text, path) else _parse_document(text, path)
+
+
+def is_lines(text: str, path: Path) -> bool:
+    """By the suffix; that of a pipe says nothing, and there the first line is a whole record or is not."""
+    if path.suffix in (".json", ".jsonl"):
+        return path.suffix == ".jsonl"
+    try:
+        first = json.loads(text.partition("\n")[0])
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(first, dict) and "records" not in first
 
 
 def _parse_document(text: str, path: Path) -> list[Record]:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
     from backbone_bench.sweep import Sweep
 
-RecordFiles = Annotated[list[Path], typer.Argument(help="Files of records, .json or .jsonl.", metavar="RECORDS")]
+RecordFiles = Annotated[
+    list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
+]
 
 
 @app.command()

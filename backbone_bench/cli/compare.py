@@ -10,7 +10,9 @@ from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import Convention, OutputFormat, Outputs
 from backbone_bench.errors import UserError
 
-RecordFiles = Annotated[list[Path], typer.Argument(help="Files of records, .json or .jsonl.", metavar="RECORDS")]
+RecordFiles = Annotated[
+    list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
+]
 
 
 def complete_column(incomplete: str) -> list[str]:

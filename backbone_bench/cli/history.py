@@ -14,7 +14,9 @@ from backbone_bench.errors import UserError
 
 @app.command()
 def history(
-    files: Annotated[list[Path], typer.Argument(help="Files of records, .json or .jsonl.", metavar="FILE")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="FILE")
+    ],
     metric: Annotated[
         str | None,
         typer.Option(

@@ -80,8 +80,8 @@ def read(path: Path) -> Baseline:
     if not os.path.exists(path):  # never raises, whatever the name
         raise NotComparable(f"There is no baseline {path}: write it with --update-baseline.")
     try:
-        records = store.read([path], warn=_refuse)
-        return Baseline(records, _notes(path))
+        text = store.read_text(path)
+        return Baseline(tuple(store.parse(text, path, warn=_refuse)), _notes(text, path))
     except UserError as error:
         raise UserError(f"{str(error).rstrip('.')}. The baseline is left as it is.") from None
 
@@ -90,11 +90,11 @@ def _refuse(complaint: str) -> None:
     raise UserError(complaint)
 
 
-def _notes(path: Path) -> Notes:
+def _notes(text: str, path: Path) -> Notes:
     """The log and the calibrations; a plain file of records has none."""
-    if path.suffix == ".jsonl":
+    if store.is_lines(text, path):
         return Notes()
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = json.loads(text)
     try:
         return _NOTES.validate_json(json.dumps(document.get("gate", {})))
     except ValidationError as error:

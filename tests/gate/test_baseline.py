@@ -1,9 +1,11 @@
 """The baseline file: understood or refused, never half written, and shared by gates that run at once."""
 
 import json
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -33,6 +35,15 @@ def test_it_is_read_as_it_was_written(path):
 
 def test_it_is_a_file_of_records_for_every_other_command(path):
     assert len(store.read([path], warn=pytest.fail)) == 2
+
+
+def test_a_pipe_is_a_baseline(path):
+    """`bench gate --baseline <(git show main:baseline.json)`: it can be read once."""
+    read_end, write_end = os.pipe()
+    os.write(write_end, path.read_bytes())
+    os.close(write_end)
+    assert baseline.read(Path(f"/dev/fd/{read_end}")) == baseline.read(path)
+    os.close(read_end)
 
 
 def test_a_plain_file_of_records_is_a_baseline_without_a_log(tmp_path):

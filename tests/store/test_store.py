@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -47,6 +48,22 @@ def test_derived_figures_are_written_and_never_read_back(tmp_path):
     assert store.read([path], silent) == (ONE,)
 
 
+@pytest.mark.parametrize("dump", [store.dumps, store.dump_lines])
+def test_a_pipe_is_read_by_what_it_says(dump):
+    read_end, write_end = os.pipe()
+    os.write(write_end, dump([ONE]).encode())
+    os.close(write_end)
+    assert store.read([Path(f"/dev/fd/{read_end}")], silent) == (ONE,)
+    os.close(read_end)
+
+
+def test_line_ends_of_windows_are_line_ends(tmp_path):
+    path = tmp_path / "some.jsonl"
+    path.write_bytes(store.dump_lines([ONE, TWO]).replace("\n", "\r\n").encode())
+    store.append(path, ONE)
+    assert store.read([path], silent) == (ONE, TWO, ONE)
+
+
 @pytest.mark.parametrize("cut", [1, 100, len(store.dump_line(TWO)) - 3])
 def test_a_last_line_that_was_cut_short_is_reported_and_passed_over(tmp_path, cut):
     path = tmp_path / "some.jsonl"
@@ -76,8 +93,6 @@ LONG = replace(ONE, flags=("x" * (1 << 18),))  # a line that no pipe and no buff
 
 
 def _append_many(path: str, count: int) -> None:
-    from pathlib import Path
-
     for _ in range(count):
         store.append(Path(path), LONG)
 
