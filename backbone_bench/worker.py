@@ -99,17 +99,17 @@ def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record
     """The record of a job, made in this process; an error that is the user's to mend becomes a message."""
     from backbone_bench import profiler  # loads torch
 
-    return _told(job, lambda: Done(profiler.profile(job, told, keep)))
+    return _in_words(job, lambda: Done(profiler.profile(job, told, keep)))
 
 
 def locate(job: Job) -> Here | Failed:
     """What a job would run, and where."""
     from backbone_bench import profiler  # loads torch
 
-    return _told(job, lambda: Here(*profiler.locate(job)))
+    return _in_words(job, lambda: Here(*profiler.locate(job)))
 
 
-def _told(job: Job, work: Callable[[], T]) -> T | Failed:
+def _in_words(job: Job, work: Callable[[], T]) -> T | Failed:
     try:
         return work()
     except UserError as error:

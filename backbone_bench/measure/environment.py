@@ -46,7 +46,7 @@ def read(device_name: str, *, locked_clock_hz: float | Literal["base"] | None = 
         wsl=machine.wsl(),
         ci=machine.ci(),
         gpu=_gpu(device_name, locked_clock_hz) if kind == "cuda" else None,
-        variables=machine.settings(),
+        variables=machine.torch_variables(),
     )
 
 

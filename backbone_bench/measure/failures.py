@@ -14,7 +14,7 @@ _UNABLE = ("not implemented for", "Could not run", "not currently implemented")
 
 
 @contextmanager
-def told(workload: Workload, device: str) -> Iterator[None]:
+def in_words(workload: Workload, device: str) -> Iterator[None]:
     """Turn what the device cannot do into CouldNotMeasure; other errors are the model's own and pass.
 
     A batch that does not fit is never made smaller: that would change what is measured.

@@ -192,9 +192,8 @@ class _Load:
 
     def share(self) -> Known[float]:
         others_s, spent_s = self.device.others_s(), self.device.now_s() - self.start_s
-        for read in (self.others_s, others_s):
-            if isinstance(read, Missing):
-                return read
-        assert not isinstance(self.others_s, Missing)
-        assert not isinstance(others_s, Missing)
+        if isinstance(self.others_s, Missing):
+            return self.others_s
+        if isinstance(others_s, Missing):
+            return others_s
         return max(0.0, others_s - self.others_s) / spent_s

@@ -7,6 +7,7 @@ import hashlib
 import os
 import platform
 import re
+import subprocess
 from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -38,9 +39,17 @@ _PROVIDERS = (
 
 
 def cpu(root: Path = ROOT) -> str:
-    """The processor's name; where Linux does not tell it, what Python calls the processor."""
+    """The processor's name; where neither Linux nor macOS tells it, what Python calls the processor."""
     told = re.search(r"^(?:model name|Model|cpu model)\s*:\s*(.+)$", _text(root / "proc/cpuinfo"), re.MULTILINE)
-    return told[1].strip() if told else platform.processor() or platform.machine()
+    return told[1].strip() if told else _mac() or platform.processor() or platform.machine()
+
+
+def _mac() -> str:
+    """What a Mac calls its processor (`Apple M3 Max`, where Python says `arm`); empty elsewhere."""
+    if platform.system() != "Darwin":
+        return ""
+    ask = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    return subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def cores() -> int:
@@ -143,7 +152,7 @@ def ci(variables: Mapping[str, str] = os.environ) -> str | None:
     return None
 
 
-def settings(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
+def torch_variables(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
     """The environment variables that change what torch does, those that are set."""
     return {name: value for name, value in sorted(variables.items()) if _VARIABLES.fullmatch(name)}
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from backbone_bench.errors import UserError, did_you_mean
-from backbone_bench.measure.failures import told
+from backbone_bench.measure.failures import in_words
 from backbone_bench.measure.precision import HALVES
 from backbone_bench.measure.protocols import Step
 from backbone_bench.nested import map_tensors, tensors_of
@@ -34,7 +34,7 @@ def prepared(
     backward, with gradients of random numbers, and no optimizer. What the
     device cannot do, out of memory included, becomes CouldNotMeasure.
     """
-    with told(workload, device), _compiler(workload.compile):
+    with in_words(workload, device), _compiler(workload.compile):
         set_mode(model, train=workload.mode == "train")
         move = _Move(workload, torch.device(device))
         call = _compiled(move.model(model), workload.compile)

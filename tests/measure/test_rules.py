@@ -1,9 +1,13 @@
 """The rules by themselves: what ends a warm-up, what ends the sampling, how much comes between two looks."""
 
+import random
+import statistics
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backbone_bench import stats
 from backbone_bench.measure.plan import FULL, QUICK, choose
 from backbone_bench.measure.rules import Block, Settling, Stopping, crowded
 
@@ -47,6 +51,21 @@ def test_an_interval_is_narrow_only_with_a_hundred_samples_and_a_second_of_work(
     assert Stopping().narrow([1e-6] * 10_000, 1)
 
 
+@pytest.mark.parametrize(("half_width", "narrow"), [(0.0049, True), (0.0051, False)])
+def test_an_interval_is_narrow_with_half_a_percent_on_either_side(half_width, narrow):
+    rng = random.Random(1)
+    noise = [rng.gauss(0, 1) for _ in range(1000)]
+
+    def samples_s(spread: float) -> list[float]:
+        middle = statistics.median(noise)
+        return [1 + spread * (value - middle) for value in noise]  # the median is 1 whatever the spread
+
+    interval = stats.median_interval(samples_s(0.01))
+    assert interval is not None
+    spread = 0.01 * half_width / ((interval.high - interval.low) / 2)
+    assert Stopping().narrow(samples_s(spread), 1) is narrow
+
+
 def test_a_narrow_interval_of_samples_that_cannot_be_cut_into_ten_blocks_is_not_trusted():
     slow_wave = [1 + 1e-4 * ((n // 10) % 2) for n in range(120)]
     assert not Stopping().narrow(slow_wave, 1)
@@ -83,6 +102,11 @@ def test_the_next_batch_fits_into_the_time_that_is_left(taken, spent_s):
 @given(st.integers(1, 10_000), st.floats(0, 100))
 def test_a_block_of_the_warm_up_grows_tenfold_at_most(calls, took_s):
     assert 1 <= Settling().next_block(calls, took_s) <= max(1, 10 * calls)
+
+
+@pytest.mark.parametrize(("calls", "took_s", "following"), [(10, 0.05, 20), (1000, 1.0, 100), (5000, 1e-3, 10_000)])
+def test_a_block_of_the_warm_up_lasts_a_tenth_of_a_second_or_ten_thousand_calls(calls, took_s, following):
+    assert Settling().next_block(calls, took_s) == following
 
 
 @given(st.floats(0.001, 1e4))

@@ -1,6 +1,7 @@
 """Where a record was made is read whole, and what cannot be read is a reason."""
 
 import platform
+import subprocess
 from typing import Any
 
 import pytest
@@ -57,6 +58,12 @@ def test_determinism_is_read_as_it_stands():
 )
 def test_the_processor_is_named_as_linux_names_it(tmp_path, text, name):
     assert machine.cpu(put(tmp_path, {"proc/cpuinfo": text})) == name
+
+
+def test_the_processor_of_a_mac_is_named_by_its_maker(tmp_path, monkeypatch):
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(subprocess, "run", lambda ask, **how: subprocess.CompletedProcess(ask, 0, "Apple M3 Max\n"))
+    assert machine.cpu(tmp_path) == "Apple M3 Max"
 
 
 def test_memory_is_that_of_the_control_group_where_that_is_less(tmp_path):
@@ -120,7 +127,7 @@ def test_only_variables_that_change_what_torch_does_are_recorded():
         "CUDA_VISIBLE_DEVICES": "1", "PYTORCH_CUDA_ALLOC_CONF": "x", "PYTORCH_ALLOC_CONF": "y", "OMP_NUM_THREADS": "2",
         "HOME": "/root", "AWS_SECRET_ACCESS_KEY": "z", "CUDA_HOME": "/opt", "MY_CUDA_VISIBLE_DEVICES": "0",
     }  # fmt: skip
-    assert set(machine.settings(variables)) == {
+    assert set(machine.torch_variables(variables)) == {
         "CUDA_VISIBLE_DEVICES", "PYTORCH_CUDA_ALLOC_CONF", "PYTORCH_ALLOC_CONF", "OMP_NUM_THREADS",
     }  # fmt: skip
 
