@@ -1,5 +1,7 @@
 """What only CUDA (and ROCm, which torch calls by the same name) has: graphs, and a cache whose size is told."""
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -34,11 +36,7 @@ class Cuda(Accelerator):
         finally:
             torch.cuda.set_stream(before)  # a capture that fails leaves its own stream behind
 
-        def run() -> object:
-            graph.replay()
-            return output
-
-        return run
+        return _Replay(graph, output, step)
 
     def _warm(self, step: Step, stream: torch.cuda.Stream) -> None:
         """Run once on the capturing stream, so that nothing happens for the first time in the graph."""
@@ -47,6 +45,19 @@ class Cuda(Accelerator):
             step()
         torch.cuda.current_stream(self._device).wait_stream(stream)
         self.synchronize()
+
+
+@dataclass(frozen=True, slots=True)
+class _Replay:
+    """Runs a graph, and holds on to the step: the graph reads its weights and inputs where they lie."""
+
+    graph: torch.cuda.CUDAGraph
+    output: object
+    step: Step
+
+    def __call__(self) -> object:
+        self.graph.replay()
+        return self.output
 
 
 def _cause(error: BaseException) -> BaseException:

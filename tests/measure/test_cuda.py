@@ -1,6 +1,8 @@
 """CUDA graphs where there is no CUDA: what torch does around a capture is put in its place."""
 
+import weakref
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 import torch
@@ -73,6 +75,16 @@ def test_a_replay_runs_the_graph_and_hands_out_what_was_captured(device, driver)
     assert driver.replays == 0
     assert run().tolist() == run().tolist() == [1, 1]  # the first was to warm the capturing stream
     assert driver.replays == 2
+
+
+def test_what_a_graph_reads_lives_as_long_as_its_replay(device):
+    model = torch.nn.Linear(2, 2)
+    alive = weakref.ref(model)
+    run = device.capture(partial(model, torch.ones(1, 2)))
+    del model
+    assert alive() is not None
+    del run
+    assert alive() is None
 
 
 def test_a_capture_that_breaks_says_what_broke_it_and_leaves_the_stream_as_it_was(device, driver):
