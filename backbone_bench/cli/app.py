@@ -9,7 +9,7 @@ import typer
 from backbone_bench import __version__, stops
 from backbone_bench.cli import streams
 from backbone_bench.errors import UserError
-from backbone_bench.report import escape
+from backbone_bench.report.progress import say
 
 app = typer.Typer(
     pretty_exceptions_enable=False,  # a bug keeps its whole traceback, in plain text
@@ -35,7 +35,7 @@ def bench(
 
 def complain(message: str) -> None:
     """One line on stderr, under the name by which the program was called."""
-    print(f"{program()}: {escape.lines(message)}", file=sys.stderr)
+    say(f"{program()}: {message}")
 
 
 def program() -> str:
@@ -60,6 +60,13 @@ def _check_folder() -> None:
         raise UserError("This folder has been removed: change to one that exists.") from None
 
 
+def _check_words() -> None:
+    """Raise UserError for words that are no text: they can stand in no record and no report."""
+    for word in sys.argv[1:]:
+        if not word.isascii() and word != word.encode(errors="ignore").decode():
+            raise UserError(f"{word}: these bytes are no text in this locale: rename it, or set LC_ALL=C.UTF-8.")
+
+
 def main() -> NoReturn:
     """Run the command line; what the user can put right, and a signal, become one line and an exit code."""
     streams.prepare()
@@ -82,6 +89,7 @@ def _run() -> int:
     """The exit code of the command that was typed."""
     try:
         _check_folder()
+        _check_words()
         return app(sys.argv[1:] or ["--help"], prog_name=program(), standalone_mode=False) or 0
     except UserError as error:
         complain(str(error))

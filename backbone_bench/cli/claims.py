@@ -39,6 +39,7 @@ from backbone_bench.errors import UserError
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
     from backbone_bench.claims.data import Entry
     from backbone_bench.claims.engine import Outcome
+    from backbone_bench.claims.plan import Wanted
 
 UNEXPECTED = 1  # a verdict is not the one that its claim is expected to have
 
@@ -120,6 +121,10 @@ def claims(
             return
         ours, ended = measured(asked, keep, timeout_s, quiet=quiet)
         found = (*found, *ours)
+        if ended.by is not None:  # the rest would be counted first, and nobody waits for that now
+            chosen = _asked_by(wanted[: ended.over], chosen)
+            if not chosen:
+                raise typer.Exit(ended.exit_code)
     outcomes = engine.judge_all(chosen, evidence.book(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
@@ -130,6 +135,12 @@ def claims(
         for surprise in surprises:
             complain(surprise)
     raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if surprises else 0))
+
+
+def _asked_by(over: "Sequence[Wanted]", entries: "Sequence[Entry]") -> "tuple[Entry, ...]":
+    """The claims that these comparisons decide."""
+    names = {name for one in over for name in one.claims}
+    return tuple(entry for entry in entries if entry.claim.id in names)
 
 
 def _check_measuring(words: Mapping[str, object], *, measure: bool) -> None:

@@ -99,7 +99,7 @@ def governor(root: Path = ROOT) -> Known[str]:
 
 def load_average(root: Path = ROOT) -> Known[float]:
     """How many threads wanted to run in the last minute, by the kernel's own average."""
-    told = _text(root / "proc/loadavg").split()
+    told = re.match(r"\d+\.\d+", _text(root / "proc/loadavg"))
     return float(told[0]) if told else Missing("no_loadavg", "The load is not told here (/proc/loadavg).")
 
 

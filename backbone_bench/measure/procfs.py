@@ -1,6 +1,6 @@
 """What Linux tells about the host in /proc and /sys: load that others cause, and resident memory.
 
-Elsewhere there is no such file, and a reading is Missing with its reason.
+Elsewhere there is no such file, or a sandbox makes one up that says nothing: then a reading is Missing with its reason.
 """
 
 import ctypes
@@ -26,13 +26,16 @@ def others_s() -> Known[float]:
 
     Time that a hypervisor gave to its other guests counts too. Ticks of 10 ms: meant for differences over a second.
     """
+    cores = os.sched_getaffinity(0)
     try:
-        stat = _STAT.read_text()
+        ticks = busy_ticks(_STAT.read_text(), cores)
     except OSError as error:
         return Missing("no_proc_stat", f"the load of others is not known here: {_STAT}: {error.strerror}")
-    cores = os.sched_getaffinity(0)
-    busy = busy_ticks(stat, cores) / os.sysconf("SC_CLK_TCK")
-    return (busy - time.process_time()) / len(cores)
+    except ValueError:
+        ticks = 0
+    if not ticks:
+        return Missing("no_proc_stat", f"the load of others is not known here: {_STAT} tells of no work on these cores")
+    return (ticks / os.sysconf("SC_CLK_TCK") - time.process_time()) / len(cores)
 
 
 def busy_ticks(stat: str, cores: Set[int]) -> int:
@@ -92,7 +95,7 @@ def _trim() -> None:
 def _resident(field: str) -> int | None:
     try:
         return status_bytes(_STATUS.read_text(), field)
-    except OSError:
+    except (OSError, ValueError, IndexError):
         return None
 
 
@@ -111,7 +114,7 @@ def last_cache_bytes() -> Known[int]:
     for folder in _CACHES.glob("index*"):
         try:
             sizes[int((folder / "level").read_text())] = cache_bytes((folder / "size").read_text())
-        except OSError:
+        except (OSError, ValueError):
             continue
     if not sizes:
         return Missing("cache_unknown", f"the size of the processor's cache is not told here ({_CACHES})")
@@ -122,4 +125,4 @@ def cache_bytes(size: str) -> int:
     """`36608K` or `32M` in bytes."""
     units = {"K": 1024, "M": 1024**2, "G": 1024**3}
     text = size.strip()
-    return int(text[:-1]) * units[text[-1]] if text[-1] in units else int(text)
+    return int(text[:-1]) * units[text[-1]] if text[-1:] in units else int(text)

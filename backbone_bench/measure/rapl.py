@@ -47,6 +47,8 @@ class Rapl:
             return sum(zone.read_j() for zone in self.zones)
         except OSError as error:
             raise SourceFailed(Missing("rapl_failed", f"RAPL cannot be read: {error.strerror}.")) from None
+        except ValueError:
+            raise SourceFailed(Missing("rapl_failed", "RAPL cannot be read: it tells no number.")) from None
 
 
 def packages(root: Path = Path("/")) -> Known[tuple[Zone, ...]]:
@@ -71,10 +73,14 @@ def packages(root: Path = Path("/")) -> Known[tuple[Zone, ...]]:
             f"The CPU's energy counter is for root only. sudo chmod a+r /{ZONES}/intel-rapl:*/energy_uj "
             "(until the next boot).",
         )
+    except (OSError, ValueError):
+        return Missing(
+            "rapl_unreadable", f"The CPU's energy counter under /{ZONES} tells no number. Nothing to do here."
+        )
 
 
 def _zone(path: Path) -> Zone:
-    (path / "energy_uj").read_text()  # fails here, not in the middle of a window
+    int((path / "energy_uj").read_text())  # fails here, not in the middle of a window
     return Zone(path, int(_word(path / "max_energy_range_uj")) / 1e6)
 
 

@@ -3,11 +3,17 @@
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from backbone_bench.report import escape
 
 Told = Callable[[str, float], None]
+
+
+def say(line: str) -> None:
+    """A line on stderr; that nobody can read it there (full, closed, gone) changes nothing of what is found."""
+    with suppress(OSError):
+        print(escape.lines(line), file=sys.stderr, flush=True)
 
 
 class Silent:
@@ -23,7 +29,7 @@ class Silent:
 
     def say(self, line: str) -> None:
         """A line that stays."""
-        print(escape.lines(line), file=sys.stderr, flush=True)
+        say(line)
 
 
 class Lines(Silent):

@@ -129,6 +129,15 @@ def test_a_signal_amid_counting_prints_what_is_counted(bench, folder, monkeypatc
     assert "resnet50" in told.out
 
 
+def test_a_signal_amid_measured_claims_judges_those_that_are_measured_and_counts_no_others(bench, folder, rows):
+    rows.append(signal.SIGTERM)
+    names = ("densenet201-slower-than-161", "article-resnet34-is-18pct-of-vgg19", "resnet50-flops")
+    told = bench("claims", *names, "--measure", "--device", "cpu", "--rounds", "4", "--no-energy", "-q", "-f", "csv")
+    assert told.code == 143
+    assert "bench: stopped by SIGTERM: 1 of 2 comparisons are over.\n" in told.err
+    assert [line.split(",")[0] for line in told.out.splitlines()[1:]] == ["densenet201-slower-than-161"]
+
+
 def test_a_signal_that_a_library_makes_an_error_of_is_still_one_line(bench, folder, monkeypatch):
     def imported(paths, warn):
         try:

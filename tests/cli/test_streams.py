@@ -18,6 +18,7 @@ def shell(command):
         (f"{BENCH} list resnet50 >&-", 0, "", ""),
         (f"{BENCH} list nothing* >&- 2>&- <&-", 2, "", ""),
         (f"{BENCH} list nothing* 2>&-", 2, "", ""),
+        (f"{BENCH} list nothing* 2> /dev/full", 2, "", ""),
         (f"{BENCH} list > /dev/full", 2, "", "bench: Cannot print the result: No space left on device."),
     ],
 )
@@ -36,6 +37,12 @@ def test_what_an_encoding_lacks_is_shown_as_an_escape(tmp_path):
     told = shell(f"PYTHONIOENCODING=ascii {BENCH} compare {tmp_path}/r.json -f md")
     assert (told.returncode, told.stderr) == (0, "")
     assert r"\xb1" in told.stdout
+
+
+def test_words_that_are_no_text_are_refused_before_anything_is_done(bench):
+    told = bench("run", "resnet18", "-o", "\udcff.json")
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith(r"bench: \udcff.json: these bytes are no text in this locale")
 
 
 def test_a_folder_that_was_removed_is_told(tmp_path):

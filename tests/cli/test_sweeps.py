@@ -1,6 +1,7 @@
 """Sweeps as they are typed: what is listed, refused, merged; nothing here measures."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -186,6 +187,16 @@ def test_a_rerun_prints_both_records_with_their_ratio_and_what_differs(bench, el
     assert told.code == 0
     assert "| wall (ms) | 2.001 | 1.000 | 2.000 |" in told.out
     assert "What was measured cannot be compared: torch: 2.12.0, now 2.13.0." in told.out
+
+
+def test_nobody_who_hears_of_a_failed_row_costs_no_other_row(bench, elsewhere, scripted, monkeypatch):
+    def gone(text):
+        raise BrokenPipeError
+
+    monkeypatch.setattr(sys.stderr, "write", gone)
+    told = bench("run", "vgg19", "resnet18", "-d", "cpu", "-o", "out.jsonl", "-f", "json")
+    assert told.code == 3
+    assert [made["workload"]["model"] for made in json.loads(told.out)["records"]] == ["resnet18"]
 
 
 def test_a_failed_row_is_said_and_the_others_are_kept(bench, elsewhere, scripted):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.measure.clock import HostClock
+from backbone_bench.measure.protocols import SourceFailed
 from backbone_bench.measure.rapl import Rapl, Zone, host_meter, packages
 from backbone_bench.records import Missing
 
@@ -61,6 +62,20 @@ def test_a_counter_that_may_not_be_read_says_how_to_allow_it(tmp_path, monkeypat
     zone(tmp_path, "intel-rapl:0", "package-0")
     monkeypatch.setattr("pathlib.Path.read_text", forbid("energy_uj"))
     refused(packages(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["energy_uj", "max_energy_range_uj"])
+def test_a_counter_that_tells_no_number_says_so(tmp_path, name):
+    folder = zone(tmp_path, "intel-rapl:0", "package-0")
+    found = packages(tmp_path)
+    assert not isinstance(found, Missing)
+    (folder / name).write_text("\n")
+    made = packages(tmp_path)
+    assert isinstance(made, Missing)
+    assert made.missing == "rapl_unreadable"
+    (folder / "energy_uj").write_text("\n")
+    with pytest.raises(SourceFailed, match="no number"):
+        Rapl(found).read()
 
 
 def refused(found):

@@ -95,6 +95,19 @@ def test_without_proc_nothing_is_made_up(monkeypatch, tmp_path):
         assert isinstance(reading, Missing)
 
 
+@pytest.mark.parametrize("text", ["", "garbage", "cpu0 a b\nVmHWM: \nVmRSS: kB\n", "cpu0 0 0\nVmHWM\n"])
+def test_files_that_say_nothing_are_as_good_as_none(monkeypatch, tmp_path, text):
+    """As sandboxes have them."""
+    for name in ("stat", "status", "index0/level", "index0/size"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.setattr(procfs, "_STAT", tmp_path / "stat")
+    monkeypatch.setattr(procfs, "_STATUS", tmp_path / "status")
+    monkeypatch.setattr(procfs, "_CACHES", tmp_path)
+    for reading in (procfs.others_s(), procfs.Resident().peak_bytes(), procfs.last_cache_bytes()):
+        assert isinstance(reading, Missing)
+
+
 def test_a_host_has_neither_events_nor_graphs_and_says_so():
     host = Host()
     with pytest.raises(EventsFailed, match="wall"):

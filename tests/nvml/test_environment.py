@@ -92,6 +92,9 @@ def test_free_memory_is_what_the_control_group_leaves_where_that_is_less(tmp_pat
 @pytest.mark.parametrize("ask", [machine.memory_bytes, machine.available_bytes, machine.governor, machine.load_average])
 def test_what_a_machine_does_not_tell_is_a_reason(tmp_path, ask):
     assert isinstance(ask(tmp_path), Missing)
+    blank = ("proc/meminfo", "proc/loadavg", "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
+    put(tmp_path, dict.fromkeys(blank, " \n"))
+    assert isinstance(ask(tmp_path), Missing)
 
 
 @pytest.mark.parametrize(
