@@ -7,7 +7,9 @@ from typing import NamedTuple
 from backbone_bench.errors import UserError
 
 SCALES = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
-_FORM = re.compile(r"(\d+)(?:\.(\d+))?(?:[eE]\+?(\d{1,2}))?\s*([kKMGBT]?)")
+_DIGITS = "[0-9]{1,30}"
+_FORM = re.compile(rf"({_DIGITS})(?:\.({_DIGITS}))?(?:[eE]\+?([0-9]{{1,2}}))?\s?([kKMGBT]?)")
+_SHARE = re.compile(rf"({_DIGITS}(?:\.{_DIGITS})?)\s?(%?)")
 
 
 class Figure(NamedTuple):
@@ -33,10 +35,11 @@ def parse(text: str) -> Figure:
 
 def parse_share(text: str) -> float:
     """Read `2%`, `2 %` or `0.02` as 0.02."""
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(%?)\s*", text)
-    if match is None:
+    match = re.fullmatch(_SHARE, text.strip())
+    share = float(match[1]) / (100 if match[2] else 1) if match else 0.0
+    if not share:
         raise UserError(f"{text!r} is no tolerance: write it as 2% or 0.02.")
-    return float(match[1]) / (100 if match[2] else 1)
+    return share
 
 
 def amount(value: float) -> str:

@@ -13,7 +13,7 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from backbone_bench.errors import UserError
+from backbone_bench.errors import UserError, visible
 from backbone_bench.stops import held
 
 # Files that say what is installed, beside pyproject.toml, which says more than that.
@@ -52,6 +52,8 @@ class Checkout(NamedTuple):
 def checkout(revision: str, folder: Path) -> Iterator[Checkout]:
     """The revision of the repository that `folder` lies in; removed in the end. Raises UserError."""
     repository = Path(_git(folder, "rev-parse", "--show-toplevel", otherwise=f"{folder} is in no git repository."))
+    if revision.startswith("-"):
+        raise UserError(f"--base-ref {revision}: no revision begins with a dash.")
     missing = f"git knows no revision {revision!r} here. Fetch it first (actions/checkout: with fetch-depth: 0)."
     commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", otherwise=missing)
     with tempfile.TemporaryDirectory(prefix="bench-gate-") as parent:
@@ -84,10 +86,18 @@ def _declared(pyproject: Path) -> list[object]:
     """The parts of a pyproject.toml that change what is installed."""
     if not pyproject.exists():
         return []
-    table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
-    project, tools = table.get("project", {}), table.get("tool", {})
-    named = [project.get(name) for name in ("requires-python", "dependencies", "optional-dependencies")]
-    return [*named, table.get("dependency-groups"), tools.get("poetry", {}).get("dependencies")]
+    try:
+        table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+    except ValueError as error:  # not TOML, or not text
+        raise UserError(f"{pyproject} is not TOML: {visible(str(error))}.") from None
+    places = ("project.requires-python", "project.dependencies", "project.optional-dependencies", "dependency-groups")
+    return [_at(table, *place.split(".")) for place in (*places, "tool.poetry.dependencies")]
+
+
+def _at(table: object, *path: str) -> object:
+    for name in path:
+        table = table.get(name) if isinstance(table, dict) else None
+    return table
 
 
 def describe(folder: Path) -> str:
@@ -104,7 +114,7 @@ def _is_ignored(repository: Path, path: Path) -> bool:
 def _git(folder: Path, *words: str, otherwise: str = "") -> str:
     try:
         told = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, check=False,
+            ["git", "-C", str(folder), *words], capture_output=True, text=True, errors="surrogateescape", check=False,
             start_new_session=True,  # Ctrl-C must not cut it short
         )  # fmt: skip
     except FileNotFoundError:

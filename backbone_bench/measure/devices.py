@@ -65,7 +65,7 @@ def resolve(name: str, here: Torch | None = None) -> Device:
 
 def parse(name: str, here: Torch) -> tuple[str, int]:
     """Type and index of a device that is here."""
-    match = re.fullmatch(r"([a-z]\w*)(?::(\d+))?", name)
+    match = re.fullmatch(r"([a-z]\w*)(?::([0-9]{1,9}))?", name)
     kind, index = (match[1], int(match[2] or 0)) if match else (name, 0)
     if kind == "auto" and match and match[2] is None:
         return (here.accelerator, 0) if here.accelerator and here.devices else ("cpu", 0)

@@ -1,17 +1,22 @@
 """CSV for programs: base units at full precision, one heading a key, one record a line.
 
-Text is as on the screen, so that a name with a newline stays on its line (JSON
-has it as it is). A cell without a value is empty, so that a column of numbers stays one, and the
+Text is as on the screen, so that a name with a newline stays on its line, and one
+that begins as a formula does has an apostrophe in front (JSON has both as they
+are). A cell without a value is empty, so that a column of numbers stays one, and the
 last column says why. A lower bound's reason stands in `uncounted`.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from backbone_bench.report import escape
 from backbone_bench.report.tables import Cell, Column, Row, Table
+
+# What a spreadsheet would reckon out, in the wide forms of East Asia too; a signed number with its unit is none.
+_FORMULA = re.compile(r"[=@＝＠＋－]|[+-](?![0-9.]+(?: ?[%A-Za-z]*)?$)")
 
 
 def delimited(tables: Iterable[Table]) -> str:
@@ -51,7 +56,10 @@ def _values(row: Row, related: set[int]) -> Iterator[Any]:
 def _value(value: str | int | float | None) -> str | int | float:
     if value is None:
         return ""
-    return escape.visible(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    text = escape.visible(value)
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _reasons(columns: Iterable[Column[Any]], row: Iterable[Cell]) -> str:

@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 
 def significant(value: float, digits: int) -> str:
-    """At least so many digits that count, and every digit before the point; the value is not zero."""
+    """At least so many digits that count, and every digit before the point."""
+    if value == 0:
+        return "0"
     return f"{value:.{max(0, digits - 1 - _magnitude(value))}f}"
 
 
@@ -28,10 +30,8 @@ class Unit(NamedTuple):
         """The number in this unit: never zero unless it is, and whole where it was counted."""
         if isinstance(value, int) and self.per_base == 1:
             return str(value)
-        if value == 0:
-            return "0"
         scaled = value * self.per_base
-        if self.decimals is None:
+        if self.decimals is None or value == 0:
             return significant(scaled, 4)
         return f"{scaled:.{max(self.decimals, 1 - _magnitude(scaled))}f}"
 

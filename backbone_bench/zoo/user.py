@@ -11,22 +11,19 @@ import inspect
 import os
 import sys
 import traceback
-import zipfile
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias, TypeVar
 
 import torch
-from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
 import backbone_bench
-from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.errors import UserError, did_you_mean, first_line
 from backbone_bench.records import Scalar
+from backbone_bench.zoo import archives
 
 T = TypeVar("T")
 Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # what a model is called with
@@ -89,55 +86,13 @@ def exported(path: str, arguments: Mapping[str, Scalar]) -> tuple[nn.Module, Exa
         raise UserError(
             f"{path} is no .pt2 archive: write one with torch.export.save(torch.export.export(model, args), …)."
         )
-    _refuse_code(path)
+    archives.refuse_code(path)
     try:
         with _nothing_unpickled():
             program = torch.export.load(path)
     except Exception as error:  # torch may raise anything over an archive that it does not understand
-        raise UserError(f"{path} cannot be loaded as an exported program: {_first_line(error)}.") from None
+        raise UserError(f"{path} cannot be loaded as an exported program: {first_line(error)}.") from None
     return program.module(), program.example_inputs
-
-
-@dataclass(frozen=True, slots=True)
-class _Payload:
-    """What the archive says of one weight or constant."""
-
-    tensor_meta: dict[str, Any] | None  # None: it is pickled
-
-
-@dataclass(frozen=True, slots=True)
-class _Payloads:
-    """A `*_config.json` of the archive, as far as it is read here."""
-
-    config: dict[str, _Payload]
-
-
-_PAYLOADS = TypeAdapter(_Payloads)
-
-
-def _refuse_code(path: str) -> None:
-    """Raise UserError for an archive whose loading would run what it holds."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            configs = {name: archive.read(name) for name in names if name.endswith("_config.json")}
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError) as error:  # the last: it is encrypted
-        raise UserError(f"{path} is no archive of torch.export.save: {_first_line(error)}.") from None
-    if any("/data/aotinductor/" in name for name in names):
-        raise UserError(f"{path} holds a compiled library, not a program: export the model with torch.export.save.")
-    payloads = [_payloads(path, name, text) for name, text in configs.items()]
-    pickled = [name for payload in payloads for name, meta in payload.config.items() if not meta.tensor_meta]
-    if pickled:
-        raise UserError(f"{path} holds pickled objects, and loading one runs whatever it holds: {', '.join(pickled)}.")
-
-
-def _payloads(path: str, name: str, text: bytes) -> _Payloads:
-    try:
-        return _PAYLOADS.validate_json(text)
-    except ValidationError as error:
-        wrong = error.errors(include_url=False)[0]
-        where = ".".join((name, *map(str, wrong["loc"])))
-        raise UserError(f"{path} is no archive of torch.export.save: {where}: {wrong['msg']}.") from None
 
 
 @contextmanager
@@ -162,7 +117,7 @@ def copied(model: nn.Module, name: str) -> nn.Module:
         return copy.deepcopy(written)
     except Exception as error:  # the code is not ours: it may raise anything
         raise UserError(
-            f"{name} cannot be copied, and only a copy is worked on: {_first_line(error)}. "
+            f"{name} cannot be copied, and only a copy is worked on: {first_line(error)}. "
             f"Say instead where it is made, as in 'net.py:Net'."
         ) from None
 
@@ -210,7 +165,7 @@ def run(call: Callable[[], T], what: str) -> T:
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # the code is not ours: it may raise anything, and even try to leave
-        failed = f"{what} failed: {_first_line(error)}."
+        failed = f"{what} failed: {first_line(error)}."
         told = "".join(traceback.format_exception_only(error)).partition(_TORCHS_OWN_FRAMES)[0].rstrip()
         frames = "".join(traceback.format_list(_own_frames(error)))
         more = bool(frames) or "\n" in told
@@ -222,7 +177,3 @@ def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
     frames = traceback.extract_tb(error.__traceback__)
     not_theirs = f"{_OURS}{os.sep}", f"{_TORCH}{os.sep}", "<frozen "
     return [frame for frame in frames if not frame.filename.startswith(not_theirs)]
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -124,9 +124,11 @@ def read_records(text: bytes) -> None:
 
 
 def show_tables(text: bytes) -> None:
-    """Tables, layers, histories and exports of records."""
+    """Tables, layers, histories and exports of records; the commands tell a file without any record themselves."""
     read = _read(text)
-    every = View(tuple(COLUMNS.values()), relative_to=read[0].workload.model if read else None)
+    if not read:
+        return
+    every = View(tuple(COLUMNS.values()), relative_to=read[0].workload.model)
     for form in ("md", "csv", "table"):
         render.show(read, form, View(COMPARE))
         render.show(read, form, every)

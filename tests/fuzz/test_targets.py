@@ -84,3 +84,12 @@ def test_the_figures_of_a_run_are_read_from_its_log():
     assert fuzz.read(broken, 77) == (64, 12, 0, "ZeroDivisionError: division by zero")
     with pytest.raises(ValueError, match="did not run"):
         fuzz.read("No module named atheris", 1)
+
+
+def test_what_costs_nothing_has_a_ratio_to_what_does():
+    target = TARGETS["tables"]
+    first, second = (target.form.read(target.seeds()[number])[0] for number in (0, 1))
+    second["workload"] = {**first["workload"], "model": "nothing"}
+    second["cost"]["by_op"] = []
+    second["environment"] = first["environment"]
+    assert told(target.read, target.form.write([first, second])) == ""

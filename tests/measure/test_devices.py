@@ -68,7 +68,9 @@ def test_an_index_beyond_the_last_names_those_that_are_here():
     assert "has xpu:0." in refusal("xpu:3", INTEL)
 
 
-@pytest.mark.parametrize("name", ["gpu", "CUDA", "cuda:x", "cuda:-1", "auto:1", "meta", "", "cuda:0:1"])
+@pytest.mark.parametrize(
+    "name", ["gpu", "CUDA", "cuda:x", "cuda:-1", "auto:1", "meta", "", "cuda:0:1", "cuda:" + "9" * 5000]
+)
 def test_what_is_no_device_is_told(name):
     assert refusal(name, TWO_CARDS).startswith(f"{name!r} is no device. ")
 

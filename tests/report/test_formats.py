@@ -90,7 +90,7 @@ def test_csv_gives_back_the_exact_numbers_and_says_why_others_are_not_there(made
         if isinstance(value, Missing):
             assert (row[column.key], reasons.pop(column.key)) == ("", value.missing)
         elif isinstance(value, str):
-            assert row[column.key] == escape.visible(value)
+            assert row[column.key].removeprefix("'") == escape.visible(value).removeprefix("'")
         else:
             assert type(value)(row[column.key]) == value
     assert not reasons
@@ -115,6 +115,18 @@ def test_what_would_steer_a_terminal_or_break_a_row_is_made_visible(danger: str)
     assert danger not in shown
     assert "\\" in shown
     assert danger not in markdown([tabulate([record(danger, 4_000_000, 1.0)], COUNT)])
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@SUM(A1)", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0", "＝1"])
+def test_no_name_is_a_formula_in_a_spreadsheet(name: str):
+    _, row = csv.reader(io.StringIO(delimited([tabulate([record(name, 4_000_000, 1.0)], COUNT)])))
+    assert row[0] == f"'{name}"
+
+
+@pytest.mark.parametrize("text", ["+8.3 %", "-7.89 %", "-3", "+12 k", "resnet18", "1e-3"])
+def test_a_signed_number_is_no_formula(text: str):
+    _, row = csv.reader(io.StringIO(delimited([tabulate([record(text, 4_000_000, 1.0)], COUNT)])))
+    assert row[0] == text
 
 
 def test_colour_is_for_terminals_and_can_be_forced_and_forbidden(monkeypatch: pytest.MonkeyPatch):

@@ -307,6 +307,29 @@ def test_an_archive_that_is_none_is_told(write: Write) -> None:
     assert "is no archive of torch.export.save" in told(Request(f"exported:{write('nothing', 'model.pt2')}"))
 
 
+@pytest.mark.parametrize(
+    ("entries", "words"),
+    [
+        (("weights_config.json", "Weights_Config.json"), "two entries of one name"),
+        (("weights_config.json", "weights_config.json"), "two entries of one name"),
+        (("zeros",), "unpacks"),
+        (("data/AOTInductor/model.so",), "compiled library"),
+        (("MODEL_WEIGHTS_CONFIG.JSON",), "pickled"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_archive_that_could_mean_one_thing_to_us_and_another_to_torch_is_refused(
+    entries: tuple[str, ...], words: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "model.pt2"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in entries:
+            archive.writestr(
+                f"m/{name}", b"0" * 10**6 if name == "zeros" else b'{"config": {"w": {"tensor_meta": null}}}'
+            )
+    assert words in told(Request(f"exported:{path}"))
+
+
 @pytest.mark.parametrize("name", ["pretrained", "checkpoint_path"])
 def test_no_weights_are_loaded_for_timm(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(is_model=lambda _: True))
