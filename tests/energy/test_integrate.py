@@ -142,5 +142,15 @@ def test_the_period_of_a_reading_is_found_from_its_changes(tick_s, n):
     assert period_s(readings) == pytest.approx(tick_s)
 
 
+def test_a_change_that_was_missed_does_not_lengthen_the_period():
+    changes_s = [0.1, 0.2, 0.4, 0.5, 0.6]  # nothing at 0.3
+    readings = [look(k / 500, sum(at_s <= k / 500 for at_s in changes_s)) for k in range(350)]
+    assert period_s(readings) == pytest.approx(0.1)
+
+
+def test_a_reading_is_of_the_middle_of_its_call():
+    assert Reading(1.0, 1.2, 5).at_s == pytest.approx(1.1)
+
+
 def test_a_reading_that_never_changes_has_no_period():
     assert isinstance(period_s(series([250.0] * 30)), Missing)

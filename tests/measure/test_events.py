@@ -1,6 +1,7 @@
 """The one place where torch's milliseconds become seconds, and where two events have an order."""
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -113,3 +114,20 @@ def test_a_pair_of_events_times_the_call_between_them():
 def test_events_in_the_wrong_places_would_be_found(old, new):
     with pytest.raises((AssertionError, EventsFailed)):
         pairs_time_the_call_between_them(mutant(Pairs, timers, old, new))
+
+
+# A clock that cannot be believed.
+
+
+def test_one_pair_in_the_wrong_order_spoils_them_all():
+    world = World(work_s=lambda now_s: 0.005, events=lambda mark_s: mark_s if mark_s < 100.027 else mark_s - 1)
+    with pytest.raises(EventsFailed) as refused:
+        Pairs(world.step, world, 4).take(10)
+    assert refused.value.missing.missing == "events_backwards"
+
+
+def test_a_clock_so_coarse_that_some_calls_take_no_time_is_still_a_clock():
+    world = World(work_s=lambda now_s: 0.005, events=lambda mark_s: math.floor(mark_s / 0.02) * 0.02)
+    samples_s = Pairs(world.step, world, 4).take(40)
+    assert min(samples_s) == 0
+    assert sum(samples_s) == pytest.approx(40 * 0.005, abs=0.021)

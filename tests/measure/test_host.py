@@ -85,6 +85,27 @@ def test_a_peak_that_an_earlier_one_hides_is_missing_and_not_nothing(monkeypatch
     assert resident.peak_bytes() == 500 * 1024
 
 
+def test_the_last_cache_is_that_of_the_highest_level(monkeypatch, tmp_path):
+    monkeypatch.setattr(procfs, "_CACHES", tmp_path)
+    for index, (level, size) in enumerate([("1", "32K"), ("1", "48K"), ("2", "1M"), ("3", "36608K")]):
+        (tmp_path / f"index{index}").mkdir()
+        (tmp_path / f"index{index}" / "level").write_text(f"{level}\n")
+        (tmp_path / f"index{index}" / "size").write_text(f"{size}\n")
+    assert procfs.last_cache_bytes() == 36608 * 1024
+
+
+def test_a_call_that_adds_nothing_to_what_the_process_held_has_a_reason(monkeypatch, tmp_path):
+    monkeypatch.setattr(procfs, "_STATUS", tmp_path / "status")
+    monkeypatch.setattr(procfs, "_CLEAR", tmp_path / "clear_refs")
+    (tmp_path / "status").write_text("VmHWM: 500 kB\nVmRSS: 500 kB\n")
+    resident = procfs.Resident()
+    resident.mark()
+    resident.reset()
+    peak = resident.peak_bytes()
+    assert isinstance(peak, Missing)
+    assert "nothing was added" in peak.message
+
+
 def test_without_proc_nothing_is_made_up(monkeypatch, tmp_path):
     for name in ("_STAT", "_STATUS", "_CLEAR", "_CACHES"):
         monkeypatch.setattr(procfs, name, tmp_path / "absent" / name)

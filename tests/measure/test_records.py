@@ -35,6 +35,11 @@ def test_a_launch_bound_call_spends_what_the_graph_leaves_of_the_wall():
     assert Latencies(SLOW, SLOW, samples.NO_GRAPH).launch_bound == samples.NO_GRAPH
 
 
+def test_percentiles_are_the_samples_below_which_so_many_lie():
+    found = replace(SLOW, samples_s=tuple(float(n) for n in range(1, 1001)))
+    assert (found.p90_s, found.p95_s, found.p99_s, found.iqr_s) == (900, 950, 990, 500)
+
+
 @pytest.mark.parametrize("samples_s", [(), (-0.001,), (float("nan"),)])
 def test_no_samples_and_impossible_ones_are_no_latency(samples_s):
     with pytest.raises(ValidationError):
@@ -76,6 +81,22 @@ def test_a_training_step_is_not_divided_into_the_arithmetic_of_its_forward_pass(
     assert trained.images_per_s == pytest.approx(10, rel=1e-2)
     assert isinstance(trained.flops_per_s, Missing)
     assert isinstance(trained.traffic_bytes_per_s, Missing)
+
+
+def test_traffic_is_told_in_bytes_and_a_multiply_add_counts_once():
+    made = samples.record("resnet50", 4_000_000_000, 0.1)
+    assert not isinstance(made.cost, Missing)
+    found = wall_rate(made)
+    assert made.cost.traffic_bytes != made.cost.traffic_elems
+    assert found.traffic_bytes_per_s == pytest.approx(made.cost.traffic_bytes / 0.1, rel=1e-2)
+    assert found.flops_per_s == pytest.approx(4e9 / 0.1, rel=1e-2)
+
+
+def test_a_clock_that_reads_nothing_gives_no_rate():
+    instant = Latencies(samples.latency(0.0), samples.NO_EVENTS, samples.NO_GRAPH)
+    found = rates(replace(samples.record("resnet50", 1, 0.1), latency=instant)).wall
+    assert isinstance(found, Missing)
+    assert found.missing == "clock_too_coarse"
 
 
 def test_without_a_count_there_are_images_but_no_arithmetic():

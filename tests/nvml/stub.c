@@ -126,7 +126,7 @@ int nvmlDeviceGetPciInfo_v3(gpu *g, pci_info *out) { BEGIN; memset(out, 0, sizeo
 
 int nvmlDeviceIsMigDeviceHandle(gpu *g, unsigned *out) { BEGIN; *out = g->slice_of >= 0; return SUCCESS; }
 int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(gpu *g, gpu **out) { BEGIN; *out = &world->gpus[g->slice_of]; return SUCCESS; }
-int nvmlDeviceGetMigMode(gpu *g, unsigned *now, unsigned *pending) { BEGIN; *now = *pending = g->mig_enabled; return SUCCESS; }
+int nvmlDeviceGetMigMode(gpu *g, unsigned *now, unsigned *pending) { BEGIN; *now = g->mig_enabled; *pending = !*now; return SUCCESS; }
 
 int nvmlDeviceGetTotalEnergyConsumption(gpu *g, unsigned long long *out) { BEGIN; *out = llround(counter_j(g) * 1e3); return SUCCESS; }
 int nvmlDeviceGetPowerUsage(gpu *g, unsigned *out) { BEGIN; *out = lround(mean_w(g, g->usage) * 1e3); return SUCCESS; }
@@ -137,7 +137,7 @@ int nvmlDeviceGetClockInfo(gpu *g, int type, unsigned *out) { BEGIN; *out = type
 int nvmlDeviceGetMaxClockInfo(gpu *g, int type, unsigned *out) { (void)g; BEGIN; *out = type == 1 ? 1410 : 1215; return SUCCESS; }
 int nvmlDeviceGetTemperature(gpu *g, int sensor, unsigned *out) { (void)sensor; BEGIN; *out = g->temperature_c; return SUCCESS; }
 int nvmlDeviceGetPersistenceMode(gpu *g, int *out) { BEGIN; *out = g->persistence; return SUCCESS; }
-int nvmlDeviceGetEccMode(gpu *g, int *now, int *pending) { (void)g; BEGIN; *now = *pending = 1; return SUCCESS; }
+int nvmlDeviceGetEccMode(gpu *g, int *now, int *pending) { (void)g; BEGIN; *now = 1; *pending = 0; return SUCCESS; }
 int nvmlDeviceGetVirtualizationMode(gpu *g, unsigned long long *out) { (void)g; BEGIN; *out = 0; return SUCCESS; }
 int nvmlDeviceGetCudaComputeCapability(gpu *g, int *major, int *minor) { BEGIN; *major = g->capability[0]; *minor = g->capability[1]; return SUCCESS; }
 int nvmlDeviceGetUtilizationRates(gpu *g, unsigned out[2]) { BEGIN; out[0] = out[1] = g->busy_percent; return SUCCESS; }

@@ -71,6 +71,8 @@ def test_memory_is_that_of_the_control_group_where_that_is_less(tmp_path):
     assert machine.memory_bytes(tmp_path) == 1_024_000
     put(tmp_path, {"sys/fs/cgroup/memory.max": "512000\n"})
     assert machine.memory_bytes(tmp_path) == 512_000
+    put(tmp_path, {"sys/fs/cgroup/memory.max": "999999999\n"})
+    assert machine.memory_bytes(tmp_path) == 1_024_000
 
 
 @pytest.mark.parametrize(
@@ -144,8 +146,17 @@ def test_a_card_is_described_by_torch_and_by_nvml(world, torch_card):
     card = _gpu("cuda:0", None)
     assert (card.multiprocessors, card.compute_capability, card.memory_bus_bits) == (108, "8.6", 5120)
     assert (card.driver, card.power_limit_w, card.max_sm_clock_hz) == ("580.95.05", 400.0, 1410e6)
-    assert (card.persistence, card.mig, card.virtualization) == (True, False, "none")
+    assert (card.persistence, card.mig, card.virtualization, card.ecc) == (True, False, "none", True)
+    assert (card.max_memory_clock_hz, card.l2_bytes) == (1215e6, 40 * 1024**2)
     assert isinstance(card.locked_clock_hz, Missing)
+
+
+def test_what_torch_reads_as_nothing_is_not_told(world, torch_card, monkeypatch):
+    monkeypatch.setattr(torch_card, "L2_cache_size", 0)
+    monkeypatch.delattr(torch_card, "memory_bus_width")
+    card = _gpu("cuda:0", None)
+    assert isinstance(card.l2_bytes, Missing)
+    assert isinstance(card.memory_bus_bits, Missing)
 
 
 def test_a_card_without_nvml_is_still_described_by_torch(world, torch_card):

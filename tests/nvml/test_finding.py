@@ -100,9 +100,36 @@ def test_units_are_base_units(world):
     before_j = card.energy_j()
     world.sleep_s(10)
     assert card.energy_j() - before_j == pytest.approx(600)
-    assert (card.sm_clock_hz(), card.max_memory_clock_hz()) == (1410e6, 1215e6)
-    world.gpu.capped_ns = 2_500_000_000
-    assert card.held_back_s() == (2.5, 0)
+    world.gpu.sm_mhz = 1275
+    assert (card.sm_clock_hz(), card.memory_clock_hz()) == (1275e6, 1215e6)
+    assert (card.max_sm_clock_hz(), card.max_memory_clock_hz()) == (1410e6, 1215e6)
+    assert (card.power_limit_w(), card.default_power_limit_w()) == (400, 400)
+    world.gpu.capped_ns, world.gpu.hot_ns, world.gpu.busy_percent = 2_500_000_000, 1_500_000_000, 35
+    assert card.held_back_s() == (2.5, 1.5)
+    assert card.busy_fraction() == 0.35
+
+
+def test_what_holds_now_is_told_and_not_what_will_after_a_reboot(world):
+    card = found(world, world.identity)
+    assert card.ecc()
+    assert not card.sliced
+
+
+@pytest.mark.parametrize(
+    ("constant", "reason"),
+    [
+        ("GpuIdle", "gpu_idle"),
+        ("ApplicationsClocksSetting", "applications_clocks_setting"),
+        ("SwPowerCap", "sw_power_cap"),
+        ("SyncBoost", "sync_boost"),
+        ("SwThermalSlowdown", "sw_thermal_slowdown"),
+        ("DisplayClockSetting", "display_clock_setting"),
+    ],
+)
+def test_a_reason_has_the_bit_that_nvml_gives_it(world, constant, reason):
+    names = [f"nvmlClocks{word}Reason{constant}" for word in ("Event", "Throttle")]
+    world.gpu.reasons = next(getattr(pynvml, name) for name in names if hasattr(pynvml, name))
+    assert found(world, world.identity).throttle_reasons() == (reason,)
 
 
 def test_a_field_is_read_by_the_type_that_it_states():

@@ -17,6 +17,11 @@ def test_a_clock_is_held_within_and_released_after(world, card):
     assert world.gpu.locked_mhz == 0
 
 
+def test_a_clock_is_held_at_the_nearest_megahertz(world, card):
+    with lock_clocks(card, 1_409_700_000.0):
+        assert world.gpu.locked_mhz == 1410
+
+
 def test_the_base_clock_is_asked_for_by_name(world, card):
     with lock_clocks(card):
         assert world.gpu.locked_mhz == 0xFFFFFF01  # NVML_CLOCK_LIMIT_ID_TDP

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from backbone_bench import records
+from backbone_bench.measure.nvml import Card, open_card
 from backbone_bench.measure.watch import CardWatch, NoWatch
 from backbone_bench.records import Missing
 
@@ -90,6 +91,22 @@ def test_processes_beside_ours_are_counted_once_each(world, card, compute, graph
     verdict = seen(watch)
     assert verdict.other_processes == others
     assert ("shared_gpu" in verdict.flags) == bool(others)
+
+
+def test_the_most_company_at_any_look_is_told(world, card):
+    watch = CardWatch(card)
+    for others in (0, 2, 1):
+        world.gpu.compute_pids[1:3], world.gpu.computes = (4711, 4712), 1 + others
+        watch.look()
+    assert seen(watch).other_processes == 2
+
+
+def test_a_slice_is_tagged(world):
+    part = open_card(world.slice_card(), world)
+    assert isinstance(part, Card)
+    watch = CardWatch(part)
+    watch.look()
+    assert "mig_slice" in seen(watch).flags
 
 
 def test_clients_of_the_multi_process_service_are_company_though_only_its_server_computes(world, card):

@@ -108,6 +108,12 @@ def test_the_job_of_a_record_is_answered_by_it(made):
     job = Job.again(made)
     assert answers(made, job)
     assert job.device == made.environment.device
+    assert job.quick == (made is QUICK)
+
+
+@pytest.mark.parametrize(("reason", "energy"), [("not_asked", "off"), ("rapl_missing", "auto"), ("failed", "auto")])
+def test_a_rerun_asks_for_energy_where_the_record_was_asked_for_it(reason, energy):
+    assert Job.again(replace(RECORD, energy=Missing(reason, "why"))).energy == energy
 
 
 def test_a_rerun_takes_the_models_own_inputs_where_these_were_run_and_spells_them_out_elsewhere():
