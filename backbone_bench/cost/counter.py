@@ -19,7 +19,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
@@ -43,7 +43,7 @@ def count(
     values for those that have none. Raises what the model raises.
     """
     with _ONE_PASS, _collector_waiting():
-        return _count(_Call(_unwrapped(model), tuple(args), dict(kwargs or {}), batch))
+        return _count(_Call(as_written(model), tuple(args), dict(kwargs or {}), batch))
 
 
 def _count(call: "_Call") -> ModelCost:
@@ -59,8 +59,8 @@ def _count(call: "_Call") -> ModelCost:
     return call.on_cpu()
 
 
-def _unwrapped(model: nn.Module) -> nn.Module:
-    """A compiled model is counted as it was written, and one that is spread over devices as on one."""
+def as_written(model: nn.Module) -> nn.Module:
+    """A compiled model as it was before, and one that is spread over devices as on one."""
     if isinstance(model, nn.DataParallel):
         return model.module
     written = getattr(model, "_orig_mod", model)
@@ -88,7 +88,9 @@ class _Call:
 
     def initialised(self) -> "_Call":
         """The same with a copy of the model, whose lazy modules have learnt their shapes from one real call."""
-        model = copy.deepcopy(self.model)
+        lazy = [buffer for buffer in self.model.buffers() if is_lazy(buffer)]
+        copies = {id(buffer): UninitializedBuffer(dtype=buffer.dtype) for buffer in lazy}  # type: ignore[call-arg]  # torch's stubs leave it out
+        model = copy.deepcopy(self.model, copies)  # torch knows how to copy lazy parameters alone
         args, kwargs = map_tensors((self.args, self.kwargs), real)
         with torch.random.fork_rng(devices=()), torch.no_grad():
             model(*args, **kwargs)

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backbone_bench.cost.counter import as_written
 from backbone_bench.cost.swap import Survey, real, values_kept
 from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import CrossCheck, Difference, Known, Missing, ModelCost
@@ -70,9 +71,8 @@ def check(
 
 
 def _counted_too(operators: Mapping[str, int]) -> Iterator[Difference]:
-    for operator, flops in operators.items():
-        if operator in COUNTED_TOO:
-            yield Difference(COUNTED_TOO[operator], flops)
+    for cause in dict.fromkeys(COUNTED_TOO[operator] for operator in operators if operator in COUNTED_TOO):
+        yield Difference(cause, sum(flops for name, flops in operators.items() if COUNTED_TOO.get(name) == cause))
 
 
 def _missed(operators: Mapping[str, int], unknown: Mapping[str, int], cost: ModelCost) -> Iterator[Difference]:
@@ -107,7 +107,7 @@ def _kind_of_theirs(operator: str) -> str | None:
 
 def _count(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[dict[str, int], Mapping[str, int]]:
     """Its FLOPs by operation, and the operations that it does not know."""
-    call = _InARow(model, *map_tensors((args, kwargs), real))
+    call = _InARow(as_written(model), *map_tensors((args, kwargs), real))
     with _quiet(), _left_as_found(model), torch.no_grad():
         from fvcore.nn import FlopCountAnalysis  # its import warns on new torch
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import Scalar, Source, TensorSpec, source_of
-from backbone_bench.zoo import catalogue, registry, user
+from backbone_bench.zoo import catalogue, modes, registry, user
 from backbone_bench.zoo.user import Example
 
 Shape = tuple[int, ...]
@@ -90,7 +90,7 @@ class Loaded:
 
 
 def load(request: Request, *, on_meta: bool) -> Loaded:
-    """Build the model, in eval mode, and its inputs.
+    """Build the model, in eval mode unless it was exported in the other, and its inputs.
 
     With `on_meta` the model needs no values: the zoo's and the extras' are
     built without any. Raises UserError for what the user can put right.
@@ -116,7 +116,7 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
             model = user.build(request.model, request.arguments)
     if shape is None and request.size is not None:
         shape = _image(_own_example(model, request))
-    return Loaded(source, model.eval(), _inputs(request, shape, lambda: _own_example(model, request)))
+    return Loaded(source, modes.evaluating(model), _inputs(request, shape, lambda: _own_example(model, request)))
 
 
 def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, Shape]:

@@ -23,7 +23,7 @@ from torch import nn
 import backbone_bench
 from backbone_bench.errors import UserError, did_you_mean, first_line
 from backbone_bench.records import Scalar
-from backbone_bench.zoo import archives
+from backbone_bench.zoo import archives, modes
 
 T = TypeVar("T")
 Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # what a model is called with
@@ -44,7 +44,7 @@ def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
         model = run(lambda: factory(**arguments), reference)
     if not isinstance(model, nn.Module):
         raise UserError(f"{reference} returned {type(model).__name__}, not a torch.nn.Module.")
-    return model
+    return modes.in_its_mode(model)
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def exported(path: str, arguments: Mapping[str, Scalar]) -> tuple[nn.Module, Exa
             program = torch.export.load(path)
     except Exception as error:  # torch may raise anything over an archive that it does not understand
         raise UserError(f"{path} cannot be loaded as an exported program: {first_line(error)}.") from None
-    return program.module(), program.example_inputs
+    return modes.in_its_mode(program.module()), program.example_inputs
 
 
 @contextmanager
@@ -114,12 +114,14 @@ def copied(model: nn.Module, name: str) -> nn.Module:
     """A copy, so that whatever is done to it leaves the caller's own as it is; of what was compiled, as written."""
     written = getattr(model, "_orig_mod", model)
     try:
-        return copy.deepcopy(written)
+        made = copy.deepcopy(written)
     except Exception as error:  # the code is not ours: it may raise anything
         raise UserError(
             f"{name} cannot be copied, and only a copy is worked on: {first_line(error)}. "
             f"Say instead where it is made, as in 'net.py:Net'."
         ) from None
+    modes.keep(written, made)
+    return made
 
 
 def check_arguments(factory: Callable[..., Any], arguments: Mapping[str, Scalar], reference: str) -> None:
@@ -165,11 +167,19 @@ def run(call: Callable[[], T], what: str) -> T:
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # the code is not ours: it may raise anything, and even try to leave
-        failed = f"{what} failed: {first_line(error)}."
-        told = "".join(traceback.format_exception_only(error)).partition(_TORCHS_OWN_FRAMES)[0].rstrip()
-        frames = "".join(traceback.format_list(_own_frames(error)))
-        more = bool(frames) or "\n" in told
-        raise UserError(f"{failed}\n{frames}{told}" if more else failed) from None
+        frames = "".join(traceback.format_list(_own_frames(error))).splitlines()
+        said, details = _said(error)
+        if frames or details:
+            raise UserError("\n".join((f"{what} failed: {said.rstrip('.')}.", *frames, *details))) from None
+        raise UserError(f"{what} failed: {first_line(error)}.") from None
+
+
+def _said(error: BaseException) -> tuple[str, list[str]]:
+    """What it says in a line, with its type, and what else: where the syntax is wrong, further lines, notes."""
+    text = "".join(traceback.format_exception_only(error)).partition(_TORCHS_OWN_FRAMES)[0]
+    lines = text.rstrip().splitlines()
+    said = next(number for number, line in enumerate(lines) if not line.startswith(" "))
+    return lines[said], lines[:said] + lines[said + 1 :]
 
 
 def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:

@@ -325,7 +325,7 @@ CASES = {
     "frozen": Case(lambda: Conv().requires_grad_(False)),
     "weight_norm": Case(lambda: normed(parametrizations.weight_norm)), "old weight_norm": Case(old_weight_norm),
     "spectral_norm": Case(lambda: normed(parametrizations.spectral_norm), FLOPS + 3 * 108 + 4),  # one power iteration
-    "lazy": Case(lambda: nn.LazyConv2d(4, 3, padding=1)),
+    "lazy": Case(lambda: nn.Sequential(nn.LazyConv2d(4, 3, padding=1), nn.LazyBatchNorm2d())),
     "scripted": Case(scripted, path="cpu"), "traced": Case(traced, path="cpu"),
     "scripted within": Case(lambda: nn.Sequential(scripted(), nn.Conv2d(4, 4, 1)), FLOPS + 64 * 16, path="cpu"),
     "compiled": Case(lambda: compiled(Conv())), "compiled within": Case(compiled_within),

@@ -93,7 +93,11 @@ NAMED = "misses convolutions whose padding is a name"
         (nn.DataParallel(nn.Sequential(Attention())), (1, 2, 5, 8), {"misses fused attention": -800}),
         (nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)), (2, 3, 8, 8), {"counts batch norm": 5 * 512}),
         (nn.Sequential(nn.BatchNorm2d(3, affine=False)), (2, 3, 8, 8), {"counts batch norm": 384}),
-        (nn.Upsample(scale_factor=2, mode="bilinear"), (1, 3, 4, 4), {"counts upsampling": 4 * 3 * 64}),
+        (
+            nn.Sequential(nn.Upsample(scale_factor=2), nn.Upsample(scale_factor=2, mode="bilinear")),
+            (1, 3, 4, 4),
+            {"counts upsampling": 3 * 64 + 4 * 3 * 256},
+        ),
         (nn.Conv2d(3, 4, 3), (1, 3, 8, 8), {}),
     ],
 )  # fmt: skip
@@ -103,6 +107,18 @@ def test_a_difference_is_named_with_its_size_worked_out_by_hand(model, shape, di
     found = second(model, torch.randn(shape))
     assert {difference.cause: difference.flops for difference in found.differences} == differences
     assert found.residue_flops == 0
+
+
+class Compiled(nn.Module):
+    """As torch keeps what it compiled."""
+
+    def __init__(self, written: nn.Module) -> None:
+        super().__init__()
+        self._orig_mod = written
+
+
+def test_a_compiled_model_is_traced_as_it_was_written():
+    assert second(Compiled(nn.Conv2d(3, 4, 3)), torch.randn(1, 3, 8, 8)).flops == 36 * 4 * 27
 
 
 def test_what_no_cause_explains_is_left_as_the_residue():

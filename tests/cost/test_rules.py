@@ -11,6 +11,8 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
 
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.rules import RULES, ShapeRules
@@ -370,6 +372,52 @@ def test_every_rule_has_a_usual_call() -> None:
 def test_the_usual_is_answered_without_a_kernel(call: Call) -> None:
     assert answers(call)
     agrees(call)
+
+
+class Handed(TorchDispatchMode):
+    """By brute force: the elements of all tensors that a kernel is handed and hands back, and their bytes.
+
+    One that hands back the memory it was handed has moved nothing, unless it is one that changes it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moved = [0, 0]
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        given = [part for part in tree_leaves((args, kwargs)) if isinstance(part, Tensor)]
+        kept = any(out.untyped_storage()._cdata == tensor.untyped_storage()._cdata for tensor in given)
+        if func._schema.is_mutable or not kept:
+            self.moved[0] += sum(tensor.numel() for tensor in (*given, out))
+            self.moved[1] += sum(tensor.numel() * tensor.element_size() for tensor in (*given, out))
+        return out
+
+
+@pytest.mark.parametrize("call", USUAL, ids=lambda call: getattr(call.function, "__name__", str(call.function)))
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_rule_books_all_that_the_kernel_is_handed_and_hands_back(call: Call, dtype: torch.dtype) -> None:
+    call = _changed_all(call, lambda tensor: tensor.to(dtype))
+    args = call.build()
+    with torch.inference_mode(), Handed() as handed:
+        call.function(*args, **call.keywords)
+    ledger = Ledger([], list, 1)
+    RULES[call.function](ledger, *call.build(), **call.keywords)
+    booked = [[row.traffic_elems, row.traffic_bytes] for row in ledger.rows()]
+    assert booked == ([handed.moved] if any(handed.moved) else [])
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_batch_norm_in_training_writes_its_statistics_too(held: bool) -> None:
+    ledger = Ledger([], list, 1)
+    statistics = (meta(4), meta(4)) if held else (None, None)
+    RULES[F.batch_norm](ledger, meta(*MAP), *statistics, training=True)
+    (row,) = ledger.rows()
+    assert row.traffic_elems == 2 * meta(*MAP).numel() + (2 * 2 * 4 if held else 0)
+
+
+def _changed_all(call: Call, change: Callable[[Tensor], Tensor]) -> Call:
+    return Call(call.function, lambda: tree_map_only(Tensor, change, call.build()), call.keywords)
 
 
 def _changed(call: Call, change: Callable[[Tensor], Tensor]) -> Call:

@@ -13,9 +13,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from backbone_bench import cost
+from backbone_bench import cost, profiler
 from backbone_bench.errors import UserError
+from backbone_bench.jobs import Job
+from backbone_bench.measure.step import set_mode
 from backbone_bench.records import ModelCost, TensorSpec, source_of
+from backbone_bench.zoo import modes, user
 from backbone_bench.zoo.sources import Loaded, Request, load
 
 Write = Callable[..., str]
@@ -229,6 +232,36 @@ def test_an_exported_program_is_counted_with_the_inputs_it_was_exported_with(pro
     assert (found.flops, found.params, found.path, found.uncounted) == (2 * 64 * 27 * 4, 112, "meta", ())
 
 
+def test_an_exported_program_is_profiled_as_it_was_exported(program: Path) -> None:
+    assert profiler.count(Job(f"exported:{program}", {})).workload.mode == "eval"
+
+
+def exported(model: nn.Module) -> nn.Module:
+    return torch.export.export(model, (torch.rand(2, 3, 8, 8),)).module()
+
+
+OF_TORCHS = "ignore:`isinstance:FutureWarning"  # what copies a graph speaks of its own trees
+
+
+@pytest.mark.filterwarnings(OF_TORCHS)
+@pytest.mark.parametrize("trains", [True, False])
+def test_an_exported_program_has_the_mode_of_its_graph_and_keeps_it(trains: bool) -> None:
+    program = exported(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train(trains))
+    copied = user.copied(program, "mine")
+    assert modes.evaluating(copied) is copied
+    set_mode(copied, train=trains)
+    with pytest.raises(UserError, match="export it in the other mode"):
+        set_mode(copied, train=not trains)
+
+
+@pytest.mark.filterwarnings(OF_TORCHS)
+@pytest.mark.parametrize("trains", [True, False])
+def test_an_exported_program_in_which_nothing_asks_takes_either_mode(trains: bool) -> None:
+    program = user.copied(exported(nn.Conv2d(3, 4, 3)), "mine")
+    set_mode(program, train=trains)
+    assert program.training is trains
+
+
 def test_an_exported_program_is_already_built(program: Path) -> None:
     assert "takes no --arg" in told(Request(f"exported:{program}", {"width": 8}))
 
@@ -370,7 +403,7 @@ def test_an_archive_of_another_form_is_told(config: bytes, tmp_path: Path) -> No
         ("def build():\n    return 3", "returned int, not a torch.nn.Module"),
         ("from torch import nn\ndef build():\n    return nn.Linear", "returned type, not a torch.nn.Module"),
         ("def build()\n    return 3", "SyntaxError: expected ':'"),
-        ("import sys\nsys.exit('usage: net.py FILE')", "failed: usage: net.py FILE"),
+        ("import sys\nsys.exit('usage: net.py FILE')", "failed: SystemExit: usage: net.py FILE."),
         ("import no_such_library", "No module named 'no_such_library'"),
         ("def build():\n    raise KeyError('no such width')", "KeyError: 'no such width'"),
     ],
@@ -395,8 +428,8 @@ def test_a_traceback_is_cut_to_the_users_own_frames(write: Write) -> None:
     )
     message = told(Request(f"{file}:Net", size=8))
     lines = message.splitlines()
-    assert lines[0] == f"{file}:Net failed: division by zero."
-    assert lines[-1] == "ZeroDivisionError: division by zero"
+    assert lines[0] == f"{file}:Net failed: ZeroDivisionError: division by zero."
+    assert message.count("division by zero") == 1
     assert [line.split('"')[1] for line in lines if line.startswith('  File "')] == [
         file,
         file,
@@ -412,8 +445,6 @@ def test_a_folder_beside_ours_is_the_users(tmp_path: Path) -> None:
     code = compile("def build():\n    raise ValueError('mine')", str(beside), "exec")
     space: dict[str, Any] = {}
     exec(code, space)
-    from backbone_bench.zoo import user
-
     with pytest.raises(UserError, match="backbone_bench_of_mine"):
         user.run(space["build"], "mine")
 
@@ -431,7 +462,7 @@ def test_an_extra_that_is_not_installed_is_named(name: str, monkeypatch: pytest.
         ("pass", {}, "does not say what it takes: give --input 3x224x224"),
         ("def example_inputs(self): return ('x',)", {}, "hold no tensor"),
         ("def example_inputs(self): return (torch.zeros(4, 3, 8, 8),)", {"batch": 3}, "a batch of 4, not 3"),
-        ("def example_inputs(self): return torch.zeros(-1)", {}, "example_inputs() failed: zeros: Dimension"),
+        ("def example_inputs(self): return torch.zeros(-1)", {}, "example_inputs() failed: RuntimeError: zeros"),
         ("pass", {"inputs": (TensorSpec((3, 8), "float23"),)}, "'float23' is no type of torch. Did you mean 'float32'"),
     ],
 )  # fmt: skip
