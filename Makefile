@@ -54,7 +54,7 @@ gpu-test: $(READY) ## what only an accelerator can show
 	$(BIN)/pytest tests/gpu -rs
 
 dist: $(READY) ## the wheel and the source archive of a release, in dist/
-	$(BIN)/python -m hatchling build
+	$(BIN)/python -m hatchling build --clean
 
 # torchvision does not import beside the torch of constraints.txt: it has an environment of its own, of some 6 GB.
 $(EXTRAS_READY): pyproject.toml

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from backbone_bench import __version__
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -58,6 +60,10 @@ def test_a_source_archive_holds_what_a_build_needs_and_no_measurements(built):
     (archive,) = built.glob("*.tar.gz")
     with tarfile.open(archive) as held:
         names = {name.partition("/")[2] for name in held.getnames()}
-    assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md"} <= names
+    assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "constraints.txt"} <= names
     assert _tracked() <= names
     assert not any(name.startswith(("results/", "tests/", "tools/")) for name in names)
+
+
+def test_the_citation_names_the_version_that_is_released():
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
