@@ -224,12 +224,15 @@ def _tool() -> Tool:
 
 @cache
 def _commit() -> str | None:
-    """The commit of the checkout this program runs from, with `+` where it has changes; None where it is installed."""
+    """The commit of the checkout this program runs from, with `+` where it has changes; None where nobody can tell."""
     folder = Path(backbone_bench.__file__).parent
     if not (folder.parent / ".git").exists():
         return None
-    told = subprocess.run(
-        ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    try:
+        told = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except OSError:  # no git, or no process for it
+        return None
     return told.stdout.strip() or None

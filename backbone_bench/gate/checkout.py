@@ -56,13 +56,19 @@ def checkout(revision: str, folder: Path) -> Iterator[Checkout]:
         raise UserError(f"--base-ref {revision}: no revision begins with a dash.")
     missing = f"git knows no revision {revision!r} here. Fetch it first (actions/checkout: with fetch-depth: 0)."
     commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", otherwise=missing)
-    with tempfile.TemporaryDirectory(prefix="bench-gate-") as parent:
-        root = Path(parent).resolve() / repository.name
-        with ExitStack() as end:
-            with held():
-                _git(repository, "worktree", "add", "--detach", str(root), commit)
-                end.callback(_remove, repository, root)
-            yield Checkout(revision, commit, root, repository.resolve())
+    with ExitStack() as end:
+        root = Path(_temporary(end)).resolve() / repository.name
+        with held():
+            _git(repository, "worktree", "add", "--detach", str(root), commit)
+            end.callback(_remove, repository, root)
+        yield Checkout(revision, commit, root, repository.resolve())
+
+
+def _temporary(end: ExitStack) -> str:
+    try:
+        return end.enter_context(tempfile.TemporaryDirectory(prefix="bench-gate-"))
+    except OSError as error:
+        raise UserError(f"--base-ref needs a temporary folder: {error.strerror}.") from None
 
 
 def _remove(repository: Path, root: Path) -> None:
@@ -117,8 +123,8 @@ def _git(folder: Path, *words: str, otherwise: str = "") -> str:
             ["git", "-C", str(folder), *words], capture_output=True, text=True, errors="surrogateescape", check=False,
             start_new_session=True,  # Ctrl-C must not cut it short
         )  # fmt: skip
-    except FileNotFoundError:
-        raise UserError("--base-ref needs git, which is not installed.") from None
+    except OSError as error:  # it is not installed, say
+        raise UserError(f"--base-ref needs git, which cannot be run: {error.strerror}.") from None
     if told.returncode:
         raise UserError(otherwise or f"git {' '.join(words)}: {told.stderr.strip() or 'failed'}")
     return told.stdout.rstrip("\n")

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from backbone_bench import runner, sides, store
+from backbone_bench import profiler, runner, sides, store
 from backbone_bench.gate import baseline
 from backbone_bench.runner import Outcome
 from tests.gate.conftest import git, widen
@@ -212,3 +212,27 @@ def test_a_baseline_of_counts_is_made_compared_and_kept_without_processes(bench,
     assert bench(*words, "--update-baseline").code == 0
     assert bench(*words).code == 0
     assert len(baseline.read(file).records) == 2
+
+
+def test_a_revision_that_cannot_be_laid_out_is_told_in_one_line(bench, repository, monkeypatch):
+    monkeypatch.chdir(repository)
+    words = ("gate", "--base-ref", "HEAD", "-q", "--", "net.py:small")
+
+    def nowhere(prefix):
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory", nowhere)
+    assert bench(*words).err == "bench: --base-ref needs a temporary folder: No such file or directory.\n"
+    monkeypatch.setenv("PATH", "")
+    told = bench(*words)
+    assert (told.code, told.err.count("\n")) == (2, 1)
+    assert "--base-ref needs git, which cannot be run" in told.err
+
+
+def test_where_git_cannot_be_run_a_record_names_no_commit(bench, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    profiler._commit.cache_clear()
+    told = bench("count", "resnet18", "-f", "json")
+    profiler._commit.cache_clear()
+    assert told.code == 0
+    assert json.loads(told.out)["records"][0]["tool"]["git"] is None
