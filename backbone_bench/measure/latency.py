@@ -12,9 +12,18 @@ from typing import NamedTuple
 
 from backbone_bench.measure import rules
 from backbone_bench.measure.plan import FULL, Plan
-from backbone_bench.measure.protocols import CaptureFailed, Device, EventsFailed, Mode, Progress, Step, Watch
+from backbone_bench.measure.protocols import (
+    CaptureFailed,
+    ClockFailed,
+    Device,
+    EventsFailed,
+    Mode,
+    Progress,
+    Step,
+    Watch,
+)
 from backbone_bench.measure.timers import Pairs, Timer, Wall, replay
-from backbone_bench.records import Known, Latencies, Latency, Memory, Missing, WarmUp
+from backbone_bench.records import CLOCK_STOOD, Known, Latencies, Latency, Memory, Missing, WarmUp
 
 
 class Measured(NamedTuple):
@@ -133,7 +142,7 @@ class _Session:
                     return self._latency(mode, self._pairs(), ())
                 case "graph":
                     return self._graph()
-        except (EventsFailed, CaptureFailed) as failed:
+        except (EventsFailed, CaptureFailed, ClockFailed) as failed:
             return failed.missing
 
     def _pairs(self) -> Pairs:
@@ -155,6 +164,8 @@ class _Session:
         self.watch.look()
         allocations = device.allocations()
         samples_s, status = sample(timer, device, plan.stopping, lambda done: self.progress(f"{mode}: sampling", done))
+        if statistics.median(samples_s) == 0:
+            raise ClockFailed(CLOCK_STOOD)
         allocated = device.allocations() > allocations
         self.watch.look()
         host_load = load.share()
@@ -196,4 +207,4 @@ class _Load:
             return self.others_s
         if isinstance(others_s, Missing):
             return others_s
-        return max(0.0, others_s - self.others_s) / spent_s
+        return max(0.0, others_s - self.others_s) / spent_s if spent_s else CLOCK_STOOD

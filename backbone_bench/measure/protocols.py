@@ -30,6 +30,10 @@ class CaptureFailed(Lacking):
     """The step cannot be captured into a graph."""
 
 
+class ClockFailed(Lacking):
+    """The clock does not move within a call."""
+
+
 class SourceFailed(Lacking):
     """A power source does not answer."""
 

@@ -9,6 +9,8 @@ from pydantic.dataclasses import dataclass
 from backbone_bench import stats
 from backbone_bench.records.missing import STRICT, Count, Known, Missing, Quantity, Times
 
+CLOCK_STOOD = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
+
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class WarmUp:
@@ -121,4 +123,6 @@ class Latencies:
             return self.graph
         if isinstance(self.wall, Missing):
             return self.wall
+        if self.wall.median_s == 0:
+            return CLOCK_STOOD
         return 1 - self.graph.median_s / self.wall.median_s

@@ -422,3 +422,18 @@ def test_a_load_that_cannot_be_read_is_missing_and_not_none():
     found = wall(World(load=NOTHING))
     assert found.host_load == NOTHING
     assert "host_busy" not in found.flags
+
+
+class Coarse(World):
+    """Its clock moves every 16 ms, as some systems' do; events are finer."""
+
+    def now_s(self) -> float:
+        return self.now // 0.016 * 0.016
+
+
+@pytest.mark.parametrize("chosen", [QUICK, replace(FULL, budget_s=0.1)], ids=["quick", "budget"])
+def test_a_clock_that_stands_still_over_a_call_gives_a_reason_and_no_zero(chosen):
+    found = run(Coarse(work_s=lambda now_s: 0.001), chosen).latency
+    assert missing(found.wall).missing == "clock_too_coarse"
+    assert known(found.device).median_s == pytest.approx(0.001)
+    assert wall(Coarse(work_s=lambda now_s: 0.2), chosen).median_s == pytest.approx(0.2, abs=0.016)

@@ -97,6 +97,7 @@ def test_a_clock_that_reads_nothing_gives_no_rate():
     found = rates(replace(samples.record("resnet50", 1, 0.1), latency=instant)).wall
     assert isinstance(found, Missing)
     assert found.missing == "clock_too_coarse"
+    assert Latencies(samples.latency(0.0), samples.NO_EVENTS, samples.latency(0.1)).launch_bound == found
 
 
 def test_without_a_count_there_are_images_but_no_arithmetic():
