@@ -45,6 +45,7 @@ def _no_flag(value: object) -> object:
 Word = Annotated[str, Field(min_length=1)]
 Whole = Annotated[int, BeforeValidator(_no_flag)]
 Count = Annotated[Whole, Field(ge=1, le=1 << 31)]
+Threads = Annotated[Whole, Field(ge=1, le=1 << 15)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_no_flag)]
 
 
@@ -62,7 +63,7 @@ class Settings:
     input_size: Count | None = None
     precision: Many[Literal["fp32", "tf32", "fp16", "bf16", "amp"]] = ("fp32",)
     memory_format: Many[Literal["contiguous", "channels_last"]] = ("contiguous",)
-    threads: Many[Count | Literal["auto"]] = ("auto",)  # auto: as torch chooses
+    threads: Many[Threads | Literal["auto"]] = ("auto",)  # auto: as torch chooses
     compile: Word | None = None
     train: bool = False
     cache: Literal["warm", "cold"] = "warm"
@@ -172,7 +173,7 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
         ]  # of one value, each way to read it
         wanted = dict.fromkeys(map(_wanted, same))
         raise UserError(
-            f"{origins[name]}: {name} is {reprlib.repr(first['input'])} and should be {', or '.join(wanted)}."
+            f"{origins[name]}: {name} is {_said(first['input'])} and should be {', or '.join(wanted)}."
         ) from None
 
 
@@ -194,6 +195,13 @@ _WANTED = {
     "string_too_short": "some text",
     "string_type": "text",
 }
+
+
+def _said(value: object) -> str:
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # TOML knows hexadecimal, which has no limit of digits
+        return "a number of more digits than can be written"
 
 
 def _wanted(error: Any) -> str:

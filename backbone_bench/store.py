@@ -259,6 +259,8 @@ def _revive(data: object, where: str) -> Record:
         field = ".".join(str(part) for part in first["loc"])
         wrong = visible(f"{field or 'it'}: {first['msg'].removeprefix('Value error, ')}")
         raise UserError(f"{where} is no record of backbone-bench: {wrong}.") from None
+    except RecursionError:  # what could be read cannot always be written
+        raise UserError(f"{where} is no record of backbone-bench: nested too deeply.") from None
 
 
 def _upgraded(data: Json, where: str) -> Json:

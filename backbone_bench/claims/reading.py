@@ -31,3 +31,5 @@ def revive(kind: type[T], data: object, name: str) -> T:
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         wrong = visible(f"{place or 'the file'}: {first['msg'].removeprefix('Value error, ')}")
         raise UserError(f"{name}: {wrong}{more}.") from None
+    except (ValueError, RecursionError):  # a number in hexadecimal, or a dotted key, may be longer than JSON can be
+        raise UserError(f"{name} holds a number too long, or is nested too deeply.") from None

@@ -59,6 +59,8 @@ def _refuse_strange(path: str, entries: Sequence[zipfile.ZipInfo]) -> None:
     names = [entry.filename.lower() for entry in entries]
     if any("/data/aotinductor/" in name for name in names):
         raise UserError(f"{path} holds a compiled library, not a program: export the model with torch.export.save.")
+    if any(entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for entry in entries):
+        raise UserError(f"{path} is packed in a way that torch does not read: export the model with torch.export.save.")
     if len(set(names)) < len(names):
         raise UserError(f"{path} has two entries of one name: export the model with torch.export.save.")
     unpacked, packed = sum(entry.file_size for entry in entries), os.path.getsize(path)

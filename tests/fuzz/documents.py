@@ -5,10 +5,13 @@ reach what reads the values.
 """
 
 import copy
+import io
 import json
 import random
 import re
 import tomllib
+import warnings
+import zipfile
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -61,6 +64,27 @@ def _write_toml(document: Any) -> bytes:
     return "".join(f"{toml(str(key))} = {toml(value)}\n" for key, value in table.items()).encode()
 
 
+def _read_archive(text: bytes) -> Any:
+    with zipfile.ZipFile(io.BytesIO(text)) as archive:
+        return [[name, archive.read(name).decode("latin-1")] for name in archive.namelist()]
+
+
+def _encodable(value: Any) -> str:
+    return str(value).encode("utf-8", "replace").decode()
+
+
+def _write_archive(document: Any) -> bytes:
+    """Pairs of a name and what the entry holds; anything else holds itself."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of two entries of one name
+        for entry in document if isinstance(document, list) else [document]:
+            name, holds = entry if isinstance(entry, list) and len(entry) == 2 else ("entry", entry)
+            archive.writestr(_encodable(name).partition("\0")[0] or "entry", _encodable(holds))
+    return file.getvalue()
+
+
+ARCHIVE = Form(_read_archive, _write_archive)
 JSON = Form(json.loads, lambda document: json.dumps(document, indent=1).encode())
 LINES = Form(_read_lines, _write_lines)
 TOML = Form(lambda text: tomllib.loads(text.decode()), _write_toml)

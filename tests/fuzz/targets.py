@@ -32,7 +32,8 @@ from backbone_bench.report.compare import View
 from backbone_bench.report.junit import junit
 from backbone_bench.report.plots import draw
 from backbone_bench.sweep import parse_shard
-from tests.fuzz.documents import JSON, LINES, TEXT, TOML, Form, changed
+from backbone_bench.zoo import archives
+from tests.fuzz.documents import ARCHIVE, JSON, LINES, TEXT, TOML, Form, changed
 from tests.report import samples
 
 ROOT = Path(__file__).parents[2]
@@ -239,6 +240,25 @@ def judge_claims(text: bytes) -> None:
         claim_working.working(outcome)
 
 
+# Archives.
+
+
+def _archives() -> list[bytes]:
+    """Entries as torch names them; what torch itself makes of them is not tried here."""
+    weights = '{"config": {"conv.weight": {"path_name": "weight_0", "is_param": true, "tensor_meta": {"dtype": 7}}}}'
+    entries = [
+        ["net/archive_format", "pt2"],
+        ["net/data/weights/model_weights_config.json", weights],
+        ["net/data/constants/model_constants_config.json", '{"config": {}}'],
+        ["net/data/weights/weight_0", "0000"],
+    ]
+    return [ARCHIVE.write(entries)]
+
+
+def look_into_archive(text: bytes) -> None:
+    archives.refuse_code(str(_kept("net.pt2", text)))
+
+
 # Settings and words.
 
 _SETTINGS = {
@@ -302,6 +322,7 @@ TARGETS: Mapping[str, Target] = {
     "measured": Target(LINES, judge_by_records, cache(_lines)),
     "baseline": Target(JSON, compare_with_baseline, cache(_baselines)),
     "claims": Target(TOML, judge_claims, cache(_claims)),
+    "archive": Target(ARCHIVE, look_into_archive, cache(_archives)),
     "settings": Target(TOML, resolve_settings, cache(lambda: [TOML.write(_SETTINGS)])),
     "variables": Target(TEXT, resolve_variables, cache(lambda: [_VARIABLES.encode()])),
     "words": Target(TEXT, read_words, cache(lambda: [_WORDS.encode()])),

@@ -77,6 +77,30 @@ def test_a_number_of_more_digits_than_python_reads_is_refused():
         assert "digits" in told(TARGETS[name].read, text % (b"9" * 5000))
 
 
+DOTS = b".a" * 1500
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("claims", b"a%b = 1" % DOTS),
+        ("claims", b"[a%b]" % DOTS),
+        ("claims", b"year = 0x%b" % (b"9" * 9000)),
+        ("settings", b"seed%b = 1" % DOTS),
+        ("settings", b"seed = 0x%b" % (b"9" * 9000)),
+        ("settings", b"arg = [0x%b]" % (b"9" * 9000)),
+    ],
+)
+def test_what_toml_can_say_and_nobody_can_write_down_is_refused(name, text):
+    assert told(TARGETS[name].read, text)
+
+
+def test_no_depth_of_nesting_is_too_much():
+    for depth in range(800, 1000):  # as deep as can be read is deeper than can be written
+        line = f'{{"schema_version": "1", "flags": {"[" * depth}{"]" * depth}}}\n{{}}'
+        assert told(TARGETS["records"].read, line.encode())
+
+
 def test_the_figures_of_a_run_are_read_from_its_log():
     log = "#64 NEW cov: 12 ft: 20\nDone 99 runs in 3 second(s)\nstat::number_of_executed_units: 99"
     assert fuzz.read(log, 0) == (99, 12, 3, "")
