@@ -110,11 +110,12 @@ def run_in_process(job: Job, told: Told) -> Outcome:
 def locate(jobs: Sequence[Job], worker: Worker | None = None) -> Sequence[Here | None]:
     """What each job would run, and where; None where that cannot be said, as running it will show."""
     found: list[Here | None] = []
-    with _child(Locate(tuple(jobs)), worker or Worker.of()) as process:
+    with _child(Locate(tuple(jobs)), worker or Worker.of()) as process, suppress(ValidationError):
         for line in _lines(process, None):
             message = MESSAGE.validate_json(line)
             found.append(message if isinstance(message, Here) else None)
-    return [*found, *[None] * (len(jobs) - len(found))]  # a model may have taken the process down
+    # A model may have written into our pipe, or taken the process down.
+    return [*found, *[None] * (len(jobs) - len(found))]
 
 
 def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:

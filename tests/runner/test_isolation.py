@@ -6,7 +6,7 @@ import pytest
 
 from backbone_bench.jobs import Job
 from backbone_bench.records import Latencies, Missing, ModelCost
-from backbone_bench.runner import Worker, run_isolated
+from backbone_bench.runner import Worker, locate, run_isolated
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = Worker((sys.executable, "-m", "tests.runner.stand_in"), ROOT)
@@ -107,3 +107,8 @@ def test_a_child_imports_what_its_parent_does_whatever_lies_in_its_folder(tmp_pa
     message, code = end(outcome)
     assert "no model 'no_such_model'" in message
     assert code == 2
+
+
+def test_a_model_that_writes_where_answers_go_costs_what_comes_after_it_another_run_only():
+    found = locate([job("fine"), job("shouts"), job("fine")], STAND_IN)
+    assert [here is not None for here in found] == [True, False, False]
