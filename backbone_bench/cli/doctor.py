@@ -31,8 +31,8 @@ def as_text(lines: "tuple[Line, ...]", form: Format) -> str:
     from backbone_bench.report.tables import Column, tabulate
 
     columns: tuple[Column[Line], ...] = (
+        Column("topic", "what", lambda line: line.topic),  # it stands before each part of a table too wide for a screen
         Column("grade", "grade", lambda line: line.grade),
-        Column("topic", "what", lambda line: line.topic),
         Column("found", "found", lambda line: line.found),
         Column("remedy", "remedy", lambda line: line.remedy),
     )

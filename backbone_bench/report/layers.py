@@ -114,7 +114,7 @@ def layers(record: Record, depth: int, *, twice: bool = False) -> tuple[Table, .
     )
 
 
-def dearest_table(cost: ModelCost, title: str = "The dearest", *, twice: bool = False) -> Table:
+def dearest_table(cost: ModelCost, title: str, *, twice: bool = False) -> Table:
     return tabulate(dearest(cost), _columns("module and kind", twice=twice), title=title)
 
 

@@ -139,10 +139,12 @@ def _layers(records: Sequence[Record]) -> Iterator[_Layers]:
     seen = set()
     for record in records:
         workload = record.workload
-        title = ", ".join((workload.model, *(f"{k}={v}" for k, v in workload.arguments.items()), *workload.inputs))
-        if not isinstance(record.cost, Missing) and (title, workload.mode) not in seen:
-            seen.add((title, workload.mode))
-            yield _Layers(title, tree(record.cost), dearest_table(record.cost))
+        arguments = (f"{name}={value}" for name, value in workload.arguments.items())
+        mode = () if workload.mode == "eval" else (workload.mode,)
+        title = ", ".join((workload.model, *arguments, *workload.inputs, *mode))
+        if not isinstance(record.cost, Missing) and title not in seen:
+            seen.add(title)
+            yield _Layers(title, tree(record.cost), dearest_table(record.cost, f"{title}: the dearest"))
 
 
 def _traces(records: Sequence[Record]) -> Iterator[_Trace]:

@@ -20,7 +20,7 @@ from backbone_bench.report import escape
 from backbone_bench.report.tables import Cell, Column, Table
 
 _GAP = 3  # rich's padding on both sides of a column, and its divider
-_NAME = 16  # places that a column of text has at least
+_NAME = 16  # places that a column of text has at least; a quarter of a wider screen
 _UNBOUNDED = 100_000
 
 
@@ -73,7 +73,7 @@ def _narrowest(table: Table, index: int, width: int) -> int:
     column = table.columns[index]
     cells = _widest(table, index)
     if column.unit is None:
-        cells = min(cells, max(_NAME, width // 3))
+        cells = min(cells, max(_NAME, width // 4))
     return max(cells, *(cell_len(line) for line in (*column.title.split(" "), _unit(column))))
 
 
@@ -87,19 +87,27 @@ def _widest(table: Table, index: int) -> int:
 
 def _grid(table: Table, page: Sequence[int], width: int) -> Grid:
     natural = [max(_widest(table, index), cell_len(table.columns[index].heading)) for index in page]
-    roomy = sum(places + _GAP for places in natural) <= width
+    widths = _widths([_narrowest(table, index, width) for index in page], natural, width - _GAP * len(page))
     grid = Grid(box=SIMPLE_HEAD, show_edge=False)
-    for index, places in zip(page, natural, strict=True):
+    for index, places in zip(page, widths, strict=True):
         column = table.columns[index]
         grid.add_column(
-            Text(column.heading if roomy else f"{column.title}\n{_unit(column)}".rstrip()),
+            Text(column.heading if widths == natural else f"{column.title}\n{_unit(column)}".rstrip()),
             justify="right" if column.unit else "left",
             overflow="fold",
-            width=places if roomy else _narrowest(table, index, width),
+            width=places,
         )
     for row in table.rows:
         grid.add_row(*(_text(row[index]) for index in page))
     return grid
+
+
+def _widths(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:
+    """Every column its least; what room is left goes to those that want it, the narrowest first."""
+    widths = [min(pair) for pair in zip(least, natural, strict=True)]
+    while sum(widths) < room and (wanting := [place for place, one in enumerate(widths) if one < natural[place]]):
+        widths[min(wanting, key=widths.__getitem__)] += 1
+    return widths
 
 
 def _text(cell: Cell) -> Text:

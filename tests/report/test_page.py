@@ -1,6 +1,7 @@
 """The page in a real browser: nothing leaves it, no record acts in it, and it serves keyboard, eye and print."""
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -92,6 +93,13 @@ def test_every_section_that_the_page_names_is_there(text: str):
     targets = {(attributes["href"] or "").removeprefix("#") for tag, attributes in tags if tag == "a"}
     assert targets <= ids
     assert targets == {"summary", "plots", "claims", "layers", "samples", "environments", "rerun"}
+
+
+def test_no_two_regions_of_the_page_have_the_same_name(text: str):
+    """A reader who hears the page goes from region to region by their names."""
+    labels = re.findall(r'role="region" aria-labelledby="(\w[\w-]*)"', text)
+    named = [re.search(rf'id="{label}">(.*?)</p>', text, re.DOTALL) for label in labels]
+    assert len({name[1] for name in named if name}) == len(labels) > 5
 
 
 def test_a_page_of_one_record_has_no_empty_section():
