@@ -325,6 +325,11 @@ def test_a_graph_shorter_than_50_us_is_replayed_several_times_and_a_sample_is_of
     assert found.median_s == pytest.approx(work_s, rel=0.02)
 
 
+def test_a_short_graph_is_known_for_one_however_slowly_the_host_wakes():
+    world = World(work_s=lambda now_s: 10e-6, wake_s=400e-6)
+    assert known(run(world, only("graph", HASTY)).latency.graph).calls_per_sample == 5
+
+
 def test_the_fastest_way_to_run_a_step_is_its_graph_where_there_is_one():
     world = World(work_s=lambda now_s: 10e-6, kernels=1)
     found = run(world, HASTY)
