@@ -148,6 +148,12 @@ def test_a_change_that_was_missed_does_not_lengthen_the_period():
     assert period_s(readings) == pytest.approx(0.1)
 
 
+@pytest.mark.parametrize(("changes", "told"), [(1, False), (2, False), (3, True)])
+def test_two_times_between_changes_are_the_fewest_to_tell_a_period(changes, told):
+    readings = series([0.0, *(float(n) for n in range(1, changes + 1))])
+    assert isinstance(period_s(readings), float) is told
+
+
 def test_a_reading_is_of_the_middle_of_its_call():
     assert Reading(1.0, 1.2, 5).at_s == pytest.approx(1.1)
 
