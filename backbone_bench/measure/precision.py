@@ -94,10 +94,10 @@ def _resolved(setting: str, device: str) -> Fp32:
 
 
 def _set_fp32(*, tf32: bool) -> None:
-    # The older calls: they keep torch's two interfaces in step. After the newer ones alone
-    # `torch.get_float32_matmul_precision` raises, and the compiler calls it.
     for owner in _inherited():
         owner.fp32_precision = "none"
+    # The older calls: they keep torch's two interfaces in step. After the newer ones alone
+    # `torch.get_float32_matmul_precision` raises, and the compiler calls it.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
     convolutions: Any = torch.backends.mkldnn
