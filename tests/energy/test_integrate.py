@@ -71,6 +71,12 @@ def test_the_integral_of_a_slow_wave_is_that_of_scipy():
     assert window(held(readings, 0, 5, 0.005)).window_j == pytest.approx(quad(power, 0, 5)[0], rel=1e-3)
 
 
+def test_what_was_read_outside_a_window_is_no_part_of_it():
+    before, after = series([900.0] * 5, start_s=-0.55), series([900.0] * 5, start_s=1.05)
+    found = window(held([*before, *series([200.0] * 10), *after], 0, 1, 0.1))
+    assert (found.window_j, found.ticks, found.edge_j) == (pytest.approx(200), 0, 0)
+
+
 def test_a_hole_in_the_readings_spoils_the_window():
     readings = [*series([200.0] * 10), *series([200.0] * 10, start_s=2.0)]
     found = held(readings, 0, 3, 0.1)
