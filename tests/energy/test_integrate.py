@@ -77,6 +77,12 @@ def test_what_was_read_outside_a_window_is_no_part_of_it():
     assert (found.window_j, found.ticks, found.edge_j) == (pytest.approx(200), 0, 0)
 
 
+def test_a_sensor_that_reads_nothing_once_spoils_the_window():
+    found = held(series([200.0, 0.0, 200.0]), 0, 0.3, 0.1)
+    assert isinstance(found, Missing)
+    assert found.missing == "reads_zero"
+
+
 def test_a_hole_in_the_readings_spoils_the_window():
     readings = [*series([200.0] * 10), *series([200.0] * 10, start_s=2.0)]
     found = held(readings, 0, 3, 0.1)
