@@ -5,6 +5,7 @@ same costs as a network: multiply-adds, parameters and VoVNet's Eq. 1,
 `h·w·(ci + co) + k²·ci·co/groups`. Numbers and whole sweeps go through the same lines.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple
 
@@ -16,6 +17,7 @@ from backbone_bench.errors import UserError
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 MOST_TERMS = 10_000  # of a layer that is repeated by `each`
+MOST_WORK = 100_000_000  # terms times points of a sweep: some seconds
 
 Formula = Annotated[Expression, PlainValidator(Expression)]
 Whole = Annotated[int, Field(gt=0, lt=10_000)]
@@ -92,6 +94,9 @@ def _each(layer: Layer, names: Mapping[str, Number]) -> Iterator[tuple[Mapping[s
         most = float(count.max() if hasattr(count, "max") else count)
         if not 0 <= most <= MOST_TERMS:
             raise UserError(f"A layer is repeated {most:g} times; a claim may ask for {MOST_TERMS} at most.")
+        points = math.prod(getattr(value, "size", 1) for value in names.values())
+        if most * points > MOST_WORK:
+            raise UserError(f"A layer is repeated {most:g} times at {points} points; together {MOST_WORK:g} at most.")
         for i in range(round(most)):
             yield {**names, index: float(i)}, (i < count) * 1.0
 

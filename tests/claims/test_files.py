@@ -219,6 +219,9 @@ def test_two_claims_of_one_id_are_refused():
         'left = "a"\nrelation = ">="\nright = "b"\nsays = "x"\ntolerance = { relative = 0.1, why = "x" }',
         'kind = "value"\nformula = "flops"\nat = { m = 1e9 }\nlayers = [{ ci = "1", co = "1", each = { i = "m" } }]\n'
         'expected = 1\ntolerance = { relative = 0.1, why = "x" }',
+        'kind = "law"\naxes = { a = { first = 1, last = 1999, step = 1 }, b = { first = 1, last = 1999, step = 1 } }\n'
+        'layers = [{ ci = "a", co = "b", each = { i = "9999" } }]\nleft = "flops"\nrelation = ">="\nright = "0"\n'
+        'says = "x"\ntolerance = { relative = 0.1, why = "x" }',
     ],
 )
 def test_a_sweep_too_long_to_wait_for_is_refused(check):
