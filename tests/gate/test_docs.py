@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +74,11 @@ def test_the_gitlab_job_leaves_a_junit_report(clone):
     assert int(suite.attrib["failures"]) == len(suite.findall(".//failure")) > 0
 
 
-def test_the_page_names_both_files():
+def test_the_page_names_both_files_and_hands_the_action_what_it_takes():
     page = (DOCS.parent / "gate.md").read_text()
     assert "gate/action.yml" in page
     assert "gate/gitlab-ci.yml" in page
+    (workflow,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    *_, step = yaml.safe_load(workflow)["jobs"]["gate"]["steps"]
+    inputs = yaml.safe_load((DOCS / "action.yml").read_text())["inputs"]
+    assert {name for name, told in inputs.items() if told.get("required")} <= set(step["with"]) <= set(inputs)
