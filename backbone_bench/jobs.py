@@ -96,9 +96,17 @@ class Job:
 
     def _fits(self, workload: Workload) -> bool:
         if self.inputs:
-            return workload.inputs == tuple(str(TensorSpec.parse(spec).batched(workload.batch)) for spec in self.inputs)
+            return workload.inputs == tuple(str(self._given(spec).batched(workload.batch)) for spec in self.inputs)
         square = f"x{self.size}x{self.size}"
         return self.size is None or any(spec.partition(":")[0].endswith(square) for spec in workload.inputs[:1])
+
+    def _given(self, spec: str) -> TensorSpec:
+        """An input as the model is given it: of half precision, where that is asked for and it is floating."""
+        asked, half = TensorSpec.parse(spec), _HALVES.get(self.precision)
+        return replace(asked, dtype=half) if half and "float" in asked.dtype else asked
+
+
+_HALVES = {"fp16": "float16", "bf16": "bfloat16"}
 
 
 def _unasked(part: object) -> bool:

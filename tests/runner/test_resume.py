@@ -80,6 +80,15 @@ def test_a_record_of_another_machine_or_of_another_default_input_answers_nothing
     assert answered([JOB], [RECORD], other_input) == [None]
 
 
+@pytest.mark.parametrize(("precision", "dtype"), [("fp16", "float16"), ("bf16", "bfloat16"), ("amp", "float32")])
+def test_inputs_are_told_apart_as_the_model_takes_them_not_as_they_are_asked_for(precision, dtype):
+    inputs = (f"1x3x16x16:{dtype}", "1x8:int64")
+    made = replace(RECORD, workload=replace(RECORD.workload, precision=precision, inputs=inputs))
+    asked = replace(JOB, precision=precision, inputs=("3x16x16:float32", "8:int64"))
+    assert answers(made, asked)
+    assert not answers(made, replace(asked, inputs=("3x16x16:float32", "8:int32")))
+
+
 def test_a_job_that_cannot_be_located_is_run():
     assert answered([JOB], [RECORD], lambda jobs: [None] * len(jobs)) == [None]
 
