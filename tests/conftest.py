@@ -12,7 +12,7 @@ __all__ = ["build_nvml", "card", "cc", "old_world", "state_file", "torch_card", 
 
 # A busy machine is no failure: hypothesis times nothing here.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("few", settings.get_profile("untimed"), max_examples=12)  # of what takes long each
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=10)  # of what takes long each
 settings.load_profile("untimed")
 
 Golden = Callable[[str, str], None]

@@ -4,7 +4,9 @@ Seeds are made from what the repository publishes. What was read is then used
 as the commands use it: a figure that only a report divides by is found too.
 """
 
+import atexit
 import random
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -75,7 +77,9 @@ def _ignored(_: str) -> None:
 
 @cache
 def _folder() -> Path:
-    return Path(tempfile.mkdtemp(prefix="backbone-bench-fuzz."))
+    folder = Path(tempfile.mkdtemp(prefix="backbone-bench-fuzz."))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def _kept(name: str, text: bytes) -> Path:
