@@ -69,7 +69,7 @@ test-extras: $(EXTRAS_READY) ## torchvision's and timm's models against their pu
 
 FUZZ_READY := $(VENV)/.fuzz-ready
 $(FUZZ_READY): $(READY)
-	$(BIN)/python -m pip install --quiet --editable '.[fuzz]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
 	touch $@
 
 fuzz: $(FUZZ_READY) ## look for input that breaks a loader, SECONDS=60 each; what it finds stays in .fuzz/
