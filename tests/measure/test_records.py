@@ -6,11 +6,22 @@ from dataclasses import replace
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from backbone_bench.records import Latencies, Latency, Missing, Rate, Rates, Record, WarmUp
+from backbone_bench.records import (
+    Energy,
+    EnergyTrial,
+    Latencies,
+    Latency,
+    Missing,
+    Rate,
+    Rates,
+    Record,
+    WarmUp,
+)
 from tests.report import samples
 
 LATENCIES = TypeAdapter(Latencies)
 SLOW, FAST = samples.latency(0.010), samples.latency(0.004)
+NOT_TOLD = Missing("no_temperature", "not told")
 
 
 def test_latencies_read_back_are_the_same_and_derived_figures_are_written_but_not_read():
@@ -104,3 +115,22 @@ def test_without_a_count_there_are_images_but_no_arithmetic():
     unknown = Missing("not_counted", "not counted")
     found = wall_rate(samples.record("resnet50", 4_000_000_000, 0.1, cost=unknown))
     assert found.flops_per_s == found.traffic_bytes_per_s == unknown
+
+
+# Energy.
+
+
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_what_the_ends_of_windows_hide_weighs_less_the_more_windows_there_are(count):
+    """Three in a hundred joules of each window, unknown and independent: their mean is off by 3 % over √n."""
+    trial = EnergyTrial(100.0, 10.0, 0.01, 50, 3.0, NOT_TOLD)
+    energy = Energy("counter", (), 0.1, 0.1, 1, (trial,) * count, 60.0, 0.05, 1.0)
+    assert energy.repeat_relative == pytest.approx(0.03 / count**0.5)
+
+
+def test_net_is_gross_without_what_idling_would_have_drawn_in_the_time_of_an_image():
+    trials = tuple(EnergyTrial(watts * 10, 10.0, 0.02, 50, 0.0, NOT_TOLD) for watts in (290.0, 310.0))
+    energy = Energy("counter", (), 0.1, 0.1, 4, trials, 60.0, 0.05, 1.0)
+    assert energy.mean_w == pytest.approx(300)
+    assert energy.gross_per_image_j == pytest.approx(300 * 0.02 / 4)
+    assert energy.net_per_image_j == pytest.approx((300 - 60) * 0.02 / 4)
