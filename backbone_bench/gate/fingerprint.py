@@ -60,10 +60,9 @@ def digest(workload: Workload, environment: Environment) -> str:
 def differences(old: Record, new: Record, *, of: Literal["measured", "counted"] = "measured") -> tuple[Difference, ...]:
     """In what two records differ that bears on comparing what was measured, or counted."""
     rows: list[tuple[str, object, object, bool]] = [
-        ("schema", old.schema_version.split(".")[0], new.schema_version.split(".")[0], True)
+        (f"workload.{name}", getattr(old.workload, name), getattr(new.workload, name), True)
+        for name in (_WORKLOAD if of == "measured" else _COUNTED)
     ]
-    for name in _WORKLOAD if of == "measured" else _COUNTED:
-        rows.append((f"workload.{name}", getattr(old.workload, name), getattr(new.workload, name), True))
     for name in (*_MUST, *_WARN) if of == "measured" else ():
         rows.append((name, _value(old.environment, name), _value(new.environment, name), name in _MUST))
     plain = [Difference(name, _plain(before), _plain(after), must) for name, before, after, must in rows]

@@ -13,6 +13,7 @@ from backbone_bench import store
 from backbone_bench.errors import NotComparable, UserError
 from backbone_bench.gate import baseline
 from backbone_bench.gate.baseline import Baseline, Calibration
+from backbone_bench.gate.noisy import Spread
 from backbone_bench.gate.verdicts import Acknowledgement
 from tests.gate.samples import WIDER, counted
 
@@ -147,3 +148,9 @@ def test_gates_that_write_at_once_lose_nothing_of_each_other(tmp_path):
     }
     assert len(found.notes.log) == 20
     assert [entry.name for entry in tmp_path.iterdir()] == ["baseline.json"]
+
+
+def test_a_calibration_knows_the_noise_with_one_degree_less_than_it_has_rounds():
+    at, quantity = "2026-11-24T06:00:00Z", ("f1", "wall_s")
+    made = Baseline().calibrated([Calibration(at, quantity[0], "a", quantity[1], 0.012, 10)])
+    assert made.noise == {quantity: Spread(0.012, 9)}

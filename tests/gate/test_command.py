@@ -4,13 +4,17 @@ import json
 import shlex
 import subprocess
 import sys
+from inspect import signature
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from backbone_bench import profiler, runner, sides, store
+from backbone_bench.cli import gate
 from backbone_bench.gate import baseline
+from backbone_bench.gate.measured import THRESHOLDS
+from backbone_bench.gate.noisy import Plan
 from backbone_bench.runner import Outcome
 from tests.gate.conftest import git, widen
 from tests.gate.samples import COST, WIDER, counted, processes
@@ -236,3 +240,14 @@ def test_where_git_cannot_be_run_a_record_names_no_commit(bench, monkeypatch):
     profiler._commit.cache_clear()
     assert told.code == 0
     assert json.loads(told.out)["records"][0]["tool"]["git"] is None
+
+
+def test_the_page_and_the_options_allow_what_the_rules_allow():
+    latency, energy, memory = (THRESHOLDS[kind] for kind in ("latency", "energy", "memory"))
+    assert energy == memory
+    page = (Path(__file__).parents[2] / "docs" / "gate.md").read_text(encoding="utf-8")
+    assert f"{100 * latency:.0f} % for latency, {100 * energy:.0f} % for energy and memory" in page
+    options = signature(gate.gate).parameters
+    assert options["latency_threshold"].default == 100 * latency
+    assert options["energy_threshold"].default == 100 * energy
+    assert options["rounds"].default == Plan().rounds

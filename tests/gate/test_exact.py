@@ -53,3 +53,10 @@ def test_what_could_not_be_counted_is_missing_and_what_had_no_counts_is_new():
     lost = Missing("failed", "out of memory")
     assert exact.compare("net", COST, lost)[0].verdict is Verdict.MISSING
     assert exact.compare("net", lost, COST)[0].verdict is Verdict.NEW
+
+
+def test_what_moved_most_comes_first_whichever_way_it_moved():
+    narrower = replace(
+        COST, by_op=(*COST.by_op[:2], op("stage", "relu", 9, 300_000), op("head.fc", "linear", 0, 60_000))
+    )
+    assert [row.module for row in exact.moved(COST, narrower)] == ["head.fc", "stage"]

@@ -117,3 +117,15 @@ def test_more_noise_hides_more():
     assert seen == sorted(seen)
     assert seen[0] == pytest.approx(0.03, abs=0.002)  # at no noise the threshold itself
     assert detectable(series(0.0, noise=(0.0,)), Plan()) is None
+
+
+def test_further_rounds_of_what_is_for_information_are_not_taken_on_its_account():
+    unclear = series(0.025, noise=(-0.02, 0.02), informal=True)
+    machine = Machine(net=[unclear, unclear])
+    decide(machine.measure, ["net"], Plan(confirm=False))
+    assert machine.asked == [("net",)]
+
+
+def test_the_detectable_change_is_that_of_all_rounds_that_a_plan_may_take():
+    noisy = series(0.0, noise=[10 * one for one in QUIET])
+    assert detectable(noisy, Plan(rounds=5, double=True)) == detectable(noisy, Plan(rounds=10, double=False))

@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from backbone_bench.gate import fingerprint, stored, workloads
+from backbone_bench.gate.measured import METRICS, value
 from backbone_bench.gate.noisy import Plan, Spread
 from backbone_bench.gate.session import Rules, Unpaired, gate
-from backbone_bench.gate.verdicts import Report, Verdict, exit_code
+from backbone_bench.gate.verdicts import Finding, Report, Verdict, exit_code
 from backbone_bench.records import Memory, Missing
 from tests.gate.samples import HERE, NO_GRAPH, WIDER, counted, processes, timed
 
@@ -139,8 +140,6 @@ def test_a_side_that_fails_costs_its_own_workload_only(exit_of_side):
 
 def test_what_could_not_be_measured_outranks_a_regression_and_that_what_is_incomparable():
     def report(*verdicts):
-        from backbone_bench.gate.verdicts import Finding
-
         return Report("then", "now", tuple(Finding("net", "wall_s", verdict) for verdict in verdicts))
 
     assert exit_code(report(Verdict.REGRESSED, Verdict.INVALID, Verdict.INCOMPARABLE)) == 3
@@ -158,3 +157,29 @@ def test_what_is_acknowledged_does_not_fail():
 def test_a_missing_cost_is_no_pass():
     findings, _ = compared([counted()], [counted(cost=Missing("failed", "it crashed"))])
     assert findings["cost"].verdict is Verdict.MISSING
+
+
+def test_a_workload_that_failed_is_not_run_again():
+    asked = []
+
+    def take(name, count):
+        asked.append(count)
+        if len(asked) > 1:
+            raise Unpaired(Verdict.INVALID, "out of memory")
+        return list(zip(processes(0.04, QUIET), processes(0.05, QUIET), strict=True))
+
+    (found,) = gate(["net"], take, Rules())[0]
+    assert (found.verdict, len(asked)) == (
+        Verdict.INVALID,
+        2,
+    )  # not a third time, to confirm what the first rounds said
+
+
+def test_nothing_acknowledges_what_could_not_be_run():
+    broken = Finding("net", "", Verdict.INVALID, reason="out of memory")
+    assert exit_code(Report("then", "now", (broken,), acknowledged="on purpose")) == 3
+
+
+def test_a_quantity_of_zero_is_one_that_nothing_measured():
+    none = replace(timed(0.04), memory=Memory(0, 0, NO_GRAPH))
+    assert isinstance(value(none, METRICS["peak_allocated_bytes"]), Missing)

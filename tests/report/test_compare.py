@@ -12,7 +12,8 @@ from backbone_bench.report.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.compare import View, compare
 from backbone_bench.report.conditions import circumstances, places
 from backbone_bench.report.families import family
-from backbone_bench.report.tables import Cell, Table, without_empty
+from backbone_bench.report.tables import Cell, Column, Table, without_empty
+from backbone_bench.report.units import PLAIN
 from tests.report.samples import CPU, EVERY, NO_EVENTS, NO_GRAPH, RESNET50, UNKNOWN, VOVNET39, counted, latency, record
 
 WALL = View(named("model,wall_s"))
@@ -176,3 +177,24 @@ def test_every_row_of_a_comparison_is_a_record_and_every_record_a_row():
     tables = compare(EVERY, View(COMPARE))
     assert sorted(str(name) for table in tables for name in models(table)) == sorted(r.workload.model for r in EVERY)
     assert len({circumstances(made) for made in EVERY}) == 3
+
+
+def test_nothing_is_the_most_where_something_is_only_known_to_be_at_least_so_much():
+    (table,) = compare([RESNET50, VOVNET39, UNKNOWN], View(named("model,flops_per_s")))
+    assert not any(cell.best for cell in column(table, "flops_per_s"))
+
+
+@pytest.mark.parametrize(("better", "best"), [("less", [True, True, False]), ("more", [False, True, True])])
+def test_all_that_meet_the_interval_of_the_best_are_best_whichever_way_is_better(better, best):
+    spans = {"a": (1.0, 2.5), "b": (2.0, 3.5), "c": (3.0, 4.5)}
+    shown = Column[Record](
+        "x", "x", lambda made: sum(spans[made.workload.model]) / 2, PLAIN, better,
+        interval=lambda made: spans[made.workload.model],
+    )  # fmt: skip
+    (table,) = compare([counted(name, 4_000_000) for name in spans], View((COLUMNS["model"], shown)))
+    assert [cell.best for cell in column(table, "x")] == best
+
+
+def test_two_jobs_of_a_server_are_one_environment():
+    one, other = (replace(RESNET50, environment=replace(CPU, ci=job)) for job in ("github 1", "github 2"))
+    assert len(compare([one, other], WALL)) == 1

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console
 
-from backbone_bench.records import CrossCheck, Difference, Energy, Latencies, Missing, PaperEnergy, Record
+from backbone_bench.records import CrossCheck, Difference, Energy, Latencies, Missing, ModelCost, PaperEnergy, Record
 from backbone_bench.report import escape, render
 from backbone_bench.report.columns import COLUMNS, COUNT, RUN, doubled
 from backbone_bench.report.compare import View, compare
@@ -215,3 +215,18 @@ def test_layers_look_like_this(form: str, golden: Golden, monkeypatch: pytest.Mo
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     golden(f"layers.{form}", render.layers([UNKNOWN], form, depth=2))
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("wall_first_call_s", 3 * 0.0713), ("top1_fraction", 0.76156)],  # tv_in1k, as printed
+)
+def test_a_column_holds_what_its_key_says_in_base_units(key, value):
+    assert COLUMNS[key].value(RESNET50) == pytest.approx(value)
+
+
+def test_a_share_of_nothing_is_a_reason():
+    nothing = replace(RESNET50, cost=cost(4_000_000))
+    assert isinstance(nothing.cost, ModelCost)
+    nothing = replace(nothing, cost=replace(nothing.cost, by_op=()))
+    assert isinstance(COLUMNS["flops_per_byte"].value(nothing), Missing)
