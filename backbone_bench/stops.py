@@ -46,13 +46,10 @@ class Stops:
         if now_s - self._came_s >= PATIENCE_S:
             raise Stopped(number)
 
-    def lost(self, told: "sys.UnraisableHookArgs") -> None:
-        """The hook for what a finalizer raises, where nothing can be raised: the signal comes again a moment later."""
-        if not isinstance(told.exc_value, Stopped):
-            sys.__unraisablehook__(told)
-            return
+    def lost(self, stopped: Stopped) -> None:
+        """It was raised in a finalizer, where nothing can be raised: the signal comes again a moment later."""
         self.came = None
-        again = threading.Timer(0.01, os.kill, (os.getpid(), told.exc_value.number))
+        again = threading.Timer(0.01, os.kill, (os.getpid(), stopped.number))
         again.daemon = True
         again.start()
 
@@ -81,7 +78,15 @@ def heard() -> Iterator[Stops]:
     stops = Stops()
     ours = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stops.come) for number in ours}
-    hook, sys.unraisablehook = sys.unraisablehook, stops.lost
+    hook = sys.unraisablehook
+
+    def unraisable(told: "sys.UnraisableHookArgs") -> None:
+        if isinstance(told.exc_value, Stopped):
+            stops.lost(told.exc_value)
+        else:
+            hook(told)
+
+    sys.unraisablehook = unraisable
     _heard.append(stops)
     try:
         yield stops

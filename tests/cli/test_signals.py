@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from backbone_bench import comparisons, profiler, runner, store
+from backbone_bench import __main__, cli, comparisons, profiler, runner, store
 from backbone_bench.messages import Failed
 from tests.cli.conftest import Told
 from tests.gate.conftest import git, repository
@@ -156,6 +156,20 @@ def test_a_signal_leaves_no_checkout_of_another_revision_behind(bench, folder, r
     assert (told.code, told.out, told.err) == (130, "", "bench: stopped by SIGINT: nothing was compared.\n")
     assert git(repository, "worktree", "list").count("\n") == 1
     assert left_behind(folder) == []
+
+
+def test_a_signal_while_the_command_line_is_loaded_is_one_line_too(monkeypatch, capfd):
+    """And one that comes after the end is no traceback: SIGINT is left to the system then."""
+    monkeypatch.setattr(cli, "main", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            __main__.main()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert ended.value.code == 143
+    assert capfd.readouterr() == ("", "bench: stopped by SIGTERM.\n")
 
 
 def test_a_second_signal_waits_for_nothing(bench, folder, signal_at, monkeypatch):

@@ -1,9 +1,11 @@
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from backbone_bench.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
 from backbone_bench.records import Latencies, Missing, ModelCost
 from backbone_bench.runner import Worker, locate, run_isolated
@@ -98,6 +100,17 @@ def test_prints_of_a_model_never_reach_stdout(capfd):
 def test_a_worker_that_cannot_start_is_a_row_that_failed():
     outcome = run_isolated(job("fine"), silent, worker=Worker(("false",)))
     assert end(outcome) == ("ended early with exit code 1", 3)
+
+
+def test_a_machine_that_starts_no_more_processes_is_told_in_one_line():
+    with pytest.raises(CouldNotMeasure, match=r"Cannot start a process: No such file or directory\.$"):
+        run_isolated(job("fine"), silent, worker=Worker(("no/such/program",)))
+
+
+def test_a_child_whose_parent_is_gone_before_it_asks_says_nothing():
+    command = [sys.executable, "-c", "from backbone_bench import worker; worker.main()"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (told.returncode, told.stdout, told.stderr) == (1, b"", b"")
 
 
 def test_a_child_imports_what_its_parent_does_whatever_lies_in_its_folder(tmp_path):
