@@ -48,6 +48,13 @@ def test_a_shifted_measurement_says_so(world):
     assert measured(device, plan, launch_bound=0.5).flags[:2] == ("phase_shifted", "aliasing_risk")
 
 
+def test_the_parts_of_a_shifted_window_last_together_as_long_as_one(world):
+    device, plan = at_phase(world, 0, 0.02, "counter")
+    (trial, *_) = measured(device, plan, launch_bound=0.5).trials
+    assert plan.window_s <= trial.window_s + 8 * 0.1  # each part from tick to tick
+    assert trial.window_s < plan.window_s + 8 * 0.2
+
+
 @pytest.mark.parametrize(
     ("run_s", "launch_bound", "shifted"),
     [(0.01, 0.5, True), (0.01, None, True), (0.01, 0.05, False), (0.001, 0.5, False), (0.5, 0.5, False)],
