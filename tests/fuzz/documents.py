@@ -9,9 +9,11 @@ import io
 import json
 import random
 import re
+import struct
 import tomllib
 import warnings
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -65,8 +67,11 @@ def _write_toml(document: Any) -> bytes:
 
 
 def _read_archive(text: bytes) -> Any:
-    with zipfile.ZipFile(io.BytesIO(text)) as archive:
-        return [[name, archive.read(name).decode("latin-1")] for name in archive.namelist()]
+    try:
+        with zipfile.ZipFile(io.BytesIO(text)) as archive:
+            return [[name, archive.read(name).decode("latin-1")] for name in archive.namelist()]
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, RuntimeError, struct.error) as error:
+        raise ValueError("no archive") from error
 
 
 def _encodable(value: Any) -> str:
