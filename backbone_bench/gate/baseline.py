@@ -9,7 +9,7 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -116,22 +116,27 @@ def check(path: Path) -> None:
     if path.suffix != ".json":
         raise UserError(f"{path}: a baseline that can be updated is a .json file.")
     store.check_writable(path)
+    os.close(_lock(path))
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[Baseline]:
     """The baseline as it is now, and nobody else writes it until the end; an absent file is an empty one."""
-    folder = os.open(path.parent, os.O_RDONLY)
+    folder = _lock(path)
     try:
-        _lock(folder, path)
         yield read(path) if path.exists() else Baseline()
     finally:
         os.close(folder)  # and with it the lock
 
 
-def _lock(folder: int, path: Path) -> None:
+def _lock(path: Path) -> int:
     """Wait for the folder: a lock on the file itself would be one on what is about to be replaced."""
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        with ExitStack() as failed:
+            folder = os.open(path.parent, os.O_RDONLY)
+            failed.callback(os.close, folder)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            failed.pop_all()
+            return folder
     except OSError as error:
         raise UserError(f"Cannot lock {path.parent} to write {path.name}: {error.strerror}.") from None

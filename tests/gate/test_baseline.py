@@ -1,5 +1,6 @@
 """The baseline file: understood or refused, never half written, and shared by gates that run at once."""
 
+import fcntl
 import json
 import os
 import subprocess
@@ -36,6 +37,15 @@ def test_it_is_read_as_it_was_written(path):
 
 def test_it_is_a_file_of_records_for_every_other_command(path):
     assert len(store.read([path], warn=pytest.fail)) == 2
+
+
+def test_a_folder_that_cannot_be_locked_is_known_before(path, monkeypatch):
+    def flock(file, how):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(UserError, match=r"Cannot lock .* to write baseline\.json: No locks available"):
+        baseline.check(path)
 
 
 def test_a_pipe_is_a_baseline(path):
