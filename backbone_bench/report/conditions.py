@@ -24,6 +24,10 @@ class Facet(NamedTuple):
     usual: str | None = None  # the value that goes without saying
     counts: bool = False  # a whole number
 
+    def said(self, record: Record) -> str:
+        """In words that stand alone."""
+        return self.phrase.format(self.text(record))
+
     @property
     def column(self) -> Column[Record]:
         if self.counts:
@@ -115,15 +119,15 @@ def _relevant(environment: Environment) -> Environment:
 
 
 def _caption(group: Sequence[Record], representatives: Sequence[Record]) -> str:
-    varied = differing(group)
-    shared = [facet.phrase.format(text) for facet in FACETS if facet not in varied and (text := _said(facet, group[0]))]
-    parts = [machine(group[0]), *_told_apart(group[0], representatives), *shared, _when(group)]
+    parts = [machine(group[0]), *_told_apart(group[0], representatives), *shared(group), _when(group)]
     return "; ".join(filter(None, parts)) + "."
 
 
-def _said(facet: Facet, record: Record) -> str:
-    text = facet.text(record)
-    return "" if text == facet.usual else text
+def shared(records: Sequence[Record]) -> tuple[str, ...]:
+    """What these records have in common, in words, and does not go without saying."""
+    varied = differing(records)
+    common = (facet for facet in FACETS if facet not in varied and facet.text(records[0]) not in ("", facet.usual))
+    return tuple(facet.said(records[0]) for facet in common)
 
 
 def _when(group: Sequence[Record]) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from backbone_bench.paired import CONFIDENCE
 from backbone_bench.records import SCHEMA_VERSION
 from backbone_bench.report.beside import EXACT, Figure, columns
-from backbone_bench.report.conditions import FACETS, machine
+from backbone_bench.report.conditions import STARTED, differing, machine, shared
 from backbone_bench.report.delimited import delimited
 from backbone_bench.report.render import text
 from backbone_bench.report.tables import tabulate
@@ -34,15 +34,13 @@ class Names(NamedTuple):
 
 
 def names(found: Comparison) -> Names:
-    """Their models; where these are the same, what else differs; where nothing does, A and B."""
-    a, b = found.a, found.b
-    if a.workload.model != b.workload.model:
-        return Names(a.workload.model, b.workload.model)
-    differing = [facet for facet in FACETS if facet.text(a) != facet.text(b)]
-    if not differing:
-        return Names(f"{a.workload.model} (A)", f"{b.workload.model} (B)")
-    sides = (", ".join(facet.phrase.format(facet.text(side)) for facet in differing) for side in (a, b))
-    return Names(*(f"{a.workload.model} ({side})" for side in sides))
+    """Their models, and what else differs; where nothing does, A and B."""
+    sides = found.a, found.b
+    unlike = [facet for facet in differing(sides) if facet.key != STARTED.key]
+    if unlike:
+        return Names(*(f"{side.workload.model} ({', '.join(one.said(side) for one in unlike)})" for side in sides))
+    a, b = (side.workload.model for side in sides)
+    return Names(a, b) if a != b else Names(f"{a} (A)", f"{b} (B)")
 
 
 # In words.
@@ -137,10 +135,13 @@ def draw(found: Comparison, form: str) -> str:
     figures = list(_figures(found))
     if form == "csv":
         return delimited([tabulate(figures, EXACT)])
-    table = tabulate(
-        figures, columns("per image", *called), title=verdict(found, called), caption=f"{machine(found.a)}."
-    )
+    table = tabulate(figures, columns("per image", *called), title=verdict(found, called), caption=_caption(found))
     return "\n".join((text([table], form), *filter(None, (expectation(found, called), _odd(found))))) + "\n"
+
+
+def _caption(found: Comparison) -> str:
+    """The machine, and what both sides share."""
+    return f"{'; '.join((machine(found.a), *shared((found.a, found.b))))}."
 
 
 def _odd(found: Comparison) -> str:

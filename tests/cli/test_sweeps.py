@@ -1,5 +1,6 @@
 """Sweeps as they are typed: what is listed, refused, merged; nothing here measures."""
 
+import csv
 import json
 import sys
 from dataclasses import replace
@@ -186,6 +187,8 @@ def test_a_rerun_prints_both_records_with_their_ratio_and_what_differs(bench, el
     told = bench("rerun", "old.jsonl", "--id", old.id, "-q")
     assert told.code == 0
     assert "| wall (ms) | 2.001 | 1.000 | 2.000 |" in told.out
+    rows = csv.DictReader(bench("rerun", "old.jsonl", "--id", old.id, "-q", "-f", "csv").out.splitlines())
+    assert next(row["ratio"] for row in rows if row["quantity"] == "wall_s") == "2.0"
     assert "What was measured cannot be compared: torch: 2.12.0, now 2.13.0." in told.out
 
 

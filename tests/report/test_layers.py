@@ -26,6 +26,8 @@ def test_every_operation_is_counted_in_exactly_one_module_and_one_kind(cost: Mod
         assert sum(part.calls for part in parts) == cost.ops
         if cost.traffic_elems:
             assert sum(part.traffic_share for part in parts) == pytest.approx(1)
+        if cost.flops:
+            assert sum(part.flops_share for part in parts) == pytest.approx(1)
 
 
 @given(costs)

@@ -119,6 +119,15 @@ def test_one_model_under_two_settings_is_told_apart_by_what_differs():
     assert names(comparison(ONE, ONE, "less")) == ("one (A)", "one (B)")
 
 
+def test_what_both_sides_share_stands_above_the_table_and_what_differs_with_each_name():
+    workload = replace(OTHER.workload, batch=8, inputs=("8x3x224x224:float32",))
+    found = comparison(ONE, replace(OTHER, workload=workload), "less")
+    assert names(found) == ("one (batch 1)", "other (batch 8)")
+    caption = draw(found, "md").splitlines()[2]
+    assert "fp32; eval; threads 2" in caption
+    assert "batch" not in caption
+
+
 @pytest.mark.parametrize("form", ["md", "csv", "table"])
 def test_every_count_and_the_clock_stand_in_the_table(form):
     text = draw(comparison(*AGREE, "less"), form)
@@ -131,6 +140,7 @@ def test_the_document_says_in_base_units_what_the_sentences_say():
     document = json.loads(draw(found, "json"))
     assert (document["verdict"], document["ratio"]) == ("faster", 0.5)
     assert document["interval"] == [0.5, 0.5]
+    assert document["per_image"]["wall_per_image_s"] == {"a": 0.5, "b": 1.0, "ratio": 0.5}
     assert document["per_image"]["flops"] == {"a": 4_000_000_000, "b": 8_000_000_000, "ratio": 0.5}
     assert [round_["a"] for round_ in document["rounds"]] == [pair[1] for pair in found.pairs]
 
