@@ -8,11 +8,11 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from backbone_bench.api import check, count, load, profile, save
     from backbone_bench.errors import CouldNotMeasure, UserError
-    from backbone_bench.records import Missing, Record
+    from backbone_bench.records import Missing, Record, known
 
-__all__ = ["CouldNotMeasure", "Missing", "Record", "UserError", "check", "count", "load", "profile", "save"]
+__all__ = ["CouldNotMeasure", "Missing", "Record", "UserError", "check", "count", "known", "load", "profile", "save"]
 
-_HOME = {"CouldNotMeasure": "errors", "UserError": "errors", "Missing": "records", "Record": "records"}
+_HOME = {"CouldNotMeasure": "errors", "UserError": "errors", **dict.fromkeys(("Missing", "Record", "known"), "records")}
 
 if not TYPE_CHECKING:
 

@@ -8,7 +8,7 @@ from backbone_bench.claims import publications
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.metrics import Convolution
 from backbone_bench.jobs import Job
-from backbone_bench.records import ModelCost, Record, Scalar
+from backbone_bench.records import ModelCost, Record, Scalar, known
 
 if TYPE_CHECKING:  # torch waits until a claim asks for a count
     from backbone_bench.zoo.sources import Held
@@ -25,9 +25,7 @@ class Counter:
         from backbone_bench import profiler
         from backbone_bench.zoo.sources import NOTHING
 
-        cost = profiler.count(self._job(model, arguments, size, batch), self.held or NOTHING).cost
-        assert isinstance(cost, ModelCost)
-        return cost
+        return known(profiler.count(self._job(model, arguments, size, batch), self.held or NOTHING).cost)
 
     def shapes(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> tuple[Convolution, ...]:
         """The convolutions of a network."""

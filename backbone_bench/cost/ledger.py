@@ -8,6 +8,7 @@ by their storage: an in-place operation makes none, a view keeps its base alive.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from threading import get_ident
 from typing import Any
 from weakref import ref
 
@@ -70,9 +71,11 @@ class Ledger:
                     attributes["forward"] = forward
 
     def _within(self, name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
-        running = self._modules
+        running, thread = self._modules, get_ident()
 
         def followed(*args: Any, **kwargs: Any) -> Any:
+            if get_ident() != thread:  # torch's modes are those of one thread
+                raise RuntimeError(f"{name or 'the model'} runs in a thread of its own, where it cannot be counted")
             running.append(name)
             try:
                 return forward(*args, **kwargs)

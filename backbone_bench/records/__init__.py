@@ -10,7 +10,7 @@ from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCos
 from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy, SourceName
 from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.latency import CLOCK_STOOD, Latencies, Latency, WarmUp
-from backbone_bench.records.missing import STRICT, Known, Missing
+from backbone_bench.records.missing import STRICT, Known, Missing, known
 from backbone_bench.records.record import SCHEMA_VERSION, Memory, Rate, Rates, Record, Tool, Turn, Watch
 from backbone_bench.records.workload import Scalar, Source, TensorSpec, Workload, source_of
 
@@ -18,5 +18,5 @@ __all__ = [
     "CLOCK_STOOD", "SCHEMA_VERSION", "STRICT", "CrossCheck", "Difference", "Energy", "EnergyTrial", "Environment",
     "Gpu", "Known", "Latencies", "Latency", "Memory", "Missing", "ModelCost", "OpCost", "PaperEnergy", "Rate", "Rates",
     "Record", "Scalar", "Source", "SourceName", "TensorSpec", "Tool", "Turn", "Uncounted", "WarmUp", "Watch",
-    "Workload", "source_of",
+    "Workload", "known", "source_of",
 ]  # fmt: skip

@@ -5,6 +5,8 @@ from typing import Annotated, TypeAlias, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.errors import CouldNotMeasure
+
 # Nothing is coerced ("3" is no number), and what is not finite is no measurement.
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
@@ -20,6 +22,14 @@ class Missing:
 
 
 Known: TypeAlias = T | Missing
+
+
+def known(part: T | Missing) -> T:
+    """The part itself, to a type checker too. Raises CouldNotMeasure, with the reason, where it is missing."""
+    if isinstance(part, Missing):
+        raise CouldNotMeasure(part.message)
+    return part
+
 
 # A record may come from anywhere, and every figure is made of others: within these bounds no sum, ratio or square of
 # them is more than a number can hold.

@@ -1,15 +1,71 @@
-"""The same network in torchvision and timm, where they are installed: is it really the same?"""
+"""The same networks in torchvision and timm, for a second opinion on a count; and whether they really are the same."""
 
 from collections import Counter
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import NamedTuple
 
 from torch import nn
 
 from backbone_bench.errors import UserError
 from backbone_bench.zoo import sources
-from backbone_bench.zoo.names import TWINS, Twin
 from backbone_bench.zoo.sources import Request
+
+
+class Twin(NamedTuple):
+    """The same network elsewhere."""
+
+    reference: str  # as the command line takes it
+    parts: str = ""  # where the two part on purpose, and why
+    reshaped: bool = False  # it has the same values in tensors of other shapes
+    arguments: Mapping[str, bool] = {}
+
+
+def _both(*names: str) -> dict[str, tuple[Twin, ...]]:
+    return {name: (Twin(f"torchvision:{name}"), Twin(f"timm:{name}")) for name in names}
+
+
+def _timm(*names: str) -> dict[str, tuple[Twin, ...]]:
+    return {name: (Twin(f"timm:{name}"),) for name in names}
+
+
+def _vgg(*names: str) -> dict[str, tuple[Twin, ...]]:
+    parts = "timm builds the first two fully connected layers as convolutions"
+    return {name: (Twin(f"torchvision:{name}"), Twin(f"timm:{name}", parts, reshaped=True)) for name in names}
+
+
+def _resnetv2(*names: str) -> dict[str, tuple[Twin, ...]]:
+    parts = "timm classifies by a 1x1 convolution"
+    return {name: (Twin(f"timm:{name}", parts, reshaped=True),) for name in names}
+
+
+_CONV = "Darknet classifies by a 1x1 convolution, timm by a fully connected layer"
+_SPLIT = f"{_CONV}; timm has one convolution for the two that split a stage"
+_ESE = "timm has eSE in the last module of a stage, the authors' code in every module"
+
+TWINS: Mapping[str, tuple[Twin, ...]] = {
+    **_vgg("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
+    **_both("resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "wide_resnet50_2"),
+    **_timm("resnet200", "resnext101_32x4d", "inception_v3"),
+    **_resnetv2("resnetv2_50", "resnetv2_101", "resnetv2_152"),
+    **_both("resnext50_32x4d", "resnext101_32x8d", "resnext101_64x4d"),
+    **_both("densenet121", "densenet161", "densenet169", "densenet201"),
+    "inception_v3_aux": (Twin("torchvision:inception_v3"),),
+    "googlenet": (Twin("torchvision:googlenet", arguments={"aux_logits": False}),),
+    "mobilenetv2": (Twin("torchvision:mobilenet_v2"), Twin("timm:mobilenetv2_100")),
+    "darknet53": (Twin("timm:darknet53", _CONV, reshaped=True),),
+    "cspdarknet53": (Twin("timm:cspdarknet53", _SPLIT, reshaped=True),),
+    "cspresnet50": (Twin("timm:cspresnet50", f"{_SPLIT}, starts the first one wider and joins to twice the channels"),),
+    "cspresnext50": (Twin("timm:cspresnext50", f"{_SPLIT} and starts the first one wider"),),
+    "vovnet39": (Twin("timm:vovnet39a"),),
+    "vovnet57": (Twin("timm:vovnet57a"),),
+    "vovnetv2_19_dw": (Twin("timm:ese_vovnet19b_dw"),),
+    "vovnetv2_19_slim": (Twin("timm:ese_vovnet19b_slim"),),
+    "vovnetv2_19_slim_dw": (Twin("timm:ese_vovnet19b_slim_dw"),),
+    "vovnetv2_39": (Twin("timm:ese_vovnet39b", _ESE),),
+    "vovnetv2_57": (Twin("timm:ese_vovnet57b", _ESE),),
+    "vovnetv2_99": (Twin("timm:ese_vovnet99b", _ESE),),
+}
 
 
 def compare(name: str, model: nn.Module) -> Mapping[str, str]:

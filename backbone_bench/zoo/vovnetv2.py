@@ -17,14 +17,13 @@ from torch import Tensor, nn
 
 from backbone_bench.zoo.blocks import Backbone, Classifier, ConvNorm, conv
 from backbone_bench.zoo.registry import Paper, register
-from backbone_bench.zoo.vovnet import OSA, Stage, Step, osa_stages
+from backbone_bench.zoo.vovnet import OSA, VOVNET39, VOVNET57, Stage, Step, osa_stages
 
 PAPER = Paper("CenterMask: Real-Time Anchor-Free Instance Segmentation", "1911.06667", 2019)
 
+# 39 and 57 have the stages of VoVNet.
 SLIM = (Stage(64, 112), Stage(80, 256), Stage(96, 384), Stage(112, 512))
 V19 = (Stage(128, 256), Stage(160, 512), Stage(192, 768), Stage(224, 1024))
-V39 = (Stage(128, 256), Stage(160, 512), Stage(192, 768, 2), Stage(224, 1024, 2))
-V57 = (Stage(128, 256), Stage(160, 512), Stage(192, 768, 4), Stage(224, 1024, 3))
 V99 = (Stage(128, 256), Stage(160, 512, 3), Stage(192, 768, 9), Stage(224, 1024, 3))
 
 
@@ -108,12 +107,12 @@ def vovnetv2_19_slim_dw(num_classes: int = 1000) -> VoVNetV2:
 
 @register("vovnetv2", PAPER)
 def vovnetv2_39(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(V39, num_classes, Design())
+    return VoVNetV2(VOVNET39, num_classes, Design())
 
 
 @register("vovnetv2", PAPER)
 def vovnetv2_57(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(V57, num_classes, Design())
+    return VoVNetV2(VOVNET57, num_classes, Design())
 
 
 @register("vovnetv2", PAPER)

@@ -4,20 +4,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import assert_type
 
+import pytest
 import torch
 from torch import nn
 
 import backbone_bench
 from backbone_bench import Missing, Record
 from backbone_bench.claims.verdicts import Finding
-from backbone_bench.records import Latencies, Latency
+from backbone_bench.records import Latencies, Latency, ModelCost
 
 
 def flops_of(model: nn.Module) -> int:
     record = backbone_bench.count(model, (3, 8, 8), batch=2, precision="bf16")
     assert_type(record, Record)
-    assert not isinstance(record.cost, Missing)
-    return assert_type(record.cost.flops, int)
+    assert_type(record.cost, ModelCost | Missing)
+    return assert_type(backbone_bench.known(record.cost).flops, int)
 
 
 def milliseconds(model: nn.Module) -> float | None:
@@ -40,6 +41,11 @@ def reasons(model: nn.Module) -> list[str]:
 def again(path: Path) -> None:
     backbone_bench.count("resnet18", precision="fp8")  # type: ignore[arg-type]
     backbone_bench.save(assert_type(backbone_bench.load(path), tuple[Record, ...]), path)
+
+
+def test_what_is_missing_is_raised_with_its_reason():
+    with pytest.raises(backbone_bench.CouldNotMeasure, match="no such sensor"):
+        backbone_bench.known(Missing("absent", "no such sensor"))
 
 
 def test_what_is_typed_so_runs_so():

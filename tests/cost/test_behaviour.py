@@ -562,6 +562,19 @@ def test_a_users_hook_is_part_of_the_pass() -> None:
     assert {row.op for row in count(model, [torch.rand(IMAGE)]).by_op} == {"convolution", "mul"}
 
 
+class Pooled(Conv):
+    """It runs its convolution in another thread."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        with ThreadPoolExecutor(1) as threads:
+            return threads.submit(self.conv, x).result()
+
+
+def test_what_runs_in_a_thread_of_its_own_is_refused_and_not_left_out() -> None:
+    with pytest.raises(RuntimeError, match="conv runs in a thread of its own"):
+        count(Pooled().eval(), [torch.rand(IMAGE)])
+
+
 def test_threads_count_one_model_as_one_does() -> None:
     model = nn.Sequential(*(nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.ReLU()) for _ in range(20))).eval()
     image = torch.rand(IMAGE)

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.ledger import Ledger
@@ -264,6 +265,50 @@ def test_a_product_is_counted_by_hand(name: str) -> None:
 )  # fmt: skip
 def test_what_is_made_of_products_is_counted_by_them(call: Callable[[], Any], flops: int) -> None:
     assert sum(row.flops for row in recorded(call).values() if isinstance(row.flops, int)) == flops
+
+
+state = torch.rand(1, 4, 3)
+gates = [torch.rand(9, 6), torch.rand(9, 3), torch.rand(9), torch.rand(9)]
+more_gates = [torch.rand(12, 6), torch.rand(12, 3), torch.rand(12), torch.rand(12)]
+HANDED: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+    (F.conv1d, (line, torch.rand(5, 4, 3), torch.rand(5))),
+    (F.conv_transpose1d, (line, torch.rand(4, 5, 3), torch.rand(5))),
+    (torch.ops.aten.convolution, (line, torch.rand(5, 4, 3), torch.rand(5), [1], [0], [1], False, [0], 1)),
+    (torch.ops.aten.convolution, (line, torch.rand(4, 5, 3), torch.rand(5), [1], [0], [1], True, [0], 1)),
+    (F.linear, (square, square, v)),
+    (torch.mm, (square, square)), (torch.bmm, (line, line.mT)), (torch.mv, (square, v)), (torch.dot, (v, v)),
+    (torch.addmm, (v, square, square)), (torch.addmv, (v, square, v)), (torch.baddbmm, (v[:1], line, line.mT)),
+    (F.scaled_dot_product_attention, (line, line, line)),
+    (F.scaled_dot_product_attention, (line, line, line, mask[:4, :4])),
+    (F.batch_norm, (x, *torch.rand(4, 4))),
+    (torch.lstm, (line, (state, state), more_gates, True, 1, 0.0, False, False, False)),
+    (torch.gru, (line, state, gates, True, 1, 0.0, False, False, False)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("function", "given"), HANDED)
+def test_what_computes_reads_all_that_it_is_given_and_writes_what_it_returns(
+    function: Callable[..., Any], given: tuple[Any, ...]
+) -> None:
+    made: list[Any] = []
+    (row,) = recorded(lambda: made.append(function(*given))).values()
+    tensors = [part for part in tree_leaves((given, made)) if isinstance(part, Tensor)]
+    assert row.traffic_elems == sum(tensor.numel() for tensor in tensors)
+    assert row.traffic_bytes == sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def test_a_batch_norm_in_training_writes_its_statistics_as_well_as_reads_them() -> None:
+    trained = recorded(lambda: F.batch_norm(x, v[:4], v[:4], v[:4], v[:4], training=True))["batch_norm"]
+    assert trained.traffic_elems == 2 * x.numel() + 4 * 4 + 2 * 4
+
+
+def test_a_deformable_convolution_reads_its_offsets_its_mask_and_its_bias() -> None:
+    ledger = Ledger([], list, 1)
+    given = x, torch.rand(5, 4, 3, 3), torch.rand(2, 18, 4, 4), torch.rand(2, 9, 4, 4), torch.rand(5)
+    out = torch.rand(2, 5, 4, 4)
+    BOOKINGS["torchvision::deform_conv2d"](ledger, out, *given)
+    (row,) = ledger.rows()
+    assert row.traffic_elems == sum(tensor.numel() for tensor in (*given, out))
 
 
 @torch.library.custom_op("backbone_bench_tests::secret", mutates_args=("out",))

@@ -127,9 +127,16 @@ def test_a_convolution_is_torchs(call: Call) -> None:
 
 
 @SETTINGS
-@given(st.lists(st.integers(0, 4), max_size=4), sizes, sizes, st.sampled_from([0, 0, 0, 1]), st.booleans(), floats)
+@given(
+    st.lists(st.integers(0, 4), max_size=4),
+    sizes,
+    sizes,
+    st.sampled_from([0, 0, 0, 1]),
+    st.sampled_from([None, 0, 0, 1]),
+    floats,
+)
 def test_a_linear_layer_is_torchs(
-    front: list[int], ci: int, co: int, wrong: int, bias: bool, dtype: torch.dtype
+    front: list[int], ci: int, co: int, wrong: int, bias: int | None, dtype: torch.dtype
 ) -> None:
     agrees(
         Call(
@@ -137,7 +144,7 @@ def test_a_linear_layer_is_torchs(
             lambda: (
                 meta(*front, ci, dtype=dtype),
                 meta(co, ci + wrong, dtype=dtype),
-                meta(co, dtype=dtype) if bias else None,
+                None if bias is None else meta(co + bias, dtype=dtype),
             ),
         )
     )
@@ -262,10 +269,11 @@ def arithmetic(draw: st.DrawFn) -> Call:
     ]
     number = draw(st.one_of(st.none(), st.none(), st.sampled_from([2, 0.5, True, 1j, "x", None])))
     keywords: dict[str, Any] = draw(st.sampled_from([{}, {}, {"alpha": 2}, {"rounding_mode": "floor"}]))
+    turned = number is None and draw(st.booleans())
 
     def build() -> tuple[Any, ...]:
         other = meta(*other_shape, dtype=other_dtype) if number is None else number
-        return meta(*shape, dtype=dtype), other
+        return (other, meta(*shape, dtype=dtype)) if turned else (meta(*shape, dtype=dtype), other)
 
     return Call(draw(st.sampled_from(ARITHMETIC + UPDATES)), build, keywords)
 
@@ -360,6 +368,7 @@ USUAL = [
     Call(F.hardtanh, lambda: (meta(*MAP),), {"min_val": 0.0, "max_val": 6.0, "inplace": True}),
     *(Call(function, lambda: (meta(*MAP),)) for function in PLAIN if function is not F.gelu),
     *(Call(function, lambda: (meta(*MAP), meta(2, 4, 1, 1))) for function in ARITHMETIC),
+    Call(torch.mul, lambda: (meta(2, 4, 1, 1), meta(*MAP))),
     *(Call(function, lambda: (meta(*MAP), 0.5)) for function in UPDATES),
 ]
 

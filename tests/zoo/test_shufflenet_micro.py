@@ -39,17 +39,18 @@ def test_g3_fragments_in_series_and_in_parallel_cost_the_same_on_paper(channels)
     assert series2.flops == pytest.approx(one.flops, rel=0.015)
 
 
-def test_g4_relus_and_shortcuts_cost_traffic_and_operations_but_no_flops():
+@pytest.mark.parametrize("channels", micro.G4)
+def test_g4_relus_and_shortcuts_cost_traffic_and_operations_but_no_flops(channels):
     bare, relus, shortcut, both = (
-        costs(micro.elementwise(64, relus=relus, shortcut=shortcut))
+        costs(micro.elementwise(channels, relus=relus, shortcut=shortcut))
         for relus, shortcut in ((False, False), (True, False), (False, True), (True, True))
     )
     assert bare.flops == relus.flops == shortcut.flops == both.flops
     assert (bare.ops, relus.ops, shortcut.ops, both.ops) == (30, 60, 40, 70)
     # A ReLU reads and writes a map, a sum reads two and writes one; the inner maps are a quarter as wide.
     pixels = 10 * 56 * 56
-    assert relus.traffic_elems - bare.traffic_elems == 2 * (16 + 16 + 64) * pixels
-    assert shortcut.traffic_elems - bare.traffic_elems == 3 * 64 * pixels
+    assert relus.traffic_elems - bare.traffic_elems == 2 * (1.5 * channels) * pixels
+    assert shortcut.traffic_elems - bare.traffic_elems == 3 * channels * pixels
     assert both.traffic_elems - shortcut.traffic_elems == relus.traffic_elems - bare.traffic_elems
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.zoo import catalogue
-from backbone_bench.zoo.names import TWINS
+from backbone_bench.zoo.twins import TWINS
 from tests.zoo.built import on_meta
 
 Shapes = Counter[tuple[int, ...]]

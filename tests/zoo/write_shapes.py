@@ -14,7 +14,7 @@ import torch
 import torchvision
 from torch import nn
 
-from backbone_bench.zoo.names import TWINS, Twin
+from backbone_bench.zoo.twins import TWINS, Twin
 
 FILE = Path(__file__).parent / "data" / "shapes.json"
 
