@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -381,6 +382,43 @@ def test_every_rule_has_a_usual_call() -> None:
 def test_the_usual_is_answered_without_a_kernel(call: Call) -> None:
     assert answers(call)
     agrees(call)
+
+
+HALF_MAP = meta(*MAP, dtype=torch.float16)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        Call(F.batch_norm, lambda: (HALF_MAP, meta(4), meta(4))),
+        Call(F.batch_norm, lambda: (meta(*MAP), meta(4), meta(4)), {"eps": 0.0}),
+        Call(F.batch_norm, lambda: (meta(1, 4), meta(4), meta(4)), {"training": True}),
+        Call(F.max_pool2d, lambda: (meta(*MAP), 2), {"return_indices": True}),
+        Call(F.avg_pool2d, lambda: (meta(*MAP), 2), {"divisor_override": 3}),
+        Call(F.max_pool2d, lambda: (meta(*MAP), 2), {"padding": 2}),
+        Call(F.linear, lambda: (meta(2, 4), meta(6, 4), meta(5))),
+        Call(F.leaky_relu, lambda: (meta(*MAP),), {"negative_slope": "steep"}),
+        Call(F.pad, lambda: (meta(*MAP), (-1, 1))),
+        Call(torch.flatten, lambda: (meta(*MAP).transpose(1, 2), 1)),
+        Call(torch.add, lambda: (meta(2, 1), meta(2, 0))),
+        Call(Tensor.add_, lambda: (meta(2, 1), meta(2, 3))),
+    ],
+)  # fmt: skip
+def test_a_rule_declines_what_is_torchs_to_judge(call: Call) -> None:
+    assert not answers(call)
+
+
+def test_a_pool_that_rounds_up_has_torchs_last_window() -> None:
+    for kernel, stride, size in product(range(1, 5), range(1, 5), range(1, 8)):
+        for padding in range(kernel // 2 + 1):
+            if size + 2 * padding >= kernel:
+                agrees(
+                    Call(
+                        F.max_pool2d,
+                        lambda size=size, kernel=kernel: (meta(1, 1, size, size), kernel),  # type: ignore[misc]
+                        {"stride": stride, "padding": padding, "ceil_mode": True},
+                    )
+                )
 
 
 class Handed(TorchDispatchMode):
