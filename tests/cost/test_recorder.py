@@ -261,6 +261,8 @@ def test_a_product_is_counted_by_hand(name: str) -> None:
         (lambda: torch.matmul(x, square), 2 * 4 * 6 * 6 * 6), (lambda: torch.matmul(v, square), 36),
         (lambda: torch.matmul(v, v), 6), (lambda: torch.ops.aten.convolution(
             line, torch.rand(4, 5, 3), None, [1], [0], [1], True, [0], 1), 2 * 6 * 5 * 4 * 3),
+        (lambda: torch.ops.aten.convolution(
+            line, torch.rand(5, 4, 3), None, [1], [0], [1], False, [0], 1), 2 * 4 * 5 * 4 * 3),
     ],
 )  # fmt: skip
 def test_what_is_made_of_products_is_counted_by_them(call: Callable[[], Any], flops: int) -> None:
