@@ -44,18 +44,24 @@ def test_the_size_of_a_cache_is_in_bytes(size, found):
     assert procfs.cache_bytes(size) == found
 
 
-def test_this_process_is_no_neighbour_of_itself():
-    """Work of this process alone moves the clock of others by less than the work."""
-    before_s, start_s = procfs.others_s(), time.process_time()
-    if isinstance(before_s, Missing):
-        pytest.skip(before_s.message)
-    stat_s = procfs.busy_ticks(procfs._STAT.read_text(), os.sched_getaffinity(0)) / os.sysconf("SC_CLK_TCK")
-    while time.process_time() - start_s < 0.3:
-        pass
-    after_s = procfs.others_s()
-    all_s = procfs.busy_ticks(procfs._STAT.read_text(), os.sched_getaffinity(0)) / os.sysconf("SC_CLK_TCK") - stat_s
-    assert not isinstance(after_s, Missing)
-    assert all_s - (after_s - before_s) * len(os.sched_getaffinity(0)) == pytest.approx(0.3, abs=0.1)
+def test_this_process_is_no_neighbour_of_itself(tmp_path, monkeypatch):
+    """What it has used is not others'; what came beside it is, averaged over the cores."""
+    stat = tmp_path / "stat"
+    monkeypatch.setattr(procfs, "_STAT", stat)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
+
+    def others_s(busy_s: float, own_s: float) -> float:
+        ticks = round(busy_s * os.sysconf("SC_CLK_TCK"))
+        stat.write_text(f"cpu0 {ticks} 0 0 9 9 0 0 0 0 0\ncpu1 0 0 0 9 9 0 0 0 0 0\n")
+        with monkeypatch.context() as scripted:
+            scripted.setattr(time, "process_time", lambda: own_s)
+            told = procfs.others_s()
+        assert not isinstance(told, Missing)
+        return told
+
+    before_s = others_s(busy_s=8.0, own_s=3.0)
+    assert others_s(busy_s=9.0, own_s=4.0) == pytest.approx(before_s)
+    assert others_s(busy_s=9.5, own_s=4.0) == pytest.approx(before_s + 0.5 / 2)
 
 
 @pytest.mark.skipif(

@@ -314,7 +314,7 @@ def test_nothing_is_unpickled_where_torch_itself_would(program: Path, tmp_path: 
         ("{net}:Nte", {}, "has no factory 'Nte'. Did you mean 'Net'?"),
         ("{net}:zzz", {}, "has no factory 'zzz'. It defines Net, wide."),
         ("{net}:", {}, "has no factory ''"),
-        ("{net}:wide", {}, "missing a required argument: 'width'. Give arguments with --arg name=value."),
+        ("{net}:wide", {}, "argument: 'width'. Give arguments with --arg name=value."),
         ("{net}:Net", {"depth": 3}, "got an unexpected keyword argument 'depth'. Give arguments with --arg"),
         ("{folder}/none.py:Net", {}, "There is no file"),
         ("no_such_package.models:Net", {}, "there is no module 'no_such_package'"),
