@@ -121,6 +121,8 @@ def test_lag1_of_a_clock_so_coarse_that_most_samples_are_equal_is_still_a_number
 def test_drift_is_the_last_quarter_over_the_first():
     assert stats.drift([2.0] * 10 + [5.0] * 20 + [3.0] * 10) == 1.5
     assert stats.drift([1.0] * 7) is None
+    assert stats.drift([1.0] * 8) == 1
+    assert stats.drift(range(1, 41)) == 35.5 / 5.5
 
 
 # Tails.
@@ -153,6 +155,13 @@ def test_outliers_are_the_samples_ten_deviations_out():
     samples = series(500, rho=0)
     samples[17], samples[400] = 1.3, 0.5
     assert stats.outliers(samples) == (17, 400)
+
+
+def test_a_sample_just_beyond_ten_deviations_is_an_outlier_and_one_just_within_is_none():
+    middling = [0.99, 1.0, 1.01] * 33  # a median absolute deviation of 0.01: of a normal distribution, 1/1.4826
+    far = 10 * 1.4826 * 0.01
+    assert stats.outliers([*middling, 1 + 1.1 * far]) == (99,)
+    assert stats.outliers([*middling, 1 + 0.9 * far]) == ()
 
 
 def test_a_coarse_clock_makes_no_outliers_of_its_neighbouring_ticks():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.paired import CONFIDENCE, Ratio
+from backbone_bench.paired import CONFIDENCE, Ratio, look, ratio_by_ranks
 from backbone_bench.versus import FEWEST, Rule, decide
 from tests.versus.simulation import NOISY, QUIET, SHARED, TYPICAL, verdicts
 
@@ -16,9 +16,9 @@ ratios = st.floats(0.1, 10)
 def test_the_first_look_is_after_an_even_third_and_the_last_after_all_rounds(rounds):
     *early, last = Rule(rounds).looks
     assert last == rounds
-    for look in early:
-        assert look % 2 == 0
-        assert FEWEST <= look <= rounds / 3
+    for taken in early:
+        assert taken % 2 == 0
+        assert FEWEST <= taken <= rounds / 3
 
 
 @given(st.tuples(ratios, ratios, ratios).map(sorted), st.floats(0.001, 1))
@@ -37,6 +37,12 @@ def test_a_wider_interval_never_turns_a_verdict_into_another_but_unclear(point, 
     wide = rule.verdict(Ratio(point, point / (1 + width), point * (1 + width)))
     assert wide in (narrow, "unclear", "less" if point < 1 else "more")
     assert {narrow, wide} != {"less", "more"}
+
+
+def test_each_look_is_more_certain_than_both_together_by_what_two_looks_may_err():
+    pairs = [(1.0, 1.0 + 0.01 * (n % 5)) for n in range(18)]
+    assert look(pairs, looks=2) == ratio_by_ranks(pairs, 0.995)
+    assert look(pairs, looks=1) == ratio_by_ranks(pairs, CONFIDENCE) != look(pairs, looks=2)
 
 
 def test_a_clear_answer_ends_the_rounds_at_the_first_look_and_an_unclear_one_does_not():
