@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.claims import engine
+from backbone_bench.claims import clock, engine
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.checks import Correlation, Needs, Pair, Ranks
 from backbone_bench.claims.data import Claim, Entry, Paper
 from backbone_bench.claims.subjects import network
 from backbone_bench.claims.verdicts import Verdict
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost
+from backbone_bench.stats import Interval
 from tests.report.samples import cost, gpu_record, latency, record
 
 ONE, TWO = network("one@224"), network("two@224")
@@ -139,3 +140,23 @@ def test_a_metric_that_orders_a_pair_as_time_does_ranks_it_right():
 def test_what_needs_training_is_unmeasured_whatever_the_evidence():
     check = Needs(kind="needs", needs="training")
     assert finding(check, *RECORDS, count=count).verdict is Verdict.UNMEASURED
+
+
+@pytest.mark.parametrize(
+    ("agree", "against", "verdict"),
+    [
+        (4, 2, "holds"),
+        (3, 2, "unclear"),
+        (2, 2, "unclear"),
+        (2, 3, "fails"),
+        (2, 1, "unmeasured"),
+        (3, 0, "unmeasured"),
+    ],
+)
+def test_two_thirds_of_four_settings_or_more_must_agree_and_more_than_half_against_fails(agree, against, verdict):
+    ratios = [0.8] * agree + [1.2] * against
+    witnesses = [
+        clock.Witness(f"card {number}", "gpu", ratio, Interval(ratio - 0.01, ratio + 0.01), "", "", "")
+        for number, ratio in enumerate(ratios)
+    ]
+    assert clock._theirs(pair(relation="<"), witnesses).verdict == verdict
