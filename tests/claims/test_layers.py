@@ -48,3 +48,8 @@ def test_a_repeated_layer_is_the_sum_of_its_layers(m, c, d):
     found = cost([block], {"c": float(c), "d": float(d), "m": float(m)})
     assert found.cio == sum(c + i * d + d for i in range(m))
     assert found.convolutions == m
+
+
+def test_the_input_of_a_strided_layer_is_as_much_larger():
+    layer = Layer(ci=Expression("3"), co=Expression("8"), side=Expression("4"), stride=2)
+    assert cost([layer], {}).cio == 8 * 8 * 3 + 4 * 4 * 8
