@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+from backbone_bench.records import MEANINGS, STATUSES
 from tools.measured import few
 
 # Fixed, so that a block does not depend on who makes it.
@@ -20,6 +21,9 @@ def make(name: str) -> str:
             # Without its caption, which names the build of torch that happens to be here: counts are the same by any.
             _, bar, table = _printed([*words.split(), "--format", "md"]).partition("|")
             return f"\n{bar}{table}\n"
+        case "flags":
+            rows = (f"| `{word}` | {meaning} |" for word, meaning in sorted({**STATUSES, **MEANINGS}.items()))
+            return "\n".join(("\n| flag | means |", "| --- | --- |", *rows, "\n"))
         case "measured":
             return f"\n{few(words.split())}\n"
         case _:

@@ -12,7 +12,7 @@ from backbone_bench import paired
 from backbone_bench.gate import fingerprint
 from backbone_bench.gate.noisy import Decision, Plan, Series, Spread, detectable
 from backbone_bench.gate.verdicts import Change, Finding, Verdict
-from backbone_bench.records import Energy, Known, Latencies, Latency, Missing, Record, Watch
+from backbone_bench.records import Energy, Known, Latencies, Latency, Missing, Record, Watch, meanings
 
 Kind = Literal["latency", "energy", "memory"]
 Sides = tuple[Record, Record]  # base, head: one process each
@@ -117,7 +117,7 @@ def _flagged(rounds: Sequence[Sides]) -> Iterator[str]:
     counts = Counter(flag for sides in rounds for record in sides for flag in _flags(record))
     if counts:
         told = ", ".join(f"{flag} in {count}" for flag, count in counts.most_common())
-        yield f"Flags of the {2 * len(rounds)} processes: {told}."
+        yield f"Flags of the {2 * len(rounds)} processes: {told}. {meanings(counts)}".rstrip()
 
 
 def _flags(record: Record) -> set[str]:

@@ -15,7 +15,7 @@ from backbone_bench.measure.protocols import Device, PowerSource, SourceFailed, 
 from backbone_bench.measure.rest import idle_w, rest
 from backbone_bench.measure.steady import Load, Looking, Steady, Tape, Witness
 from backbone_bench.measure.windows import ASSUMED_TICK_S, SHIFTS, STILL, Aim, Bench, Part, averaging_s, other_j, tick_s
-from backbone_bench.records import Energy, EnergyTrial, Known, Missing, PaperEnergy
+from backbone_bench.records import Energy, EnergyTrial, Flag, Known, Missing, PaperEnergy
 
 LOST = "gpu_lost"  # no other source will answer either
 DISAGREE = 0.05  # between a counter and the integral of a sensor
@@ -112,8 +112,8 @@ class _Ladder:
         partial = (source.averaging_s or 0) < (source.period_s or 0)
         return partial and waits and 0.005 <= self.bench.steady.run_s <= 0.4
 
-    def _flags(self, aim: Aim, cross: Known[float]) -> Sequence[str]:
-        flags = []
+    def _flags(self, aim: Aim, cross: Known[float]) -> Sequence[Flag]:
+        flags: list[Flag] = []
         if aim.shifts > 1:
             flags.append("phase_shifted")
             # The shifts leave up to 3 % at runs of 100 ms and 7 % at 250 ms, by simulation.

@@ -23,7 +23,7 @@ from backbone_bench.measure.protocols import (
     Watch,
 )
 from backbone_bench.measure.timers import Pairs, Timer, Wall, replay
-from backbone_bench.records import CLOCK_STOOD, Known, Latencies, Latency, Memory, Missing, WarmUp
+from backbone_bench.records import CLOCK_STOOD, Flag, Known, Latencies, Latency, Memory, Missing, WarmUp
 
 
 class Measured(NamedTuple):
@@ -31,7 +31,7 @@ class Measured(NamedTuple):
 
     latency: Latencies
     memory: Memory
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
     fastest: Step  # the graph's replay where there is one, else the step itself
     calls: int  # of the step, in one run of `fastest`
 
@@ -111,7 +111,7 @@ class _Session:
         latency = Latencies(self._mode("wall"), self._mode("device"), self._mode("graph"))
         return Measured(latency, memory, flags, self.fastest, self.calls)
 
-    def _first_calls(self) -> tuple[Memory, tuple[str, ...]]:
+    def _first_calls(self) -> tuple[Memory, tuple[Flag, ...]]:
         """Compilation, the search for algorithms and lazy loading happen here; memory is that of the last such call."""
         device = self.device
         times_s: list[float] = []
@@ -156,7 +156,7 @@ class _Session:
         return latency
 
     def _latency(
-        self, mode: Mode, timer: Timer, first_calls_s: tuple[float, ...], flags: tuple[str, ...] = ()
+        self, mode: Mode, timer: Timer, first_calls_s: tuple[float, ...], flags: tuple[Flag, ...] = ()
     ) -> Latency:
         plan, device = self._share(mode), self.device
         load = _Load(device)
@@ -169,7 +169,7 @@ class _Session:
         allocated = device.allocations() > allocations
         self.watch.look()
         host_load = load.share()
-        found = {
+        found: dict[Flag, bool] = {
             "not_steady": warm.status == "not_steady",
             "allocator_active": allocated,
             "host_busy": not isinstance(host_load, Missing) and rules.crowded(host_load),

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 
 from backbone_bench.errors import first_line
 from backbone_bench.measure.protocols import CaptureFailed, Device, Event, EventsFailed, Step
-from backbone_bench.records import Missing
+from backbone_bench.records import Flag, Missing
 
 
 class Timer(Protocol):
@@ -86,7 +86,7 @@ class Replay(NamedTuple):
 
     timer: Pairs
     first_calls_s: tuple[float, float]  # the capture, and the first replay
-    flags: tuple[str, ...]
+    flags: tuple[Flag, ...]
 
 
 def replay(step: Step, device: Device, depth: int, *, cold: bool) -> Replay:
@@ -120,7 +120,7 @@ def _lengthened(step: Step, once: Pairs) -> Pairs:
     return Pairs(once.device.capture(_repeat(step, calls)), once.device, once.depth, calls=calls)
 
 
-def _check(step: Step, device: Device, replayed: object) -> tuple[str, ...]:
+def _check(step: Step, device: Device, replayed: object) -> tuple[Flag, ...]:
     """Raise CaptureFailed where the graph computes something else than the step does.
 
     A step that does not agree with itself (dropout) cannot be compared, and is flagged.

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from backbone_bench import records
 from backbone_bench.measure.nvml import Card, known
-from backbone_bench.records import Known, Missing
+from backbone_bench.records import Flag, Known, Missing
 
 CAPPED = 0.01  # of the time: less is no cap worth a tag
 BUSY = 0.1  # of a card that nothing of ours has used yet
@@ -97,15 +97,15 @@ class CardWatch:
             return Missing("one_look", "One look does not tell how long the power cap held the clocks back."), hot_s
         return capped_s / passed_s, hot_s
 
-    def _company(self, others: Known[int]) -> Sequence[str]:
+    def _company(self, others: Known[int]) -> Sequence[Flag]:
         if not isinstance(others, Missing):
             return ("shared_gpu",) if others else ()
         busy = not isinstance(self._busy_before, Missing) and self._busy_before > BUSY
         return ("isolation_unchecked", "shared_gpu") if busy else ("isolation_unchecked",)
 
-    def _card_flags(self) -> Sequence[str]:
+    def _card_flags(self) -> Sequence[Flag]:
         # NVML does not tell what somebody else has locked.
-        flags = () if self._locked else ("clocks_unlocked",)
+        flags: Sequence[Flag] = () if self._locked else ("clocks_unlocked",)
         return (*flags, "mig_slice") if self._card.sliced else flags
 
 
@@ -124,8 +124,8 @@ def _reasons(looks: Sequence[Look]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(chain.from_iterable(told)))
 
 
-def _slow(capped: Known[float], hot_s: float, reasons: set[str]) -> Sequence[str]:
-    flags = []
+def _slow(capped: Known[float], hot_s: float, reasons: set[str]) -> Sequence[Flag]:
+    flags: list[Flag] = []
     if not isinstance(capped, Missing) and capped > CAPPED:
         flags.append("power_capped")
     if hot_s > 0 or reasons & HOT:

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from backbone_bench.errors import UserError, did_you_mean
-from backbone_bench.records import Missing, Record
+from backbone_bench.records import Missing, Record, meanings
 from backbone_bench.report import top1
 from backbone_bench.report.tables import NOT_ASKED, Bounds, Column, Value
 from backbone_bench.report.units import (
@@ -209,7 +209,7 @@ COLUMNS: dict[str, Column[Record]] = {
         Column("mean_w", "mean power", at("energy.mean_w"), Unit("W", 1, 1), "less"),
         Column("top1_fraction", "published top-1", _top1, Unit("%", 100, 2), remark=top1.REMARK),
         Column("top1_weights", "weights.recipe", _weights),
-        Column("flags", "flags", _flags),
+        Column("flags", "flags", _flags, glossary=meanings),
         Column("record", "record", attrgetter("id")),
     )
 }

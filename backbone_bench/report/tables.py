@@ -5,7 +5,7 @@ decides nothing but its looks. A cell that has no number carries the number of
 a note with the reason; it is never 0.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -29,6 +29,7 @@ class Column(NamedTuple, Generic[T]):
     lower_bound: Callable[[T], bool] | None = None  # of the quantity, where not all of it is known
     interval: Callable[[T], Bounds | Missing] | None = None
     remark: str = ""  # what a reader must know of it, said once under the table
+    glossary: Callable[[Iterable[str]], str] | None = None  # what its words mean, of those that stand in it
     part_of: str = ""  # the key of the column without which nobody misses it
 
     @property
@@ -73,10 +74,15 @@ class Table:
 
     @property
     def below(self) -> tuple[str, ...]:
-        """Every line under the table: the notes with their numbers, then the remarks."""
+        """Every line under the table: the notes with their numbers, the remarks, and what the words in it mean."""
         notes = (f"{superscript(number)} {note}" for number, note in enumerate(self.notes, start=1))
         said = dict.fromkeys(column.remark for column in self.columns if column.remark)
-        return (*notes, *said, *self.remarks)
+        return (*notes, *said, *self.remarks, *filter(None, self._glossaries()))
+
+    def _glossaries(self) -> Iterable[str]:
+        for index, column in enumerate(self.columns):
+            if column.glossary:
+                yield column.glossary(row[index].text for row in self.rows)
 
 
 def superscript(number: int) -> str:

@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from backbone_bench.paired import CONFIDENCE
-from backbone_bench.records import SCHEMA_VERSION
+from backbone_bench.records import SCHEMA_VERSION, meanings
 from backbone_bench.report.beside import EXACT, Figure, columns
 from backbone_bench.report.conditions import STARTED, differing, machine, shared
 from backbone_bench.report.delimited import delimited
@@ -147,7 +147,7 @@ def _caption(found: Comparison) -> str:
 def _odd(found: Comparison) -> str:
     """What a reader must know of the processes; empty where nothing was odd."""
     said = ", ".join(f"{flag} in {count}" for flag, count in found.flags.items())
-    return said and f"\nOf {2 * len(found.pairs)} processes: {said}."
+    return said and f"\nOf {2 * len(found.pairs)} processes: {said}. {meanings(found.flags)}".rstrip()
 
 
 def _figures(found: Comparison) -> Sequence[Figure]:

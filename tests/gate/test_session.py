@@ -9,7 +9,7 @@ from backbone_bench.gate.measured import METRICS, value
 from backbone_bench.gate.noisy import Plan, Spread
 from backbone_bench.gate.session import Rules, Unpaired, gate
 from backbone_bench.gate.verdicts import Finding, Report, Verdict, exit_code
-from backbone_bench.records import Memory, Missing
+from backbone_bench.records import MEANINGS, Memory, Missing
 from tests.gate.samples import HERE, NO_GRAPH, WIDER, counted, processes, timed
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
@@ -98,7 +98,7 @@ def test_another_host_of_the_same_kind_is_compared_with_more_allowance():
 def test_a_busy_machine_is_told_of():
     busy = [replace(record, flags=("host_busy",)) for record in processes(0.04, QUIET)]
     _, remarks = compared(processes(0.04, QUIET), busy)
-    assert "Flags of the 10 processes: host_busy in 5." in remarks
+    assert f"Flags of the 10 processes: host_busy in 5. host_busy: {MEANINGS['host_busy']}." in remarks
 
 
 def test_what_only_one_side_has_is_new_or_missing():

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from backbone_bench.records import Missing
+from backbone_bench.records import MEANINGS, Missing
 from backbone_bench.report.versus import draw, expectation, names, verdict
 from backbone_bench.versus import Comparison, Question, Rule
 from tests.report.samples import cost, gpu_record, record
@@ -146,7 +146,8 @@ def test_the_document_says_in_base_units_what_the_sentences_say():
 
 
 @pytest.mark.parametrize("form", ["md", "table"])
-def test_what_was_odd_is_told_with_the_number_of_processes(form):
+def test_what_was_odd_is_told_with_the_number_of_processes_and_what_it_means(form):
     found = replace(comparison(AGREE[0], AGREE[1], "less"), flags={"host_busy": 5})
-    assert draw(found, form).endswith("and it is.\n\nOf 12 processes: host_busy in 5.\n")
+    told = f"and it is.\n\nOf 12 processes: host_busy in 5. host_busy: {MEANINGS['host_busy']}.\n"
+    assert draw(found, form).endswith(told)
     assert "processes" not in draw(replace(found, flags={}), form)
