@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from backbone_bench.records import MEANINGS, STATUSES
+from backbone_bench.records import ELSEWHERE, MEANINGS
 from tools.measured import few
 
 # Fixed, so that a block does not depend on who makes it.
@@ -22,7 +22,7 @@ def make(name: str) -> str:
             _, bar, table = _printed([*words.split(), "--format", "md"]).partition("|")
             return f"\n{bar}{table}\n"
         case "flags":
-            rows = (f"| `{word}` | {meaning} |" for word, meaning in sorted({**STATUSES, **MEANINGS}.items()))
+            rows = (f"| `{word}` | {meaning} |" for word, meaning in sorted({**ELSEWHERE, **MEANINGS}.items()))
             return "\n".join(("\n| flag | means |", "| --- | --- |", *rows, "\n"))
         case "measured":
             return f"\n{few(words.split())}\n"

@@ -30,15 +30,16 @@ MEANINGS: Mapping[str, str] = {
     "thermal": "heat held the clocks back",
 }
 
-# Of a latency that has not `converged`; a reader needs to know these as well.
-STATUSES: Mapping[str, str] = {
+# What other fields say and is shown among the flags: the status of a latency, and a count whose `path` is cpu.
+ELSEWHERE: Mapping[str, str] = {
     "quick": "a first answer from few samples",
     "timeout": "time was up before the interval was as narrow as wanted; a larger --budget narrows it",
+    "values_needed": "the model reads values, so it was counted on random ones: others may cost more or less",
 }
 
 
 def meanings(told: Iterable[str]) -> str:
-    """What the flags and statuses mean that stand in these texts, each said once; empty where there are none."""
-    known = {**STATUSES, **MEANINGS}
+    """What the flags and the like mean that stand in these texts, each said once; empty where there are none."""
+    known = {**ELSEWHERE, **MEANINGS}
     words = dict.fromkeys(word for text in told for word in re.findall(r"\w+", text) if word in known)
     return " ".join(f"{word}: {known[word]}." for word in words)

@@ -108,6 +108,8 @@ def _has_unknown(record: Record) -> bool:
 
 def _flags(record: Record) -> str:
     flags = list(record.flags)
+    if not isinstance(record.cost, Missing) and record.cost.path == "cpu":
+        flags.append("values_needed")
     if not isinstance(record.latency, Missing):
         for mode in ("wall", "device", "graph"):
             latency = getattr(record.latency, mode)
@@ -233,7 +235,9 @@ _MEASURED = (
     "graph_half_width,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,paper_per_image_j,"
     "peak_allocated_bytes"
 )
-COUNT = named(f"model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_SECOND}")
+COUNT = named(
+    f"model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_SECOND},flags"
+)
 RUN = named(f"{_MEASURED},uncounted,{_SECOND},flags")
 COMPARE = named(f"{_MEASURED},top1_fraction,top1_weights,uncounted,{_SECOND},flags")
 

@@ -141,7 +141,7 @@ def _when(group: Sequence[Record]) -> str:
 def machine(record: Record) -> str:
     """Where a record was made, in one line."""
     if not measured(record):
-        return f"Counted from shapes, torch {record.environment.torch}"
+        return f"Counted with torch {record.environment.torch}"
     return ", ".join(_machine(record.environment))
 
 
