@@ -34,7 +34,7 @@ MEANINGS: Mapping[str, str] = {
 ELSEWHERE: Mapping[str, str] = {
     "quick": "a first answer from few samples",
     "timeout": "time was up before the interval was as narrow as wanted; a larger --budget narrows it",
-    "values_needed": "the model reads values, so it was counted on random ones: others may cost more or less",
+    "values_needed": "it does not run on shapes alone and was counted on random values; others may cost more or less",
 }
 
 
