@@ -75,8 +75,8 @@ def main() -> NoReturn:
             code = _run()
         except stops.Stopped:
             code = 0
-        except Exception:
-            if signals.came is None:  # else it is what a library made of a signal
+        except Exception:  # a bug goes on, unless it is what a library made of a signal
+            if signals.came is None:
                 raise
             code = 0
         if signals.came is not None and code != signals.came.exit_code:  # nobody has said so

@@ -72,7 +72,7 @@ def set_mode(model: nn.Module, *, train: bool) -> None:
         return
     try:
         model.train(train)
-    except NotImplementedError:
+    except NotImplementedError:  # how torch refuses it
         raise UserError(
             "An exported program cannot change between eval and train: export it in the other mode."
         ) from None
