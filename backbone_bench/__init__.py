@@ -3,16 +3,19 @@
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from backbone_bench.base.program import __version__ as __version__
 
 if TYPE_CHECKING:
     from backbone_bench.api import check, count, load, profile, save
-    from backbone_bench.errors import CouldNotMeasure, UserError
+    from backbone_bench.base.errors import CouldNotMeasure, UserError
     from backbone_bench.records import Missing, Record, known
 
 __all__ = ["CouldNotMeasure", "Missing", "Record", "UserError", "check", "count", "known", "load", "profile", "save"]
 
-_HOME = {"CouldNotMeasure": "errors", "UserError": "errors", **dict.fromkeys(("Missing", "Record", "known"), "records")}
+_HOME = {
+    **dict.fromkeys(("CouldNotMeasure", "UserError"), "base.errors"),
+    **dict.fromkeys(("Missing", "Record", "known"), "records"),
+}
 
 if not TYPE_CHECKING:
 

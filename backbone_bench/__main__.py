@@ -4,17 +4,17 @@ import signal
 import sys
 from typing import NoReturn
 
-from backbone_bench import stops
+from backbone_bench.base import signals
 
 
 def main() -> NoReturn:
     """What the console scripts call."""
     try:
-        with stops.heard():
+        with signals.heard():
             from backbone_bench.cli import main as command_line
 
             command_line()
-    except stops.Stopped as stopped:
+    except signals.Stopped as stopped:
         print(f"bench: {stopped}.", file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     finally:

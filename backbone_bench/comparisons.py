@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from backbone_bench.gate import stored, workloads
+from backbone_bench.gate import stored
 from backbone_bench.gate.baseline import Baseline, Calibration
 from backbone_bench.gate.calibration import calibrate
 from backbone_bench.gate.measured import Sides
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules, gate
 from backbone_bench.gate.verdicts import Finding
-from backbone_bench.records import Record
+from backbone_bench.records import Record, matching
 from backbone_bench.runner import Run
 from backbone_bench.sides import Begin, Jobs, counts_only, here, in_turn
 
@@ -32,7 +32,7 @@ class Compared(NamedTuple):
 
 def files(baseline: Baseline, current: Sequence[Record], rules: Rules) -> Compared:
     """Two files: nothing is run, so that nothing can be run again."""
-    groups = workloads.by_workload(current)
+    groups = matching.by_workload(current)
     sides = stored.Stored(baseline.records, lambda name, _count: groups[name])
     plan = replace(rules.plan, double=False, confirm=False)
     findings, remarks = gate(list(groups), sides.take, replace(rules, plan=plan))

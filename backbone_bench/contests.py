@@ -3,12 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from backbone_bench.errors import CouldNotMeasure, UserError
+from backbone_bench.base.errors import CouldNotMeasure, UserError
+from backbone_bench.base.signals import Stopped, held
 from backbone_bench.jobs import Job
 from backbone_bench.records import Record
 from backbone_bench.rounds import contest
 from backbone_bench.runner import Run, Told
-from backbone_bench.stops import Stopped, held
 from backbone_bench.versus import Question
 
 

@@ -6,9 +6,7 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.jobs import Job
-from backbone_bench.records import STRICT, Environment, Missing, Record, Workload
-
-PENDING = Missing("pending", "not measured yet")  # in a record that is kept before it is whole
+from backbone_bench.records import STRICT, Environment, Record, Workload
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

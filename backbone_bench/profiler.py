@@ -1,20 +1,18 @@
 """One workload in, one record out: the only place that knows all the measurers."""
 
-import subprocess
 import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 
 import torch
 
-import backbone_bench
 from backbone_bench import cost
+from backbone_bench.base.errors import CouldNotMeasure, UserError
+from backbone_bench.base.program import __version__, commit
 from backbone_bench.cost.fit import smallest_image
-from backbone_bench.errors import CouldNotMeasure, UserError
 from backbone_bench.jobs import Job
 from backbone_bench.measure import devices, energy, energy_plan, environment, fitting, latency, plan, precision
 from backbone_bench.measure.cards import meter_for, watch_for
@@ -22,14 +20,11 @@ from backbone_bench.measure.latency import Measured
 from backbone_bench.measure.protocols import Device, Progress, Step, Watch
 from backbone_bench.measure.steady import Load
 from backbone_bench.measure.step import prepared, set_mode
-from backbone_bench.messages import PENDING
+from backbone_bench.records import NOT_ASKED, PENDING, Environment, Known, Missing, ModelCost, Record, Tool, Workload
 from backbone_bench.records import Energy as EnergyRecord
-from backbone_bench.records import Environment, Known, Missing, ModelCost, Record, Tool, Workload
 from backbone_bench.subject import Subject
 from backbone_bench.zoo import user
 from backbone_bench.zoo.sources import NOTHING, Held, Loaded
-
-NOT_ASKED = Missing("not_asked", "was not asked for")
 
 
 def count(job: Job, held: Held = NOTHING) -> Record:
@@ -219,20 +214,4 @@ def _energy(job: Job, load: Load, device: Device, watch: Watch, told: Progress) 
 
 def _tool() -> Tool:
     """This program, as it was called."""
-    return Tool(backbone_bench.__version__, _commit(), (Path(sys.argv[0]).name, *sys.argv[1:]))
-
-
-@cache
-def _commit() -> str | None:
-    """The commit of the checkout this program runs from, with `+` where it has changes; None where nobody can tell."""
-    folder = Path(backbone_bench.__file__).parent
-    if not (folder.parent / ".git").exists():
-        return None
-    try:
-        told = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-    except OSError:  # no git, or no process for it
-        return None
-    return told.stdout.strip() or None
+    return Tool(__version__, commit(), (Path(sys.argv[0]).name, *sys.argv[1:]))

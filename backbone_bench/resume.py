@@ -3,10 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from backbone_bench.gate import fingerprint
 from backbone_bench.jobs import Job, hasty
 from backbone_bench.messages import Here
-from backbone_bench.records import Missing, Record
+from backbone_bench.records import Missing, Record, fingerprint
 
 Locate = Callable[[Sequence[Job]], Sequence[Here | None]]
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 from itertools import count as counting
 from typing import Literal, NamedTuple
 
-from backbone_bench import paired
-from backbone_bench.errors import CouldNotMeasure
+from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
 from backbone_bench.records import Missing, Record, Turn
 from backbone_bench.runner import Outcome, Run, Told, run_isolated
+from backbone_bench.stats import ratios
 from backbone_bench.versus import Comparison, Question, decide, flags, quantity
 
 
@@ -69,14 +69,14 @@ def contest(
     name = str(uuid.uuid4())
     runs = _in_turn(run, name, "A", keep), _in_turn(run, name, "B", keep)
 
-    def more(count: int) -> Sequence[paired.Pair]:
+    def more(count: int) -> Sequence[ratios.Pair]:
         before, most = len(taken), question.rule.rounds
 
         def tell(phase: str, share: float) -> None:
             told(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
 
         taken.extend(rounds(*sides, count, tell, runs))
-        found = paired.values(taken[before:], quantity(question.by))
+        found = ratios.values(taken[before:], quantity(question.by))
         if isinstance(found, Missing):
             raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")
         return [(of_b, of_a) for of_a, of_b in found]

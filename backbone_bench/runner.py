@@ -20,11 +20,11 @@ from typing import IO, NamedTuple
 
 from pydantic import ValidationError
 
-from backbone_bench.errors import CouldNotMeasure, UserError
+from backbone_bench.base.errors import CouldNotMeasure, UserError
+from backbone_bench.base.signals import held
 from backbone_bench.jobs import Job
 from backbone_bench.messages import (
     MESSAGE,
-    PENDING,
     QUESTION,
     Done,
     Failed,
@@ -35,8 +35,7 @@ from backbone_bench.messages import (
     Profile,
     Question,
 )
-from backbone_bench.records import Missing, Record
-from backbone_bench.stops import held
+from backbone_bench.records import PENDING, Missing, Record
 
 Told = Callable[[str, float], None]
 

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.errors import UserError, did_you_mean, visible
+from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.jobs import Job
 from backbone_bench.records import Scalar, TensorSpec
 

@@ -11,7 +11,7 @@ from shutil import which
 from pydantic import ValidationError
 
 from backbone_bench import runner
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.gate import stored
 from backbone_bench.gate.checkout import Checkout
 from backbone_bench.gate.session import Take, Unpaired

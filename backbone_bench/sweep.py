@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
-from backbone_bench.errors import UserError, visible
+from backbone_bench.base.errors import UserError, visible
+from backbone_bench.base.signals import Stopped, held
 from backbone_bench.jobs import Job
 from backbone_bench.records import Record
 from backbone_bench.runner import Outcome, Run, Told
-from backbone_bench.stops import Stopped, held
 
 T = TypeVar("T")
 

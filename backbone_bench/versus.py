@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backbone_bench import paired
-from backbone_bench.paired import Ratio
 from backbone_bench.records import Known, Missing, Record
+from backbone_bench.stats import ratios
+from backbone_bench.stats.ratios import Ratio
 
 FEWEST, USUAL = 4, 18  # rounds
 THRESHOLD = 0.03  # the least difference that matters, as a share
@@ -37,9 +37,9 @@ class Rule:
         third = 2 * (self.rounds // 6)
         return (third, self.rounds) if third >= FEWEST else (self.rounds,)
 
-    def ratio(self, pairs: Sequence[paired.Pair]) -> Ratio:
+    def ratio(self, pairs: Sequence[ratios.Pair]) -> Ratio:
         """The ratio with the interval of one look."""
-        return paired.look(pairs, len(self.looks))
+        return ratios.look(pairs, len(self.looks))
 
     def verdict(self, ratio: Ratio) -> Verdict:
         """From the interval alone: within the threshold on both sides, beyond one, or neither."""
@@ -59,9 +59,9 @@ class Question:
     rule: Rule = field(default_factory=Rule)
 
 
-def decide(rule: Rule, more: Callable[[int], Sequence[paired.Pair]]) -> tuple[paired.Pair, ...]:
+def decide(rule: Rule, more: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
     """The pairs after the first look that decides, else after the last; `more` measures so many further rounds."""
-    pairs: tuple[paired.Pair, ...] = ()
+    pairs: tuple[ratios.Pair, ...] = ()
     for look in rule.looks:
         pairs += tuple(more(look - len(pairs)))
         if rule.verdict(rule.ratio(pairs)) != "unclear":
@@ -119,7 +119,7 @@ class Comparison:
     a: Record  # of the first round
     b: Record
     question: Question
-    pairs: tuple[paired.Pair, ...]  # B and A of each round: what `paired` calls base and head
+    pairs: tuple[ratios.Pair, ...]  # B and A of each round: what `paired` calls base and head
     flags: Mapping[str, int] = field(default_factory=dict)  # what was odd, and in how many of the processes
 
     @property

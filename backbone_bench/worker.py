@@ -15,7 +15,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import IO, TypeVar
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.jobs import Job
 from backbone_bench.messages import (
     MESSAGE,

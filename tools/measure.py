@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from backbone_bench import store
-from backbone_bench.records import Record
+from backbone_bench.records import Record, store
 from backbone_bench.report.roofline import COPY, PRODUCT
 
 RECORDS = Path("results/records/cpu.jsonl")

@@ -5,9 +5,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
-from backbone_bench import store
-from backbone_bench.claims.correlation import interval, rank_correlation
-from backbone_bench.records import Record
+from backbone_bench.records import Record, store
 from backbone_bench.report import svg
 from backbone_bench.report.columns import COLUMNS, named
 from backbone_bench.report.compare import View, compare
@@ -20,7 +18,8 @@ from backbone_bench.report.roofline import told_apart
 from backbone_bench.report.seen import see
 from backbone_bench.report.tables import Column, Table, tabulate, without_empty
 from backbone_bench.report.units import Unit
-from backbone_bench.stats import Interval
+from backbone_bench.stats.correlation import interval, rank_correlation
+from backbone_bench.stats.samples import Interval
 from tools.measure import RECORDS
 
 ROOT = Path(__file__).parent.parent

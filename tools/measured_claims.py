@@ -10,9 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from backbone_bench import evidence, store
+from backbone_bench import evidence
 from backbone_bench.claims import data, engine
 from backbone_bench.claims.engine import Judged, Outcome
+from backbone_bench.records import store
 from backbone_bench.report import escape
 from backbone_bench.report.claims import sentence
 from backbone_bench.report.markdown import markdown

@@ -6,8 +6,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from backbone_bench import store
-from backbone_bench.records import Record
+from backbone_bench.records import Record, store
 from backbone_bench.report import svg
 from backbone_bench.report.kinds import stacks
 from backbone_bench.report.static import static

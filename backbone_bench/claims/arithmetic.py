@@ -10,7 +10,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 
 Number = Any  # a float, or a numpy array of them: both know the operations below
 

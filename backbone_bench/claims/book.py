@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims.checks import Quantity
 from backbone_bench.claims.layers import cost
 from backbone_bench.claims.measurements import Run, measured, published
@@ -14,7 +15,6 @@ from backbone_bench.claims.metrics import METRICS, Convolution
 from backbone_bench.claims.publications import Publication
 from backbone_bench.claims.subjects import Network, Stack
 from backbone_bench.claims.verdicts import NoEvidence
-from backbone_bench.errors import UserError
 from backbone_bench.records import ModelCost, Record, Scalar
 
 Size = int | None  # of a square image; None: the network's own

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.causes import Cause, Reading, causes, readings
 from backbone_bench.claims.checks import Bound, Count, Delta, Order, Ratio
@@ -16,7 +17,6 @@ from backbone_bench.claims.figures import amount, percent
 from backbone_bench.claims.metrics import FLOPS, METRICS
 from backbone_bench.claims.subjects import Network, Stack
 from backbone_bench.claims.verdicts import Finding, Verdict
-from backbone_bench.errors import UserError
 
 Numeric = Count | Ratio | Delta
 

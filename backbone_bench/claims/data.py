@@ -11,11 +11,11 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims.checks import Check
 from backbone_bench.claims.layers import STRICT
 from backbone_bench.claims.reading import revive, toml
 from backbone_bench.claims.verdicts import Verdict
-from backbone_bench.errors import UserError
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

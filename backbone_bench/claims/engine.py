@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.checks import (
     Bound,
@@ -26,7 +27,6 @@ from backbone_bench.claims.counted import judge_bound, judge_figure, judge_order
 from backbone_bench.claims.data import Entry
 from backbone_bench.claims.swept import judge_family, judge_law, judge_table, judge_value
 from backbone_bench.claims.verdicts import Finding, NoEvidence, Verdict, worst
-from backbone_bench.errors import UserError, did_you_mean
 
 
 @dataclass(frozen=True, slots=True)

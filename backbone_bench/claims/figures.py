@@ -4,7 +4,7 @@ import math
 import re
 from typing import NamedTuple
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 
 SCALES = {"": 1, "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 _DIGITS = "[0-9]{1,30}"

@@ -12,8 +12,8 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import ConfigDict, Field, PlainValidator
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims.arithmetic import Expression, Number
-from backbone_bench.errors import UserError
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 MOST_TERMS = 10_000  # of a layer that is repeated by `each`

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from backbone_bench import paired
 from backbone_bench.claims.checks import Quantity
 from backbone_bench.claims.publications import Key, Kind, Measured, Publication
 from backbone_bench.claims.subjects import Network
 from backbone_bench.records import Energy, Latency, Missing, Record
-from backbone_bench.stats import Interval
+from backbone_bench.stats import ratios
+from backbone_bench.stats.samples import Interval
 
 REPEATABLE = 0.05  # timm's tables of one card, two releases apart: 94 % of the rows within 5 %
 USUAL = 224  # pixels: where a table has several sizes of a network, a correlation takes the nearest to this
@@ -33,7 +33,7 @@ class Between(NamedTuple):
 class Turns:
     """The rounds in which two networks ran one right after the other."""
 
-    pairs: list[paired.Pair] = field(default_factory=list)  # the second's cost, the first's
+    pairs: list[ratios.Pair] = field(default_factory=list)  # the second's cost, the first's
     flags: Counter[str] = field(default_factory=Counter)  # what was odd, and in how many of the processes
 
 
@@ -61,7 +61,7 @@ class Run:
         pairs = [*there.pairs, *((base, head) for head, base in back.pairs)]
         if not pairs:
             return None
-        ratio, odd = paired.look(pairs), there.flags + back.flags
+        ratio, odd = ratios.look(pairs), there.flags + back.flags
         told = [f"{len(pairs)} round{'s' * (len(pairs) != 1)} in turn"]
         if len(pairs) > 1:
             told.insert(0, _span(ratio.low, ratio.high))

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from backbone_bench.errors import UserError, visible
+from backbone_bench.base.errors import UserError, visible
 
 T = TypeVar("T")
 

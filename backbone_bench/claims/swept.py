@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims import layers
 from backbone_bench.claims.arithmetic import Expression
 from backbone_bench.claims.book import Book
@@ -14,7 +15,6 @@ from backbone_bench.claims.figures import amount
 from backbone_bench.claims.metrics import METRICS
 from backbone_bench.claims.subjects import Axes, Range, Tolerance
 from backbone_bench.claims.verdicts import Finding, NoEvidence, Verdict
-from backbone_bench.errors import UserError
 
 Array = Any  # of float64; numpy's own types say no more here
 MOST_POINTS = 4_000_000

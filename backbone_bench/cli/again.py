@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backbone_bench import stops
+from backbone_bench.base import signals
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain, program
 from backbone_bench.cli.job_options import Timeout
 from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, form_of
-from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
@@ -28,7 +28,7 @@ def merge(files: RecordFiles, form: OutputFormat = None, to: Outputs = None) -> 
 
     In the order of the files, each record once.
     """
-    from backbone_bench import store
+    from backbone_bench.records import store
     from backbone_bench.report.columns import RUN
 
     paths = to or []
@@ -57,7 +57,7 @@ def rerun(
 
     JSON holds the new records; the other forms show old and new side by side.
     """
-    from backbone_bench import store
+    from backbone_bench.records import store
 
     paths = to or []
     output.check(paths)
@@ -67,7 +67,7 @@ def rerun(
     over_now = zip(over.outcomes, old, strict=False)  # a signal may have come in between
     pairs = [(outcome.record, before) for outcome, before in over_now if outcome.record is not None]
     if pairs:
-        with stops.held():
+        with signals.held():
             for path in paths:
                 store.write(path, _as_text(pairs, form_of(path)))
             output.put(_as_text(pairs, form or output.default_form()))
@@ -113,7 +113,7 @@ def _run(old: "Sequence[Record]", timeout_s: float | None, *, quiet: bool) -> "S
 
 
 def _as_text(pairs: "list[tuple[Record, Record]]", form: Format) -> str:
-    from backbone_bench import store
+    from backbone_bench.records import store
     from backbone_bench.report.rerun import draw
 
     new = [pair[0] for pair in pairs]

@@ -6,9 +6,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backbone_bench import __version__, stops
+from backbone_bench.base import signals
+from backbone_bench.base.errors import UserError
+from backbone_bench.base.program import __version__
 from backbone_bench.cli import streams
-from backbone_bench.errors import UserError
 from backbone_bench.report.progress import say
 
 app = typer.Typer(
@@ -70,18 +71,18 @@ def _check_words() -> None:
 def main() -> NoReturn:
     """Run the command line; what the user can put right, and a signal, become one line and an exit code."""
     streams.prepare()
-    with stops.heard() as signals:
+    with signals.heard() as heard:
         try:
             code = _run()
-        except stops.Stopped:
+        except signals.Stopped:
             code = 0
         except Exception:  # a bug goes on, unless it is what a library made of a signal
-            if signals.came is None:
+            if heard.came is None:
                 raise
             code = 0
-        if signals.came is not None and code != signals.came.exit_code:  # nobody has said so
-            complain(f"{signals.came}.")
-            code = signals.came.exit_code
+        if heard.came is not None and code != heard.came.exit_code:  # nobody has said so
+            complain(f"{heard.came}.")
+            code = heard.came.exit_code
     raise SystemExit(code)
 
 

@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import claims, output
 from backbone_bench.cli.app import app
 from backbone_bench.cli.options import MODEL_HELP, Argument, InputSize, OutputFormat, arguments, complete_model
-from backbone_bench.errors import UserError
 
 DIFFERS = 1
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.zoo import catalogue
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backbone_bench import stops
+from backbone_bench.base import signals
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.claims_measure import (
@@ -34,7 +35,6 @@ from backbone_bench.cli.job_options import (
     settings_in,
 )
 from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, form_of
-from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
     from backbone_bench.claims.data import Entry
@@ -101,8 +101,9 @@ def claims(
     as those of `bench versus` do; what others published is shown apart. Ends with 1 where a verdict is not the one
     that its claim is expected to have.
     """
-    from backbone_bench import evidence, store
+    from backbone_bench import evidence
     from backbone_bench.claims import engine, plan
+    from backbone_bench.records import store
 
     words = {**settings_in(context.params), "energy": None}  # claims say themselves what is measured
     paths = to or []
@@ -128,7 +129,7 @@ def claims(
     outcomes = engine.judge_all(chosen, evidence.book(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
-    with stops.held():
+    with signals.held():
         for path in paths:
             store.write(path, _as_text(outcomes, form_of(path), with_working=with_working))
         output.put(_as_text(outcomes, form or output.default_form(), with_working=with_working))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli.app import complain
 from backbone_bench.cli.job_options import resolved
 from backbone_bench.cli.options import Format
 from backbone_bench.cli.versus import briefly
-from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.plan import Asked, Wanted
@@ -102,8 +102,9 @@ def measured(
     asked: "Sequence[Contest]", keep: Path | None, timeout_s: float | None, *, quiet: bool
 ) -> "tuple[list[Record], Ended]":
     """Hold the comparisons; every record of theirs, and how it ended."""
-    from backbone_bench import runner, store
+    from backbone_bench import runner
     from backbone_bench.contests import hold
+    from backbone_bench.records import store
     from backbone_bench.records.condensed import condensed
     from backbone_bench.report.progress import shown
 
@@ -127,7 +128,7 @@ def measured(
 
 
 def check_keep(keep: Path | None) -> None:
-    from backbone_bench import store
+    from backbone_bench.records import store
 
     if keep is not None:
         if keep.suffix != ".jsonl":

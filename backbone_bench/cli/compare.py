@@ -5,10 +5,10 @@ from typing import Annotated, Literal
 
 import typer
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import Convention, OutputFormat, Outputs
-from backbone_bench.errors import UserError
 
 RecordFiles = Annotated[
     list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
@@ -50,7 +50,7 @@ def compare(
 
     The best value is marked; unlike environments stand in tables of their own.
     """
-    from backbone_bench import store
+    from backbone_bench.records import store
     from backbone_bench.report.columns import COMPARE, doubled, named  # pydantic waits until a command needs it
     from backbone_bench.report.compare import View
     from backbone_bench.report.families import family

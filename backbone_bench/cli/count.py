@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from backbone_bench import stops
+from backbone_bench.base import signals
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import (
@@ -25,7 +26,6 @@ from backbone_bench.cli.options import (
     Train,
     arguments,
 )
-from backbone_bench.errors import UserError
 
 
 @app.command()
@@ -67,14 +67,14 @@ def count(
 
     records: list[Record] = []
     wrong: dict[str, int] = {}
-    ended: stops.Stopped | None = None
+    ended: signals.Stopped | None = None
     try:
         for job in jobs:
             try:
                 records.append(profiler.count(job))
             except UserError as error:  # the others are counted all the same
                 wrong[str(error)] = error.exit_code
-    except stops.Stopped as stopped:
+    except signals.Stopped as stopped:
         ended = stopped
     for message in wrong:
         complain(message)

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
+from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
 from backbone_bench.cli.options import Format, OutputFormat
-from backbone_bench.errors import CouldNotMeasure
 
 if TYPE_CHECKING:  # it loads torch, which `--help` need not wait for
     from backbone_bench.doctor import Line

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from backbone_bench import stops
+from backbone_bench.base import signals
 from backbone_bench.cli import gate_output, gate_sides
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.gate_output import GateFormat
@@ -126,12 +126,12 @@ def gate(
     rules = gate_sides.rules(rounds, latency_threshold / 100, energy_threshold / 100)
     try:
         compared, report = gate_sides.compare(asked, rules)
-    except stops.Stopped as stopped:
+    except signals.Stopped as stopped:
         complain(f"{stopped}: nothing was compared.")
         raise typer.Exit(stopped.exit_code) from None
     if asked.accepts:
         report = replace(report, acknowledged=reason or "the first baseline")
-    with stops.held():
+    with signals.held():
         code = gate_output.tell(report, failing, form, to_write)
         gate_output.export(compared.heads, to_write)
         if baseline is not None and (update_baseline or calibrate):

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
-from backbone_bench import __version__
+from backbone_bench.base.errors import UserError, did_you_mean, visible
+from backbone_bench.base.program import __version__
 from backbone_bench.cli import output
-from backbone_bench.errors import UserError, did_you_mean, visible
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.comparisons import Compared
@@ -30,7 +30,7 @@ class Destinations(NamedTuple):
 
 def destinations(paths: Sequence[Path], exports: Sequence[str]) -> Destinations:
     """The files that words name; raise UserError now for one that could not be written at the end."""
-    from backbone_bench import store
+    from backbone_bench.records import store
     from backbone_bench.report import github
 
     found = Destinations([(path, _form(path)) for path in paths], [_tracker(word) for word in exports])
@@ -72,8 +72,8 @@ def verdicts(words: str | None) -> "frozenset[Verdict]":
 
 def tell(report: "Report", failing: "Collection[Verdict]", form: GateFormat | None, to: Destinations) -> int:
     """Write the report wherever it is wanted, and print it; the exit code that it comes to."""
-    from backbone_bench import store
     from backbone_bench.gate.verdicts import exit_code
+    from backbone_bench.records import store
     from backbone_bench.report import github
 
     code = exit_code(report, failing)
@@ -95,7 +95,7 @@ def _text(report: "Report", code: int, form: str) -> str:
 
 def export(records: "Sequence[Record]", to: Destinations) -> None:
     """Write the newer records for those who keep their own history."""
-    from backbone_bench import store
+    from backbone_bench.records import store
     from backbone_bench.report import exports
 
     for path, tracker in to.exports:

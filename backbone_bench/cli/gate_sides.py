@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli.app import complain, program
 from backbone_bench.cli.run_words import jobs_of, settings_of
-from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.comparisons import Compared
@@ -127,7 +127,8 @@ def _jobs(settings: "Settings", *, exact: bool) -> "Jobs":
 
 
 def _files(asked: Asked, current: Path, rules: "Rules") -> "tuple[Compared, Report]":
-    from backbone_bench import comparisons, store
+    from backbone_bench import comparisons
+    from backbone_bench.records import store
 
     old, new = asked.stored(), store.read([current], warn=complain)
     compared = comparisons.files(old, new, replace(rules, noise=old.noise))

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.compare import complete_column
 from backbone_bench.cli.options import OutputFormat, Outputs
-from backbone_bench.errors import UserError
 
 
 @app.command()
@@ -33,7 +33,7 @@ def history(
 
     A table for each workload and kind of machine: the median, its interval, the change since the first, a sparkline.
     """
-    from backbone_bench import store
+    from backbone_bench.records import store
     from backbone_bench.report.columns import named
     from backbone_bench.report.history import render
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.settings import Resolved

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
 from backbone_bench.cli.options import Format, OutputFormat
-from backbone_bench.errors import UserError, did_you_mean
 from backbone_bench.zoo import catalogue
 from backbone_bench.zoo.catalogue import Entry
 
@@ -52,6 +52,6 @@ def _as_text(entries: list[Entry], form: Format) -> str:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a record."""
-    from backbone_bench import store  # pydantic waits
+    from backbone_bench.records import store  # pydantic waits
 
     output.put(json.dumps(store.schema(), indent=1) + "\n")

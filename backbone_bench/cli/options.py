@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from backbone_bench.errors import UserError, visible
+from backbone_bench.base.errors import UserError, visible
 
 Format = Literal["table", "md", "csv", "json", "jsonl", "html"]
 SUFFIXES: dict[str, Format] = {

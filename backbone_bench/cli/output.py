@@ -5,10 +5,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from backbone_bench import stops
+from backbone_bench.base import signals
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import streams
 from backbone_bench.cli.options import Format, form_of
-from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.records import Record
@@ -24,7 +24,7 @@ def default_form() -> Format:
 
 def check(paths: Sequence[Path]) -> None:
     """Raise UserError for a file that could not be written, before anything is measured."""
-    from backbone_bench import store
+    from backbone_bench.records import store
 
     for path in paths:
         form_of(path)
@@ -49,7 +49,7 @@ def drawing(columns: "Sequence[Column[Record]]", convention: str, depth: int | N
 
 def as_text(records: "Sequence[Record]", form: Format, render: Render) -> str:
     """Records as JSON, JSON Lines, or whatever `render` makes of them."""
-    from backbone_bench import store
+    from backbone_bench.records import store
 
     match form:
         case "json":
@@ -62,9 +62,9 @@ def as_text(records: "Sequence[Record]", form: Format, render: Render) -> str:
 
 def emit(records: "Sequence[Record]", form: Format | None, paths: Sequence[Path], render: Render) -> None:
     """Write every file, then print; a signal waits, since what was measured is lost otherwise."""
-    from backbone_bench import store
+    from backbone_bench.records import store
 
-    with stops.held():
+    with signals.held():
         for path in paths:
             store.write(path, as_text(records, form_of(path), render))
         put(as_text(records, form or default_form(), render))

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.compare import RecordFiles
-from backbone_bench.errors import UserError
 
 
 @app.command()
@@ -24,7 +24,7 @@ def report(
 
     Published claims are judged by what the records hold; nothing is counted or measured.
     """
-    from backbone_bench import store  # pydantic waits until a command needs it
+    from backbone_bench.records import store  # pydantic waits until a command needs it
     from backbone_bench.report.folder import write
 
     found = store.read(records, warn=complain)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain, program
 from backbone_bench.cli.job_options import (
@@ -52,7 +53,6 @@ from backbone_bench.cli.options import (
     Verbose,
     arguments,
 )
-from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic
     from collections.abc import Sequence
@@ -158,7 +158,8 @@ def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
 
 def _answered(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | None]":
     """The record of every row that an output has already."""
-    from backbone_bench import resume, runner, store
+    from backbone_bench import resume, runner
+    from backbone_bench.records import store
 
     grown = [path for path in paths if path.suffix == ".jsonl"]
     if not grown:
@@ -168,7 +169,8 @@ def _answered(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | No
 
 
 def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], progress: "Silent") -> "Sweep":
-    from backbone_bench import runner, store, sweep
+    from backbone_bench import runner, sweep
+    from backbone_bench.records import store
 
     if settings.in_process and settings.timeout is not None:
         raise UserError("--timeout needs rows in processes of their own: leave --in-process out.")

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import choose
 from backbone_bench.cli.app import app, program
 from backbone_bench.cli.job_options import is_setting, resolved, settings_in
 from backbone_bench.cli.options import arguments
-from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs import Job

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from backbone_bench import stops
+from backbone_bench.base import signals
+from backbone_bench.base.errors import UserError
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.job_options import (
@@ -37,7 +38,6 @@ from backbone_bench.cli.options import (
     complete_model,
     form_of,
 )
-from backbone_bench.errors import UserError
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs import Job
@@ -113,9 +113,9 @@ def versus(
     from backbone_bench.versus import Question, Rule
 
     found = _contest((one, other), Question(by, Rule(rounds, threshold / 100)), timeout_s, paths, quiet=quiet)
-    from backbone_bench import store
+    from backbone_bench.records import store
 
-    with stops.held():
+    with signals.held():
         for path in paths:
             if path.suffix != ".jsonl":
                 store.write(path, draw(found, form_of(path)))
@@ -153,7 +153,8 @@ def briefly(job: "Job") -> "Job":
 def _contest(
     sides: "tuple[Job, Job]", question: "Question", timeout_s: float | None, paths: Sequence[Path], *, quiet: bool
 ) -> "Comparison":
-    from backbone_bench import runner, store
+    from backbone_bench import runner
+    from backbone_bench.records import store
     from backbone_bench.report.progress import shown
     from backbone_bench.rounds import contest
 
@@ -165,7 +166,7 @@ def _contest(
     try:
         with shown(quiet=quiet) as progress:
             told = progress.whole(f"{sides[0]} against {sides[1]}")
-            return contest(sides, question, told, runner.isolated(timeout_s), stops.held()(keep))
-    except stops.Stopped as stopped:
+            return contest(sides, question, told, runner.isolated(timeout_s), signals.held()(keep))
+    except signals.Stopped as stopped:
         complain(f"{stopped}: nothing was decided.")
         raise typer.Exit(stopped.exit_code) from None

@@ -5,10 +5,10 @@ from typing import Any
 
 from torch import Tensor
 
+from backbone_bench.base.pytree import tensors_of
 from backbone_bench.cost import formulas
 from backbone_bench.cost.formulas import Arithmetic
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.nested import tensors_of
 
 Booking = Callable[..., None]
 

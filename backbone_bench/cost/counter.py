@@ -21,12 +21,12 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import UninitializedBuffer, is_lazy
 
+from backbone_bench.base.pytree import map_tensors, tensors_of
 from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
 from backbone_bench.cost.swap import Survey, real, stand_in, values_kept
-from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import ModelCost
 
 _ONE_PASS = threading.RLock()  # a second thread would take the first one's stand-ins for the model

@@ -16,9 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backbone_bench.base.pytree import map_tensors, tensors_of
 from backbone_bench.cost.counter import as_written
 from backbone_bench.cost.swap import Survey, real, values_kept
-from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import CrossCheck, Difference, Known, Missing, ModelCost
 
 # What it counts as arithmetic and we do not, by definition: see `ModelCost.flops`.

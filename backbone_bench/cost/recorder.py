@@ -16,10 +16,10 @@ from torch import Tensor
 from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from backbone_bench.base.pytree import tensors_of
 from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger, storage_of
-from backbone_bench.nested import tensors_of
 
 _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 

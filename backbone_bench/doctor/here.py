@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import torch
 
-import backbone_bench
-from backbone_bench.errors import first_line
+from backbone_bench.base.errors import first_line
+from backbone_bench.base.program import __version__
 from backbone_bench.measure import devices, machine
 from backbone_bench.measure.cards import card_for
 from backbone_bench.measure.clock import HostClock
@@ -67,7 +67,7 @@ def here() -> Here:
 
 def _versions() -> dict[str, str]:
     installed = {name: machine.version((name,)) for name in PACKAGES}
-    ours = {"backbone-bench": backbone_bench.__version__, "Python": platform.python_version()}
+    ours = {"backbone-bench": __version__, "Python": platform.python_version()}
     return ours | {name: version for name, version in installed.items() if version}
 
 

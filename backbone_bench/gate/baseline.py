@@ -17,13 +17,12 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from backbone_bench import store
-from backbone_bench.errors import NotComparable, UserError, visible
+from backbone_bench.base.errors import NotComparable, UserError, visible
 from backbone_bench.gate.measured import Noise
 from backbone_bench.gate.noisy import Spread
 from backbone_bench.gate.verdicts import Acknowledgement
-from backbone_bench.gate.workloads import on_paper
-from backbone_bench.records import STRICT, Record
+from backbone_bench.records import STRICT, Record, store
+from backbone_bench.records.matching import on_paper
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

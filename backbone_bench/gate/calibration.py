@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from backbone_bench.gate import fingerprint, workloads
 from backbone_bench.gate.baseline import Calibration
 from backbone_bench.gate.measured import Sides
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules, Session, Take, gate
 from backbone_bench.gate.verdicts import Finding
+from backbone_bench.records import fingerprint, matching
 
 
 def calibrate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Finding], list[Calibration]]:
@@ -31,7 +31,7 @@ def calibrate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Find
             Calibration(
                 at_utc=now,
                 fingerprint=fingerprint.digest(head.workload, head.environment),
-                subject=workloads.subject(head.workload),
+                subject=matching.subject(head.workload),
                 metric=key.metric,
                 deviation=taken.spread.deviation,
                 rounds=len(taken.changes),

@@ -13,8 +13,8 @@ from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from backbone_bench.errors import UserError, visible
-from backbone_bench.stops import held
+from backbone_bench.base.errors import UserError, visible
+from backbone_bench.base.signals import held
 
 # Files that say what is installed, beside pyproject.toml, which says more than that.
 _DEPENDENCIES = (

@@ -13,8 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from backbone_bench import paired, stats
 from backbone_bench.gate.verdicts import Verdict
+from backbone_bench.stats import ratios, samples
 
 ALPHA = 0.05
 
@@ -56,20 +56,20 @@ class Series:
         """The noise to judge by, if any is known."""
         if len(self.changes) < 2:
             return self.known
-        return Spread(stats.deviation(self.changes), len(self.changes) - 1)
+        return Spread(samples.deviation(self.changes), len(self.changes) - 1)
 
-    def ratio(self) -> paired.Ratio:
+    def ratio(self) -> ratios.Ratio:
         """Head over base with the one-sided bounds at 95 %."""
         if not self.is_calibrated or self.known is None:
-            return paired.of_logs(self.changes, 1 - 2 * ALPHA)
-        half = stats.student_t(self.known.freedom, 1 - 2 * ALPHA) * self.known.deviation
-        return paired.Ratio(*(paired.ratio_of(self.changes[0] + shift) for shift in (0, -half, half)))
+            return ratios.of_logs(self.changes, 1 - 2 * ALPHA)
+        half = samples.student_t(self.known.freedom, 1 - 2 * ALPHA) * self.known.deviation
+        return ratios.Ratio(*(ratios.ratio_of(self.changes[0] + shift) for shift in (0, -half, half)))
 
     def p_above(self, bound: float = 0.0) -> float:
         """How likely this is where the truth is no more than `bound`."""
         if not self.is_calibrated or self.known is None or not self.known.deviation:
-            return paired.p_above(self.changes, bound)
-        return stats.t_beyond((self.changes[0] - bound) / self.known.deviation, self.known.freedom)
+            return ratios.p_above(self.changes, bound)
+        return samples.t_beyond((self.changes[0] - bound) / self.known.deviation, self.known.freedom)
 
     @property
     def middle(self) -> float:
@@ -114,8 +114,8 @@ def judge(family: Mapping[Key, Series]) -> dict[Key, Decision]:
 
 
 def _judge(family: Mapping[Key, Series]) -> dict[Key, Decision]:
-    worse = paired.holm([series.p_above() for series in family.values()])
-    better = paired.holm([series.p_below() for series in family.values()])
+    worse = ratios.holm([series.p_above() for series in family.values()])
+    better = ratios.holm([series.p_below() for series in family.values()])
     return {
         key: _decision(series, p_worse, p_better)
         for (key, series), p_worse, p_better in zip(family.items(), worse, better, strict=True)
@@ -175,7 +175,7 @@ def detectable(series: Series, plan: Plan) -> float | None:
     if spread is None:
         return None
     if series.is_calibrated:
-        least = paired.detectable(spread.deviation, 1, series.threshold, freedom=spread.freedom)
+        least = ratios.detectable(spread.deviation, 1, series.threshold, freedom=spread.freedom)
     else:
-        least = paired.detectable(spread.deviation, plan.rounds * (1 + plan.double), series.threshold)
+        least = ratios.detectable(spread.deviation, plan.rounds * (1 + plan.double), series.threshold)
     return least if math.isfinite(least) else None

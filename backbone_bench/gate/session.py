@@ -7,11 +7,11 @@ or torch; a file is a side that was run before.
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from backbone_bench.gate import exact, measured, workloads
+from backbone_bench.gate import exact, measured
 from backbone_bench.gate.measured import METRICS, THRESHOLDS, Kind, Noise, Sides
 from backbone_bench.gate.noisy import Key, Plan, Series, decide
 from backbone_bench.gate.verdicts import Finding, Verdict
-from backbone_bench.records import Record
+from backbone_bench.records import Record, matching
 
 
 class Unpaired(Exception):
@@ -77,7 +77,7 @@ def gate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Finding],
             continue
         rounds = session.rounds[name]
         base, head = rounds[0]
-        subject = workloads.subject(head.workload)
+        subject = matching.subject(head.workload)
         findings += exact.compare(subject, base.cost, head.cost)
         findings += measured.one_sided(subject, rounds)
         findings += [

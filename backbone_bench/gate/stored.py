@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from backbone_bench.gate import workloads
 from backbone_bench.gate.measured import Sides
 from backbone_bench.gate.session import Unpaired
 from backbone_bench.gate.verdicts import Finding, Verdict
-from backbone_bench.records import Record
+from backbone_bench.records import Record, matching
 
 Run = Callable[[str, int], Sequence[Record]]  # a workload's name and a number of processes in; raises Unpaired
 
@@ -15,7 +14,7 @@ class Stored:
     """Pairs whatever `run` brings with the records of a baseline; keeps what it brought."""
 
     def __init__(self, baseline: Iterable[Record], run: Run) -> None:
-        self._baseline = workloads.by_cost(baseline)
+        self._baseline = matching.by_cost(baseline)
         self._run = run
         self.heads: list[Record] = []
 
@@ -24,16 +23,16 @@ class Stored:
         heads = self._run(name, count)
         self.heads += heads
         workload = heads[0].workload
-        same = self._baseline.get(workloads.on_paper(workload))
+        same = self._baseline.get(matching.on_paper(workload))
         if same is None:
-            raise Unpaired(Verdict.NEW, "the baseline does not have this workload", subject=workloads.subject(workload))
+            raise Unpaired(Verdict.NEW, "the baseline does not have this workload", subject=matching.subject(workload))
         alike = [record for record in same if record.workload.key == workload.key]
         return list(zip(alike or same, heads, strict=False))
 
 
 def missing(baseline: Iterable[Record], heads: Iterable[Record]) -> list[Finding]:
     """What a baseline has and a whole file of current records has not."""
-    present = workloads.by_cost(heads)
-    lost = (group for key, group in workloads.by_cost(baseline).items() if key not in present)
+    present = matching.by_cost(heads)
+    lost = (group for key, group in matching.by_cost(baseline).items() if key not in present)
     reason = "the baseline has this workload, and the current records have not"
-    return [Finding(workloads.subject(group[0].workload), "", Verdict.MISSING, reason=reason) for group in lost]
+    return [Finding(matching.subject(group[0].workload), "", Verdict.MISSING, reason=reason) for group in lost]

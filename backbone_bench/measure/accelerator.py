@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import torch
 
-from backbone_bench.errors import first_line
+from backbone_bench.base.errors import first_line
 from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
 from backbone_bench.measure.torch_device import TorchDevice
 from backbone_bench.records import Memory, Missing

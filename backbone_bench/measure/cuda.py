@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from backbone_bench.errors import first_line
+from backbone_bench.base.errors import first_line
+from backbone_bench.base.pytree import map_tensors
 from backbone_bench.measure.accelerator import Accelerator
 from backbone_bench.measure.protocols import CaptureFailed, Mode, Step
-from backbone_bench.nested import map_tensors
 from backbone_bench.records import Missing
 
 

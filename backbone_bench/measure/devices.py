@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import torch
 
-from backbone_bench.errors import UserError, did_you_mean, first_line
+from backbone_bench.base.errors import UserError, did_you_mean, first_line
 from backbone_bench.measure.accelerator import Accelerator
 from backbone_bench.measure.cuda import Cuda
 from backbone_bench.measure.host import Host

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
-from backbone_bench.errors import CouldNotMeasure, OutOfMemory, first_line
+from backbone_bench.base.errors import CouldNotMeasure, OutOfMemory, first_line
 from backbone_bench.records import Workload
 
 # Beside torch.OutOfMemoryError: of the host, of MPS and of the driver, of libraries that ask the driver themselves.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import torch
 
-from backbone_bench.errors import OutOfMemory
+from backbone_bench.base.errors import OutOfMemory
 from backbone_bench.measure import machine
 from backbone_bench.measure.accelerator import keeps_count
 from backbone_bench.records import Missing, ModelCost

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.measure.nvml import Card
 from backbone_bench.measure.protocols import SourceFailed
 

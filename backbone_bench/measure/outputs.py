@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from backbone_bench.nested import tensors_of
+from backbone_bench.base.pytree import tensors_of
 
 # Of the largest value: what another algorithm or order of summation may change over a deep network.
 _ROUNDING = {torch.float64: 1e-6, torch.float16: 2e-2, torch.bfloat16: 1e-1}

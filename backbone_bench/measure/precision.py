@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.records import Workload
 
 HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from backbone_bench import stats
+from backbone_bench.stats import samples
 
 _MOST_CALLS = 10_000  # in a row, of a call of microseconds
 
@@ -63,7 +63,7 @@ def _quiet(blocks: Sequence[Block], span: int) -> bool:
 
 
 def _overlap(before: Sequence[float], last: Sequence[float]) -> bool:
-    one, two = stats.median_interval(before), stats.median_interval(last)
+    one, two = samples.median_interval(before), samples.median_interval(last)
     return one is not None and two is not None and one.low <= two.high and two.low <= one.high
 
 
@@ -98,10 +98,10 @@ class Stopping:
         n = len(samples_s)
         if n < self.min_samples or (n < self.many_samples and sum(samples_s) * calls_per_sample < self.min_busy_s):
             return False
-        interval = stats.median_interval(samples_s)
+        interval = samples.median_interval(samples_s)
         if interval is None or interval.high - interval.low > 2 * self.half_width * statistics.median(samples_s):
             return False
-        return stats.independent_blocks(samples_s) >= _FEWEST_BLOCKS
+        return samples.independent_blocks(samples_s) >= _FEWEST_BLOCKS
 
     def verdict(self, taken: int, spent_s: float, narrow_looks: int) -> Status | None:
         """`converged` after so many narrow looks in a row, `timeout`, or None while it should go on."""

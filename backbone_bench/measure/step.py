@@ -13,11 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.base.errors import UserError, did_you_mean
+from backbone_bench.base.pytree import map_tensors, tensors_of
 from backbone_bench.measure.failures import in_words
 from backbone_bench.measure.precision import HALVES
 from backbone_bench.measure.protocols import Step
-from backbone_bench.nested import map_tensors, tensors_of
 from backbone_bench.records import Workload
 
 COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs", "lite")

@@ -4,7 +4,7 @@ import math
 import statistics
 from typing import NamedTuple, Protocol
 
-from backbone_bench.errors import first_line
+from backbone_bench.base.errors import first_line
 from backbone_bench.measure.protocols import CaptureFailed, Device, Event, EventsFailed, Step
 from backbone_bench.records import Flag, Missing
 

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
+from backbone_bench.base.pytree import map_tensors
 from backbone_bench.measure.step import draw
-from backbone_bench.nested import map_tensors
 
 
 def settle(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], *, batch: int = 1, seed: int = 0) -> None:

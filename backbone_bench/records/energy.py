@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench import stats
 from backbone_bench.records.missing import STRICT, Batch, Count, Known, Missing, Quantities, Quantity
+from backbone_bench.stats import samples
 
 SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]
 _Positive = Annotated[Quantity, Field(gt=0)]  # a window of no joules or no seconds is no measurement
@@ -90,7 +90,7 @@ class Energy:
     def repeat_relative(self) -> Known[float]:
         """Half of the 95 % interval of the gross joules, as a share: trials' t-interval and window ends, as one."""
         per_run_j = [trial.run_j for trial in self.trials]
-        half = stats.mean_half_width(per_run_j)
+        half = samples.mean_half_width(per_run_j)
         if half is None:
             return Missing("one_trial", "no interval from one trial: two are the fewest")
         ends = [trial.edge_j / trial.window_s * trial.run_s for trial in self.trials]

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench import stats
 from backbone_bench.records.missing import STRICT, Count, Known, Missing, Quantity, Times
+from backbone_bench.stats import samples
 
 CLOCK_STOOD = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
 
@@ -46,10 +46,10 @@ class Latency:
     @computed_field
     @property
     def ci95_s(self) -> tuple[float, float] | Missing:
-        """The 95 % interval of the median, honest under autocorrelation (`stats.median_interval`)."""
-        interval = stats.median_interval(self.samples_s)
+        """The 95 % interval of the median, honest under autocorrelation (`samples.median_interval`)."""
+        interval = samples.median_interval(self.samples_s)
         if interval is None:
-            return self._too_few("an interval", stats.FEWEST)
+            return self._too_few("an interval", samples.FEWEST)
         return interval.low, interval.high
 
     @computed_field
@@ -75,32 +75,32 @@ class Latency:
     @computed_field
     @property
     def iqr_s(self) -> float:
-        return stats.iqr(self.samples_s)
+        return samples.iqr(self.samples_s)
 
     @computed_field
     @property
     def lag1(self) -> float:
         """How much a sample resembles the next: 0 for independent ones, 1 for a slow drift."""
-        return stats.lag1(self.samples_s)
+        return samples.lag1(self.samples_s)
 
     @computed_field
     @property
     def drift(self) -> Known[float]:
         """The last quarter's median over the first's: what settles slower than the warm-up shows here."""
-        ratio = stats.drift(self.samples_s)
-        return self._too_few("a drift", stats.FEWEST_FOR_DRIFT) if ratio is None else ratio
+        ratio = samples.drift(self.samples_s)
+        return self._too_few("a drift", samples.FEWEST_FOR_DRIFT) if ratio is None else ratio
 
     @computed_field
     @property
     def outliers(self) -> tuple[int, ...]:
         """Where in `samples_s` those far from the rest are; they count like all others."""
-        return stats.outliers(self.samples_s)
+        return samples.outliers(self.samples_s)
 
     def _quantile_s(self, share: float) -> Known[float]:
-        needed = stats.samples_needed(share)
+        needed = samples.samples_needed(share)
         if self.n < needed:
             return self._too_few(f"p{share * 100:.0f}", needed)
-        return stats.quantile(self.samples_s, share)
+        return samples.quantile(self.samples_s, share)
 
     def _too_few(self, wanted: str, needed: int) -> Missing:
         lacking = needed - self.n

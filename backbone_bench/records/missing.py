@@ -5,7 +5,7 @@ from typing import Annotated, TypeAlias, TypeVar
 from pydantic import AfterValidator, ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.errors import CouldNotMeasure
+from backbone_bench.base.errors import CouldNotMeasure
 
 # Nothing is coerced ("3" is no number), and what is not finite is no measurement.
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
@@ -22,6 +22,9 @@ class Missing:
 
 
 Known: TypeAlias = T | Missing
+
+NOT_ASKED = Missing("not_asked", "was not asked for")
+PENDING = Missing("pending", "not measured yet")  # in a record that is kept before it is whole
 
 
 def known(part: T | Missing) -> T:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.records.missing import STRICT, Batch, Count
 
 Scalar: TypeAlias = str | int | float | bool | None

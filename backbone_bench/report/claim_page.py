@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from backbone_bench.base.grouping import grouped
 from backbone_bench.claims.engine import Outcome
 from backbone_bench.claims.publications import Publication
-from backbone_bench.grouping import grouped
 from backbone_bench.report import claims, escape
 from backbone_bench.report.claims import PUBLISHED, reasons, shown_by_others, summary, table_of
 from backbone_bench.report.render import text

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
-from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.records import Missing, Record, meanings
 from backbone_bench.report import top1
 from backbone_bench.report.tables import NOT_ASKED, Bounds, Column, Value

@@ -4,8 +4,8 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from backbone_bench.errors import UserError, did_you_mean
-from backbone_bench.grouping import grouped
+from backbone_bench.base.errors import UserError, did_you_mean
+from backbone_bench.base.grouping import grouped
 from backbone_bench.records import Record
 from backbone_bench.report.columns import RUN
 from backbone_bench.report.conditions import ENVIRONMENT, FACETS, STARTED, circumstances, differing, places

@@ -6,7 +6,7 @@ character or a newline, becomes visible first.
 
 import re
 
-from backbone_bench.errors import visible as visible
+from backbone_bench.base.errors import visible as visible
 
 _MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$@#!]|(?<![^\W_])_|_(?![^\W_]))")
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
-from backbone_bench.gate import measured, workloads
-from backbone_bench.records import Missing, Record
+from backbone_bench.gate import measured
+from backbone_bench.records import Missing, Record, matching
 from backbone_bench.report.columns import COLUMNS
 from backbone_bench.report.news import TITLES
 from backbone_bench.report.units import PLAIN
@@ -33,8 +33,8 @@ def export(records: Sequence[Record], tracker: Tracker) -> str:
 
 
 def _points(records: Sequence[Record]) -> Iterator[Point]:
-    for group in workloads.by_workload(records).values():
-        subject = workloads.subject(group[0].workload)
+    for group in matching.by_workload(records).values():
+        subject = matching.subject(group[0].workload)
         cost = group[0].cost
         if not isinstance(cost, Missing):
             yield from (Point(subject, name, *(float(getattr(cost, name)),) * 3) for name in _EXACT)

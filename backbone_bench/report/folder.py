@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from backbone_bench import stops, store
-from backbone_bench.errors import UserError
-from backbone_bench.records import Record
+from backbone_bench.base import signals
+from backbone_bench.base.errors import UserError
+from backbone_bench.records import Record, store
 from backbone_bench.report import png as pngs
 from backbone_bench.report import svg
 from backbone_bench.report.columns import COMPARE
@@ -31,7 +31,7 @@ def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: st
     plots = draw(records)
     files |= {f"plots/{plot.name}.svg": svg.file(plot) for plot in plots}
     pictures = {f"plots/{plot.name}.png": pngs.draw(plot) for plot in plots} if png else {}
-    with stops.held():  # all of one folder is of the same records
+    with signals.held():  # all of one folder is of the same records
         for name, text in files.items():
             store.write(folder / name, text)
         for name, picture in pictures.items():

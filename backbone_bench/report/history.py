@@ -8,9 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from backbone_bench.gate import fingerprint, workloads
-from backbone_bench.grouping import grouped
-from backbone_bench.records import Record
+from backbone_bench.base.grouping import grouped
+from backbone_bench.records import Record, fingerprint, matching
 from backbone_bench.report.columns import COLUMNS
 from backbone_bench.report.conditions import machine
 from backbone_bench.report.delimited import delimited
@@ -48,7 +47,7 @@ def _chosen(group: Sequence[Record]) -> str:
 
 def _table(group: Sequence[Record], metric: str) -> Table:
     values = [value for record in group if isinstance(value := COLUMNS[metric].value(record), int | float)]
-    title = f"{workloads.subject(group[0].workload)}: {COLUMNS[metric].title}"
+    title = f"{matching.subject(group[0].workload)}: {COLUMNS[metric].title}"
     caption = f"{sparkline(values)} {machine(group[0])}.".lstrip()
     return replace(
         without_empty(tabulate(group, _columns(metric, values[0] if values else None))), title=title, caption=caption

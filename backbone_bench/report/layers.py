@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
-from backbone_bench.grouping import grouped
+from backbone_bench.base.grouping import grouped
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
 from backbone_bench.report.columns import ONCE, doubled
 from backbone_bench.report.tables import Column, Table, tabulate

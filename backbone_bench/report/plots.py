@@ -8,8 +8,7 @@ panel, but for the plot that is about the batch.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from backbone_bench.claims.correlation import rank_correlation
-from backbone_bench.grouping import grouped
+from backbone_bench.base.grouping import grouped
 from backbone_bench.records import Record
 from backbone_bench.report import top1
 from backbone_bench.report.columns import COLUMNS
@@ -21,6 +20,7 @@ from backbone_bench.report.roofline import roofline, told_apart
 from backbone_bench.report.samples import spread
 from backbone_bench.report.seen import clock, enough, number, see
 from backbone_bench.report.tables import Column
+from backbone_bench.stats.correlation import rank_correlation
 
 PREDICTORS = ("flops", "access_elems", "traffic_elems", "ops")  # counts that latency is said to follow
 

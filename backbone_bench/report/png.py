@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from io import BytesIO
 from typing import Any
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.report import escape
 from backbone_bench.report.figures import Bar, Line, Panel, Plot, Point
 from backbone_bench.report.layout import BOTTOM, ROW, TOP, Layout, sheet, short, tick_text

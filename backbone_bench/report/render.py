@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.records import Record
 from backbone_bench.report.columns import RUN
 from backbone_bench.report.compare import View, compare

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from backbone_bench.gate import fingerprint
-from backbone_bench.records import Record
+from backbone_bench.records import Record, fingerprint
 from backbone_bench.report.beside import EXACT, columns, figures
 from backbone_bench.report.columns import COLUMNS
 from backbone_bench.report.conditions import machine

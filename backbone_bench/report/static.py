@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from backbone_bench.base.grouping import grouped
 from backbone_bench.claims import data
 from backbone_bench.claims.checks import Count
 from backbone_bench.claims.subjects import Network
-from backbone_bench.grouping import grouped
 from backbone_bench.records import Record
 from backbone_bench.report import escape
 from backbone_bench.report.columns import COLUMNS, named

@@ -6,7 +6,6 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any, NamedTuple
 
-from backbone_bench.paired import CONFIDENCE
 from backbone_bench.records import SCHEMA_VERSION, meanings
 from backbone_bench.report.beside import EXACT, Figure, columns
 from backbone_bench.report.conditions import STARTED, differing, machine, shared
@@ -14,6 +13,7 @@ from backbone_bench.report.delimited import delimited
 from backbone_bench.report.render import text
 from backbone_bench.report.tables import tabulate
 from backbone_bench.report.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
+from backbone_bench.stats.ratios import CONFIDENCE
 from backbone_bench.versus import By, Comparison, Verdict, counts
 
 _COUNTS: Mapping[str, tuple[str, Unit]] = {

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.errors import UserError, first_line, visible
+from backbone_bench.base.errors import UserError, first_line, visible
 
 _MOST_UNPACKED = 20  # times the bytes of the file; torch packs nothing
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from backbone_bench.errors import UserError, did_you_mean
+from backbone_bench.base.errors import UserError, did_you_mean
 
 FILE = Path(__file__).with_name("catalogue.json")
 

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backbone_bench.errors import UserError, did_you_mean
-from backbone_bench.nested import map_tensors, tensors_of
+from backbone_bench.base.errors import UserError, did_you_mean
+from backbone_bench.base.pytree import map_tensors, tensors_of
 from backbone_bench.records import Scalar, Source, TensorSpec, source_of
 from backbone_bench.zoo import catalogue, modes, registry, user
 from backbone_bench.zoo.user import Example

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.zoo import sources
 from backbone_bench.zoo.sources import Request
 

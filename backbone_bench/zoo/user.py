@@ -20,15 +20,14 @@ from typing import Any, TypeAlias, TypeVar
 import torch
 from torch import nn
 
-import backbone_bench
-from backbone_bench.errors import UserError, did_you_mean, first_line
+from backbone_bench.base.errors import UserError, did_you_mean, first_line
+from backbone_bench.base.program import PACKAGE
 from backbone_bench.records import Scalar
 from backbone_bench.zoo import archives, modes
 
 T = TypeVar("T")
 Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # what a model is called with
 
-_OURS = Path(backbone_bench.__file__).parent
 _TORCH = Path(torch.__file__).parent
 _TORCHS_OWN_FRAMES = "\nException raised from "  # and then some forty lines of C++
 
@@ -185,5 +184,5 @@ def _said(error: BaseException) -> tuple[str, list[str]]:
 def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
     """The frames that are neither this program's nor torch's nor the import machinery's."""
     frames = traceback.extract_tb(error.__traceback__)
-    not_theirs = f"{_OURS}{os.sep}", f"{_TORCH}{os.sep}", "<frozen "
+    not_theirs = f"{PACKAGE}{os.sep}", f"{_TORCH}{os.sep}", "<frozen "
     return [frame for frame in frames if not frame.filename.startswith(not_theirs)]

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 import backbone_bench
-from backbone_bench import Missing, UserError, store
+from backbone_bench import Missing, UserError
 from backbone_bench.measure import devices, guest
+from backbone_bench.records import store
 
 
 class Net(nn.Module):

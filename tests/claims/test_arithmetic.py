@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims.arithmetic import Expression
-from backbone_bench.errors import UserError
 
 NAMES = {"a": 3.0, "b": 0.5, "m": 7.0}
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from backbone_bench import store
+from backbone_bench.records import store
 from backbone_bench.report import claim_page
 from tests.claims.test_files import file
 from tests.report.samples import gpu_record

@@ -13,7 +13,7 @@ from backbone_bench.claims.data import Claim, Entry, Paper
 from backbone_bench.claims.subjects import network
 from backbone_bench.claims.verdicts import Verdict
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost
-from backbone_bench.stats import Interval
+from backbone_bench.stats.samples import Interval
 from tests.report.samples import cost, gpu_record, latency, record
 
 ONE, TWO = network("one@224"), network("two@224")

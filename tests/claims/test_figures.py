@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims import figures
-from backbone_bench.errors import UserError
 
 
 @pytest.mark.parametrize(

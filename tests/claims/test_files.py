@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims import data, engine
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.verdicts import Verdict
-from backbone_bench.errors import UserError
 from backbone_bench.records import Missing, ModelCost, OpCost
 
 FLOPS = {"small": 2_000_000, "large": 5_000_000}

@@ -9,8 +9,7 @@ import sys
 import jsonschema
 import pytest
 
-from backbone_bench import store
-from backbone_bench.records import Latencies, Latency
+from backbone_bench.records import Latencies, Latency, store
 from backbone_bench.zoo import catalogue
 
 

@@ -5,8 +5,9 @@ import signal
 
 import pytest
 
-from backbone_bench import __main__, cli, comparisons, profiler, runner, store
+from backbone_bench import __main__, cli, comparisons, profiler, runner
 from backbone_bench.messages import Failed
+from backbone_bench.records import store
 from tests.cli.conftest import Told
 from tests.gate.conftest import git, repository
 from tests.report.samples import RESNET50, VOVNET39, record
@@ -174,7 +175,7 @@ def test_a_signal_while_the_command_line_is_loaded_is_one_line_too(monkeypatch, 
 
 def test_a_second_signal_waits_for_nothing(bench, folder, signal_at, monkeypatch):
     """The reader of a page's pipe does not read, say."""
-    monkeypatch.setattr("backbone_bench.stops.PATIENCE_S", 0.0)
+    monkeypatch.setattr("backbone_bench.base.signals.PATIENCE_S", 0.0)
     signal_at(os, "fsync", signal.SIGINT)
     signal_at(os, "replace", signal.SIGINT)
     told = bench("compare", "old.json", "-o", "a.md")

@@ -30,7 +30,7 @@ def test_a_stream_that_takes_nothing_changes_no_other_and_brings_no_traceback(co
 
 
 def test_what_an_encoding_lacks_is_shown_as_an_escape(tmp_path):
-    from backbone_bench import store
+    from backbone_bench.records import store
     from tests.report.samples import RESNET50
 
     store.write(tmp_path / "r.json", store.dumps([RESNET50]))

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench import store
-from backbone_bench.records import Latencies, Missing
+from backbone_bench.records import Latencies, Missing, store
 from tests.runner.test_sweep import eventually, whole_lines
 
 pytestmark = pytest.mark.slow

@@ -6,9 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from backbone_bench import doctor
+from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.cli.app import app
 from backbone_bench.doctor import Line, host
-from backbone_bench.errors import CouldNotMeasure
 
 
 def test_this_machine_is_examined_and_its_cpu_can_be_timed():

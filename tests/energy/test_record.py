@@ -6,14 +6,13 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from backbone_bench import store
 from backbone_bench.measure import energy
 from backbone_bench.measure.energy_plan import EnergyPlan
 from backbone_bench.measure.nvml import open_card
 from backbone_bench.measure.power import card_meter
 from backbone_bench.measure.steady import Load
 from backbone_bench.measure.watch import CardWatch
-from backbone_bench.records import Energy, Missing, PaperEnergy
+from backbone_bench.records import Energy, Missing, PaperEnergy, store
 from tests.energy.bench import card, measure, measured, meter
 from tests.gate.samples import COST, counted, timed
 from tests.nvml.world import Device, Sensor

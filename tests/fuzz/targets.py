@@ -15,17 +15,17 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args
 
-from backbone_bench import comparisons, settings, store
+from backbone_bench import comparisons, settings
+from backbone_bench.base.errors import UserError
 from backbone_bench.claims import data, engine, figures, plan, publications, subjects
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.metrics import Convolution
 from backbone_bench.cli import choose, gate_output, options
-from backbone_bench.errors import UserError
 from backbone_bench.gate import baseline
 from backbone_bench.gate.session import Rules
 from backbone_bench.gate.verdicts import Acknowledgement, Report
 from backbone_bench.jobs import Job
-from backbone_bench.records import Latencies, Latency, Missing, ModelCost, OpCost, Record, TensorSpec
+from backbone_bench.records import Latencies, Latency, Missing, ModelCost, OpCost, Record, TensorSpec, store
 from backbone_bench.records.condensed import condensed
 from backbone_bench.report import claim_working, exports, gate, history, page, render, svg
 from backbone_bench.report import claims as claim_report

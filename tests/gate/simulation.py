@@ -16,9 +16,9 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import mannwhitneyu
 
-from backbone_bench import stats
 from backbone_bench.gate.noisy import Key, Plan, Series, decide
 from backbone_bench.gate.verdicts import Verdict
+from backbone_bench.stats import samples as stats
 
 TRIALS, RANK_TRIALS, THRESHOLD = 2000, 1000, 0.03
 ROUNDS = 20  # the most that one verdict can use: five, doubled, and both again to confirm

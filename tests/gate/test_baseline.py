@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench import store
-from backbone_bench.errors import NotComparable, UserError
+from backbone_bench.base.errors import NotComparable, UserError
 from backbone_bench.gate import baseline
 from backbone_bench.gate.baseline import Baseline, Calibration
 from backbone_bench.gate.noisy import Spread
 from backbone_bench.gate.verdicts import Acknowledgement
+from backbone_bench.records import store
 from tests.gate.samples import WIDER, counted
 
 ENTRY = Acknowledgement("2026-11-24T06:00:00Z", "wider stem, issue 12", "0.1.0", ("net costs more",))

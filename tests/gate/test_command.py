@@ -10,11 +10,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from backbone_bench import profiler, runner, sides, store
+from backbone_bench import runner, sides
+from backbone_bench.base.program import commit
 from backbone_bench.cli import gate
 from backbone_bench.gate import baseline
 from backbone_bench.gate.measured import THRESHOLDS
 from backbone_bench.gate.noisy import Plan
+from backbone_bench.records import store
 from backbone_bench.runner import Outcome
 from tests.gate.conftest import git, widen
 from tests.gate.samples import COST, WIDER, counted, processes
@@ -235,9 +237,9 @@ def test_a_revision_that_cannot_be_laid_out_is_told_in_one_line(bench, repositor
 
 def test_where_git_cannot_be_run_a_record_names_no_commit(bench, monkeypatch):
     monkeypatch.setenv("PATH", "")
-    profiler._commit.cache_clear()
+    commit.cache_clear()
     told = bench("count", "resnet18", "-f", "json")
-    profiler._commit.cache_clear()
+    commit.cache_clear()
     assert told.code == 0
     assert json.loads(told.out)["records"][0]["tool"]["git"] is None
 

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from backbone_bench.gate import stored, workloads
+from backbone_bench.gate import stored
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules, gate
 from backbone_bench.gate.verdicts import Change, Finding, Report, Verdict, exit_code
+from backbone_bench.records import matching
 from backbone_bench.report import exports, github, history
 from backbone_bench.report.gate import render
 from backbone_bench.report.junit import junit
@@ -40,7 +41,7 @@ def made() -> Report:
         *processes(0.01, QUIET, "elsewhere"),
         counted("fresh"),
     ]
-    groups = workloads.by_workload(heads)
+    groups = matching.by_workload(heads)
     sides = stored.Stored(base, lambda name, _count: groups[name])
     findings, remarks = gate(list(groups), sides.take, Rules(plan=Plan(double=False, confirm=False)))
     command = "bench gate --baseline baseline.json -- run --model net"

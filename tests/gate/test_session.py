@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench.gate import fingerprint, stored, workloads
+from backbone_bench.gate import stored
 from backbone_bench.gate.measured import METRICS, value
 from backbone_bench.gate.noisy import Plan, Spread
 from backbone_bench.gate.session import Rules, Unpaired, gate
 from backbone_bench.gate.verdicts import Finding, Report, Verdict, exit_code
-from backbone_bench.records import MEANINGS, Memory, Missing
+from backbone_bench.records import MEANINGS, Memory, Missing, fingerprint, matching
 from tests.gate.samples import HERE, NO_GRAPH, WIDER, counted, processes, timed
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
@@ -18,7 +18,7 @@ ONCE = Rules(plan=Plan(double=False, confirm=False))
 
 def compared(base, head, rules=ONCE):
     """The findings on two files of records, by metric."""
-    groups = workloads.by_workload(head)
+    groups = matching.by_workload(head)
     sides = stored.Stored(base, lambda name, _count: groups[name])
     findings, remarks = gate(list(groups), sides.take, rules)
     return {found.metric: found for found in [*findings, *stored.missing(base, head)]}, remarks

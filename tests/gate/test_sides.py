@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from backbone_bench import comparisons, sides
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.gate import checkout
 from backbone_bench.gate.baseline import Baseline
 from backbone_bench.gate.noisy import Plan

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from backbone_bench.errors import CouldNotMeasure
+from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.measure import devices, precision
 from backbone_bench.measure.cards import watch_for
 from backbone_bench.measure.latency import Measured, measure

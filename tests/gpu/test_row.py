@@ -5,9 +5,9 @@ import json
 import jsonschema
 import pytest
 
-from backbone_bench import doctor, store
+from backbone_bench import doctor
 from backbone_bench.jobs import Job
-from backbone_bench.records import Gpu, Latencies, Latency, Missing, Record
+from backbone_bench.records import Gpu, Latencies, Latency, Missing, Record, store
 from backbone_bench.runner import run_isolated
 from tests.gpu.card import NAME, NEEDS_CARD
 

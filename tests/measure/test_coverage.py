@@ -12,9 +12,9 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from backbone_bench import stats
 from backbone_bench.measure.latency import sample
 from backbone_bench.measure.rules import Stopping
+from backbone_bench.stats import samples as stats
 from tests.measure.world import World
 
 CALL_S, SPREAD, INTERRUPTED = 0.01, 0.02, 0.01

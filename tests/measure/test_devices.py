@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.measure import devices
 from backbone_bench.measure.devices import Torch, parse
 from backbone_bench.measure.host import Host

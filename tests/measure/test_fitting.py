@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.errors import CouldNotMeasure, OutOfMemory
+from backbone_bench.base.errors import CouldNotMeasure, OutOfMemory
 from backbone_bench.measure import fitting, machine
 from backbone_bench.records import Missing
 from tests.report.samples import cost

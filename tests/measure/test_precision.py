@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from backbone_bench import profiler
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.jobs import Job
 from backbone_bench.measure import precision
 from backbone_bench.records import Workload

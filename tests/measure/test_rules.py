@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench import stats
 from backbone_bench.measure.plan import FULL, QUICK, choose
 from backbone_bench.measure.rules import Block, Settling, Stopping, crowded
+from backbone_bench.stats import samples
 
 
 def blocks(*medians_s: float) -> list[Block]:
@@ -60,7 +60,7 @@ def test_an_interval_is_narrow_with_half_a_percent_on_either_side(half_width, na
         middle = statistics.median(noise)
         return [1 + spread * (value - middle) for value in noise]  # the median is 1 whatever the spread
 
-    interval = stats.median_interval(samples_s(0.01))
+    interval = samples.median_interval(samples_s(0.01))
     assert interval is not None
     spread = 0.01 * half_width / ((interval.high - interval.low) / 2)
     assert Stopping().narrow(samples_s(spread), 1) is narrow

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from backbone_bench.errors import CouldNotMeasure, UserError
+from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.measure.step import prepared
 from backbone_bench.records import Workload
 

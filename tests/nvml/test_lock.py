@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.measure.lock import lock_clocks
 
 

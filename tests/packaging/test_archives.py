@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench import __version__
+from backbone_bench.base.program import __version__
 
 ROOT = Path(__file__).parents[2]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.records import Latencies, Record
 from backbone_bench.report.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.compare import View, compare

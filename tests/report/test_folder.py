@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench import store
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
+from backbone_bench.records import store
 from backbone_bench.report import folder, png
 from tests.report.samples import EVERY, RESNET50, UNKNOWN, VOVNET39, cost, counted
 

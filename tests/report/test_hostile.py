@@ -9,9 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from backbone_bench import store
 from backbone_bench.jobs import Job
-from backbone_bench.records import Record
+from backbone_bench.records import Record, store
 from backbone_bench.report import folder
 from tests.report.browser import CHROMIUM, browser
 from tests.report.samples import VOVNET39, gpu_record

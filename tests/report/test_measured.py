@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from scipy.stats import spearmanr
 
-from backbone_bench import store
+from backbone_bench.records import store
 from backbone_bench.report.columns import COLUMNS
 from backbone_bench.report.plots import PREDICTORS
 from backbone_bench.report.roofline import COPY, PRODUCT

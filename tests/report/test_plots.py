@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.records import Latencies, ModelCost
 from backbone_bench.report import png, svg
 from backbone_bench.report.figures import Axis, Line, Panel, Plot, Point

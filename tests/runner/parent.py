@@ -4,8 +4,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from backbone_bench import resume, runner, stops, store, sweep
+from backbone_bench import resume, runner, sweep
+from backbone_bench.base import signals
 from backbone_bench.jobs import Job
+from backbone_bench.records import store
 from tests.runner.test_isolation import STAND_IN, silent
 
 
@@ -15,7 +17,7 @@ def main(path: Path, count: int, model: str) -> int:
     records = resume.answered(jobs, found, partial(runner.locate, worker=STAND_IN))
     left = [job for job, record in zip(jobs, records, strict=True) if record is None]
     run = partial(runner.run_isolated, worker=STAND_IN)
-    with stops.heard():
+    with signals.heard():
         return sweep.sweep(left, run, lambda number, job: silent, lambda row: keep(path, row)).exit_code
 
 

@@ -17,8 +17,7 @@ from dataclasses import replace
 import backbone_bench
 from backbone_bench import worker
 from backbone_bench.jobs import Job
-from backbone_bench.messages import PENDING
-from backbone_bench.records import Environment, Record, Workload
+from backbone_bench.records import PENDING, Environment, Record, Workload
 from tests.report.samples import counted, record
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench.errors import CouldNotMeasure
+from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs import Job
 from backbone_bench.records import Latencies, Missing, ModelCost
 from backbone_bench.runner import Worker, locate, run_isolated

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench import store
+from backbone_bench.records import store
 from tests.runner.test_isolation import ROOT
 
 

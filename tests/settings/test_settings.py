@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.settings import NAMES, Settings, Source, here, resolve
 
 PLACES = ("command line", "environment", "bench.toml", "pyproject.toml")

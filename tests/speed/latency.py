@@ -16,7 +16,6 @@ from typing import NamedTuple
 import torch
 from torch.utils.benchmark import Timer
 
-from backbone_bench import stats
 from backbone_bench.measure.host import Host
 from backbone_bench.measure.latency import sample, warm_up
 from backbone_bench.measure.protocols import Step
@@ -25,6 +24,7 @@ from backbone_bench.measure.step import prepared
 from backbone_bench.measure.timers import Wall
 from backbone_bench.measure.weights import settle
 from backbone_bench.records import Workload
+from backbone_bench.stats import samples as stats
 from backbone_bench.zoo import registry
 
 ROUNDS, CALLS = 60, 3

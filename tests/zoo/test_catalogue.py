@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from backbone_bench.errors import UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.zoo import catalogue, registry
 from tests.zoo.built import NAMES, cost
 

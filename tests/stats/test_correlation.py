@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from backbone_bench.claims.correlation import difference, rank_correlation
+from backbone_bench.stats.correlation import difference, rank_correlation
 
 VALUES = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=30)
 

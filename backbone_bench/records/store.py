@@ -19,9 +19,9 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from backbone_bench.errors import UserError, visible
+from backbone_bench.base.errors import UserError, visible
+from backbone_bench.base.signals import held
 from backbone_bench.records import SCHEMA_VERSION, Record
-from backbone_bench.stops import held
 
 Json = dict[str, Any]
 

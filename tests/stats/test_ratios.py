@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
-from backbone_bench import paired
+from backbone_bench.stats import ratios
 
 seconds = st.floats(1e-6, 1e3)
 rounds = st.lists(st.tuples(seconds, seconds), min_size=2, max_size=12)
@@ -18,7 +18,7 @@ p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 @pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's warning about rounds that are all alike
 @given(rounds)
 def test_the_interval_is_that_of_a_t_test_on_the_logarithms(pairs):
-    found = paired.ratio(pairs, 0.9)
+    found = ratios.ratio(pairs, 0.9)
     oracle = scipy_stats.ttest_1samp([math.log(head / base) for base, head in pairs], 0).confidence_interval(0.9)
     if math.isfinite(oracle.low):
         assert (math.log(found.low), math.log(found.high)) == pytest.approx((oracle.low, oracle.high), abs=1e-6)
@@ -26,50 +26,50 @@ def test_the_interval_is_that_of_a_t_test_on_the_logarithms(pairs):
 
 @given(rounds)
 def test_changing_sides_turns_the_ratio_upside_down(pairs):
-    turned = paired.ratio([(head, base) for base, head in pairs])
-    point, low, high = paired.ratio(pairs)
+    turned = ratios.ratio([(head, base) for base, head in pairs])
+    point, low, high = ratios.ratio(pairs)
     assert (turned.point * point, turned.low * high, turned.high * low) == pytest.approx((1, 1, 1), rel=1e-6)
 
 
 @given(rounds, st.floats(0.1, 10))
 def test_what_slows_both_sides_of_every_round_alike_changes_nothing(pairs, factor):
     slowed = [(base * factor, head * factor) for base, head in pairs]
-    assert paired.ratio(slowed) == pytest.approx(paired.ratio(pairs), rel=1e-6)
+    assert ratios.ratio(slowed) == pytest.approx(ratios.ratio(pairs), rel=1e-6)
 
 
 def test_one_round_leaves_the_interval_open_and_proves_nothing():
-    assert paired.ratio([(1.0, 3.0)]) == pytest.approx((3.0, 0.0, math.inf))
-    assert paired.p_above([math.log(3.0)]) == 1.0
+    assert ratios.ratio([(1.0, 3.0)]) == pytest.approx((3.0, 0.0, math.inf))
+    assert ratios.p_above([math.log(3.0)]) == 1.0
 
 
 def test_a_negative_time_is_refused():
     with pytest.raises(ValueError, match="positive"):
-        paired.ratio([(1.0, 1.0), (1.0, -0.1)])
+        ratios.ratio([(1.0, 1.0), (1.0, -0.1)])
 
 
 def test_p_values_are_those_of_the_one_sided_t_test():
     changes = [0.01, 0.03, 0.02, 0.05, -0.01]
     above = scipy_stats.ttest_1samp(changes, 0.01, alternative="greater").pvalue
-    assert paired.p_above(changes, 0.01) == pytest.approx(above, rel=1e-9)
-    assert paired.p_above(changes, 0.09) == pytest.approx(
+    assert ratios.p_above(changes, 0.01) == pytest.approx(above, rel=1e-9)
+    assert ratios.p_above(changes, 0.09) == pytest.approx(
         scipy_stats.ttest_1samp(changes, 0.09, alternative="greater").pvalue, rel=1e-9
     )
 
 
 def test_rounds_without_any_noise_are_certain():
-    assert paired.p_above([0.02, 0.02]) == 0
-    assert paired.p_above([0.0, 0.0]) == 1
-    assert paired.ratio([(2.0, 3.0), (2.0, 3.0)]) == pytest.approx((1.5, 1.5, 1.5))
+    assert ratios.p_above([0.02, 0.02]) == 0
+    assert ratios.p_above([0.0, 0.0]) == 1
+    assert ratios.ratio([(2.0, 3.0), (2.0, 3.0)]) == pytest.approx((1.5, 1.5, 1.5))
 
 
 def test_holm_reproduces_a_worked_example():
     # By hand: sorted .01 .013 .02 .4 times 4, 3, 2, 1, each no less than the one before it.
-    assert paired.holm([0.02, 0.4, 0.01, 0.013]) == pytest.approx((0.04, 0.4, 0.04, 0.04))
+    assert ratios.holm([0.02, 0.4, 0.01, 0.013]) == pytest.approx((0.04, 0.4, 0.04, 0.04))
 
 
 @given(p_values)
 def test_holm_lies_between_no_correction_and_bonferroni(values):
-    for plain, adjusted in zip(values, paired.holm(values), strict=True):
+    for plain, adjusted in zip(values, ratios.holm(values), strict=True):
         assert plain <= adjusted <= min(1.0, len(values) * plain) or adjusted == pytest.approx(plain)
 
 
@@ -77,7 +77,7 @@ def test_holm_lies_between_no_correction_and_bonferroni(values):
 @pytest.mark.parametrize("deviation", [0.004, 0.02, 0.06])
 def test_the_detectable_change_is_detected_four_times_in_five(rounds, deviation):
     threshold = 0.03
-    change = math.log1p(paired.detectable(deviation, rounds, threshold))
+    change = math.log1p(ratios.detectable(deviation, rounds, threshold))
     drawn = np.random.default_rng(5).normal(change, deviation, (4000, rounds))
     certain = scipy_stats.ttest_1samp(drawn, 0, axis=1, alternative="greater").pvalue < 0.05
     assert np.mean(certain & (drawn.mean(axis=1) > math.log1p(threshold))) == pytest.approx(0.8, abs=0.05)

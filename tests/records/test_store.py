@@ -12,9 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench import store
-from backbone_bench.errors import UserError
-from backbone_bench.records import Missing
+from backbone_bench.base.errors import UserError
+from backbone_bench.records import Missing, store
 from tests.report.samples import record
 
 ONE = record("vovnet39", 7072227328, 0.1)

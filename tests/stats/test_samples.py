@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, t, wilcoxon
 
-from backbone_bench import stats
+from backbone_bench.stats import samples as stats
 
 TIMES = st.floats(1e-6, 10)
 

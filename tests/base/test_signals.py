@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from backbone_bench import stops
-from backbone_bench.stops import PATIENCE_S, Stopped, Stops
+from backbone_bench.base import signals
+from backbone_bench.base.signals import PATIENCE_S, Stopped, Stops
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ class Interrupted:
 
 
 def test_a_signal_that_a_finalizer_swallows_comes_again(capfd):
-    with pytest.raises(Stopped), stops.heard():  # noqa: PT012  # it comes from outside
+    with pytest.raises(Stopped), signals.heard():  # noqa: PT012  # it comes from outside
         Interrupted()
         time.sleep(30)
     assert capfd.readouterr().err == ""
@@ -76,7 +76,7 @@ def test_a_signal_that_a_finalizer_swallows_comes_again(capfd):
 def test_handlers_are_those_of_before_in_the_end_and_what_is_ignored_stays_so():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with stops.heard() as outer, stops.heard() as inner:
+        with signals.heard() as outer, signals.heard() as inner:
             assert outer is inner
             assert signal.getsignal(signal.SIGTERM) == outer.come
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -86,5 +86,5 @@ def test_handlers_are_those_of_before_in_the_end_and_what_is_ignored_stays_so():
 
 
 def test_where_nobody_hears_signals_nothing_changes():
-    with pytest.raises(KeyboardInterrupt), stops.held():
+    with pytest.raises(KeyboardInterrupt), signals.held():
         signal.raise_signal(signal.SIGINT)

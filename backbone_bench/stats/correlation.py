@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from backbone_bench.stats import Interval
+from backbone_bench.stats.samples import Interval
 
 Array = Any
 RESAMPLES = 1000

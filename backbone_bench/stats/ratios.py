@@ -22,8 +22,8 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from backbone_bench import stats
 from backbone_bench.records import Known, Missing, Record
+from backbone_bench.stats import samples
 
 Pair = tuple[float, float]  # base, head
 
@@ -84,7 +84,7 @@ def of_logs(changes: Sequence[float], confidence: float = 0.95) -> Ratio:
     middle = statistics.fmean(changes)
     if len(changes) < 2:
         return Ratio(ratio_of(middle), 0.0, math.inf)
-    half = stats.student_t(len(changes) - 1, confidence) * stats.deviation(changes) / math.sqrt(len(changes))
+    half = samples.student_t(len(changes) - 1, confidence) * samples.deviation(changes) / math.sqrt(len(changes))
     return Ratio(*map(ratio_of, (middle, middle - half, middle + half)))
 
 
@@ -94,7 +94,7 @@ def ratio_by_ranks(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
     It assumes less of the logarithms: that they lie evenly about the true
     ratio, as those of equal things do, whichever way round they are taken.
     """
-    found = stats.signed_ranks(logs(pairs), confidence)
+    found = samples.signed_ranks(logs(pairs), confidence)
     if found is None:
         return ratio(pairs, confidence)
     middle, interval = found
@@ -108,11 +108,11 @@ def p_above(changes: Sequence[float], bound: float = 0.0) -> float:
     """
     if len(changes) < 2:
         return 1.0
-    error = stats.deviation(changes) / math.sqrt(len(changes))
+    error = samples.deviation(changes) / math.sqrt(len(changes))
     distance = statistics.fmean(changes) - bound
     if error == 0:  # a count, or a clock too coarse to see any noise
         return 0.0 if distance > 0 else 1.0
-    return stats.t_beyond(distance / error, len(changes) - 1)
+    return samples.t_beyond(distance / error, len(changes) - 1)
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
@@ -140,7 +140,7 @@ def detectable(
     """
     error = deviation / math.sqrt(rounds)
     known = rounds - 1 if freedom is None else freedom
-    certain = stats.student_t(known, 0.90) + stats.student_t(known, 2 * power - 1)
+    certain = samples.student_t(known, 0.90) + samples.student_t(known, 2 * power - 1)
     above = math.log1p(threshold) + statistics.NormalDist().inv_cdf(power) * error
     least = max(certain * error, above)
     return math.expm1(least) if least < _MOST_LOGARITHM else math.inf

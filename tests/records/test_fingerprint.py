@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench.gate.fingerprint import comparable, differences, digest, fingerprint
 from backbone_bench.records import Environment, Gpu, Missing
+from backbone_bench.records.fingerprint import comparable, differences, digest, fingerprint
 from tests.gate.samples import counted
 
 NONE = Missing("nvml_missing", "libnvidia-ml.so.1 not found.")
@@ -125,5 +125,5 @@ def test_every_field_is_named_as_in_the_record():
 
 
 def test_comparing_loads_no_torch():
-    code = "import sys, backbone_bench.gate.fingerprint; sys.exit('torch' in sys.modules)"
+    code = "import sys, backbone_bench.records.fingerprint; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

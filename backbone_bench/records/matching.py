@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
-from backbone_bench.grouping import grouped
+from backbone_bench.base.grouping import grouped
 from backbone_bench.records import Record, TensorSpec, Workload
 
 # What a count depends on. The rest (threads, seed, compiler, layout) changes how long it takes, not what it costs.

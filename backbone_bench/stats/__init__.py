@@ -1,0 +1,1 @@
+"""Statistics on plain floats and the standard library alone."""
