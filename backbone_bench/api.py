@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from backbone_bench import settings
 from backbone_bench.base.errors import UserError
-from backbone_bench.jobs import Job
+from backbone_bench.jobs import settings
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record, Scalar, store
 
 if TYPE_CHECKING:  # torch waits until something is counted

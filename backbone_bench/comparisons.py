@@ -15,7 +15,7 @@ from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules, gate
 from backbone_bench.gate.verdicts import Finding
 from backbone_bench.records import Record, matching
-from backbone_bench.runner import Run
+from backbone_bench.run.runner import Run
 from backbone_bench.sides import Begin, Jobs, counts_only, here, in_turn
 
 _ONCE = Plan(rounds=1, double=False, confirm=False)

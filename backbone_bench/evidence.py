@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from backbone_bench.claims import publications
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.metrics import Convolution
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Record, Scalar, known
 
 if TYPE_CHECKING:  # torch waits until a claim asks for a count
@@ -30,7 +30,7 @@ class Counter:
     def shapes(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> tuple[Convolution, ...]:
         """The convolutions of a network."""
         from backbone_bench.cost.convolutions import convolutions
-        from backbone_bench.subject import Subject
+        from backbone_bench.profiler.subject import Subject
         from backbone_bench.zoo.sources import NOTHING
 
         loaded = Subject(self._job(model, arguments, size, 1), self.held or NOTHING).for_counting()

@@ -11,9 +11,9 @@ from itertools import count as counting
 from typing import Literal, NamedTuple
 
 from backbone_bench.base.errors import CouldNotMeasure
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Missing, Record, Turn
-from backbone_bench.runner import Outcome, Run, Told, run_isolated
+from backbone_bench.run.runner import Outcome, Run, Told, run_isolated
 from backbone_bench.stats import ratios
 from backbone_bench.versus import Comparison, Question, decide, flags, quantity
 

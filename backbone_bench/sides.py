@@ -10,16 +10,16 @@ from shutil import which
 
 from pydantic import ValidationError
 
-from backbone_bench import runner
 from backbone_bench.base.errors import UserError
 from backbone_bench.gate import stored
 from backbone_bench.gate.checkout import Checkout
 from backbone_bench.gate.session import Take, Unpaired
 from backbone_bench.gate.verdicts import Verdict
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
 from backbone_bench.rounds import rounds
-from backbone_bench.runner import Outcome, Run, Told, Worker
+from backbone_bench.run import runner
+from backbone_bench.run.runner import Outcome, Run, Told, Worker
 
 Begin = Callable[[str], Told]  # a workload is begun; what is returned hears how it goes
 Jobs = Mapping[str, Job]
@@ -119,7 +119,7 @@ def _worker(at: Checkout, python: Path | None) -> Worker:
     folder = at.place(Path.cwd())
     if python is None:
         return Worker.of(at.import_path(sys.path), folder)
-    return Worker((str(python), "-c", "from backbone_bench import worker; worker.main()"), folder)
+    return Worker((str(python), "-c", runner.ENTRY), folder)
 
 
 def interpreter(python: Path) -> Path:

@@ -15,7 +15,7 @@ from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, for
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
-    from backbone_bench.sweep import Sweep
+    from backbone_bench.run.sweep import Sweep
 
 RecordFiles = Annotated[
     list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
@@ -98,8 +98,8 @@ def _check(records: "Sequence[Record]", *, trust: bool) -> None:
 
 
 def _run(old: "Sequence[Record]", timeout_s: float | None, *, quiet: bool) -> "Sweep":
-    from backbone_bench import resume, runner, sweep
     from backbone_bench.report.progress import shown
+    from backbone_bench.run import resume, runner, sweep
 
     jobs = resume.again(old, runner.locate)
     with shown(quiet=quiet) as progress:

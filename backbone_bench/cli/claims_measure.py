@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.plan import Asked, Wanted
     from backbone_bench.claims.subjects import Network
     from backbone_bench.contests import Contest, Ended
-    from backbone_bench.jobs import Job
+    from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
     from backbone_bench.versus import By
 
@@ -86,9 +86,9 @@ def _by(asked: "Asked", template: "Job") -> "By":
 
 def forecast(asked: "Sequence[Contest]", form: Format) -> str:
     """What would run, and how long it would take: to the first look on a quiet machine, and all rounds at most."""
-    from backbone_bench import estimate
     from backbone_bench.report.forecast import Forecast
     from backbone_bench.report.forecast import forecast as drawn
+    from backbone_bench.run import estimate
 
     rows = []
     for number, one in enumerate(asked, start=1):
@@ -102,11 +102,11 @@ def measured(
     asked: "Sequence[Contest]", keep: Path | None, timeout_s: float | None, *, quiet: bool
 ) -> "tuple[list[Record], Ended]":
     """Hold the comparisons; every record of theirs, and how it ended."""
-    from backbone_bench import runner
     from backbone_bench.contests import hold
     from backbone_bench.records import store
     from backbone_bench.records.condensed import condensed
     from backbone_bench.report.progress import shown
+    from backbone_bench.run import runner
 
     records: list[Record] = []
 

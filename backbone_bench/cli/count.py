@@ -54,7 +54,7 @@ def count(
     names = choose.models(models, family, everything=everything)
     paths = to or []
     output.check(paths)
-    from backbone_bench.jobs import Job
+    from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
     from backbone_bench.report.columns import COUNT
 

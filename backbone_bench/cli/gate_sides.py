@@ -15,9 +15,9 @@ if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.gate.baseline import Baseline
     from backbone_bench.gate.session import Rules
     from backbone_bench.gate.verdicts import Report
+    from backbone_bench.jobs.settings import Settings
     from backbone_bench.report.progress import Silent
-    from backbone_bench.runner import Run
-    from backbone_bench.settings import Settings
+    from backbone_bench.run.runner import Run
     from backbone_bench.sides import Jobs
 
 
@@ -97,7 +97,7 @@ class _Work(NamedTuple):
 
     @property
     def run(self) -> "Run":
-        from backbone_bench import runner
+        from backbone_bench.run import runner
 
         return runner.isolated(self.timeout_s)
 

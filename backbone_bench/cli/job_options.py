@@ -10,7 +10,7 @@ import typer
 from backbone_bench.base.errors import UserError
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
-    from backbone_bench.settings import Resolved
+    from backbone_bench.jobs.settings import Resolved
 
 _MORE = "`run` takes several with commas: a row for each."
 
@@ -121,7 +121,7 @@ _JOINED = frozenset(("models", "channels_last", "no_energy", "require_energy"))
 
 def is_setting(parameter: str) -> bool:
     """Whether a parameter of a command can also stand in bench.toml, under its own name or together with another."""
-    from backbone_bench.settings import NAMES
+    from backbone_bench.jobs.settings import NAMES
 
     return parameter in _JOINED or _setting(parameter) in NAMES
 
@@ -157,7 +157,7 @@ def _energy(*, no: bool | None, required: bool | None) -> str | None:
 
 def resolved(words: dict[str, object], *nearer: tuple[str, dict[str, object]]) -> "Resolved":
     """The settings in force: what `nearer` places say, then the command line's words, then what is set elsewhere."""
-    from backbone_bench.settings import Source, here, resolve
+    from backbone_bench.jobs.settings import Source, here, resolve
 
     given = {name: value for name, value in words.items() if value not in (None, [], ())}
     said = (Source(place, own) for place, own in nearer)

@@ -57,11 +57,11 @@ from backbone_bench.cli.options import (
 if TYPE_CHECKING:  # they load pydantic
     from collections.abc import Sequence
 
-    from backbone_bench.jobs import Job
+    from backbone_bench.jobs.job import Job
+    from backbone_bench.jobs.settings import Settings
     from backbone_bench.records import Record
     from backbone_bench.report.progress import Silent
-    from backbone_bench.settings import Settings
-    from backbone_bench.sweep import Sweep
+    from backbone_bench.run.sweep import Sweep
 
 
 @app.command()
@@ -149,7 +149,7 @@ def run(
 
 
 def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
-    from backbone_bench import sweep
+    from backbone_bench.run import sweep
 
     names = choose.models(settings.model, settings.family, everything=settings.all)
     jobs = settings.jobs(names, arguments(list(settings.arg)))
@@ -158,8 +158,8 @@ def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
 
 def _answered(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | None]":
     """The record of every row that an output has already."""
-    from backbone_bench import resume, runner
     from backbone_bench.records import store
+    from backbone_bench.run import resume, runner
 
     grown = [path for path in paths if path.suffix == ".jsonl"]
     if not grown:
@@ -169,8 +169,8 @@ def _answered(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | No
 
 
 def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], progress: "Silent") -> "Sweep":
-    from backbone_bench import runner, sweep
     from backbone_bench.records import store
+    from backbone_bench.run import runner, sweep
 
     if settings.in_process and settings.timeout is not None:
         raise UserError("--timeout needs rows in processes of their own: leave --in-process out.")
@@ -205,8 +205,8 @@ def _clocks(settings: "Settings") -> AbstractContextManager[None]:
 
 
 def _forecast(jobs: "Sequence[Job]", form: Format | None) -> str:
-    from backbone_bench.estimate import estimate
     from backbone_bench.report.forecast import Forecast, forecast
+    from backbone_bench.run.estimate import estimate
 
     rows = [Forecast(number, str(job), *estimate(job)) for number, job in enumerate(jobs, start=1)]
     return forecast(rows, form or output.default_form())

@@ -12,8 +12,8 @@ from backbone_bench.cli.job_options import is_setting, resolved, settings_in
 from backbone_bench.cli.options import arguments
 
 if TYPE_CHECKING:  # they load pydantic
-    from backbone_bench.jobs import Job
-    from backbone_bench.settings import Settings
+    from backbone_bench.jobs.job import Job
+    from backbone_bench.jobs.settings import Settings
 
 _OTHERS = frozenset(("cross_check", "in_process"))  # settings that are no affair of who compares
 

@@ -40,7 +40,7 @@ from backbone_bench.cli.options import (
 )
 
 if TYPE_CHECKING:  # they load pydantic
-    from backbone_bench.jobs import Job
+    from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
     from backbone_bench.versus import Comparison, Question
 
@@ -153,10 +153,10 @@ def briefly(job: "Job") -> "Job":
 def _contest(
     sides: "tuple[Job, Job]", question: "Question", timeout_s: float | None, paths: Sequence[Path], *, quiet: bool
 ) -> "Comparison":
-    from backbone_bench import runner
     from backbone_bench.records import store
     from backbone_bench.report.progress import shown
     from backbone_bench.rounds import contest
+    from backbone_bench.run import runner
 
     def keep(record: "Record") -> None:
         for path in paths:

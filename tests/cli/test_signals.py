@@ -5,9 +5,10 @@ import signal
 
 import pytest
 
-from backbone_bench import __main__, cli, comparisons, profiler, runner
-from backbone_bench.messages import Failed
+from backbone_bench import __main__, cli, comparisons, profiler
 from backbone_bench.records import store
+from backbone_bench.run import runner
+from backbone_bench.run.messages import Failed
 from tests.cli.conftest import Told
 from tests.gate.conftest import git, repository
 from tests.report.samples import RESNET50, VOVNET39, record

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench import runner
-from backbone_bench.messages import Failed, Here
 from backbone_bench.records import store
+from backbone_bench.run import runner
+from backbone_bench.run.messages import Failed, Here
 from tests.report.samples import CPU, RESNET50, VOVNET39, record
 
 

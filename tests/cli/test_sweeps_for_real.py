@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.records import Latencies, Missing, store
-from tests.runner.test_sweep import eventually, whole_lines
+from tests.run.test_sweep import eventually, whole_lines
 
 pytestmark = pytest.mark.slow
 

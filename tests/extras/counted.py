@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from backbone_bench import profiler
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Scalar
 
 

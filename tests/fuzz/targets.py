@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args
 
-from backbone_bench import comparisons, settings
+from backbone_bench import comparisons
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims import data, engine, figures, plan, publications, subjects
 from backbone_bench.claims.book import Book
@@ -24,7 +24,8 @@ from backbone_bench.cli import choose, gate_output, options
 from backbone_bench.gate import baseline
 from backbone_bench.gate.session import Rules
 from backbone_bench.gate.verdicts import Acknowledgement, Report
-from backbone_bench.jobs import Job
+from backbone_bench.jobs import settings
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost, OpCost, Record, TensorSpec, store
 from backbone_bench.records.condensed import condensed
 from backbone_bench.report import claim_working, exports, gate, history, page, render, svg
@@ -33,7 +34,7 @@ from backbone_bench.report.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.compare import View
 from backbone_bench.report.junit import junit
 from backbone_bench.report.plots import draw
-from backbone_bench.sweep import parse_shard
+from backbone_bench.run.sweep import parse_shard
 from backbone_bench.zoo import archives
 from tests.fuzz.documents import ARCHIVE, JSON, LINES, TEXT, TOML, Form, changed
 from tests.report import samples

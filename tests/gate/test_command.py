@@ -10,14 +10,15 @@ from xml.etree import ElementTree
 
 import pytest
 
-from backbone_bench import runner, sides
+from backbone_bench import sides
 from backbone_bench.base.program import commit
 from backbone_bench.cli import gate
 from backbone_bench.gate import baseline
 from backbone_bench.gate.measured import THRESHOLDS
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.records import store
-from backbone_bench.runner import Outcome
+from backbone_bench.run import runner
+from backbone_bench.run.runner import Outcome
 from tests.gate.conftest import git, widen
 from tests.gate.samples import COST, WIDER, counted, processes
 

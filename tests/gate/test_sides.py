@@ -13,9 +13,9 @@ from backbone_bench.gate.baseline import Baseline
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules
 from backbone_bench.gate.verdicts import Verdict
-from backbone_bench.jobs import Job
-from backbone_bench.messages import Failed
-from backbone_bench.runner import Outcome, Run, Told
+from backbone_bench.jobs.job import Job
+from backbone_bench.run.messages import Failed
+from backbone_bench.run.runner import Outcome, Run, Told
 from tests.gate.conftest import git
 from tests.gate.samples import counted, processes, timed
 

@@ -5,7 +5,7 @@ import torch
 
 from backbone_bench import profiler
 from backbone_bench.base.errors import OutOfMemory
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.measure import fitting
 from tests.gpu.card import NAME, NEEDS_CARD
 

@@ -6,9 +6,9 @@ import jsonschema
 import pytest
 
 from backbone_bench import doctor
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Gpu, Latencies, Latency, Missing, Record, store
-from backbone_bench.runner import run_isolated
+from backbone_bench.run.runner import run_isolated
 from tests.gpu.card import NAME, NEEDS_CARD
 
 pytestmark = NEEDS_CARD

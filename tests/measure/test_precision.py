@@ -8,7 +8,7 @@ import torch
 
 from backbone_bench import profiler
 from backbone_bench.base.errors import UserError
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.measure import precision
 from backbone_bench.records import Workload
 

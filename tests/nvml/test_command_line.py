@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from backbone_bench import profiler
 from backbone_bench.measure import cards, devices
+from backbone_bench.profiler import pipeline
 from tests.cli.conftest import bench
 from tests.nvml.world import Device
 
@@ -49,7 +49,7 @@ def accelerator(world, torch_card, tmp_path, monkeypatch):
 
         yield step
 
-    monkeypatch.setattr(profiler, "prepared", prepared)
+    monkeypatch.setattr(pipeline, "prepared", prepared)
     return seen
 
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record, store
 from backbone_bench.report import folder
 from tests.report.browser import CHROMIUM, browser

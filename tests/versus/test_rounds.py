@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from backbone_bench.base.errors import CouldNotMeasure
-from backbone_bench.jobs import Job
-from backbone_bench.messages import Failed
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, Record
 from backbone_bench.rounds import Pair, contest, rounds
-from backbone_bench.runner import Outcome
+from backbone_bench.run.messages import Failed
+from backbone_bench.run.runner import Outcome
 from backbone_bench.stats import ratios
 from backbone_bench.versus import Question, Rule, quantity
 from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from backbone_bench.cost import count
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.profiler import count as counted
 from backbone_bench.records import ModelCost
 from backbone_bench.zoo import micro

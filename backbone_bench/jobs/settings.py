@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, Validation
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import UserError, did_you_mean, visible
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Scalar, TensorSpec
 
 PREFIX = "BACKBONE_BENCH_"

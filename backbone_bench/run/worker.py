@@ -16,8 +16,9 @@ from types import TracebackType
 from typing import IO, TypeVar
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.jobs import Job
-from backbone_bench.messages import (
+from backbone_bench.jobs.job import Job
+from backbone_bench.records import Record
+from backbone_bench.run.messages import (
     MESSAGE,
     QUESTION,
     Done,
@@ -30,7 +31,6 @@ from backbone_bench.messages import (
     Profile,
     Question,
 )
-from backbone_bench.records import Record
 
 T = TypeVar("T")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.measure import precision
 from backbone_bench.measure.step import set_mode
 from backbone_bench.measure.weights import settle

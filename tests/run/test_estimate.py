@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench.estimate import START_S, estimate
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.measure.latency import measure
 from backbone_bench.measure.plan import choose
+from backbone_bench.run.estimate import START_S, estimate
 from tests.measure.world import World
 
 JOB = Job("no_model_of_the_zoo", {}, device="cuda")  # its calls are taken to be short

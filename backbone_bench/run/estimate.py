@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.measure import plan
 from backbone_bench.zoo import catalogue
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from backbone_bench.jobs import Job, hasty
-from backbone_bench.messages import Here
+from backbone_bench.jobs.job import Job, hasty
 from backbone_bench.records import Missing, Record, fingerprint
+from backbone_bench.run.messages import Here
 
 Locate = Callable[[Sequence[Job]], Sequence[Here | None]]
 

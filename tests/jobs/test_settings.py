@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.settings import NAMES, Settings, Source, here, resolve
+from backbone_bench.jobs.settings import NAMES, Settings, Source, here, resolve
 
 PLACES = ("command line", "environment", "bench.toml", "pyproject.toml")
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.records import store
-from tests.runner.test_isolation import ROOT
+from tests.run.test_isolation import ROOT
 
 
 def start(path, count, model="fine"):
-    command = [sys.executable, "-m", "tests.runner.parent", str(path), str(count), model]
+    command = [sys.executable, "-m", "tests.run.parent", str(path), str(count), model]
     return subprocess.Popen(command, cwd=ROOT, start_new_session=True, preexec_fn=_heed_interrupts)
 
 

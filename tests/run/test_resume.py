@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench.jobs import Job
-from backbone_bench.messages import Here
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing
-from backbone_bench.resume import again, answered, answers
+from backbone_bench.run.messages import Here
+from backbone_bench.run.resume import again, answered, answers
 from tests.report.samples import NO_EVENTS, NO_GRAPH, counted, gpu_record, latency, record
 
 JOB = Job("one", {}, threads=2)

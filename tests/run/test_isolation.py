@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.base.errors import CouldNotMeasure
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, ModelCost
-from backbone_bench.runner import Worker, locate, run_isolated
+from backbone_bench.run.runner import ENTRY, Worker, locate, run_isolated
 
 ROOT = Path(__file__).parents[2]
-STAND_IN = Worker((sys.executable, "-m", "tests.runner.stand_in"), ROOT)
-LIMITED = Worker(("bash", "-c", f'ulimit -v 400000; exec "{sys.executable}" -m tests.runner.stand_in'), ROOT)
+STAND_IN = Worker((sys.executable, "-m", "tests.run.stand_in"), ROOT)
+LIMITED = Worker(("bash", "-c", f'ulimit -v 400000; exec "{sys.executable}" -m tests.run.stand_in'), ROOT)
 
 run = partial(run_isolated, worker=STAND_IN, timeout_s=60)
 
@@ -108,7 +108,7 @@ def test_a_machine_that_starts_no_more_processes_is_told_in_one_line():
 
 
 def test_a_child_whose_parent_is_gone_before_it_asks_says_nothing():
-    command = [sys.executable, "-c", "from backbone_bench import worker; worker.main()"]
+    command = [sys.executable, "-c", ENTRY]
     told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     assert (told.returncode, told.stdout, told.stderr) == (1, b"", b"")
 

@@ -10,9 +10,9 @@ from typing import NamedTuple, TypeVar
 
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.base.signals import Stopped, held
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.runner import Outcome, Run, Told
+from backbone_bench.run.runner import Outcome, Run, Told
 
 T = TypeVar("T")
 

@@ -3,10 +3,10 @@ import io
 import pytest
 from rich.console import Console
 
-from backbone_bench import worker
-from backbone_bench.messages import Message, Phase
 from backbone_bench.report.progress import Left, Lines, Silent, span
 from backbone_bench.report.terminal_bar import bar
+from backbone_bench.run import worker
+from backbone_bench.run.messages import Message, Phase
 
 
 @pytest.mark.parametrize(

@@ -13,16 +13,16 @@ from backbone_bench import cost
 from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.base.program import __version__, commit
 from backbone_bench.cost.fit import smallest_image
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.measure import devices, energy, energy_plan, environment, fitting, latency, plan, precision
 from backbone_bench.measure.cards import meter_for, watch_for
 from backbone_bench.measure.latency import Measured
 from backbone_bench.measure.protocols import Device, Progress, Step, Watch
 from backbone_bench.measure.steady import Load
 from backbone_bench.measure.step import prepared, set_mode
+from backbone_bench.profiler.subject import Subject
 from backbone_bench.records import NOT_ASKED, PENDING, Environment, Known, Missing, ModelCost, Record, Tool, Workload
 from backbone_bench.records import Energy as EnergyRecord
-from backbone_bench.subject import Subject
 from backbone_bench.zoo import user
 from backbone_bench.zoo.sources import NOTHING, Held, Loaded
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import backbone_bench
-from backbone_bench import worker
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import PENDING, Environment, Record, Workload
+from backbone_bench.run import worker
 from tests.report.samples import counted, record
 
 

@@ -22,20 +22,9 @@ from pydantic import ValidationError
 
 from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.base.signals import held
-from backbone_bench.jobs import Job
-from backbone_bench.messages import (
-    MESSAGE,
-    QUESTION,
-    Done,
-    Failed,
-    Here,
-    Kept,
-    Locate,
-    Phase,
-    Profile,
-    Question,
-)
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import PENDING, Missing, Record
+from backbone_bench.run.messages import MESSAGE, QUESTION, Done, Failed, Here, Kept, Locate, Phase, Profile, Question
 
 Told = Callable[[str, float], None]
 
@@ -51,7 +40,8 @@ class Outcome:
 
 Run = Callable[[Job, Told], Outcome]
 
-_START = "import json, sys; sys.path[:] = json.loads(sys.argv.pop()); from backbone_bench import worker; worker.main()"
+ENTRY = "from backbone_bench.run.worker import main; main()"  # the same in every version: a gate runs two of them
+_START = f"import json, sys; sys.path[:] = json.loads(sys.argv.pop()); {ENTRY}"
 
 
 class Worker(NamedTuple):
@@ -93,7 +83,7 @@ def run_isolated(job: Job, told: Told, timeout_s: float | None = None, worker: W
 
 def run_in_process(job: Job, told: Told) -> Outcome:
     """Run one job here: a crash of the model is a crash of this process; its prints still go to stderr."""
-    from backbone_bench import worker  # its work loads torch
+    from backbone_bench.run import worker  # its work loads torch
 
     kept: list[Record] = []
     with contextlib.redirect_stdout(sys.stderr):

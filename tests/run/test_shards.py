@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.sweep import parse_shard, shard
+from backbone_bench.run.sweep import parse_shard, shard
 
 
 @given(st.lists(st.integers(), unique=True), st.integers(1, 20))

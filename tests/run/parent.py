@@ -4,11 +4,11 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from backbone_bench import resume, runner, sweep
 from backbone_bench.base import signals
-from backbone_bench.jobs import Job
+from backbone_bench.jobs.job import Job
 from backbone_bench.records import store
-from tests.runner.test_isolation import STAND_IN, silent
+from backbone_bench.run import resume, runner, sweep
+from tests.run.test_isolation import STAND_IN, silent
 
 
 def main(path: Path, count: int, model: str) -> int:
