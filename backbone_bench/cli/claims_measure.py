@@ -16,10 +16,10 @@ from backbone_bench.cli.versus import briefly
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.plan import Asked, Wanted
     from backbone_bench.claims.subjects import Network
-    from backbone_bench.contests import Contest, Ended
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
-    from backbone_bench.versus import By
+    from backbone_bench.versus.rule import By
+    from backbone_bench.versus.series import Contest, Ended
 
 Measure = Annotated[
     bool, typer.Option("--measure", help="Measure the pairs that the claims speak of, in turn, on --device.")
@@ -39,8 +39,8 @@ def contests(
     wanted: "Sequence[Wanted]", words: Mapping[str, object], rounds: int
 ) -> "tuple[list[Contest], float | None]":
     """The comparisons as jobs, under the settings in force, and how long one row may take."""
-    from backbone_bench.contests import Contest
-    from backbone_bench.versus import Question, Rule
+    from backbone_bench.versus.rule import Question, Rule
+    from backbone_bench.versus.series import Contest
 
     template, timeout_s = _template(words)
     asked = [
@@ -102,11 +102,11 @@ def measured(
     asked: "Sequence[Contest]", keep: Path | None, timeout_s: float | None, *, quiet: bool
 ) -> "tuple[list[Record], Ended]":
     """Hold the comparisons; every record of theirs, and how it ended."""
-    from backbone_bench.contests import hold
     from backbone_bench.records import store
     from backbone_bench.records.condensed import condensed
     from backbone_bench.report.progress import shown
     from backbone_bench.run import runner
+    from backbone_bench.versus.series import hold
 
     records: list[Record] = []
 

@@ -12,7 +12,7 @@ from backbone_bench.base.program import __version__
 from backbone_bench.cli import output
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
-    from backbone_bench.comparisons import Compared
+    from backbone_bench.gate.comparisons import Compared
     from backbone_bench.gate.verdicts import Report, Verdict
     from backbone_bench.records import Record
 
@@ -30,8 +30,8 @@ class Destinations(NamedTuple):
 
 def destinations(paths: Sequence[Path], exports: Sequence[str]) -> Destinations:
     """The files that words name; raise UserError now for one that could not be written at the end."""
+    from backbone_bench.gate.report import github
     from backbone_bench.records import store
-    from backbone_bench.report import github
 
     found = Destinations([(path, _form(path)) for path in paths], [_tracker(word) for word in exports])
     summary = [(Path(named), "md")] if (named := os.environ.get(github.SUMMARY)) else []
@@ -72,9 +72,9 @@ def verdicts(words: str | None) -> "frozenset[Verdict]":
 
 def tell(report: "Report", failing: "Collection[Verdict]", form: GateFormat | None, to: Destinations) -> int:
     """Write the report wherever it is wanted, and print it; the exit code that it comes to."""
+    from backbone_bench.gate.report import github
     from backbone_bench.gate.verdicts import exit_code
     from backbone_bench.records import store
-    from backbone_bench.report import github
 
     code = exit_code(report, failing)
     for path, its_form in to.reports:
@@ -87,26 +87,26 @@ def tell(report: "Report", failing: "Collection[Verdict]", form: GateFormat | No
 
 
 def _text(report: "Report", code: int, form: str) -> str:
-    from backbone_bench.report.gate import render
-    from backbone_bench.report.junit import junit
+    from backbone_bench.gate.report.junit import junit
+    from backbone_bench.gate.report.text import render
 
     return junit(report) if form == "junit" else render(report, code, form)
 
 
 def export(records: "Sequence[Record]", to: Destinations) -> None:
     """Write the newer records for those who keep their own history."""
+    from backbone_bench.gate.report import trackers
     from backbone_bench.records import store
-    from backbone_bench.report import exports
 
     for path, tracker in to.exports:
-        store.write(path, exports.export(records, tracker))
+        store.write(path, trackers.export(records, tracker))
 
 
 def keep(path: Path, compared: "Compared", report: "Report", *, whole: bool) -> None:
     """Write what was found into the baseline as it is now; another gate may have changed it meanwhile."""
     from backbone_bench.gate import baseline
+    from backbone_bench.gate.report.sentences import news
     from backbone_bench.gate.verdicts import Acknowledgement
-    from backbone_bench.report.news import news
 
     with baseline.locked(path) as old:
         fresh = old.calibrated(compared.calibrations)

@@ -11,14 +11,14 @@ from backbone_bench.cli.app import complain, program
 from backbone_bench.cli.run_words import jobs_of, settings_of
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
-    from backbone_bench.comparisons import Compared
     from backbone_bench.gate.baseline import Baseline
+    from backbone_bench.gate.comparisons import Compared
     from backbone_bench.gate.session import Rules
+    from backbone_bench.gate.sides import Jobs
     from backbone_bench.gate.verdicts import Report
     from backbone_bench.jobs.settings import Settings
     from backbone_bench.report.progress import Silent
     from backbone_bench.run.runner import Run
-    from backbone_bench.sides import Jobs
 
 
 class Asked(NamedTuple):
@@ -118,7 +118,7 @@ def compare(asked: Asked, rules: "Rules") -> "tuple[Compared, Report]":
 
 
 def _jobs(settings: "Settings", *, exact: bool) -> "Jobs":
-    from backbone_bench import sides
+    from backbone_bench.gate import sides
 
     jobs = jobs_of(settings)
     if any(job.batch == "auto" for job in jobs):
@@ -127,7 +127,7 @@ def _jobs(settings: "Settings", *, exact: bool) -> "Jobs":
 
 
 def _files(asked: Asked, current: Path, rules: "Rules") -> "tuple[Compared, Report]":
-    from backbone_bench import comparisons
+    from backbone_bench.gate import comparisons
     from backbone_bench.records import store
 
     old, new = asked.stored(), store.read([current], warn=complain)
@@ -136,7 +136,7 @@ def _files(asked: Asked, current: Path, rules: "Rules") -> "tuple[Compared, Repo
 
 
 def _now(work: _Work) -> "tuple[Compared, Report]":
-    from backbone_bench import comparisons, sides
+    from backbone_bench.gate import comparisons, sides
 
     old = work.asked.stored()
     if sides.counts_only(work.jobs):
@@ -148,8 +148,7 @@ def _now(work: _Work) -> "tuple[Compared, Report]":
 
 
 def _revision(work: _Work, revision: str) -> "tuple[Compared, Report]":
-    from backbone_bench import comparisons, sides
-    from backbone_bench.gate import checkout
+    from backbone_bench.gate import checkout, comparisons, sides
 
     named = work.asked.base_python
     python = None if named is None else sides.interpreter(named)
@@ -165,7 +164,7 @@ def _revision(work: _Work, revision: str) -> "tuple[Compared, Report]":
 
 
 def _itself(work: _Work) -> "tuple[Compared, Report]":
-    from backbone_bench import comparisons, sides
+    from backbone_bench.gate import comparisons, sides
 
     if sides.counts_only(work.jobs):
         raise UserError("--calibrate measures noise, and counts have none: leave --exact out.")

@@ -42,7 +42,7 @@ from backbone_bench.cli.options import (
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
-    from backbone_bench.versus import Comparison, Question
+    from backbone_bench.versus.rule import Comparison, Question
 
 _BUDGET_S = 10.0  # of a process: many short ones say more than few long ones (Kalibera and Jones 2013)
 _SIDE_HELP = "A setting of {} alone, as precision=fp16 (see `bench config`). Repeatable."
@@ -109,8 +109,8 @@ def versus(
     other, _ = _side(b or a, "--b", settings_b, common)
     if one.device != other.device:
         raise UserError("Both sides run on one device, so that what slows one slows the other.")
-    from backbone_bench.report.versus import draw
-    from backbone_bench.versus import Question, Rule
+    from backbone_bench.versus.report import draw
+    from backbone_bench.versus.rule import Question, Rule
 
     found = _contest((one, other), Question(by, Rule(rounds, threshold / 100)), timeout_s, paths, quiet=quiet)
     from backbone_bench.records import store
@@ -155,8 +155,8 @@ def _contest(
 ) -> "Comparison":
     from backbone_bench.records import store
     from backbone_bench.report.progress import shown
-    from backbone_bench.rounds import contest
     from backbone_bench.run import runner
+    from backbone_bench.versus.rounds import contest
 
     def keep(record: "Record") -> None:
         for path in paths:

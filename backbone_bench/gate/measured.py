@@ -12,6 +12,7 @@ from backbone_bench.gate.noisy import Decision, Plan, Series, Spread, detectable
 from backbone_bench.gate.verdicts import Change, Finding, Verdict
 from backbone_bench.records import Energy, Known, Latencies, Latency, Missing, Record, Watch, fingerprint, meanings
 from backbone_bench.stats import ratios
+from backbone_bench.versus.rule import values
 
 Kind = Literal["latency", "energy", "memory"]
 Sides = tuple[Record, Record]  # base, head: one process each
@@ -70,7 +71,7 @@ def series(rounds: Sequence[Sides], thresholds: Mapping[Kind, float], noise: Noi
     more = OTHER_SILICON if any(difference.field in _SILICON for difference in differing) else 0.0
     found = {}
     for metric in METRICS.values():
-        pairs = ratios.values(rounds, partial(value, metric=metric))
+        pairs = values(rounds, partial(value, metric=metric))
         if not isinstance(pairs, Missing):
             found[metric.key] = Series(
                 changes=tuple(ratios.logs(pairs)),
@@ -129,7 +130,7 @@ def _flags(record: Record) -> set[str]:
 def finding(subject: str, metric: Metric, decision: Decision, rounds: Sequence[Sides], plan: Plan) -> Finding:
     """A verdict with what it stands on; base and head are geometric means, so that their ratio is the change."""
     judged = rounds[: len(decision.series.changes)]  # the rerun of a suspect comes after them
-    used = ratios.values(judged, partial(value, metric=metric))
+    used = values(judged, partial(value, metric=metric))
     assert not isinstance(used, Missing)
     return Finding(
         subject,

@@ -9,11 +9,11 @@ from dataclasses import replace
 from operator import attrgetter
 
 from backbone_bench.base.grouping import grouped
+from backbone_bench.gate.report.sentences import percent
 from backbone_bench.records import Record, fingerprint, matching
 from backbone_bench.report.columns import COLUMNS
 from backbone_bench.report.conditions import machine
 from backbone_bench.report.delimited import delimited
-from backbone_bench.report.news import percent
 from backbone_bench.report.render import text
 from backbone_bench.report.tables import Column, Table, tabulate, without_empty
 

@@ -19,10 +19,9 @@ its own, one right after the other, the order turned round from round to round
 import math
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from backbone_bench.records import Known, Missing, Record
 from backbone_bench.stats import samples
 
 Pair = tuple[float, float]  # base, head
@@ -34,19 +33,6 @@ class Ratio(NamedTuple):
     point: float  # the middle of the rounds' ratios: their geometric mean, or by ranks
     low: float
     high: float
-
-
-def values(rounds: Iterable[tuple[Record, Record]], quantity: Callable[[Record], Known[float]]) -> Known[list[Pair]]:
-    """One quantity of both sides, round by round; Missing with the first reason where any record lacks it."""
-    found = []
-    for sides in rounds:
-        base, head = map(quantity, sides)
-        if isinstance(base, Missing):
-            return base
-        if isinstance(head, Missing):
-            return head
-        found.append((base, head))
-    return found
 
 
 def logs(pairs: Sequence[Pair]) -> list[float]:

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench import contests
 from backbone_bench.base.signals import Stopped
 from backbone_bench.claims import plan
 from backbone_bench.claims.book import Book
@@ -20,7 +19,8 @@ from backbone_bench.report.judged import judged_by
 from backbone_bench.run import runner
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import Outcome
-from backbone_bench.versus import Question, Rule
+from backbone_bench.versus import series
+from backbone_bench.versus.rule import Question, Rule
 from tests.claims.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
 from tests.report.samples import counted, gpu_record, record
 
@@ -123,8 +123,8 @@ class Machine:
 
 def held(*pairs):
     kept: list[Record] = []
-    asked = [contests.Contest(f"{a} {b}", (Job(a, {}), Job(b, {})), Question(rule=Rule(4))) for a, b in pairs]
-    ended = contests.hold(asked, Machine(), lambda number, one: lambda phase, share: None, kept.append)
+    asked = [series.Contest(f"{a} {b}", (Job(a, {}), Job(b, {})), Question(rule=Rule(4))) for a, b in pairs]
+    ended = series.hold(asked, Machine(), lambda number, one: lambda phase, share: None, kept.append)
     return ended, kept
 
 

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from backbone_bench import __main__, cli, comparisons, profiler
+from backbone_bench import __main__, cli, profiler
+from backbone_bench.gate import comparisons
 from backbone_bench.records import store
 from backbone_bench.run import runner
 from backbone_bench.run.messages import Failed

@@ -15,24 +15,25 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args
 
-from backbone_bench import comparisons
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims import data, engine, figures, plan, publications, subjects
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.metrics import Convolution
 from backbone_bench.cli import choose, gate_output, options
-from backbone_bench.gate import baseline
+from backbone_bench.gate import baseline, comparisons
+from backbone_bench.gate.report import text as gate
+from backbone_bench.gate.report import trackers
+from backbone_bench.gate.report.junit import junit
 from backbone_bench.gate.session import Rules
 from backbone_bench.gate.verdicts import Acknowledgement, Report
 from backbone_bench.jobs import settings
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost, OpCost, Record, TensorSpec, store
 from backbone_bench.records.condensed import condensed
-from backbone_bench.report import claim_working, exports, gate, history, page, render, svg
+from backbone_bench.report import claim_working, history, page, render, svg
 from backbone_bench.report import claims as claim_report
 from backbone_bench.report.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.compare import View
-from backbone_bench.report.junit import junit
 from backbone_bench.report.plots import draw
 from backbone_bench.run.sweep import parse_shard
 from backbone_bench.zoo import archives
@@ -140,8 +141,8 @@ def show_tables(text: bytes) -> None:
         render.show(read, form, every)
         render.layers(read, form, 2)
         history.render(read, form)
-    for tracker in get_args(exports.Tracker):
-        exports.export(read, tracker)
+    for tracker in get_args(trackers.Tracker):
+        trackers.export(read, tracker)
 
 
 def show_page(text: bytes) -> None:

@@ -10,10 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from backbone_bench import sides
 from backbone_bench.base.program import commit
 from backbone_bench.cli import gate
-from backbone_bench.gate import baseline
+from backbone_bench.gate import baseline, sides
 from backbone_bench.gate.measured import THRESHOLDS
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.records import store

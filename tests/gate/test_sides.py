@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench import comparisons, sides
 from backbone_bench.base.errors import UserError
-from backbone_bench.gate import checkout
+from backbone_bench.gate import checkout, comparisons, sides
 from backbone_bench.gate.baseline import Baseline
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules

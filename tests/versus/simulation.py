@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from backbone_bench.versus import Rule, decide
+from backbone_bench.versus.rule import Rule, decide
 
 RULE = Rule()
 

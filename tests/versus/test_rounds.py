@@ -5,11 +5,10 @@ import pytest
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, Record
-from backbone_bench.rounds import Pair, contest, rounds
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import Outcome
-from backbone_bench.stats import ratios
-from backbone_bench.versus import Question, Rule, quantity
+from backbone_bench.versus.rounds import Pair, contest, rounds
+from backbone_bench.versus.rule import Question, Rule, quantity, values
 from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record
 
 A, B = Job("a", {}), Job("b", {})
@@ -95,7 +94,7 @@ def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
 
 def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
     pair = Pair(gpu_record("a", 1, 0.1), record("b", 1, 0.1))
-    assert ratios.values([pair], quantity("graph")) == Missing("no_graph", "only CUDA captures graphs")
+    assert values([pair], quantity("graph")) == Missing("no_graph", "only CUDA captures graphs")
     with pytest.raises(CouldNotMeasure, match="energy cannot be compared: libnvidia-ml"):
         contest((A, B), Question("energy"), silent, Machine())
 

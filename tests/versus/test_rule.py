@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.stats.ratios import CONFIDENCE, Ratio, look, ratio_by_ranks
-from backbone_bench.versus import FEWEST, Rule, decide
+from backbone_bench.versus.rule import FEWEST, Rule, decide
 from tests.versus.simulation import NOISY, QUIET, SHARED, TYPICAL, verdicts
 
 TRIALS = 2000

@@ -5,8 +5,8 @@ from itertools import product
 import pytest
 
 from backbone_bench.records import MEANINGS, Missing
-from backbone_bench.report.versus import draw, expectation, names, verdict
-from backbone_bench.versus import Comparison, Question, Rule
+from backbone_bench.versus.report import draw, expectation, names, verdict
+from backbone_bench.versus.rule import Comparison, Question, Rule
 from tests.report.samples import cost, gpu_record, record
 
 ONE, OTHER = record("one", 4_000_000_000, 1.0), record("other", 8_000_000_000, 1.0)

@@ -14,7 +14,7 @@ from backbone_bench.report.render import text
 from backbone_bench.report.tables import tabulate
 from backbone_bench.report.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
 from backbone_bench.stats.ratios import CONFIDENCE
-from backbone_bench.versus import By, Comparison, Verdict, counts
+from backbone_bench.versus.rule import By, Comparison, Verdict, counts
 
 _COUNTS: Mapping[str, tuple[str, Unit]] = {
     "flops": ("FLOPs", BILLIONS),

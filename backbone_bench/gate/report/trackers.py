@@ -6,9 +6,9 @@ from statistics import median
 from typing import Any, Literal, NamedTuple
 
 from backbone_bench.gate import measured
+from backbone_bench.gate.report.sentences import TITLES
 from backbone_bench.records import Missing, Record, matching
 from backbone_bench.report.columns import COLUMNS
-from backbone_bench.report.news import TITLES
 from backbone_bench.report.units import PLAIN
 
 Tracker = Literal["github-action-benchmark", "bencher"]

@@ -13,10 +13,10 @@ from backbone_bench.gate.calibration import calibrate
 from backbone_bench.gate.measured import Sides
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules, gate
+from backbone_bench.gate.sides import Begin, Jobs, counts_only, here, in_turn
 from backbone_bench.gate.verdicts import Finding
 from backbone_bench.records import Record, matching
 from backbone_bench.run.runner import Run
-from backbone_bench.sides import Begin, Jobs, counts_only, here, in_turn
 
 _ONCE = Plan(rounds=1, double=False, confirm=False)
 

@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
+from backbone_bench.gate.report.sentences import TITLES, Step, difference, news, percent, quantity, steps
 from backbone_bench.gate.verdicts import Finding, Moved, Report, Verdict
 from backbone_bench.report import escape
 from backbone_bench.report.delimited import delimited
 from backbone_bench.report.markdown import markdown
-from backbone_bench.report.news import TITLES, Step, difference, news, percent, quantity, steps
 from backbone_bench.report.tables import Column, Table, tabulate, without_empty
 from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PLAIN
 

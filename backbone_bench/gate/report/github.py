@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.gate.report.sentences import news
 from backbone_bench.gate.verdicts import Report, Verdict
-from backbone_bench.report.news import news
 
 SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file that becomes the job's summary
 LIMIT_BYTES = 1 << 20  # of a step's summary; GitHub refuses the whole of a longer one

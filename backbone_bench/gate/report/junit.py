@@ -6,9 +6,9 @@ fails, an error for what could not be run, a skip with its reason for what has n
 
 from xml.etree import ElementTree
 
+from backbone_bench.gate.report.sentences import TITLES, news
 from backbone_bench.gate.verdicts import Finding, Report, Verdict
 from backbone_bench.report import escape
-from backbone_bench.report.news import TITLES, news
 
 _OUTCOMES = {
     Verdict.INVALID: "error",

@@ -13,12 +13,13 @@ from markdown_it import MarkdownIt
 
 from backbone_bench.gate import stored
 from backbone_bench.gate.noisy import Plan
+from backbone_bench.gate.report import github, trackers
+from backbone_bench.gate.report.junit import junit
+from backbone_bench.gate.report.text import render
 from backbone_bench.gate.session import Rules, gate
 from backbone_bench.gate.verdicts import Change, Finding, Report, Verdict, exit_code
 from backbone_bench.records import matching
-from backbone_bench.report import exports, github, history
-from backbone_bench.report.gate import render
-from backbone_bench.report.junit import junit
+from backbone_bench.report import history
 from tests.gate.samples import HERE, WIDER, counted, processes, timed
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
@@ -159,11 +160,11 @@ def test_percent_signs_and_line_ends_cannot_start_another_command():
 
 def test_trackers_get_every_quantity_of_every_workload():
     records = [*processes(0.04, QUIET), counted("other")]
-    bencher = json.loads(exports.export(records, "bencher"))
+    bencher = json.loads(trackers.export(records, "bencher"))
     assert set(bencher) == {"net 1x3x224x224, 1 thread", "other 1x3x224x224"}
     wall = bencher["net 1x3x224x224, 1 thread"]["wall-s"]
     assert wall["lower_value"] < wall["value"] < wall["upper_value"]
-    rows = json.loads(exports.export(records, "github-action-benchmark"))
+    rows = json.loads(trackers.export(records, "github-action-benchmark"))
     assert all(set(row) <= {"name", "unit", "value", "range", "extra"} for row in rows)
     found = {row["name"]: row for row in rows}
     assert "other 1x3x224x224: FLOPs" in found

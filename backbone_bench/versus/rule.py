@@ -8,7 +8,7 @@ the interval of Wilcoxon's signed ranks: one round with a neighbour on the
 machine would ruin the t-interval that the first look has to make do with.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -93,6 +93,21 @@ def flags(record: Record, by: By) -> tuple[str, ...]:
     energy = record.energy if by == "energy" else None
     own = tuple(flag for part in (mode, energy) if part and not isinstance(part, Missing) for flag in part.flags)
     return tuple(dict.fromkeys((*record.flags, *own)))
+
+
+def values(
+    rounds: Iterable[tuple[Record, Record]], quantity: Callable[[Record], Known[float]]
+) -> Known[list[ratios.Pair]]:
+    """One quantity of both sides, round by round; Missing with the first reason where any record lacks it."""
+    found = []
+    for sides in rounds:
+        base, head = map(quantity, sides)
+        if isinstance(base, Missing):
+            return base
+        if isinstance(head, Missing):
+            return head
+        found.append((base, head))
+    return found
 
 
 COUNTS = ("flops", "params", "access_elems", "traffic_elems", "ops")

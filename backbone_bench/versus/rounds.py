@@ -15,7 +15,7 @@ from backbone_bench.jobs.job import Job
 from backbone_bench.records import Missing, Record, Turn
 from backbone_bench.run.runner import Outcome, Run, Told, run_isolated
 from backbone_bench.stats import ratios
-from backbone_bench.versus import Comparison, Question, decide, flags, quantity
+from backbone_bench.versus.rule import Comparison, Question, decide, flags, quantity, values
 
 
 class Pair(NamedTuple):
@@ -76,7 +76,7 @@ def contest(
             told(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
 
         taken.extend(rounds(*sides, count, tell, runs))
-        found = ratios.values(taken[before:], quantity(question.by))
+        found = values(taken[before:], quantity(question.by))
         if isinstance(found, Missing):
             raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")
         return [(of_b, of_a) for of_a, of_b in found]

@@ -17,9 +17,9 @@ from backbone_bench.gate.session import Take, Unpaired
 from backbone_bench.gate.verdicts import Verdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.rounds import rounds
 from backbone_bench.run import runner
 from backbone_bench.run.runner import Outcome, Run, Told, Worker
+from backbone_bench.versus.rounds import rounds
 
 Begin = Callable[[str], Told]  # a workload is begun; what is returned hears how it goes
 Jobs = Mapping[str, Job]

@@ -7,9 +7,9 @@ from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.base.signals import Stopped, held
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.rounds import contest
 from backbone_bench.run.runner import Run, Told
-from backbone_bench.versus import Question
+from backbone_bench.versus.rounds import contest
+from backbone_bench.versus.rule import Question
 
 
 class Contest(NamedTuple):
