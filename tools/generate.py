@@ -11,8 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from backbone_bench.cli import claims
-from tools import blocks, catalogue, measured, measured_claims, static
+from tools import blocks, catalogue, claims_page, measured, measured_claims, static
 
 ROOT = Path(__file__).parent.parent
 
@@ -26,7 +25,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "backbone_bench/zoo/catalogue.json": catalogue.text,
         "results/static.md": static.text,
         "results/plots/point.svg": static.picture,
-        "results/claims.md": claims.page,
+        "results/claims.md": claims_page.page,
         **measured.files(),
         **measured_claims.files(),
     }

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from backbone_bench.records import Record, store
-from backbone_bench.report.roofline import COPY, PRODUCT
+from backbone_bench.report.plots.roofline import COPY, PRODUCT
 
 RECORDS = Path("results/records/cpu.jsonl")
 RAW = RECORDS.with_suffix(".unpublished.jsonl")

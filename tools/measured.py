@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 from backbone_bench.records import Record, store
-from backbone_bench.report import svg
-from backbone_bench.report.columns import COLUMNS, named
-from backbone_bench.report.compare import View, compare
-from backbone_bench.report.conditions import places
-from backbone_bench.report.figures import Plot
-from backbone_bench.report.kinds import stacks
-from backbone_bench.report.markdown import markdown
-from backbone_bench.report.plots import PREDICTORS, draw
-from backbone_bench.report.roofline import told_apart
-from backbone_bench.report.seen import see
-from backbone_bench.report.tables import Column, Table, tabulate, without_empty
-from backbone_bench.report.units import Unit
+from backbone_bench.report.drawing import svg
+from backbone_bench.report.drawing.plot import Plot
+from backbone_bench.report.plots.kinds import stacks
+from backbone_bench.report.plots.points import see
+from backbone_bench.report.plots.roofline import told_apart
+from backbone_bench.report.plots.which import PREDICTORS, draw
+from backbone_bench.report.tables.markdown import markdown
+from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
+from backbone_bench.report.tables.units import Unit
+from backbone_bench.report.views.columns import COLUMNS, named
+from backbone_bench.report.views.compare import View, compare
+from backbone_bench.report.views.conditions import places
 from backbone_bench.stats.correlation import interval, rank_correlation
 from backbone_bench.stats.samples import Interval
 from tools.measure import RECORDS

@@ -13,11 +13,11 @@ from pathlib import Path
 from backbone_bench import evidence
 from backbone_bench.claims import data, engine
 from backbone_bench.claims.engine import Judged, Outcome
+from backbone_bench.claims.report.tables import sentence
 from backbone_bench.records import store
-from backbone_bench.report import escape
-from backbone_bench.report.claims import sentence
-from backbone_bench.report.markdown import markdown
-from backbone_bench.report.tables import Column, tabulate
+from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.markdown import markdown
+from backbone_bench.report.tables.table import Column, tabulate
 from tools.measure import CIRCUMSTANCES, published
 
 ROOT = Path(__file__).parent.parent

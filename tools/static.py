@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from backbone_bench.records import Record, store
-from backbone_bench.report import svg
-from backbone_bench.report.kinds import stacks
-from backbone_bench.report.static import static
+from backbone_bench.report.drawing import svg
+from backbone_bench.report.plots.kinds import stacks
+from tools.zoo_page import static
 
 POINT = ("resnet50", "densenet201", "vovnet39")  # fewer FLOPs, more traffic; and the other way round
 

@@ -29,7 +29,7 @@ def merge(files: RecordFiles, form: OutputFormat = None, to: Outputs = None) -> 
     In the order of the files, each record once.
     """
     from backbone_bench.records import store
-    from backbone_bench.report.columns import RUN
+    from backbone_bench.report.views.columns import RUN
 
     paths = to or []
     output.check(paths)
@@ -98,7 +98,7 @@ def _check(records: "Sequence[Record]", *, trust: bool) -> None:
 
 
 def _run(old: "Sequence[Record]", timeout_s: float | None, *, quiet: bool) -> "Sweep":
-    from backbone_bench.report.progress import shown
+    from backbone_bench.cli.progress.choose import shown
     from backbone_bench.run import resume, runner, sweep
 
     jobs = resume.again(old, runner.locate)
@@ -114,7 +114,7 @@ def _run(old: "Sequence[Record]", timeout_s: float | None, *, quiet: bool) -> "S
 
 def _as_text(pairs: "list[tuple[Record, Record]]", form: Format) -> str:
     from backbone_bench.records import store
-    from backbone_bench.report.rerun import draw
+    from backbone_bench.report.views.rerun import draw
 
     new = [pair[0] for pair in pairs]
     if form == "html":

@@ -10,7 +10,7 @@ from backbone_bench.base import signals
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.program import __version__
 from backbone_bench.cli import streams
-from backbone_bench.report.progress import say
+from backbone_bench.cli.progress.lines import say
 
 app = typer.Typer(
     pretty_exceptions_enable=False,  # a bug keeps its whole traceback, in plain text

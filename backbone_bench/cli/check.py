@@ -52,7 +52,7 @@ def check(
     claims.check_forms([form])
     from backbone_bench import evidence
     from backbone_bench.claims import claimed, engine, subjects
-    from backbone_bench.report import claims as report
+    from backbone_bench.claims.report import tables as report
 
     network = subjects.Network(model, input_size, arguments(arg) or None)
     per_multiply_add: Literal[1, 2] = 2 if convention == "2" else 1

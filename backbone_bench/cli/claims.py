@@ -155,16 +155,6 @@ def check_forms(forms: Sequence[Format | None]) -> None:
         raise UserError("Claims are told as table, md, csv, json and jsonl, not as html.")
 
 
-def page() -> str:
-    """The whole of `results/claims.md`: every shipped claim, judged without records."""
-    from backbone_bench import evidence
-    from backbone_bench.claims import engine
-    from backbone_bench.report import claim_page
-
-    book = evidence.book()
-    return claim_page.render(engine.judge_all(_entries(()), book), book.publications)
-
-
 def _entries(files: Sequence[Path]) -> "list[Entry]":
     from backbone_bench.claims import data
 
@@ -172,9 +162,9 @@ def _entries(files: Sequence[Path]) -> "list[Entry]":
 
 
 def _as_text(outcomes: "Sequence[Outcome]", form: Format, *, with_working: bool) -> str:
-    from backbone_bench.report import claim_working
-    from backbone_bench.report import claims as report
+    from backbone_bench.claims.report import tables as report
+    from backbone_bench.claims.report import working
 
     if with_working and form in ("table", "md"):
-        return "\n".join(map(claim_working.working, outcomes))
+        return "\n".join(map(working.working, outcomes))
     return report.show(outcomes, form)

@@ -86,8 +86,8 @@ def _by(asked: "Asked", template: "Job") -> "By":
 
 def forecast(asked: "Sequence[Contest]", form: Format) -> str:
     """What would run, and how long it would take: to the first look on a quiet machine, and all rounds at most."""
-    from backbone_bench.report.forecast import Forecast
-    from backbone_bench.report.forecast import forecast as drawn
+    from backbone_bench.report.views.forecast import Forecast
+    from backbone_bench.report.views.forecast import forecast as drawn
     from backbone_bench.run import estimate
 
     rows = []
@@ -102,9 +102,9 @@ def measured(
     asked: "Sequence[Contest]", keep: Path | None, timeout_s: float | None, *, quiet: bool
 ) -> "tuple[list[Record], Ended]":
     """Hold the comparisons; every record of theirs, and how it ended."""
+    from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
     from backbone_bench.records.condensed import condensed
-    from backbone_bench.report.progress import shown
     from backbone_bench.run import runner
     from backbone_bench.versus.series import hold
 

@@ -17,7 +17,7 @@ RecordFiles = Annotated[
 
 def complete_column(incomplete: str) -> list[str]:
     """Keys of columns for the shell; a list is completed at its last key."""
-    from backbone_bench.report.columns import COLUMNS
+    from backbone_bench.report.views.columns import COLUMNS
 
     before, comma, last = incomplete.rpartition(",")
     return [f"{before}{comma}{key}" for key in COLUMNS if key.startswith(last)]
@@ -51,10 +51,10 @@ def compare(
     The best value is marked; unlike environments stand in tables of their own.
     """
     from backbone_bench.records import store
-    from backbone_bench.report.columns import COMPARE, doubled, named  # pydantic waits until a command needs it
-    from backbone_bench.report.compare import View
-    from backbone_bench.report.families import family
-    from backbone_bench.report.render import show
+    from backbone_bench.report.views.columns import COMPARE, doubled, named  # pydantic waits until a command needs it
+    from backbone_bench.report.views.compare import View
+    from backbone_bench.report.views.families import family
+    from backbone_bench.report.views.render import show
 
     shown = named(f"model,{columns}") if columns else COMPARE
     view = View(

@@ -30,8 +30,8 @@ def config(form: OutputFormat = None) -> None:
     Command line, environment (BACKBONE_BENCH_BATCH_SIZE), bench.toml, [tool.backbone-bench] in pyproject.toml, default:
     the first that speaks of a setting is heard. A file is found in this folder or above it, within the checkout.
     """
-    from backbone_bench.report.render import listing
-    from backbone_bench.report.tables import Column, tabulate
+    from backbone_bench.report.tables.table import Column, tabulate
+    from backbone_bench.report.tables.text import listing
 
     settings, origins = resolved({})
     lines = [_Line(name, getattr(settings, name.replace("-", "_")), origin) for name, origin in origins.items()]

@@ -56,7 +56,7 @@ def count(
     output.check(paths)
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
-    from backbone_bench.report.columns import COUNT
+    from backbone_bench.report.views.columns import COUNT
 
     given, specs = arguments(arg), choose.inputs(inputs, input_size)
     jobs = [

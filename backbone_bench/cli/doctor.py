@@ -27,8 +27,8 @@ def doctor(form: OutputFormat = None) -> None:
 
 def as_text(lines: "tuple[Line, ...]", form: Format) -> str:
     """The diagnosis in one of the forms."""
-    from backbone_bench.report.render import listing
-    from backbone_bench.report.tables import Column, tabulate
+    from backbone_bench.report.tables.table import Column, tabulate
+    from backbone_bench.report.tables.text import listing
 
     columns: tuple[Column[Line], ...] = (
         Column("topic", "what", lambda line: line.topic),  # it stands before each part of a table too wide for a screen

@@ -11,13 +11,13 @@ from backbone_bench.cli.app import complain, program
 from backbone_bench.cli.run_words import jobs_of, settings_of
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
+    from backbone_bench.cli.progress.lines import Silent
     from backbone_bench.gate.baseline import Baseline
     from backbone_bench.gate.comparisons import Compared
     from backbone_bench.gate.session import Rules
     from backbone_bench.gate.sides import Jobs
     from backbone_bench.gate.verdicts import Report
     from backbone_bench.jobs.settings import Settings
-    from backbone_bench.report.progress import Silent
     from backbone_bench.run.runner import Run
 
 
@@ -104,7 +104,7 @@ class _Work(NamedTuple):
 
 def compare(asked: Asked, rules: "Rules") -> "tuple[Compared, Report]":
     """Run what must be run, and compare."""
-    from backbone_bench.report.progress import shown
+    from backbone_bench.cli.progress.choose import shown
 
     if asked.current is not None:
         return _files(asked, asked.current, rules)

@@ -34,8 +34,8 @@ def history(
     A table for each workload and kind of machine: the median, its interval, the change since the first, a sparkline.
     """
     from backbone_bench.records import store
-    from backbone_bench.report.columns import named
-    from backbone_bench.report.history import render
+    from backbone_bench.report.views.columns import named
+    from backbone_bench.report.views.history import render
 
     if metric is not None and named(metric)[0].unit is None:
         raise UserError(f"--metric {metric}: that is no quantity. Try wall_s, graph_s or gross_per_image_j.")

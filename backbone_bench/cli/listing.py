@@ -42,8 +42,8 @@ def _matching(pattern: str) -> list[Entry]:
 
 
 def _as_text(entries: list[Entry], form: Format) -> str:
-    from backbone_bench.report.catalogue import zoo_table  # pydantic waits until a list is drawn
-    from backbone_bench.report.render import listing
+    from backbone_bench.report.tables.text import listing
+    from backbone_bench.report.views.zoo import zoo_table  # pydantic waits until a list is drawn
 
     rows = [{**entry._asdict(), "paper": entry.paper._asdict()} for entry in entries]
     return listing(rows, zoo_table(entries), form)

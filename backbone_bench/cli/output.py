@@ -12,7 +12,7 @@ from backbone_bench.cli.options import Format, form_of
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.records import Record
-    from backbone_bench.report.tables import Column
+    from backbone_bench.report.tables.table import Column
 
 Render = Callable[["Sequence[Record]", Format], str]
 
@@ -33,8 +33,8 @@ def check(paths: Sequence[Path]) -> None:
 
 def drawing(columns: "Sequence[Column[Record]]", convention: str, depth: int | None) -> Render:
     """How a command draws its records: these columns, FLOPs by the convention, layers to `depth` if it is one."""
-    from backbone_bench.report.columns import doubled
-    from backbone_bench.report.render import layers, render
+    from backbone_bench.report.views.columns import doubled
+    from backbone_bench.report.views.render import layers, render
 
     shown = doubled(columns) if convention == "2" else columns
 

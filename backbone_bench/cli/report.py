@@ -24,8 +24,8 @@ def report(
 
     Published claims are judged by what the records hold; nothing is counted or measured.
     """
+    from backbone_bench.pages.folder import write
     from backbone_bench.records import store  # pydantic waits until a command needs it
-    from backbone_bench.report.folder import write
 
     found = store.read(records, warn=complain)
     if not found:

@@ -57,10 +57,10 @@ from backbone_bench.cli.options import (
 if TYPE_CHECKING:  # they load pydantic
     from collections.abc import Sequence
 
+    from backbone_bench.cli.progress.lines import Silent
     from backbone_bench.jobs.job import Job
     from backbone_bench.jobs.settings import Settings
     from backbone_bench.records import Record
-    from backbone_bench.report.progress import Silent
     from backbone_bench.run.sweep import Sweep
 
 
@@ -126,7 +126,7 @@ def run(
     jobs = _jobs(settings, shard)
     before = _answered(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]
-    from backbone_bench.report.progress import shown
+    from backbone_bench.cli.progress.choose import shown
 
     if dry_run:
         output.put(_forecast(left, form))
@@ -139,7 +139,7 @@ def run(
     rows = [record or getattr(next(outcomes, None), "record", None) for record in before]
     records = [record for record in rows if record is not None]
     if records:
-        from backbone_bench.report.columns import RUN
+        from backbone_bench.report.views.columns import RUN
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
         output.emit(records, form, whole, output.drawing(RUN, convention, depth if layers else None))
@@ -205,7 +205,7 @@ def _clocks(settings: "Settings") -> AbstractContextManager[None]:
 
 
 def _forecast(jobs: "Sequence[Job]", form: Format | None) -> str:
-    from backbone_bench.report.forecast import Forecast, forecast
+    from backbone_bench.report.views.forecast import Forecast, forecast
     from backbone_bench.run.estimate import estimate
 
     rows = [Forecast(number, str(job), *estimate(job)) for number, job in enumerate(jobs, start=1)]

@@ -153,8 +153,8 @@ def briefly(job: "Job") -> "Job":
 def _contest(
     sides: "tuple[Job, Job]", question: "Question", timeout_s: float | None, paths: Sequence[Path], *, quiet: bool
 ) -> "Comparison":
+    from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
-    from backbone_bench.report.progress import shown
     from backbone_bench.run import runner
     from backbone_bench.versus.rounds import contest
 

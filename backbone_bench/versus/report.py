@@ -7,12 +7,12 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from backbone_bench.records import SCHEMA_VERSION, meanings
-from backbone_bench.report.beside import EXACT, Figure, columns
-from backbone_bench.report.conditions import STARTED, differing, machine, shared
-from backbone_bench.report.delimited import delimited
-from backbone_bench.report.render import text
-from backbone_bench.report.tables import tabulate
-from backbone_bench.report.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
+from backbone_bench.report.tables.csv import delimited
+from backbone_bench.report.tables.table import tabulate
+from backbone_bench.report.tables.text import text
+from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
+from backbone_bench.report.views.beside import EXACT, Figure, columns
+from backbone_bench.report.views.conditions import STARTED, differing, machine, shared
 from backbone_bench.stats.ratios import CONFIDENCE
 from backbone_bench.versus.rule import By, Comparison, Verdict, counts
 

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from backbone_bench.records import store
-from backbone_bench.report import claim_page
 from tests.claims.test_files import file
 from tests.report.samples import gpu_record
+from tools import claims_page
 
 
 def test_a_figure_that_holds_ends_with_0_and_one_that_does_not_with_1_and_its_cause(bench):
@@ -133,7 +133,7 @@ def test_records_judge_and_publications_stand_apart(bench, tmp_path):
 
 
 def test_the_page_of_results_holds_every_claim(outcomes, evidence):
-    page = claim_page.render(list(outcomes.values()), evidence.publications)
+    page = claims_page.render(list(outcomes.values()), evidence.publications)
     assert all(f"| {name} |" in page for name in outcomes)
     assert "## Measured by others" in page
     assert "Apache-2.0" in page

@@ -10,12 +10,12 @@ from backbone_bench.base.signals import Stopped
 from backbone_bench.claims import plan
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.checks import Pair, Ranks
+from backbone_bench.claims.judges.of_records import judged_by
 from backbone_bench.claims.subjects import network
 from backbone_bench.claims.verdicts import Verdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Record, Turn, Workload, store
 from backbone_bench.records.condensed import condensed
-from backbone_bench.report.judged import judged_by
 from backbone_bench.run import runner
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import Outcome

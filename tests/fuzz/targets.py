@@ -19,6 +19,8 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.claims import data, engine, figures, plan, publications, subjects
 from backbone_bench.claims.book import Book
 from backbone_bench.claims.metrics import Convolution
+from backbone_bench.claims.report import tables as claim_report
+from backbone_bench.claims.report import working
 from backbone_bench.cli import choose, gate_output, options
 from backbone_bench.gate import baseline, comparisons
 from backbone_bench.gate.report import text as gate
@@ -28,13 +30,14 @@ from backbone_bench.gate.session import Rules
 from backbone_bench.gate.verdicts import Acknowledgement, Report
 from backbone_bench.jobs import settings
 from backbone_bench.jobs.job import Job
+from backbone_bench.pages import page
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost, OpCost, Record, TensorSpec, store
 from backbone_bench.records.condensed import condensed
-from backbone_bench.report import claim_working, history, page, render, svg
-from backbone_bench.report import claims as claim_report
-from backbone_bench.report.columns import COLUMNS, COMPARE, named
-from backbone_bench.report.compare import View
-from backbone_bench.report.plots import draw
+from backbone_bench.report.drawing import svg
+from backbone_bench.report.plots.which import draw
+from backbone_bench.report.views import history, render
+from backbone_bench.report.views.columns import COLUMNS, COMPARE, named
+from backbone_bench.report.views.compare import View
 from backbone_bench.run.sweep import parse_shard
 from backbone_bench.zoo import archives
 from tests.fuzz.documents import ARCHIVE, JSON, LINES, TEXT, TOML, Form, changed
@@ -243,7 +246,7 @@ def judge_claims(text: bytes) -> None:
     for form in ("md", "csv", "json", "table"):
         claim_report.show(outcomes, form)
     for outcome in outcomes:
-        claim_working.working(outcome)
+        working.working(outcome)
 
 
 # Archives.

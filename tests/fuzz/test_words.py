@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from backbone_bench.claims import figures
 from backbone_bench.cli import options
 from backbone_bench.records import TensorSpec
-from backbone_bench.report.columns import COLUMNS, named
+from backbone_bench.report.views.columns import COLUMNS, named
 from tests.fuzz.targets import told
 
 SHAPES = st.lists(st.integers(0, 10**18 - 1), max_size=5).map(tuple)

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 from backbone_bench.gate.report.sentences import TITLES, news
 from backbone_bench.gate.verdicts import Finding, Report, Verdict
-from backbone_bench.report import escape
+from backbone_bench.report.tables import escape
 
 _OUTCOMES = {
     Verdict.INVALID: "error",

@@ -5,8 +5,8 @@ from itertools import groupby
 from typing import NamedTuple
 
 from backbone_bench.gate.verdicts import Change, Finding, Moved, Report, Verdict
-from backbone_bench.report.columns import COLUMNS
-from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PLAIN, Unit
+from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
+from backbone_bench.report.views.columns import COLUMNS
 
 TITLES = {
     "": "everything",
@@ -53,13 +53,6 @@ def quantity(value: int | float | str | None, metric: str) -> str:
         return value[:8]  # of a digest
     unit = COLUMNS[metric].unit or PLAIN
     return f"{unit.write(value)} {unit.name}".rstrip()
-
-
-def percent(ratio: float | None, *, signed: bool = True) -> str:
-    """A ratio as what it is more or less than one: `+8.3 %`."""
-    if ratio is None:
-        return "–"
-    return f"{100 * (ratio - 1):{'+' if signed else ''}.1f} %".replace("-", "−")
 
 
 def sentence(text: str) -> str:
@@ -156,14 +149,6 @@ def _place(moved: Moved) -> str:
     what = difference(moved.flops, BILLIONS, "FLOPs") or difference(moved.traffic_elems, M_ELEMENTS, "traffic")
     state = "" if moved.state == "changed" else moved.state
     return f"{moved.module or 'the model itself'} ({', '.join(filter(None, (moved.op, what, state)))})"
-
-
-def difference(value: int, unit: Unit, title: str = "") -> str:
-    """`+0.058 G FLOPs`; nothing for nothing."""
-    if not value:
-        return ""
-    sign = "+" if value > 0 else "−"
-    return " ".join(filter(None, (f"{sign}{unit.write(abs(value))}", unit.name, title)))
 
 
 def _without(findings: Sequence[Finding]) -> Iterator[News]:

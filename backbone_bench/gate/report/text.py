@@ -10,13 +10,13 @@ from dataclasses import replace
 
 from pydantic import TypeAdapter
 
-from backbone_bench.gate.report.sentences import TITLES, Step, difference, news, percent, quantity, steps
+from backbone_bench.gate.report.sentences import TITLES, Step, news, quantity, steps
 from backbone_bench.gate.verdicts import Finding, Moved, Report, Verdict
-from backbone_bench.report import escape
-from backbone_bench.report.delimited import delimited
-from backbone_bench.report.markdown import markdown
-from backbone_bench.report.tables import Column, Table, tabulate, without_empty
-from backbone_bench.report.units import BILLIONS, M_ELEMENTS, PLAIN
+from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.csv import delimited
+from backbone_bench.report.tables.markdown import markdown
+from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
+from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
 
 _ENDS = {0: "passed", 1: "failed", 2: "could not start", 3: "could not measure everything", 4: "could not compare"}
 _MEANINGS = {
@@ -83,7 +83,7 @@ def _step(step: Step) -> str:
 
 
 def _for_terminal(report: Report, exit_code: int) -> str:
-    from backbone_bench.report.terminal import terminal  # imports rich
+    from backbone_bench.report.tables.terminal import terminal  # imports rich
 
     lines = [title(report, exit_code), _summary(report), ""]
     lines += [f"* {lead} {rest}".rstrip() for lead, rest, *_ in news(report.ordered)]

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 from backbone_bench.gate import measured
 from backbone_bench.gate.report.sentences import TITLES
 from backbone_bench.records import Missing, Record, matching
-from backbone_bench.report.columns import COLUMNS
-from backbone_bench.report.units import PLAIN
+from backbone_bench.report.tables.units import PLAIN
+from backbone_bench.report.views.columns import COLUMNS
 
 Tracker = Literal["github-action-benchmark", "bencher"]
 _EXACT = ("params", "flops", "access_elems", "traffic_elems", "ops")

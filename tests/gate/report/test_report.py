@@ -19,7 +19,7 @@ from backbone_bench.gate.report.text import render
 from backbone_bench.gate.session import Rules, gate
 from backbone_bench.gate.verdicts import Change, Finding, Report, Verdict, exit_code
 from backbone_bench.records import matching
-from backbone_bench.report import history
+from backbone_bench.report.views import history
 from tests.gate.samples import HERE, WIDER, counted, processes, timed
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)

@@ -1,0 +1,1 @@
+"""How verdicts on claims are shown: tables, and the working of one."""

@@ -1,0 +1,223 @@
+"""Verdicts for people and programs: a row a claim, what others published under a heading of its own, the working."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from math import log
+from typing import Any, NamedTuple
+
+from backbone_bench.claims.engine import Judged, Outcome
+from backbone_bench.claims.verdicts import Finding, Verdict
+from backbone_bench.report.tables.csv import delimited
+from backbone_bench.report.tables.table import Column, Table, Value, tabulate, without_empty
+from backbone_bench.report.tables.text import text
+from backbone_bench.report.tables.units import Unit
+
+MOST_PARTS = 3  # of a claim, told in a row of a table
+
+RATIO = Unit("", 1, 3)
+
+
+class Shown(NamedTuple):
+    """What others published about one part of a claim."""
+
+    outcome: Outcome
+    part: Judged
+    finding: Finding
+
+
+def show(outcomes: Sequence[Outcome], form: str) -> str:
+    """Outcomes as `table`, `md`, `csv`, `json` or `jsonl`."""
+    match form:
+        case "json":
+            return json.dumps({"claims": [plain(outcome) for outcome in outcomes]}, indent=1, ensure_ascii=False) + "\n"
+        case "jsonl":
+            return "".join(f"{json.dumps(plain(outcome), ensure_ascii=False)}\n" for outcome in outcomes)
+        case "csv":
+            return delimited([table_of(outcomes)])
+        case _:
+            return text(
+                [without_empty(table) for table in (table_of(outcomes), _published(outcomes)) if table.rows], form
+            )
+
+
+# A row a claim.
+
+
+def _judged(outcome: Outcome) -> list[Judged]:
+    return [part for part in outcome.judged if not part.check.aside]
+
+
+def _joined(told: Iterable[str]) -> str:
+    """The parts' texts, each once, and how many more there are."""
+    parts = list(dict.fromkeys(part for part in told if part))
+    more = f" … ({len(parts) - MOST_PARTS} more)" if len(parts) > MOST_PARTS else ""
+    return "; ".join(parts[:MOST_PARTS]) + more
+
+
+def _of(value: Callable[[Finding], str]) -> Callable[[Outcome], str]:
+    return lambda outcome: _joined(value(part.finding) for part in _judged(outcome))
+
+
+def _ratio(outcome: Outcome) -> Value:
+    """The parts' found over expected, where it is farthest from 1."""
+    ratios = [part.finding.ratio for part in _judged(outcome) if part.finding.ratio is not None]
+    if not ratios:
+        return ""  # an order, a law: nothing is divided
+    return max(ratios, key=lambda ratio: abs(log(ratio)) if ratio > 0 else float("inf"))
+
+
+def verdict_of(outcome: Outcome) -> str:
+    expected = outcome.entry.claim.expects
+    news = any(surprise.startswith(f"{outcome.entry.claim.id}: {outcome.verdict},") for surprise in outcome.surprises)
+    return f"{outcome.verdict}, expected {expected}" if news else str(outcome.verdict)
+
+
+def reasons(outcome: Outcome) -> str:
+    return _joined(part.finding.reason for part in _judged(outcome))
+
+
+def source(outcome: Outcome) -> str:
+    return f"{outcome.entry.paper.source}, {outcome.entry.claim.where}"
+
+
+def sentence(outcome: Outcome) -> str:
+    """The claim in English, and beside it in the words in which it was written."""
+    claim = outcome.entry.claim
+    if claim.original is None:
+        return claim.sentence
+    return f"{claim.sentence} “{claim.original.text}”{'' if claim.original.exact else ' (paraphrased)'}"
+
+
+def counted(outcome: Outcome) -> str:
+    return _joined(part.finding.found for part in _judged(outcome) if part.finding.origin == "counted")
+
+
+def measured(outcome: Outcome) -> str:
+    """What our own clock said, on which device and day: in a claim about GPUs a CPU is shown and told to be none."""
+    return _joined(part.finding.here for part in _judged(outcome))
+
+
+def published(outcome: Outcome) -> str:
+    if outcome.published is None:
+        return ""
+    parts = [part.published for part in _judged(outcome) if part.published and part.published.settings]
+    return f"{outcome.published} (published): {_joined(part.found for part in parts)}"
+
+
+COLUMNS: tuple[Column[Outcome], ...] = (
+    Column("id", "claim", lambda outcome: outcome.entry.claim.id),
+    Column("sentence", "sentence", sentence),
+    Column("expected", "expected", _of(lambda finding: finding.expected)),
+    Column("found", "counted", counted),
+    Column("measured", "measured by us", measured),
+    Column("ratio", "ratio", _ratio, RATIO),
+    Column("verdict", "verdict", verdict_of),
+    Column("why", "why", reasons),
+    Column("published", "published by others", published),
+    Column("source", "source", source),
+)
+
+
+def table_of(outcomes: Sequence[Outcome], columns: Sequence[Column[Outcome]] = COLUMNS) -> Table:
+    return tabulate(outcomes, columns, caption=summary(outcomes))
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """`107 claims: 70 holds, 14 explained, …; none unexpected`."""
+    counts = Counter(outcome.verdict for outcome in outcomes)
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    news = sum(bool(outcome.surprises) for outcome in outcomes)
+    return f"{len(outcomes)} claims: {told}; {news or 'none'} unexpected."
+
+
+# A row a figure from the shell.
+
+CHECKED: tuple[Column[Outcome], ...] = (
+    Column("metric", "figure", lambda outcome: outcome.entry.claim.id),
+    *(column for column in COLUMNS if column.key in ("expected", "found", "ratio")),
+    Column("verdict", "verdict", lambda outcome: str(outcome.verdict)),
+    Column("why", "why", reasons),
+)
+
+
+def show_checked(outcomes: Sequence[Outcome], form: str) -> str:
+    """The figures of `bench check`; the sentence and the source would say nothing new."""
+    if form in ("json", "jsonl"):
+        return show(outcomes, form)
+    table = tabulate(outcomes, CHECKED)
+    return delimited([table]) if form == "csv" else text([without_empty(table)], form)
+
+
+# What others published.
+
+
+def shown_by_others(outcomes: Iterable[Outcome]) -> list[Shown]:
+    return [
+        Shown(outcome, part, part.published)
+        for outcome in outcomes
+        for part in outcome.judged
+        if part.published and part.published.settings
+    ]
+
+
+PUBLISHED: tuple[Column[Shown], ...] = (
+    Column("id", "claim", lambda shown: shown.outcome.entry.claim.id),
+    Column("expected", "asked", lambda shown: shown.finding.expected),
+    Column("found", "range over settings", lambda shown: shown.finding.found),
+    Column("verdict", "verdict", lambda shown: f"{shown.finding.verdict} (published)"),
+    Column("why", "why", lambda shown: shown.finding.reason),
+    Column(
+        "note", "note", lambda shown: "; ".join(filter(None, ["aside" * shown.part.check.aside, shown.part.check.note]))
+    ),
+)
+
+
+def _published(outcomes: Sequence[Outcome]) -> Table:
+    return tabulate(
+        shown_by_others(outcomes), PUBLISHED, title="Measured by others", caption="Published measurements, not ours."
+    )
+
+
+# For programs.
+
+
+def plain(outcome: Outcome) -> dict[str, Any]:
+    """An outcome as JSON has it."""
+    entry = outcome.entry
+    return {
+        "id": entry.claim.id,
+        "sentence": entry.claim.sentence,
+        "original": entry.claim.original.text if entry.claim.original else None,
+        "paper": entry.paper.key,
+        "source": source(outcome),
+        "verdict": str(outcome.verdict),
+        "expects": str(entry.claim.expects),
+        "published": str(outcome.published) if outcome.published else None,
+        "surprises": list(outcome.surprises),
+        "checks": [
+            {
+                "kind": part.check.kind,
+                "aside": part.check.aside,
+                "note": part.check.note,
+                "finding": _finding(part.finding),
+                "published": _finding(part.published) if part.published else None,
+            }
+            for part in outcome.judged
+        ],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "verdict": str(finding.verdict),
+        "expected": finding.expected,
+        "found": finding.found,
+        "expected_value": finding.expected_value,
+        "found_value": finding.found_value,
+        "ratio": finding.ratio,
+        "reason": finding.reason,
+        "here": finding.here,
+        "settings": finding.settings,
+        "working": list(finding.working),
+    }

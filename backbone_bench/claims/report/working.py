@@ -1,0 +1,51 @@
+"""Everything behind one verdict, as Markdown that reads as text too."""
+
+from collections.abc import Iterator
+
+from backbone_bench.claims.engine import Judged, Outcome
+from backbone_bench.claims.report.tables import sentence, source, verdict_of
+from backbone_bench.claims.verdicts import Finding
+from backbone_bench.report.tables import escape
+
+
+def working(outcome: Outcome) -> str:
+    """Everything behind one verdict, as Markdown that reads as text too."""
+    return "\n".join(_working(outcome)) + "\n"
+
+
+def _working(outcome: Outcome) -> Iterator[str]:
+    claim, factor = outcome.entry.claim, outcome.entry.factor
+    yield f"## {escape.visible(claim.id)}: {verdict_of(outcome)}"
+    yield from ("", escape.visible(sentence(outcome)))
+    yield from (
+        "",
+        f"Source: {escape.visible(source(outcome))}. A multiply-add counts {'twice' if factor == 2 else 'once'}.",
+    )
+    if claim.note:
+        yield escape.visible(claim.note)
+    for number, part in enumerate(outcome.judged, start=1):
+        yield from ("", f"### {number}. {escape.visible(_heading(part))}", "")
+        yield from _part(part, part.finding)
+        if part.published:
+            yield from ("", "Measured by others:", "")
+            yield from _part(part, part.published)
+    for surprise in outcome.surprises:
+        yield from ("", f"Unexpected: {escape.visible(surprise)}.")
+
+
+def _heading(part: Judged) -> str:
+    aside = " (aside)" if part.check.aside else ""
+    return f"{part.check.kind}{aside}: {part.finding.verdict}"
+
+
+def _part(part: Judged, finding: Finding) -> Iterator[str]:
+    published = " (published)" if finding.origin == "published" else ""
+    told = [
+        f"expected {finding.expected}" if finding.expected else "",
+        f"found {finding.found}" if finding.found else "",
+    ]
+    yield escape.visible("; ".join(filter(None, [f"{finding.verdict}{published}", *told, finding.reason])))
+    if part.check.note and not published:
+        yield escape.visible(part.check.note)
+    for line in finding.working:
+        yield f"- {escape.visible(line)}"

@@ -1,0 +1,1 @@
+"""Progress on stderr: a moving bar on a terminal, lines elsewhere."""

@@ -1,0 +1,48 @@
+"""A moving bar on stderr: which row, which phase, how much time is left."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape as escape_markup
+from rich.progress import BarColumn, Progress, TextColumn
+
+from backbone_bench.cli.progress.lines import Left, Silent, Told
+from backbone_bench.report.tables import escape
+
+
+class Bar(Silent):
+    """Moves when it is told something, never on its own: a clock of its own would take cycles from what is measured."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress, self._left = progress, Left()
+        self._task = progress.add_task("", total=1, left="")
+
+    def row(self, title: str, number: int, count: int) -> Told:
+        over = (number - 1) / count
+        name = f"[{number}/{count}] {title}" if count > 1 else title
+        self._show(name, over)
+        return lambda phase, share: self._show(f"{name}: {phase} {share:.0%}" if share else f"{name}: {phase}", over)
+
+    def whole(self, title: str) -> Told:
+        return lambda phase, share: self._show(f"{title}: {phase}", share)
+
+    def say(self, line: str) -> None:
+        self._progress.console.print(escape.visible(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
+
+    def _show(self, words: str, over: float) -> None:
+        left = self._left.words(over)
+        self._progress.update(
+            self._task, description=escape_markup(escape.visible(words)), completed=over, left=left and f"{left} left"
+        )
+        self._progress.refresh()
+
+
+@contextmanager
+def bar(console: Console | None = None) -> Iterator[Bar]:
+    """A bar that is gone when the work is over."""
+    columns = (BarColumn(bar_width=20), TextColumn("{task.fields[left]}"), TextColumn("{task.description}"))
+    console = console or Console(file=sys.stderr)
+    with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
+        yield Bar(progress)

@@ -1,0 +1,1 @@
+"""Plots as data, laid out once and drawn as SVG or PNG."""

@@ -1,0 +1,231 @@
+"""Where things go in a panel: scales, ticks, and labels that do not collide.
+
+Lengths are in pixels, y downwards. Text is taken to be 0.6 of its size wide a
+character, since nothing here can measure it.
+"""
+
+from collections.abc import Iterable, Sequence
+from math import ceil, floor, log10
+from typing import NamedTuple
+
+from backbone_bench.report.drawing.plot import Axis, Panel, Plot
+from backbone_bench.report.tables import escape
+
+WIDTH, HEIGHT = 440, 330
+NARROW = 300  # of three panels side by side
+TOP, RIGHT, BOTTOM, LEFT = 30, 18, 46, 62
+ROW = 26
+TEXT = 11
+_LONGEST = 26  # characters of a label
+
+
+class Scale(NamedTuple):
+    """From values to pixels along one axis."""
+
+    low: float
+    high: float
+    log: bool
+    start: float  # the pixel of `low`
+    end: float
+    given: tuple[float, ...] = ()
+
+    def at(self, value: float) -> float:
+        low, high = (log10(self.low), log10(self.high)) if self.log else (self.low, self.high)
+        share = ((log10(value) if self.log else value) - low) / (high - low)
+        return self.start + share * (self.end - self.start)
+
+    @property
+    def ticks(self) -> tuple[float, ...]:
+        if self.given:
+            return self.given
+        if self.log and self.high / self.low > 4:
+            return _log_ticks(self.low, self.high)
+        return _linear_ticks(self.low, self.high)
+
+
+def _log_ticks(low: float, high: float) -> tuple[float, ...]:
+    decades = range(floor(log10(low)), ceil(log10(high)) + 1)
+    digits = (1, 2, 5) if high / low < 300 else (1,)
+    return tuple(value for decade in decades for digit in digits if low <= (value := digit * 10.0**decade) <= high)
+
+
+def _linear_ticks(low: float, high: float) -> tuple[float, ...]:
+    rough = (high - low) / 6
+    unit = 10.0 ** floor(log10(rough))
+    step = next(size * unit for size in (1, 2, 5, 10) if size * unit >= rough)
+    return tuple(number * step for number in range(ceil(low / step), floor(high / step) + 1))
+
+
+def tick_text(value: float) -> str:
+    """At most six digits, no exponent below a million: `0.05`, `20`, `1e+06`."""
+    return f"{value:.6g}"
+
+
+class Label(NamedTuple):
+    """A text and where it stands."""
+
+    text: str
+    x: float
+    y: float  # of its baseline
+    anchor: str  # start, middle, end
+
+
+class Layout(NamedTuple):
+    """Everything that a drawing of a panel needs to know."""
+
+    width: float
+    height: float
+    x: Scale
+    y: Scale
+    labels: tuple[Label, ...]
+
+
+def arrange(panel: Panel, width: float = WIDTH) -> Layout:
+    """Scales that hold every mark, and as many labels as have room."""
+    height = TOP + BOTTOM + ROW * len(panel.rows) if panel.rows else HEIGHT
+    left = LEFT if not panel.rows else 16 + text_width(max(map(short, panel.rows), key=len))
+    x = _scale(panel.x, _reach(panel, across=True), left, width - RIGHT)
+    if panel.rows:
+        y = Scale(-0.5, len(panel.rows) - 0.5, False, TOP, height - BOTTOM)
+        return Layout(width, height, x, y, ())
+    y = _scale(panel.y, _reach(panel, across=False), height - BOTTOM, TOP)
+    return Layout(width, height, x, y, _labels(panel, x, y))
+
+
+class Entry(NamedTuple):
+    """One series in a legend: its mark, left of its name."""
+
+    name: str
+    number: int
+    x: float
+    y: float  # of the baseline
+
+
+class Legend(NamedTuple):
+    entries: tuple[Entry, ...]
+    height: float
+
+
+def legend(series: Sequence[str], width: float) -> Legend:
+    """The series in lines of at most `width`; nothing where there is but one."""
+    if len(series) < 2:
+        return Legend((), 0)
+    entries, left, top = [], 16.0, 14.0
+    for number, name in enumerate(map(short, series)):
+        needed = 28 + text_width(name)
+        if left > 16 and left + needed > width:
+            left, top = 16.0, top + 18
+        entries.append(Entry(name, number, left, top))
+        left += needed
+    return Legend(tuple(entries), top + 10)
+
+
+class Placed(NamedTuple):
+    """A panel of a picture, and where its corner is."""
+
+    panel: Panel
+    layout: Layout
+    left: float
+    top: float
+
+
+class Sheet(NamedTuple):
+    """A picture of its own: panels, and the legend below them."""
+
+    panels: tuple[Placed, ...]
+    width: float
+    above: float  # the height of the panels
+    legend: Legend
+
+    @property
+    def height(self) -> float:
+        return self.above + self.legend.height
+
+
+def sheet(plot: Plot) -> Sheet:
+    """Rows of two panels, or one of three narrow ones: a page as wide as GitHub's shows either at nearly full size."""
+    in_row, width = (3, NARROW) if len(plot.panels) == 3 else (min(2, len(plot.panels)), WIDTH)
+    placed: list[Placed] = []
+    above = 0.0
+    for start in range(0, len(plot.panels), in_row):
+        row = [(panel, arrange(panel, width)) for panel in plot.panels[start : start + in_row]]
+        placed += [Placed(panel, layout, number * width, above) for number, (panel, layout) in enumerate(row)]
+        above += max(layout.height for _, layout in row)
+    return Sheet(tuple(placed), in_row * width, above, legend(plot.series, in_row * width))
+
+
+def short(text: str) -> str:
+    text = escape.visible(text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def text_width(text: str, size: float = TEXT) -> float:
+    return 0.6 * size * len(text)
+
+
+def _reach(panel: Panel, *, across: bool) -> list[float]:
+    """Every value along one axis."""
+    values = [point.x if across else point.y for point in panel.points]
+    values += [pair[0 if across else 1] for line in panel.lines for pair in line.points]
+    if across:
+        return values + [end for bar in panel.bars for end in (bar.start, bar.end)]
+    return values + [end for point in panel.points for end in point.spread or ()]
+
+
+def _scale(axis: Axis, values: Sequence[float], start: float, end: float) -> Scale:
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    if axis.log and low > 0:
+        factor = max((high / low) ** 0.08, 1.1)
+        return Scale(low / factor, high * factor, True, start, end, axis.ticks)
+    low = min(0.0, low) if axis.from_zero else low
+    margin = 0.08 * (high - low) or abs(high) * 0.1 or 1.0
+    return Scale(low if axis.from_zero else low - margin, high + margin, False, start, end)
+
+
+class _Box(NamedTuple):
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    def overlaps(self, other: "_Box") -> bool:
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+
+# Where a label may stand beside its mark: right, left, above, below, and the four corners.
+_PLACES = (
+    (7, 4, "start"), (-7, 4, "end"), (0, -8, "middle"), (0, 16, "middle"),
+    (6, -6, "start"), (-6, -6, "end"), (6, 14, "start"), (-6, 14, "end"),
+)  # fmt: skip
+
+
+def _labels(panel: Panel, x: Scale, y: Scale) -> tuple[Label, ...]:
+    """Greedy, in the order of the points: a label that would cover a mark or another label is left out."""
+    marks = [(x.at(point.x), y.at(point.y)) for point in panel.points]
+    taken = [_Box(px - 5, py - 5, px + 5, py + 5) for px, py in marks]
+    frame = _Box(x.start + 2, TOP, x.end + RIGHT - 2, y.start - 2)
+    placed = []
+    for point, (px, py) in zip(panel.points, marks, strict=True):
+        for label in _candidates(short(point.label), px, py) if point.label else ():
+            box = _box(label)
+            if _inside(box, frame) and not any(box.overlaps(other) for other in taken):
+                taken.append(box)
+                placed.append(label)
+                break
+    return tuple(placed)
+
+
+def _candidates(text: str, px: float, py: float) -> Iterable[Label]:
+    return (Label(text, px + dx, py + dy, anchor) for dx, dy, anchor in _PLACES)
+
+
+def _box(label: Label) -> _Box:
+    width = text_width(label.text)
+    left = label.x - {"start": 0.0, "middle": width / 2, "end": width}[label.anchor]
+    return _Box(left, label.y - TEXT + 2, left + width, label.y + 3)
+
+
+def _inside(box: _Box, frame: _Box) -> bool:
+    return box.left >= frame.left and box.right <= frame.right and box.top >= frame.top and box.bottom <= frame.bottom

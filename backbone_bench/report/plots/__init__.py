@@ -1,0 +1,1 @@
+"""Which plots records are enough for, and what each shows."""

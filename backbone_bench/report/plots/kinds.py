@@ -1,0 +1,64 @@
+"""The cost of a family's networks, stacked by kind of operation."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+
+from backbone_bench.records import Missing, Record
+from backbone_bench.report.drawing.plot import Axis, Bar, Panel, Plot
+from backbone_bench.report.views.families import family
+from backbone_bench.report.views.layers import Part, by_kind
+
+COLOURS = 5  # kinds that have a colour of their own; the rest are one
+REST = "everything else"
+
+
+def kinds(records: Sequence[Record], caption: str) -> list[Plot]:
+    """One plot a family of at least two networks: FLOPs, traffic, and operations launched."""
+    families: dict[str, dict[str, Record]] = {}
+    for record in records:
+        if not isinstance(record.cost, Missing):
+            families.setdefault(family(record), {}).setdefault(record.workload.model, record)
+    return [
+        stacks(f"kinds-{name}", f"{name}: cost by kind of operation", list(members.values()), caption)
+        for name, members in families.items()
+        if len(members) > 1
+    ]
+
+
+def stacks(name: str, title: str, records: Sequence[Record], caption: str) -> Plot:
+    """These networks' costs, a row a network."""
+    parts = {record.workload.model: by_kind(record.cost) for record in records if not isinstance(record.cost, Missing)}
+    traffic = Counter[str]()
+    for members in parts.values():
+        traffic.update({part.name: part.traffic_elems for part in members})
+    shown = [kind for kind, _ in traffic.most_common(COLOURS)]
+    panels = (
+        _panel("FLOPs", "FLOPs (G)", parts, shown, lambda part: part.flops / 1e9),
+        _panel("Traffic", "traffic (M elements)", parts, shown, lambda part: part.traffic_elems / 1e6),
+        _panel("Operations", "ops", parts, shown, lambda part: part.calls),
+    )
+    return Plot(name, title, caption, panels, order=(*shown, REST))
+
+
+def _panel(
+    title: str, axis: str, parts: dict[str, list[Part]], shown: Sequence[str], amount: Callable[[Part], float]
+) -> Panel:
+    bars = [
+        bar for row, (model, members) in enumerate(parts.items()) for bar in _stack(row, model, members, shown, amount)
+    ]
+    return Panel(title, Axis(axis, from_zero=True), Axis(""), bars=tuple(bars), rows=tuple(parts))
+
+
+def _stack(
+    row: int, model: str, parts: Sequence[Part], shown: Sequence[str], amount: Callable[[Part], float]
+) -> Iterator[Bar]:
+    amounts = Counter[str]()
+    for part in parts:
+        amounts[part.name if part.name in shown else REST] += amount(part)  # type: ignore[assignment]
+    start, whole = 0.0, sum(amounts.values()) or 1
+    for kind in (*shown, REST):
+        if amounts[kind]:
+            end = start + amounts[kind]
+            share = f"{model}\n{kind}: {amounts[kind]:.4g} ({amounts[kind] / whole:.1%})"
+            yield Bar(row, start, end, kind, share)
+            start = end

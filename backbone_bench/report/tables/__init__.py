@@ -1,0 +1,1 @@
+"""Tables as data, units, and one renderer a format."""

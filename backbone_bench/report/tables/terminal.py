@@ -1,0 +1,115 @@
+"""Tables on a terminal: folded to its width, never by cutting a number.
+
+A table too wide for the screen becomes several, each with the first column in
+front. Text may wrap; a number and a word of a heading may not. rich honours
+NO_COLOR, FORCE_COLOR and COLUMNS; where the output is no terminal there is no width to fold to.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table as Grid
+from rich.text import Text
+
+from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.table import Cell, Column, Table
+
+_GAP = 3  # rich's padding on both sides of a column, and its divider
+_NAME = 16  # places that a column of text has at least; a quarter of a wider screen
+_UNBOUNDED = 100_000
+
+
+def screen() -> Console:
+    """A console for stdout, as wide as the terminal behind it."""
+    console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        console.width = _UNBOUNDED
+    return console
+
+
+def terminal(tables: Iterable[Table], console: Console | None = None) -> str:
+    """The tables as text for the console, its colours included."""
+    console = console or screen()
+    with console.capture() as captured:
+        for number, table in enumerate(tables):
+            if number:
+                console.print()
+            _print(table, console)
+    return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
+
+
+def _print(table: Table, console: Console) -> None:
+    if table.title:
+        console.print(Text(escape.visible(table.title), style="bold"))
+    if table.caption:
+        console.print(Text(escape.visible(table.caption), style="dim"))
+    for number, page in enumerate(fold(table, console.width)):
+        if number:
+            console.print()
+        console.print(_grid(table, page, console.width))
+    for below in table.below:
+        console.print(Text(escape.visible(below), style="dim"))
+
+
+def fold(table: Table, width: int) -> Iterator[tuple[int, ...]]:
+    """Indices of the columns of each part; the first column leads every part, and no part is without another."""
+    widths = [_narrowest(table, index, width) for index in range(len(table.columns))]
+    page: list[int] = []
+    for index in range(1, len(widths)):
+        if page and sum(widths[i] + _GAP for i in (0, *page, index)) > width:
+            yield (0, *page)
+            page = []
+        page.append(index)
+    yield (0, *page)
+
+
+def _narrowest(table: Table, index: int, width: int) -> int:
+    """The fewest places in which the column loses nothing: numbers stay whole, names may wrap."""
+    column = table.columns[index]
+    cells = _widest(table, index)
+    if column.unit is None:
+        cells = min(cells, max(_NAME, width // 4))
+    return max(cells, *(cell_len(line) for line in (*column.title.split(" "), _unit(column))))
+
+
+def _unit(column: Column[Any]) -> str:
+    return column.heading.removeprefix(column.title).strip()
+
+
+def _widest(table: Table, index: int) -> int:
+    return max((cell_len(escape.visible(row[index].shown)) for row in table.rows), default=0)
+
+
+def _grid(table: Table, page: Sequence[int], width: int) -> Grid:
+    natural = [max(_widest(table, index), cell_len(table.columns[index].heading)) for index in page]
+    widths = _widths([_narrowest(table, index, width) for index in page], natural, width - _GAP * len(page))
+    grid = Grid(box=SIMPLE_HEAD, show_edge=False)
+    for index, places in zip(page, widths, strict=True):
+        column = table.columns[index]
+        grid.add_column(
+            Text(column.heading if widths == natural else f"{column.title}\n{_unit(column)}".rstrip()),
+            justify="right" if column.unit else "left",
+            overflow="fold",
+            width=places,
+        )
+    for row in table.rows:
+        grid.add_row(*(_text(row[index]) for index in page))
+    return grid
+
+
+def _widths(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:
+    """Every column its least; what room is left goes to those that want it, the narrowest first."""
+    widths = [min(pair) for pair in zip(least, natural, strict=True)]
+    while sum(widths) < room and (wanting := [place for place, one in enumerate(widths) if one < natural[place]]):
+        widths[min(wanting, key=widths.__getitem__)] += 1
+    return widths
+
+
+def _text(cell: Cell) -> Text:
+    style = "bold green" if cell.best else "dim" if cell.note else ""
+    return Text(escape.visible(cell.shown), style=style)

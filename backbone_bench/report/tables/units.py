@@ -1,0 +1,68 @@
+"""How a number is written: base units inside, the unit of the heading at the rim.
+
+A cell holds a number and nothing else, so that what is printed can be read
+back; no exponents, no thousands separators.
+"""
+
+from math import floor, log10
+from typing import NamedTuple
+
+
+def significant(value: float, digits: int) -> str:
+    """At least so many digits that count, and every digit before the point."""
+    if value == 0:
+        return "0"
+    return f"{value:.{max(0, digits - 1 - _magnitude(value))}f}"
+
+
+def _magnitude(value: float) -> int:
+    return floor(log10(abs(value)))
+
+
+class Unit(NamedTuple):
+    """The unit of a heading and how many of it one base unit makes."""
+
+    name: str
+    per_base: float = 1
+    decimals: int | None = None  # None: four significant digits, for quantities that span decades
+
+    def write(self, value: float) -> str:
+        """The number in this unit: never zero unless it is, and whole where it was counted."""
+        if isinstance(value, int) and self.per_base == 1:
+            return str(value)
+        scaled = value * self.per_base
+        if self.decimals is None or value == 0:
+            return significant(scaled, 4)
+        return f"{scaled:.{max(self.decimals, 1 - _magnitude(scaled))}f}"
+
+
+PLAIN = Unit("")
+MILLIONS = Unit("M", 1e-6, 3)
+M_ELEMENTS = Unit("M elements", 1e-6, 3)
+BILLIONS = Unit("G", 1e-9, 3)
+MEGABYTES = Unit("MB", 1e-6, 1)
+MILLISECONDS = Unit("ms", 1e3)
+PERCENT = Unit("%", 100, 1)
+MILLIJOULES = Unit("mJ", 1e3)
+
+
+def span(seconds: float) -> str:
+    """A length of time as people say it: `40 s`, `2 min`, `3.5 h`."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def percent(ratio: float | None, *, signed: bool = True) -> str:
+    """A ratio as what it is more or less than one: `+8.3 %`."""
+    if ratio is None:
+        return "–"
+    return f"{100 * (ratio - 1):{'+' if signed else ''}.1f} %".replace("-", "−")
+
+
+def difference(value: int, unit: Unit, title: str = "") -> str:
+    """`+0.058 G FLOPs`; nothing for nothing."""
+    if not value:
+        return ""
+    sign = "+" if value > 0 else "−"
+    return " ".join(filter(None, (f"{sign}{unit.write(abs(value))}", unit.name, title)))

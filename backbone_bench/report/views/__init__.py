@@ -1,0 +1,1 @@
+"""What a table shows of records: columns, conditions, comparisons, layers, histories."""

@@ -1,0 +1,36 @@
+"""What a sweep would do and how long it would take, as a table."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from backbone_bench.report.tables.table import Column, tabulate
+from backbone_bench.report.tables.text import listing
+from backbone_bench.report.tables.units import PLAIN, Unit, span
+
+_SECONDS = Unit("s", 1, 0)
+
+
+class Forecast(NamedTuple):
+    """One row that would be run."""
+
+    number: int
+    row: str
+    least_s: float  # on a quiet machine
+    most_s: float  # that the meter's rules allow
+
+
+_COLUMNS = (
+    Column[Forecast]("number", "number", lambda row: row.number, PLAIN),
+    Column[Forecast]("row", "row", lambda row: row.row),
+    Column[Forecast]("least_s", "about", lambda row: row.least_s, _SECONDS),
+    Column[Forecast]("most_s", "at most", lambda row: row.most_s, _SECONDS),
+)
+
+
+def forecast(rows: Sequence[Forecast], form: str) -> str:
+    """The rows with their times, and the sum."""
+    least_s, most_s = sum(row.least_s for row in rows), sum(row.most_s for row in rows)
+    total = f"Rows: {len(rows)}. About {span(least_s)} on a quiet machine, {span(most_s)} at most."
+    table = replace(tabulate(rows, _COLUMNS), remarks=(total, "Nothing has been run."))
+    return listing([row._asdict() for row in rows], table, form)

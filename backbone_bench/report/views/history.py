@@ -1,0 +1,97 @@
+"""How a quantity went over time: a table for each workload and fingerprint, with a sparkline.
+
+Records of unlike machines are never one history; a step is for the reader to
+see, none is detected.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from operator import attrgetter
+
+from backbone_bench.base.grouping import grouped
+from backbone_bench.records import Record, fingerprint, matching
+from backbone_bench.report.tables.csv import delimited
+from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
+from backbone_bench.report.tables.text import text
+from backbone_bench.report.tables.units import percent
+from backbone_bench.report.views.columns import COLUMNS
+from backbone_bench.report.views.conditions import machine
+
+_BARS = "▁▂▃▄▅▆▇█"
+_PREFERRED = ("graph_s", "wall_s", "gross_per_image_j", "flops")  # the first that a history has, where none is named
+
+
+def render(records: Iterable[Record], form: str, metric: str | None = None) -> str:
+    """The histories as `table`, `md` or `csv`."""
+    groups = histories(records)
+    if form == "csv":
+        rows = [record for group in groups for record in group]
+        return delimited([tabulate(rows, _for_programs(metric or _chosen(rows)))])
+    return text([_table(group, metric or _chosen(group)) for group in groups], form)
+
+
+def histories(records: Iterable[Record]) -> list[list[Record]]:
+    """Records of one workload on one kind of machine together, the oldest first."""
+    in_order = sorted(records, key=attrgetter("started_utc"))
+    return list(grouped(in_order, _fingerprint).values())
+
+
+def _fingerprint(record: Record) -> str:
+    return fingerprint.digest(record.workload, record.environment)
+
+
+def _chosen(group: Sequence[Record]) -> str:
+    known = (key for key in _PREFERRED if any(isinstance(COLUMNS[key].value(record), int | float) for record in group))
+    return next(known, _PREFERRED[-1])
+
+
+def _table(group: Sequence[Record], metric: str) -> Table:
+    values = [value for record in group if isinstance(value := COLUMNS[metric].value(record), int | float)]
+    title = f"{matching.subject(group[0].workload)}: {COLUMNS[metric].title}"
+    caption = f"{sparkline(values)} {machine(group[0])}.".lstrip()
+    return replace(
+        without_empty(tabulate(group, _columns(metric, values[0] if values else None))), title=title, caption=caption
+    )
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """The course of the values in eighths of their range.
+
+    >>> sparkline([1.0, 2.0, 3.0])
+    '▁▅█'
+    """
+    if not values:
+        return ""
+    low, high = min(values), max(values)
+    reach = high - low or 1
+    return "".join(_BARS[min(len(_BARS) - 1, int((value - low) / reach * len(_BARS)))] for value in values)
+
+
+def _columns(metric: str, first: float | None) -> tuple[Column[Record], ...]:
+    def change(record: Record) -> str:
+        value = COLUMNS[metric].value(record)
+        return percent(value / first) if first and isinstance(value, int | float) else ""
+
+    return (
+        _STARTED,
+        _COMMIT,
+        COLUMNS[metric]._replace(better=None),
+        *_spread(metric),
+        Column("change", "since the first", change),
+        COLUMNS["flags"],
+    )
+
+
+def _for_programs(metric: str) -> tuple[Column[Record], ...]:
+    digest = Column[Record]("fingerprint", "fingerprint", _fingerprint)
+    return (COLUMNS["model"], digest, _STARTED, _COMMIT, COLUMNS[metric], *_spread(metric), COLUMNS["record"])
+
+
+def _spread(metric: str) -> tuple[Column[Record], ...]:
+    """Half of the 95 % interval, of quantities that have one."""
+    named = {"gross_per_image_j": "energy_half_width"}.get(metric, metric.removesuffix("_s") + "_half_width")
+    return (COLUMNS[named],) if named in COLUMNS else ()
+
+
+_STARTED: Column[Record] = Column("started_utc", "started (UTC)", attrgetter("started_utc"))
+_COMMIT: Column[Record] = Column("git", "commit", lambda record: record.tool.git or "")

@@ -1,0 +1,139 @@
+"""Where within a model its cost lies: by module, by kind of operation, and the dearest single rows.
+
+Every operation is counted in one row, so that the shares of a table add up to
+the whole. The share of FLOPs is that of the known ones.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from backbone_bench.base.grouping import grouped
+from backbone_bench.records import Missing, ModelCost, OpCost, Record
+from backbone_bench.report.tables.table import Column, Table, tabulate
+from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, PERCENT, PLAIN
+from backbone_bench.report.views.columns import ONCE, doubled
+
+DEAREST = 10
+
+
+class Whole(NamedTuple):
+    """The totals of a model, added up once."""
+
+    flops: int
+    traffic_elems: int
+
+    @classmethod
+    def of(cls, cost: ModelCost) -> Self:
+        return cls(cost.flops, cost.traffic_elems)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some operations of a model, taken together, and of how much they are a part."""
+
+    name: str
+    rows: tuple[OpCost, ...]
+    whole: Whole
+
+    @property
+    def calls(self) -> int:
+        return sum(row.calls for row in self.rows)
+
+    @property
+    def flops(self) -> int:
+        return sum(row.flops for row in self.rows if not isinstance(row.flops, Missing))
+
+    @property
+    def access_elems(self) -> int:
+        return sum(row.access_elems for row in self.rows)
+
+    @property
+    def traffic_elems(self) -> int:
+        return sum(row.traffic_elems for row in self.rows)
+
+    @property
+    def flops_share(self) -> float:
+        return self.flops / (self.whole.flops or 1)
+
+    @property
+    def traffic_share(self) -> float:
+        return self.traffic_elems / (self.whole.traffic_elems or 1)
+
+    @property
+    def has_unknown(self) -> bool:
+        return any(isinstance(row.flops, Missing) for row in self.rows)
+
+
+def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[Part]:
+    """The operations put together by name, in the order in which they first ran."""
+    whole = Whole.of(cost)
+    return [Part(part, tuple(members), whole) for part, members in grouped(cost.by_op, name).items()]
+
+
+def by_module(cost: ModelCost, depth: int) -> list[Part]:
+    """Modules down to `depth`; what lies deeper counts for its ancestor."""
+    return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or "(itself)")
+
+
+def by_kind(cost: ModelCost) -> list[Part]:
+    """Kinds of operation, the most traffic first."""
+    return sorted(split(cost, lambda row: row.op), key=lambda part: -part.traffic_elems)
+
+
+def dearest(cost: ModelCost, number: int = DEAREST) -> list[Part]:
+    """The rows with the greatest share, of the FLOPs or of the traffic, whichever is more."""
+    parts = split(cost, lambda row: f"{row.module or '(itself)'}: {row.op}")
+    return sorted(parts, key=lambda part: -max(part.flops_share, part.traffic_share))[:number]
+
+
+def _columns(title: str, *, twice: bool) -> tuple[Column[Part], ...]:
+    columns: tuple[Column[Part], ...] = (
+        Column("part", title, lambda part: part.name),
+        Column("calls", "ops", lambda part: part.calls, PLAIN),
+        Column("flops", "FLOPs", lambda part: part.flops, BILLIONS, None, lambda part: part.has_unknown, remark=ONCE),
+        Column("flops_share", "share of FLOPs", lambda part: part.flops_share, PERCENT),
+        Column("access_elems", "access", lambda part: part.access_elems, M_ELEMENTS),
+        Column("traffic_elems", "traffic", lambda part: part.traffic_elems, M_ELEMENTS),
+        Column("traffic_share", "share of traffic", lambda part: part.traffic_share, PERCENT),
+    )
+    return doubled(columns) if twice else columns
+
+
+def layers(record: Record, depth: int, *, twice: bool = False) -> tuple[Table, ...]:
+    """Three tables of one record, a multiply-add counted `twice` if asked; none where the cost is missing."""
+    if isinstance(record.cost, Missing):
+        return ()
+    cost, model = record.cost, record.workload.model
+    return (
+        tabulate(
+            by_module(cost, depth), _columns("module", twice=twice), title=f"{model}: by module, to depth {depth}"
+        ),
+        tabulate(by_kind(cost), _columns("kind", twice=twice), title=f"{model}: by kind of operation"),
+        dearest_table(cost, f"{model}: the dearest", twice=twice),
+    )
+
+
+def dearest_table(cost: ModelCost, title: str, *, twice: bool = False) -> Table:
+    return tabulate(dearest(cost), _columns("module and kind", twice=twice), title=title)
+
+
+_Row = tuple[Record, OpCost]
+
+
+def rows(records: Iterable[Record], *, twice: bool = False) -> Table:
+    """Every operation of every record, for programs; a multiply-add counted `twice` if asked."""
+    columns: Sequence[Column[_Row]] = (
+        Column("model", "model", lambda row: row[0].workload.model),
+        Column("record", "record", lambda row: row[0].id),
+        Column("module", "module", lambda row: row[1].module),
+        Column("op", "kind", lambda row: row[1].op),
+        Column("calls", "ops", lambda row: row[1].calls, PLAIN),
+        Column("flops", "FLOPs", lambda row: row[1].flops, BILLIONS),
+        Column("access_elems", "access", lambda row: row[1].access_elems, M_ELEMENTS),
+        Column("cio_elems", "CIO", lambda row: row[1].cio_elems, M_ELEMENTS),
+        Column("traffic_elems", "traffic", lambda row: row[1].traffic_elems, M_ELEMENTS),
+        Column("traffic_bytes", "traffic", lambda row: row[1].traffic_bytes, M_ELEMENTS),
+    )
+    pairs = [(record, row) for record in records if not isinstance(record.cost, Missing) for row in record.cost.by_op]
+    return tabulate(pairs, doubled(columns) if twice else columns)

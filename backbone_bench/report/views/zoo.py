@@ -1,0 +1,23 @@
+"""The zoo as a table."""
+
+from collections.abc import Sequence
+
+from backbone_bench.report.tables.table import Column, Table, tabulate
+from backbone_bench.report.tables.units import BILLIONS, MILLIONS, PLAIN
+from backbone_bench.zoo.catalogue import Entry
+
+COLUMNS: tuple[Column[Entry], ...] = (
+    Column("model", "model", lambda entry: entry.name),
+    Column("family", "family", lambda entry: entry.family),
+    Column("input", "input", lambda entry: "x".join(map(str, entry.input))),
+    Column("params", "params", lambda entry: entry.params, MILLIONS),
+    Column("flops", "FLOPs", lambda entry: entry.flops, BILLIONS),
+    Column("year", "year", lambda entry: entry.paper.year, PLAIN),
+    Column("arxiv", "arXiv", lambda entry: entry.paper.arxiv),
+    Column("paper", "paper", lambda entry: entry.paper.title),
+)
+
+
+def zoo_table(entries: Sequence[Entry]) -> Table:
+    """One row a network."""
+    return tabulate(entries, COLUMNS)

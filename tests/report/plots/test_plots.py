@@ -1,0 +1,285 @@
+"""Pictures show what the records hold: nothing is lost, mixed, covered or made up."""
+
+import struct
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from itertools import pairwise
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import spearmanr
+
+from backbone_bench.base.errors import UserError
+from backbone_bench.records import Latencies, ModelCost
+from backbone_bench.report.drawing import png, svg
+from backbone_bench.report.drawing.layout import Scale, arrange, legend, sheet, tick_text
+from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
+from backbone_bench.report.plots.kinds import kinds
+from backbone_bench.report.plots.roofline import COPY, PRODUCT, roofline, told_apart
+from backbone_bench.report.plots.samples import MOST_SAMPLES, spread, trace
+from backbone_bench.report.plots.which import accuracy, batches, draw, pareto, thesis
+from tests.conftest import Golden
+from tests.report.samples import (
+    EVERY,
+    NASTY,
+    NO_EVENTS,
+    NO_GRAPH,
+    RESNET50,
+    VOVNET39,
+    cost,
+    gpu_record,
+    latency,
+    op,
+    record,
+)
+
+FLOPS, WALL_S = attrgetter("cost.flops"), attrgetter("latency.wall.median_s")
+MANY = [record(f"net{n}", n * 1_000_000_000, 0.01 * (n % 3 + 1) + 0.001 * n) for n in range(1, 8)]
+
+
+def titled(name: str, params: int, wall_s: float):
+    return record(name, 4_000_000_000, wall_s, cost=cost(4_000_000_000, params=params))
+
+
+TRAINED = [
+    titled("resnet50", 25_557_032, 0.05),
+    titled("densenet121", 7_978_856, 0.06),
+    titled("vgg19", 143_667_240, 0.04),
+    titled("darknet53", 41_609_928, 0.03),
+]
+
+
+def test_the_rank_correlation_is_that_of_an_independent_program():
+    plot = thesis(MANY, "")
+    assert plot is not None
+    flops = plot.panels[0]
+    expected = spearmanr([p.x for p in flops.points], [p.y for p in flops.points]).statistic
+    assert flops.title == f"FLOPs: rank correlation {expected:.2f}, n = 7"
+
+
+def test_a_plot_of_the_thesis_holds_every_record_in_the_units_of_its_axes():
+    plot = thesis(MANY, "")
+    assert plot is not None
+    assert [panel.x.title for panel in plot.panels] == [
+        "FLOPs (G)",
+        "access (M elements)",
+        "traffic (M elements)",
+        "ops",
+    ]
+    assert {p.label: (p.x, p.y) for p in plot.panels[0].points} == {
+        made.workload.model: pytest.approx((FLOPS(made) / 1e9, WALL_S(made) * 1e3)) for made in MANY
+    }
+
+
+def test_two_networks_make_no_correlation():
+    assert thesis([RESNET50, VOVNET39], "") is None
+
+
+def test_the_clock_is_the_device_s_where_every_record_has_it():
+    on_gpu = [gpu_record(f"net{n}", n * 10**9, 0.001 * n) for n in range(1, 4)]
+    plot = thesis(on_gpu, "")
+    assert plot is not None
+    assert plot.panels[0].y.title == "device (ms)"
+
+
+def test_accuracy_is_compared_within_one_recipe():
+    plot = accuracy(TRAINED, "")
+    assert plot is not None
+    (panel,) = plot.panels
+    assert panel.title == "Recipe tv_in1k"
+    assert {point.label for point in panel.points} == {"resnet50", "densenet121", "vgg19"}  # darknet53's is another
+    assert accuracy(TRAINED[:2], "") is None
+
+
+@given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=30))
+def test_a_point_is_on_the_front_or_beaten_by_one_that_is(points):
+    front = pareto(points)
+    assert set(front) <= set(points)
+    for x, y in points:
+        assert any(fx <= x and fy >= y for fx, fy in front)
+    for one, other in pairwise(front):
+        assert one[0] <= other[0]
+        assert one[1] < other[1]
+
+
+def ceiling_record(model: str, flops: int, traffic: int, wall_s: float):
+    made = ModelCost(1, 4, 0, "meta", (op("", "linear" if flops else "clone", flops, 0, traffic),))
+    return record(model, 4_000_000, 1.0, cost=made, latency=Latencies(latency(wall_s, n=1), NO_EVENTS, NO_GRAPH))
+
+
+PRODUCT_RUN = ceiling_record(PRODUCT, 8_000_000_000, 12_000_000, 0.02)  # 400 GFLOP/s
+COPY_RUN = ceiling_record(COPY, 0, 100_000_000, 0.02)  # 4 bytes an element: 20 GB/s
+
+
+def test_the_roof_is_the_product_and_the_copy_and_bends_where_they_meet():
+    networks, (ceiling,) = told_apart([RESNET50, PRODUCT_RUN, VOVNET39, COPY_RUN])
+    assert networks == [RESNET50, VOVNET39]
+    plot = roofline(networks, "", ceiling)
+    assert plot is not None
+    (roof,) = plot.panels[0].lines
+    assert roof.points[1] == pytest.approx((20, 400))
+    assert [y / x for x, y in roof.points[:2]] == pytest.approx([20, 20])
+    assert roof.points[2][1] == pytest.approx(400)
+    achieved = [point.y for point in plot.panels[0].points]
+    assert achieved == pytest.approx([FLOPS(made) / WALL_S(made) / 1e9 for made in (RESNET50, VOVNET39)])
+
+
+def test_a_roof_is_of_one_precision_and_needs_both_its_parts():
+    half = replace(PRODUCT_RUN, workload=replace(PRODUCT_RUN.workload, precision="fp16"))
+    assert told_apart([RESNET50, half, COPY_RUN]) == ([RESNET50], [])
+    half_copy = replace(COPY_RUN, workload=replace(COPY_RUN.workload, precision="fp16"))
+    _, (ceiling,) = told_apart([half, half_copy])
+    assert roofline([RESNET50, VOVNET39], "", ceiling) is None
+
+
+def test_a_product_is_no_network_of_the_other_plots():
+    plots = {plot.name: plot for plot in draw([*MANY, PRODUCT_RUN, COPY_RUN])}
+    assert {"thesis", "roofline"} <= plots.keys()
+    assert {point.label for point in plots["thesis"].panels[0].points} == {made.workload.model for made in MANY}
+
+
+def test_latency_against_batch_is_an_image_s_share_of_the_call():
+    def at(batch: int, wall_s: float):
+        workload = replace(RESNET50.workload, batch=batch, inputs=(f"{batch}x3x224x224:float32",))
+        return replace(RESNET50, workload=workload, latency=Latencies(latency(wall_s, n=1), NO_EVENTS, NO_GRAPH))
+
+    (plot,) = batches([at(8, 0.16), at(1, 0.05)], "")
+    (line,) = plot.panels[0].lines
+    assert [x for x, _ in line.points] == [1, 8]
+    assert [y for _, y in line.points] == pytest.approx([50, 20])
+    assert plot.panels[0].x.ticks == (1, 8)
+    assert batches([at(1, 0.05)], "") == []
+
+
+def test_a_stack_is_as_long_as_the_model_s_traffic_and_has_no_gap():
+    rows = tuple(op(f"m{n}", f"kind{n}", n, n, 1_000_000 * n) for n in range(1, 10))
+    made = replace(VOVNET39, cost=ModelCost(1, 4, 0, "meta", rows))
+    (plot,) = kinds([made, replace(made, workload=replace(made.workload, model="vovnet57"))], "")
+    flops, traffic, ops = plot.panels
+    for panel, whole in ((flops, 45e-9), (traffic, 45), (ops, 9)):
+        bars = [bar for bar in panel.bars if bar.row == 0]
+        assert bars[0].start == 0
+        assert all(one.end == other.start for one, other in pairwise(bars))
+        assert bars[-1].end == pytest.approx(whole)
+    assert len(plot.series) == 6
+
+
+def test_a_long_trace_is_thinned_but_keeps_its_ends_and_every_outlier():
+    samples = [0.01 + 1e-5 * (n % 7) for n in range(5000)]
+    samples[1234] = 0.02
+    made = replace(latency(0.01), samples_s=tuple(samples))
+    (panel,) = trace(replace(RESNET50, latency=Latencies(made, NO_EVENTS, NO_GRAPH)))
+    line = panel.lines[0].points
+    assert len(line) <= MOST_SAMPLES + 1
+    assert (line[0][0], line[-1][0]) == (1, 5000)
+    assert [point.x for point in panel.points if point.series == "outliers"] == [1235]
+    assert [point.x for point in panel.points if point.series == "first calls"] == [-3, -2, -1]
+
+
+def test_spread_puts_the_least_steady_first():
+    noisy = replace(latency(0.05), samples_s=tuple(0.05 * (1 + 0.2 * (n % 5)) for n in range(40)))
+    plot = spread([RESNET50, record("noisy", 4_000_000, 1.0, latency=Latencies(noisy, NO_EVENTS, NO_GRAPH))], "")
+    assert plot is not None
+    assert plot.panels[0].rows == ("noisy", "resnet50")
+
+
+def test_records_of_two_machines_or_batches_share_no_panel_but_the_batches():
+    for plot in draw(EVERY):
+        for panel in plot.panels:
+            machines = {("cuda" if "GPU" in plot.caption else "cpu") for _ in panel.points}
+            assert len(machines) <= 1
+    names = [plot.name for plot in draw(EVERY)]
+    assert len(set(names)) == len(names)
+
+
+sizes = st.floats(0.01, 1e4)
+points = st.lists(
+    st.builds(
+        Point,
+        sizes,
+        sizes,
+        st.sampled_from("abc"),
+        st.text(min_size=1, max_size=40),
+        spread=st.none() | st.tuples(sizes, sizes),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@given(points, st.booleans())
+def test_every_mark_and_label_is_within_the_panel(marks: list[Point], log: bool):
+    layout = arrange(Panel("", Axis("x", log=log), Axis("y", log=log), tuple(marks)))
+    for mark in marks:
+        assert layout.x.start <= layout.x.at(mark.x) <= layout.x.end
+        assert layout.y.end <= layout.y.at(mark.y) <= layout.y.start
+    for label in layout.labels:
+        assert 0 <= label.x <= layout.width
+        assert 0 <= label.y <= layout.height
+    assert len(layout.labels) <= len(marks)
+
+
+@given(st.floats(1e-6, 1e6), st.floats(1.001, 1e5), st.booleans())
+def test_ticks_lie_on_the_axis_in_order_and_say_where_they_are(low: float, factor: float, log: bool):
+    scale = Scale(low, low * factor, log, 0, 100)
+    ticks = scale.ticks
+    assert list(ticks) == sorted(set(ticks))
+    assert 2 <= len(ticks) <= 20
+    for tick in ticks:
+        assert -1e-6 <= scale.at(tick) <= 100 + 1e-6
+        assert float(tick_text(tick)) == pytest.approx(tick, rel=1e-4, abs=1e-9)
+
+
+def test_a_legend_has_every_series_and_none_where_there_is_one():
+    names = [f"family{n}" for n in range(30)]
+    assert [entry.name for entry in legend(names, 440).entries] == names
+    assert max(entry.x for entry in legend(names, 440).entries) < 440
+    assert legend(names[:1], 440).entries == ()
+
+
+def test_a_picture_is_well_formed_whatever_a_model_is_called():
+    plot = thesis(
+        [replace(made, workload=replace(made.workload, model=NASTY + str(n))) for n, made in enumerate(MANY)], ""
+    )
+    assert plot is not None
+    root = ET.fromstring(svg.file(plot))
+    titles = [node.text or "" for node in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert sum("<script>alert(1)</script>" in title for title in titles) == 4 * len(MANY)
+    assert root.find(".//{http://www.w3.org/2000/svg}script") is None
+
+
+def test_a_picture_looks_like_this(golden: Golden):
+    marks = (Point(1, 2, "a", "one", "one\n1, 2"), Point(10, 3, "b", "two", "two", spread=(2.5, 3.5), hollow=True))
+    panel = Panel("Title", Axis("x (s)", log=True), Axis("y"), marks, (Line(((1, 2), (10, 3)), dashed=True),))
+    golden("plot.svg", svg.file(Plot("plot", "Plot", "caption", (panel,))))
+
+
+def test_png_is_as_large_as_the_layout_says(tmp_path: Path):
+    plots = {plot.name: plot for plot in draw([*MANY, *EVERY])}
+    for name in ("thesis", "spread", "batches"):
+        header = png.draw(plots[name])[:24]
+        assert header.startswith(b"\x89PNG")
+        width, height = struct.unpack(">II", header[16:])
+        drawn = sheet(plots[name])
+        assert (width, height) == (pytest.approx(2 * drawn.width, abs=2), pytest.approx(2 * drawn.height, abs=2))
+
+
+@pytest.mark.parametrize("number", range(1, 8))
+def test_panels_of_a_picture_lie_beside_and_below_each_other_and_fit_a_page(number: int):
+    marks = (Point(1, 2, "a", "one"), Point(10, 3, "b", "two"))
+    drawn = sheet(Plot("plot", "Plot", "", (Panel("Title", Axis("x"), Axis("y"), marks),) * number))
+    corners = [(one.left, one.top) for one in drawn.panels]
+    assert len(set(corners)) == number
+    for one, other in pairwise(drawn.panels):
+        assert other.left == one.left + one.layout.width or other.top == one.top + one.layout.height
+    assert max(one.left + one.layout.width for one in drawn.panels) <= drawn.width <= 900
+    assert max(one.top + one.layout.height for one in drawn.panels) == drawn.above
+
+
+def test_png_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setattr(png, "available", lambda: False)
+    with pytest.raises(UserError, match=r"backbone-bench\[plot\]"):
+        png.draw(draw(EVERY)[0])

@@ -1,0 +1,41 @@
+"""Whoever sees a flag is told what it means."""
+
+from dataclasses import replace
+from typing import get_args
+
+from backbone_bench.records import ELSEWHERE, MEANINGS, Flag, Latencies, Latency, ModelCost, meanings
+from backbone_bench.report.views import render
+from backbone_bench.report.views.columns import COUNT
+from tests.report.samples import counted, latency, record
+
+
+def test_every_flag_has_a_meaning_and_nothing_else_has():
+    assert set(get_args(Flag)) == set(MEANINGS)
+
+
+def test_every_status_but_the_good_one_has_a_meaning():
+    assert {"converged", *ELSEWHERE} >= set(get_args(Latency.__annotations__["status"]))
+
+
+def test_a_meaning_is_told_once_in_the_order_of_the_flags_and_of_a_strange_flag_none():
+    told = meanings(["wall: quick, host_busy", "host_busy, of_another_version"])
+    assert told == f"quick: {ELSEWHERE['quick']}. host_busy: {MEANINGS['host_busy']}."
+    assert meanings(["", "busy"]) == ""
+
+
+def test_the_meanings_stand_below_a_table_for_the_flags_in_it_alone():
+    busy = record("vovnet39", 7, 0.05)
+    assert isinstance(busy.latency, Latencies)
+    busy = replace(busy, latency=replace(busy.latency, wall=latency(0.05, flags=("host_busy",))))
+    for form in ("md", "table"):
+        shown = " ".join(render.render([busy, record("resnet50", 4, 0.04)], form).split())
+        assert MEANINGS["host_busy"] in shown
+        assert MEANINGS["thermal"] not in shown
+
+
+def test_a_count_that_took_values_says_so_beside_its_figures():
+    made = counted("net.py:Net", 7)
+    assert isinstance(made.cost, ModelCost)
+    on_cpu = replace(made, cost=replace(made.cost, path="cpu"))
+    assert ELSEWHERE["values_needed"] in " ".join(render.render([on_cpu], "md", COUNT).split())
+    assert "values_needed" not in render.render([made], "md", COUNT)

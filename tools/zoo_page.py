@@ -1,0 +1,90 @@
+"""`results/static.md`: what the zoo's networks cost on paper, family by family, the papers' figures beside ours."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from backbone_bench.base.grouping import grouped
+from backbone_bench.claims import data
+from backbone_bench.claims.checks import Count
+from backbone_bench.claims.subjects import Network
+from backbone_bench.records import Record
+from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.markdown import markdown
+from backbone_bench.report.tables.table import Column, tabulate, without_empty
+from backbone_bench.report.views.columns import COLUMNS, named
+from backbone_bench.report.views.conditions import FACETS
+from backbone_bench.report.views.families import family
+from backbone_bench.zoo import catalogue
+
+INTRODUCTION = """# What the zoo costs on paper
+
+Every network of the zoo at batch 1 and at the input of its paper's figures, counted from shapes alone: exact, and the
+same on every machine. A multiply-add counts once; a paper's figure that counts it twice is halved. What a paper prints
+stands beside our figure, with the source; `bench claims` says where the two differ and why.
+"""
+
+
+class Printed(NamedTuple):
+    """A figure as a paper gives it, a multiply-add counted once."""
+
+    model: str
+    size: tuple[int, int] | None  # None: that of the catalogue
+    metric: str
+    value: float
+    source: str
+
+    def of(self, record: Record) -> bool:
+        entry = catalogue.find(record.workload.model)
+        return self.model == entry.name and self.size in (None, entry.input[1:])
+
+
+def printed() -> list[Printed]:
+    """The figures of single networks of the zoo that the shipped claims quote."""
+    return [figure for entry in data.entries(data.shipped()) for figure in _figures(entry)]
+
+
+def _figures(entry: data.Entry) -> Iterator[Printed]:
+    for check in entry.claim.check:
+        if isinstance(check, Count) and isinstance(check.of, Network) and not check.of.arguments:
+            size = (check.of.size, check.of.size) if isinstance(check.of.size, int) else check.of.size
+            once = check.expected / entry.factor if "flops" in check.metric else check.expected
+            yield Printed(check.of.model, size, check.metric, once, entry.paper.short)
+
+
+def static(records: Sequence[Record]) -> str:
+    """The whole page, of one record a network."""
+    figures = printed()
+    parts = [INTRODUCTION]
+    for name, members in grouped(records, family).items():
+        papers = dict.fromkeys(catalogue.find(member.workload.model).paper for member in members)
+        told = "; ".join(f"{escape.markdown(p.title)} (arXiv:{p.arxiv}, {p.year})" for p in papers)
+        table = without_empty(tabulate(members, _columns(figures)))
+        parts += [f"## {name}", "", f"{told}.", "", markdown([table])]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _columns(figures: Iterable[Printed]) -> tuple[Column[Record], ...]:
+    """Ours, with the papers' parameters and FLOPs each beside its own."""
+    inputs = next(facet.column for facet in FACETS if facet.key == "inputs")
+    rest = named("access_elems,conv_access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes")
+    return (
+        COLUMNS["model"],
+        inputs,
+        COLUMNS["params"],
+        _printed("params", "printed params (M)", 1e6, figures),
+        COLUMNS["flops"]._replace(remark=""),
+        _printed("flops", "printed FLOPs (G)", 1e9, figures),
+        *rest,
+        COLUMNS["uncounted"],
+    )
+
+
+def _printed(metric: str, title: str, unit: float, figures: Iterable[Printed]) -> Column[Record]:
+    """`3.8 (ResNet), 4.1 (ResNeXt)`; variants of the metric (without norm, convolutions only) count as it."""
+    known = [figure for figure in figures if metric in figure.metric]
+
+    def cell(record: Record) -> str:
+        told = (f"{f.value / unit:.4g} ({f.source})" for f in known if f.of(record))
+        return ", ".join(dict.fromkeys(told))
+
+    return Column(f"printed_{metric}", title, cell)
