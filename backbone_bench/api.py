@@ -87,8 +87,8 @@ def profile(
     asked for and cannot be had here, and what the model itself raises.
     """
     from backbone_bench import profiler
-    from backbone_bench.measure import guest
-    from backbone_bench.measure.latency import silent
+    from backbone_bench.measure.devices import guest
+    from backbone_bench.measure.latency.meter import silent
 
     words = {
         "device": (str(device),),

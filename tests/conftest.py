@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.nvml.fixtures import build_nvml, card, cc, old_world, state_file, torch_card, world
+from tests.measure.nvml.fixtures import build_nvml, card, cc, old_world, state_file, torch_card, world
 
 __all__ = ["build_nvml", "card", "cc", "old_world", "state_file", "torch_card", "world"]
 

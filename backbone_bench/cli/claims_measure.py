@@ -61,7 +61,7 @@ def _template(words: Mapping[str, object]) -> "tuple[Job, float | None]":
     if more:
         raise UserError(f"Claims are measured in one setting, not in {len(more) + 1}: give one value an option.")
     if job.device == "auto":
-        from backbone_bench.measure.devices import resolve  # loads torch
+        from backbone_bench.measure.devices.available import resolve  # loads torch
 
         job = replace(job, device=resolve("auto").name)
     return briefly(replace(job, inputs=(), cross_check=False)), settings.timeout

@@ -191,9 +191,9 @@ def _clocks(settings: "Settings") -> AbstractContextManager[None]:
     """The clocks held while rows run, by this process: it outlives a row that has to be killed."""
     if settings.lock_clocks is None:
         return nullcontext()
-    from backbone_bench.measure.cards import card_for  # torch knows which card a device is
-    from backbone_bench.measure.devices import resolve
-    from backbone_bench.measure.lock import lock_clocks
+    from backbone_bench.measure.devices.available import resolve
+    from backbone_bench.measure.nvml.find import card_for  # torch knows which card a device is
+    from backbone_bench.measure.nvml.lock import lock_clocks
     from backbone_bench.records import Missing
 
     if len(settings.device) != 1:

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from backbone_bench.doctor.here import Accelerator, Here
 from backbone_bench.doctor.lines import Line, absent
 from backbone_bench.doctor.probe import probe, refreshed
-from backbone_bench.measure import machine
-from backbone_bench.measure.nvml import Card, known
-from backbone_bench.measure.power import card_meter
-from backbone_bench.measure.steady import Witness
-from backbone_bench.measure.watch import CardWatch
-from backbone_bench.measure.windows import STILL
+from backbone_bench.measure.energy.load import Witness
+from backbone_bench.measure.energy.sources import card_meter
+from backbone_bench.measure.energy.windows import STILL
+from backbone_bench.measure.machine import system
+from backbone_bench.measure.nvml.card import Card, known
+from backbone_bench.measure.nvml.watch import CardWatch
 from backbone_bench.records import Known, Missing
 
 
@@ -27,7 +27,7 @@ def _build(here: Here) -> Line:
     if torch.devices:
         return Line("accelerator", "good", f"{built} for {torch.built_for}, devices: {torch.devices}")
     if torch.accelerator is None:
-        loaded = machine.nvidia_module(here.files)
+        loaded = system.nvidia_module(here.files)
         driver = f", though the NVIDIA driver {loaded} is loaded" if loaded else ""
         remedy = "Install a build of torch for CUDA, ROCm or XPU, if there is such a device (pytorch.org says which)."
         return Line("accelerator", "missing", f"{built} is a CPU build{driver}", remedy)

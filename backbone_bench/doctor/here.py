@@ -12,10 +12,11 @@ import torch
 
 from backbone_bench.base.errors import first_line
 from backbone_bench.base.program import __version__
-from backbone_bench.measure import devices, machine
-from backbone_bench.measure.cards import card_for
 from backbone_bench.measure.clock import HostClock
-from backbone_bench.measure.nvml import Card
+from backbone_bench.measure.devices import available
+from backbone_bench.measure.machine import system
+from backbone_bench.measure.nvml.card import Card
+from backbone_bench.measure.nvml.find import card_for
 from backbone_bench.measure.protocols import CaptureFailed, Clock, Device, EventsFailed
 from backbone_bench.records import Known, Missing
 
@@ -36,7 +37,7 @@ class Accelerator(NamedTuple):
 class Here:
     """What is examined; a test makes one up."""
 
-    torch: devices.Torch
+    torch: available.Torch
     versions: Mapping[str, str]  # of this program, Python, and the packages that are there
     capability: str  # the widest vector instructions that torch uses
     cores: int
@@ -45,19 +46,19 @@ class Here:
     root: bool
     accelerators: tuple[Accelerator, ...]
     clock: Clock
-    files: Path = machine.ROOT
+    files: Path = system.ROOT
 
 
 def here() -> Here:
     """This machine."""
-    found = devices.look()
+    found = available.look()
     names = [f"{found.accelerator}:{index}" for index in range(found.devices)]
     return Here(
         torch=found,
         versions=_versions(),
         capability=torch.backends.cpu.get_cpu_capability(),
-        cores=machine.cores(),
-        affinity=machine.affinity(),
+        cores=system.cores(),
+        affinity=system.affinity(),
         timer_s=_timer_s(),
         root=hasattr(os, "geteuid") and os.geteuid() == 0,
         accelerators=tuple(_try(name, found) for name in names),
@@ -66,7 +67,7 @@ def here() -> Here:
 
 
 def _versions() -> dict[str, str]:
-    installed = {name: machine.version((name,)) for name in PACKAGES}
+    installed = {name: system.version((name,)) for name in PACKAGES}
     ours = {"backbone-bench": __version__, "Python": platform.python_version()}
     return ours | {name: version for name, version in installed.items() if version}
 
@@ -79,8 +80,8 @@ def _timer_s() -> Known[float]:
     return time.get_clock_info("perf_counter").resolution
 
 
-def _try(name: str, found: devices.Torch) -> Accelerator:
-    device = devices.resolve(name, found)
+def _try(name: str, found: available.Torch) -> Accelerator:
+    device = available.resolve(name, found)
     module = torch.get_device_module(name.split(":")[0])
     title = module.get_device_name(name) if hasattr(module, "get_device_name") else name
     return Accelerator(name, title, _events(device), _graphs(device), card_for(name))

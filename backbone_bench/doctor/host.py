@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from backbone_bench.doctor.here import Here
 from backbone_bench.doctor.lines import Line, absent
 from backbone_bench.doctor.probe import probe, refreshed
-from backbone_bench.measure import machine
-from backbone_bench.measure.rapl import host_meter
+from backbone_bench.measure.energy.rapl import host_meter
+from backbone_bench.measure.machine import system
 from backbone_bench.records import Missing
 
 TIMING = "CPU timing"  # the line that decides whether anything can be measured
@@ -19,13 +19,13 @@ def lines(here: Here) -> Iterator[Line]:
     """Every line about the host."""
     yield Line("versions", "good", ", ".join(f"{name} {version}" for name, version in here.versions.items()))
     cores = f"{here.affinity} of {here.cores} cores"
-    yield Line("CPU", "good", f"{machine.cpu(here.files)}, {here.capability}, {cores}")
+    yield Line("CPU", "good", f"{system.cpu(here.files)}, {here.capability}, {cores}")
     yield _timing(here)
     yield _governor(here)
     yield _load(here)
     yield _memory(here)
     yield _energy(here)
-    if machine.wsl(here.files):
+    if system.wsl(here.files):
         yield Line("system", "weak", "WSL: whether others use the GPU is not known", "Measure under Linux itself.")
 
 
@@ -39,7 +39,7 @@ def _timing(here: Here) -> Line:
 
 
 def _governor(here: Here) -> Line:
-    governor = machine.governor(here.files)
+    governor = system.governor(here.files)
     if isinstance(governor, Missing):
         return absent("CPU governor", governor)
     if governor == "performance":
@@ -48,7 +48,7 @@ def _governor(here: Here) -> Line:
 
 
 def _load(here: Here) -> Line:
-    load = machine.load_average(here.files)
+    load = system.load_average(here.files)
     if isinstance(load, Missing):
         return absent("CPU load", load)
     found = f"{load:.2f} threads on {here.affinity} cores in the last minute"
@@ -58,7 +58,7 @@ def _load(here: Here) -> Line:
 
 
 def _memory(here: Here) -> Line:
-    total, free = machine.memory_bytes(here.files), machine.available_bytes(here.files)
+    total, free = system.memory_bytes(here.files), system.available_bytes(here.files)
     if isinstance(total, Missing):
         return absent("memory", total)
     if isinstance(free, Missing):

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from backbone_bench.measure.energy_plan import EnergyPlan
-from backbone_bench.measure.integrate import period_s
+from backbone_bench.measure.energy.idle import PROBE_S, rest
+from backbone_bench.measure.energy.integrate import period_s
+from backbone_bench.measure.energy.load import Witness
+from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.protocols import Clock, PowerSource
-from backbone_bench.measure.rest import PROBE_S, rest
-from backbone_bench.measure.steady import Witness
 from backbone_bench.records import Missing
 
 

@@ -6,7 +6,8 @@ from typing import Literal, TypeVar
 
 import torch
 
-from backbone_bench.measure import machine, precision
+from backbone_bench.measure.call import precision
+from backbone_bench.measure.machine import system
 from backbone_bench.records import Environment, Gpu, Known, Missing
 
 T = TypeVar("T")
@@ -25,34 +26,34 @@ def read(device_name: str, *, locked_clock_hz: float | Literal["base"] | None = 
         device_name=_device_name(kind, device_name),
         torch=torch.__version__,
         python=platform.python_version(),
-        os=machine.system(),
-        cpu=machine.cpu(),
+        os=system.system(),
+        cpu=system.cpu(),
         cpu_capability=torch.backends.cpu.get_cpu_capability(),
-        cores=machine.cores(),
-        affinity=machine.affinity(),
-        memory_bytes=machine.memory_bytes(),
+        cores=system.cores(),
+        affinity=system.affinity(),
+        memory_bytes=system.memory_bytes(),
         conv_fp32=switches.conv_fp32,
         matmul_fp32=switches.matmul_fp32,
         cudnn_benchmark=switches.cudnn_benchmark,
         deterministic=switches.deterministic,
-        numpy=machine.version(("numpy",)),
+        numpy=system.version(("numpy",)),
         cuda=torch.version.cuda,
         cudnn=None if cudnn is None else str(cudnn),
-        triton=machine.version(("triton", "pytorch-triton")),
-        governor=machine.governor(),
-        kernel=machine.kernel(),
-        host=machine.host(),
-        container=machine.container(),
-        wsl=machine.wsl(),
-        ci=machine.ci(),
+        triton=system.version(("triton", "pytorch-triton")),
+        governor=system.governor(),
+        kernel=system.kernel(),
+        host=system.host(),
+        container=system.container(),
+        wsl=system.wsl(),
+        ci=system.ci(),
         gpu=_gpu(device_name, locked_clock_hz) if kind == "cuda" else None,
-        variables=machine.torch_variables(),
+        variables=system.torch_variables(),
     )
 
 
 def _device_name(kind: str, device_name: str) -> str:
     if kind in ("cpu", "meta"):
-        return machine.cpu() if kind == "cpu" else "meta"
+        return system.cpu() if kind == "cpu" else "meta"
     if kind == "cuda":
         return torch.cuda.get_device_name(device_name)
     module = torch.get_device_module(kind)
@@ -61,8 +62,8 @@ def _device_name(kind: str, device_name: str) -> str:
 
 def _gpu(device_name: str, locked_clock_hz: float | Literal["base"] | None) -> Gpu:
     """The card by torch's account and by NVML's."""
-    from backbone_bench.measure.cards import card_for  # NVML's binding is long, and only a GPU needs it
-    from backbone_bench.measure.nvml import Card, known
+    from backbone_bench.measure.nvml.card import Card, known
+    from backbone_bench.measure.nvml.find import card_for  # NVML's binding is long, and only a GPU needs it
 
     properties = torch.cuda.get_device_properties(device_name)
     card = card_for(device_name)

@@ -14,12 +14,19 @@ from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.base.program import __version__, commit
 from backbone_bench.cost.fit import smallest_image
 from backbone_bench.jobs.job import Job
-from backbone_bench.measure import devices, energy, energy_plan, environment, fitting, latency, plan, precision
-from backbone_bench.measure.cards import meter_for, watch_for
-from backbone_bench.measure.latency import Measured
+from backbone_bench.measure import environment
+from backbone_bench.measure.call import precision
+from backbone_bench.measure.call.step import prepared, set_mode
+from backbone_bench.measure.devices import available, fitting
+from backbone_bench.measure.energy import meter as energy_meter
+from backbone_bench.measure.energy import plan as energy_plan
+from backbone_bench.measure.energy.choose import meter_for
+from backbone_bench.measure.energy.load import Load
+from backbone_bench.measure.latency import meter as latency_meter
+from backbone_bench.measure.latency import plan as latency_plan
+from backbone_bench.measure.latency.meter import Measured
+from backbone_bench.measure.nvml.find import watch_for
 from backbone_bench.measure.protocols import Device, Progress, Step, Watch
-from backbone_bench.measure.steady import Load
-from backbone_bench.measure.step import prepared, set_mode
 from backbone_bench.profiler.subject import Subject
 from backbone_bench.records import NOT_ASKED, PENDING, Environment, Known, Missing, ModelCost, Record, Tool, Workload
 from backbone_bench.records import Energy as EnergyRecord
@@ -44,7 +51,7 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: He
     was asked for and cannot be had, and what the model itself raises.
     """
     subject = Subject(job, held)
-    device = devices.resolve(job.device)
+    device = available.resolve(job.device)
     threads = subject.threads
     workload = subject.workload(threads)
     with precision.applied(workload, device.name):
@@ -66,15 +73,16 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: He
     if job.cross_check:  # last: what it loads must not disturb what is measured
         told("cross-checking", 0)
         measured = _cross_checked(subject, subject.for_counting(), measured)
-    if isinstance(measured.energy, Missing) and (job.energy == "required" or measured.energy.missing == energy.LOST):
-        raise CouldNotMeasure(f"Energy could not be measured: {measured.energy.message}")
+    joules = measured.energy
+    if isinstance(joules, Missing) and (job.energy == "required" or joules.missing == energy_meter.LOST):
+        raise CouldNotMeasure(f"Energy could not be measured: {joules.message}")
     return measured
 
 
 def locate(job: Job) -> tuple[Workload, Environment]:
     """What a job would run, and where, with the switches as they would be."""
     subject = Subject(job)
-    device = devices.resolve(job.device)
+    device = available.resolve(job.device)
     workload = subject.workload(subject.threads, subject.for_counting())
     with precision.applied(workload, device.name):
         return workload, environment.read(device.name)
@@ -189,8 +197,8 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Prog
 def _latency(job: Job, step: Step, device: Device, watch: Watch, told: Progress) -> Measured | None:
     if not job.latency:
         return None
-    chosen = plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
-    return latency.measure(step, device, watch, chosen, told)
+    chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
+    return latency_meter.measure(step, device, watch, chosen, told)
 
 
 def _energy(job: Job, load: Load, device: Device, watch: Watch, told: Progress) -> Known[EnergyRecord]:
@@ -206,7 +214,7 @@ def _energy(job: Job, load: Load, device: Device, watch: Watch, told: Progress) 
         source=job.energy_source,
         paper=job.energy_protocol == "paper",
     )
-    return energy.measure(load, device, meter, chosen, watch)
+    return energy_meter.measure(load, device, meter, chosen, watch)
 
 
 # This program.

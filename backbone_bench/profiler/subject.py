@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import torch
 
 from backbone_bench.jobs.job import Job
-from backbone_bench.measure import precision
-from backbone_bench.measure.step import set_mode
-from backbone_bench.measure.weights import settle
+from backbone_bench.measure.call import precision
+from backbone_bench.measure.call.step import set_mode
+from backbone_bench.measure.call.weights import settle
 from backbone_bench.records import TensorSpec, Workload
 from backbone_bench.zoo import sources
 from backbone_bench.zoo.sources import NOTHING, Held, Loaded, Request

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from backbone_bench.jobs.job import Job
-from backbone_bench.measure import plan
+from backbone_bench.measure.latency import plan as latency_plan
 from backbone_bench.zoo import catalogue
 
 START_S = 6.0  # a process, torch, building and counting
@@ -22,7 +22,7 @@ def estimate(job: Job) -> Span:
     """The time of one row; of a model that the zoo does not know, calls are taken to be short."""
     if not job.latency:
         return Span(START_S, 2 * START_S)
-    chosen = plan.choose(quick=job.quick, budget_s=job.budget_s)
+    chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s)
     if chosen.budget_s is not None:
         return Span(START_S, 2 * START_S + chosen.budget_s)
     modes = 1 if job.device == "cpu" else 3

@@ -13,7 +13,7 @@ from torch import nn
 
 import backbone_bench
 from backbone_bench import Missing, UserError
-from backbone_bench.measure import devices, guest
+from backbone_bench.measure.devices import available, guest
 from backbone_bench.records import store
 
 
@@ -151,7 +151,7 @@ def test_records_are_read_without_torch(tmp_path):
 def test_a_device_of_others_is_theirs_again(monkeypatch):
     """No accelerator is here: torch's calls are scripted."""
     chosen: list[int] = []
-    monkeypatch.setattr(devices, "look", lambda: devices.Torch("2", "cuda", 2))
+    monkeypatch.setattr(available, "look", lambda: available.Torch("2", "cuda", 2))
     monkeypatch.setattr(torch.accelerator, "current_device_index", lambda: 1)
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: 0)
     monkeypatch.setattr(torch.accelerator, "memory_stats", lambda: {})

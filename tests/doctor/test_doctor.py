@@ -9,10 +9,10 @@ import pytest
 from backbone_bench.cli.doctor import as_text
 from backbone_bench.doctor import can_measure, examine
 from backbone_bench.doctor.here import Accelerator, Here
-from backbone_bench.measure.devices import Torch
-from backbone_bench.measure.nvml import open_card
+from backbone_bench.measure.devices.available import Torch
+from backbone_bench.measure.nvml.card import open_card
 from backbone_bench.records import Missing
-from tests.nvml.world import NAME, Sensor
+from tests.measure.nvml.world import NAME, Sensor
 
 CUDA = Torch("2.13.0+cu130", "cuda", 1, "CUDA 13.0")
 CPU_ONLY = Torch("2.13.0+cpu", None, 0)

@@ -5,15 +5,17 @@ import time
 import pytest
 import torch
 
-from backbone_bench.measure import devices, energy
-from backbone_bench.measure.cards import card_for, meter_for, watch_for
 from backbone_bench.measure.clock import HostClock
-from backbone_bench.measure.energy_plan import EnergyPlan
-from backbone_bench.measure.integrate import period_s
-from backbone_bench.measure.nvml import Card
-from backbone_bench.measure.power import Meter
-from backbone_bench.measure.rest import rest
-from backbone_bench.measure.steady import Load
+from backbone_bench.measure.devices import available
+from backbone_bench.measure.energy import meter as energy_meter
+from backbone_bench.measure.energy.choose import meter_for
+from backbone_bench.measure.energy.idle import rest
+from backbone_bench.measure.energy.integrate import period_s
+from backbone_bench.measure.energy.load import Load
+from backbone_bench.measure.energy.plan import EnergyPlan
+from backbone_bench.measure.energy.sources import Meter
+from backbone_bench.measure.nvml.card import Card
+from backbone_bench.measure.nvml.find import card_for, watch_for
 from backbone_bench.records import Energy, Missing
 from tests.gpu.card import NAME, NEEDS_CARD
 
@@ -35,7 +37,7 @@ def step():
 
 
 def measured(step, meter: Meter, plan: EnergyPlan) -> Energy:
-    found = energy.measure(Load(step, 1, 0.0), devices.resolve(NAME), meter, plan, watch_for(NAME))
+    found = energy_meter.measure(Load(step, 1, 0.0), available.resolve(NAME), meter, plan, watch_for(NAME))
     assert isinstance(found, Energy), found
     return found
 

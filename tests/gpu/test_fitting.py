@@ -6,7 +6,7 @@ import torch
 from backbone_bench import profiler
 from backbone_bench.base.errors import OutOfMemory
 from backbone_bench.jobs.job import Job
-from backbone_bench.measure import fitting
+from backbone_bench.measure.devices import fitting
 from tests.gpu.card import NAME, NEEDS_CARD
 
 pytestmark = NEEDS_CARD

@@ -7,14 +7,15 @@ import torch
 from torch import nn
 
 from backbone_bench.base.errors import CouldNotMeasure
-from backbone_bench.measure import devices, precision
-from backbone_bench.measure.cards import watch_for
-from backbone_bench.measure.latency import Measured, measure
-from backbone_bench.measure.plan import ALL_MODES, choose
+from backbone_bench.measure.call import precision
+from backbone_bench.measure.call.step import prepared
+from backbone_bench.measure.call.weights import settle
+from backbone_bench.measure.devices import available
+from backbone_bench.measure.latency.meter import Measured, measure
+from backbone_bench.measure.latency.plan import ALL_MODES, choose
+from backbone_bench.measure.latency.timers import Pairs
+from backbone_bench.measure.nvml.find import watch_for
 from backbone_bench.measure.protocols import Mode, Watch
-from backbone_bench.measure.step import prepared
-from backbone_bench.measure.timers import Pairs
-from backbone_bench.measure.weights import settle
 from backbone_bench.records import Latency, Missing, Workload
 from backbone_bench.zoo import catalogue, registry
 from tests.gpu.card import NAME, NEEDS_CARD
@@ -36,7 +37,7 @@ class Blind:
 def measured(
     workload: Workload = RESNET18, watch: Watch | None = None, modes: tuple[Mode, ...] = ALL_MODES
 ) -> Measured:
-    device = devices.resolve(NAME)
+    device = available.resolve(NAME)
     torch.manual_seed(workload.seed)
     model = registry.load_all()[workload.model].build()
     image = torch.empty(workload.batch, 3, 224, 224, device="meta")
@@ -64,11 +65,11 @@ def known(latency: Latency | Missing) -> Latency:
 
 
 def test_auto_is_the_card():
-    assert devices.resolve("auto").name == NAME
+    assert available.resolve("auto").name == NAME
 
 
 def test_a_pair_of_events_reads_the_seconds_that_the_host_waits():
-    device = devices.resolve(NAME)
+    device = available.resolve(NAME)
 
     def work() -> None:
         torch.cuda._sleep(200_000_000)  # clock cycles: a tenth of a second or so
@@ -85,7 +86,7 @@ def test_a_pair_of_events_reads_the_seconds_that_the_host_waits():
 
 
 def test_events_read_twice_as_much_for_twice_the_work():
-    device = devices.resolve(NAME)
+    device = available.resolve(NAME)
     cycles = 5_000_000
 
     def median_s(times: int) -> float:
@@ -97,7 +98,7 @@ def test_events_read_twice_as_much_for_twice_the_work():
 
 
 def test_an_event_is_done_when_its_work_is_and_not_before():
-    device = devices.resolve(NAME)
+    device = available.resolve(NAME)
     event = device.event()
     torch.cuda._sleep(200_000_000)
     event.record()
@@ -122,7 +123,7 @@ def test_one_image_is_launch_bound_and_a_large_batch_is_not(single, wide):
 
 
 def test_a_network_that_fits_in_the_cache_is_slower_when_that_is_flushed(single):
-    device = devices.resolve(NAME)
+    device = available.resolve(NAME)
     fits = not isinstance(device.cache_bytes, Missing) and device.cache_bytes > 1.2 * 4 * RESNET18_PARAMS
     warm = known(single.latency.graph).median_s  # eager calls would hide it behind their launches
     cold = known(measured(replace(RESNET18, cache="cold"), modes=("graph",)).latency.graph).median_s
@@ -139,14 +140,14 @@ def test_a_watch_changes_the_wall_time_by_less_than_one_percent():
 
 def test_a_short_step_is_replayed_several_times():
     value = torch.ones(1000, device=NAME)
-    found = measure(lambda: value + 1, devices.resolve(NAME), Blind(), choose(quick=True)).latency
+    found = measure(lambda: value + 1, available.resolve(NAME), Blind(), choose(quick=True)).latency
     graph = known(found.graph)
     assert graph.calls_per_sample > 1
     assert graph.median_s <= known(found.device).median_s
 
 
 def test_a_step_that_waits_for_its_result_has_no_graph_and_does_no_harm():
-    device, value = devices.resolve(NAME), torch.ones(1000, device=NAME)
+    device, value = available.resolve(NAME), torch.ones(1000, device=NAME)
     found = measure(lambda: value.sum().item(), device, Blind(), choose(quick=True)).latency
     assert isinstance(found.graph, Missing)
     assert found.graph.missing == "capture_failed"
@@ -166,7 +167,7 @@ def test_every_family_can_be_captured_and_computes_the_same(name):
     image = torch.empty(1, 3, 224, 224, device="meta")
     settle(model, [image], {})
     workload = replace(RESNET18, model=name)
-    device = devices.resolve(NAME)
+    device = available.resolve(NAME)
     with precision.applied(workload, NAME), prepared(model, [image], {}, workload, NAME) as step:
         for _ in range(3):
             step()
@@ -216,7 +217,7 @@ def test_a_batch_that_does_not_fit_is_one_line():
 
 
 def test_replays_back_to_back_take_as_long_as_the_graph_says(wide):
-    device = devices.resolve(NAME)
+    device = available.resolve(NAME)
     device.synchronize()
     start_s = device.now_s()
     for _ in range(50):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from backbone_bench.jobs.job import Job
-from backbone_bench.measure.latency import measure
-from backbone_bench.measure.plan import choose
+from backbone_bench.measure.latency.meter import measure
+from backbone_bench.measure.latency.plan import choose
 from backbone_bench.run.estimate import START_S, estimate
 from tests.measure.world import World
 

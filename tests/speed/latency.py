@@ -16,13 +16,13 @@ from typing import NamedTuple
 import torch
 from torch.utils.benchmark import Timer
 
-from backbone_bench.measure.host import Host
-from backbone_bench.measure.latency import sample, warm_up
+from backbone_bench.measure.call.step import prepared
+from backbone_bench.measure.call.weights import settle
+from backbone_bench.measure.devices.cpu import Host
+from backbone_bench.measure.latency.meter import sample, warm_up
+from backbone_bench.measure.latency.rules import Settling, Stopping
+from backbone_bench.measure.latency.timers import Wall
 from backbone_bench.measure.protocols import Step
-from backbone_bench.measure.rules import Settling, Stopping
-from backbone_bench.measure.step import prepared
-from backbone_bench.measure.timers import Wall
-from backbone_bench.measure.weights import settle
 from backbone_bench.records import Workload
 from backbone_bench.stats import samples as stats
 from backbone_bench.zoo import registry

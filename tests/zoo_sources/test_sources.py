@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from backbone_bench import cost, profiler
 from backbone_bench.base.errors import UserError
 from backbone_bench.jobs.job import Job
-from backbone_bench.measure.step import set_mode
+from backbone_bench.measure.call.step import set_mode
 from backbone_bench.records import ModelCost, TensorSpec, source_of
 from backbone_bench.zoo import modes, user
 from backbone_bench.zoo.sources import Loaded, Request, load

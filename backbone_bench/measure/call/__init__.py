@@ -1,0 +1,1 @@
+"""One call of a model: its step, weights, precision, and what its failures mean."""

@@ -1,0 +1,91 @@
+"""Any accelerator that torch knows, through its generic interface: CUDA, ROCm, XPU, MPS, out-of-tree ones."""
+
+from collections.abc import Mapping
+
+import torch
+
+from backbone_bench.base.errors import first_line
+from backbone_bench.measure.devices.base import TorchDevice
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
+from backbone_bench.records import Memory, Missing
+
+
+class TorchEvent:
+    """A `torch.Event` with a clock, recorded on the current stream."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._event = torch.Event(device, enable_timing=True)
+        self.record = self._event.record
+        self.wait = self._event.synchronize
+        self.done = self._event.query
+        self.record()  # the driver's event is made at its first mark: not to be while something is timed
+
+    def elapsed_s_since(self, earlier: "TorchEvent") -> float:
+        return earlier._event.elapsed_time(self._event) / 1e3  # torch counts milliseconds, and from the earlier event
+
+
+class Accelerator(TorchDevice):
+    """One device of the current accelerator. It becomes the current device of the process."""
+
+    modes: tuple[Mode, ...] = ("wall", "device")
+
+    def __init__(self, device: torch.device) -> None:
+        super().__init__(device, Missing("cache_unknown", f"torch does not tell the cache of {device.type}"))
+        self._index = device.index  # torch looks a device up at every call, a number it does not
+        self._events_work = False
+        self._counting = keeps_count()
+        torch.accelerator.set_device_index(device)
+
+    def synchronize(self) -> None:
+        torch.accelerator.synchronize(self._index)
+
+    def event(self) -> Event:
+        if not self._events_work:
+            self._try_events()
+            self._events_work = True
+        return TorchEvent(self._device)
+
+    def _try_events(self) -> None:
+        try:
+            start, end = TorchEvent(self._device), TorchEvent(self._device)
+            start.record()
+            end.record()
+            end.wait()
+            end.elapsed_s_since(start)
+        except RuntimeError as error:
+            raise EventsFailed(Missing("no_events", f"events of {self.name} fail: {first_line(error)}")) from None
+
+    def capture(self, step: Step) -> Step:
+        raise CaptureFailed(Missing("no_graphs", f"graphs are taken on CUDA only, and this is {self.name}"))
+
+    def allocations(self) -> int:
+        counts = self._counts()
+        return sum(counts.get(name, 0) for name in ("num_device_alloc", "num_alloc_retries"))
+
+    def mark_memory(self) -> None:
+        """The allocator counts from nothing, so there is no baseline to remember."""
+
+    def reset_peak(self) -> None:
+        if self._counting:
+            torch.accelerator.reset_peak_memory_stats(self._device)
+
+    def memory(self) -> Memory:
+        counts = self._counts()
+        untold = Missing("no_memory_stats", f"the allocator of {self.name} keeps no count")
+        return Memory(
+            counts.get("allocated_bytes.all.peak", untold),
+            counts.get("reserved_bytes.all.peak", untold),
+            Missing("not_on_host", f"the model is held in the memory of {self.name}"),
+        )
+
+    def _counts(self) -> Mapping[str, int]:
+        return torch.accelerator.memory_stats(self._device) if self._counting else {}
+
+
+def keeps_count() -> bool:
+    """Whether the allocator can be asked at all; that of MPS could not for long (pytorch#186430)."""
+    try:
+        torch.accelerator.memory_stats()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,40 @@
+"""The CPU as a device: the same meter, with a host clock and nothing else."""
+
+import torch
+
+from backbone_bench.measure.devices.base import TorchDevice
+from backbone_bench.measure.machine import procfs
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
+from backbone_bench.records import Memory, Missing
+
+
+class Host(TorchDevice):
+    """Calls return when their work is done, so there is nothing to wait for."""
+
+    modes: tuple[Mode, ...] = ("wall",)
+
+    def __init__(self) -> None:
+        super().__init__(torch.device("cpu"), procfs.last_cache_bytes())
+        self._resident = procfs.Resident()
+
+    def synchronize(self) -> None:
+        """Nothing runs on its own."""
+
+    def event(self) -> Event:
+        raise EventsFailed(Missing("no_events", "a CPU has no events of its own: wall is its latency"))
+
+    def capture(self, step: Step) -> Step:
+        raise CaptureFailed(Missing("no_graphs", "a CPU has no graphs to replay"))
+
+    def allocations(self) -> int:
+        return 0
+
+    def mark_memory(self) -> None:
+        self._resident.mark()
+
+    def reset_peak(self) -> None:
+        self._resident.reset()
+
+    def memory(self) -> Memory:
+        none = Missing("no_allocator", "the host's allocator keeps no count: peak_resident_bytes is its figure")
+        return Memory(none, none, self._resident.peak_bytes())

@@ -1,0 +1,1 @@
+"""Joules of an image: sources, windows, idle, and the meter over them."""

@@ -1,0 +1,17 @@
+"""How the power of a device can be read."""
+
+import torch
+
+from backbone_bench.measure.clock import HostClock
+from backbone_bench.measure.energy.rapl import host_meter
+from backbone_bench.measure.energy.sources import Meter, card_meter
+from backbone_bench.measure.nvml.find import card_for
+from backbone_bench.records import Known, Missing
+
+
+def meter_for(device_name: str, *, whole_card: bool = False) -> Known[Meter]:
+    """How the power of a device can be read: NVML for a card, RAPL for a CPU."""
+    if torch.device(device_name).type == "cpu":
+        return host_meter(HostClock())
+    card = card_for(device_name)
+    return card if isinstance(card, Missing) else card_meter(card, whole_card=whole_card)

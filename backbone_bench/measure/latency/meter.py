@@ -1,0 +1,210 @@
+"""The latency meter: first calls, then each mode warmed up, sampled and watched.
+
+The loops are here, the rules that end them in `rules`, the ways to time a
+call in `timers`. Nothing is printed and no sample is dropped.
+"""
+
+import gc
+import statistics
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from backbone_bench.measure.latency import rules
+from backbone_bench.measure.latency.plan import FULL, Plan
+from backbone_bench.measure.latency.timers import Pairs, Timer, Wall, replay
+from backbone_bench.measure.protocols import (
+    CaptureFailed,
+    ClockFailed,
+    Device,
+    EventsFailed,
+    Mode,
+    Progress,
+    Step,
+    Watch,
+)
+from backbone_bench.records import CLOCK_STOOD, Flag, Known, Latencies, Latency, Memory, Missing, WarmUp
+
+
+class Measured(NamedTuple):
+    """What the meter found, and how to run the step as fast as it can be run on this device."""
+
+    latency: Latencies
+    memory: Memory
+    flags: tuple[Flag, ...]
+    fastest: Step  # the graph's replay where there is one, else the step itself
+    calls: int  # of the step, in one run of `fastest`
+
+
+def silent(phase: str, done: float) -> None:
+    """Progress that nobody watches."""
+
+
+def measure(step: Step, device: Device, watch: Watch, plan: Plan = FULL, progress: Progress = silent) -> Measured:
+    """Time a step in every mode of the plan.
+
+    A mode that the device lacks is Missing with its reason. What the step
+    itself raises is not caught. The garbage collector rests meanwhile.
+    """
+    with _no_collection():
+        return _Session(step, device, watch, plan, progress).run()
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    was_enabled = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def warm_up(timer: Timer, device: Device, rule: rules.Settling, tell: Callable[[float], None]) -> WarmUp:
+    """Run until the rule is content: steady, or out of time."""
+    start_s = last_s = device.now_s()
+    blocks: list[rules.Block] = []
+    calls, status = 1, None
+    while status is None:
+        median_s = statistics.median(timer.take(calls))
+        now_s = device.now_s()
+        blocks.append(rules.Block(median_s, calls, device.allocations()))
+        calls = rule.next_block(calls, now_s - last_s)
+        status = rule.verdict(blocks, now_s - start_s)
+        tell(min(1.0, (now_s - start_s) / rule.max_s))
+        last_s = device.now_s()
+    return WarmUp(status, last_s - start_s, timer.calls_per_sample * sum(block.calls for block in blocks))
+
+
+def sample(
+    timer: Timer, device: Device, rule: rules.Stopping, tell: Callable[[float], None]
+) -> tuple[list[float], rules.Status]:
+    """Take samples until the rule has enough, looking at them now and then."""
+    start_s = device.now_s()
+    samples_s: list[float] = []
+    status: rules.Status | None = None
+    batch, narrow = 1, 0
+    while status is None:
+        samples_s += timer.take(batch)
+        spent_s = device.now_s() - start_s
+        narrow = narrow + 1 if rule.narrow(samples_s, timer.calls_per_sample) else 0
+        status = rule.verdict(len(samples_s), spent_s, narrow)
+        batch = rule.next_batch(len(samples_s), spent_s)
+        tell(min(1.0, spent_s / rule.max_s))
+    return samples_s, status
+
+
+class _Session:
+    """One step on one device, and what its modes share."""
+
+    def __init__(self, step: Step, device: Device, watch: Watch, plan: Plan, progress: Progress) -> None:
+        self.step, self.device, self.watch, self.plan, self.progress = step, device, watch, plan, progress
+        self.start_s = device.now_s()
+        self.first_calls_s: tuple[float, ...] = ()
+        self.fastest, self.calls = step, 1
+
+    def run(self) -> Measured:
+        self.watch.look()
+        memory, flags = self._first_calls()
+        latency = Latencies(self._mode("wall"), self._mode("device"), self._mode("graph"))
+        return Measured(latency, memory, flags, self.fastest, self.calls)
+
+    def _first_calls(self) -> tuple[Memory, tuple[Flag, ...]]:
+        """Compilation, the search for algorithms and lazy loading happen here; memory is that of the last such call."""
+        device = self.device
+        times_s: list[float] = []
+        device.mark_memory()
+        output: object = None
+        while len(times_s) < self.plan.first_calls and not (times_s and self._short_of_time()):
+            self.progress("first calls", len(times_s) / self.plan.first_calls)
+            device.reset_peak()
+            start_s = device.now_s()
+            output = self.step()
+            device.synchronize()
+            times_s.append(device.now_s() - start_s)
+        self.first_calls_s = tuple(times_s)
+        return device.memory(), () if device.finite(output) else ("nan_output",)
+
+    def _short_of_time(self) -> bool:
+        budget_s = self.plan.budget_s
+        return budget_s is not None and self.device.now_s() - self.start_s > budget_s / 4
+
+    def _mode(self, mode: Mode) -> Known[Latency]:
+        if mode not in self.plan.modes:
+            return Missing("not_asked", f"{mode} was not asked for")
+        try:
+            match mode:
+                case "wall":
+                    return self._latency(mode, Wall(self.step, self.device, cold=self.plan.cold), self.first_calls_s)
+                case "device":
+                    return self._latency(mode, self._pairs(), ())
+                case "graph":
+                    return self._graph()
+        except (EventsFailed, CaptureFailed, ClockFailed) as failed:
+            return failed.missing
+
+    def _pairs(self) -> Pairs:
+        return Pairs(self.step, self.device, self.plan.queue_depth, cold=self.plan.cold)
+
+    def _graph(self) -> Latency:
+        self.progress("graph: capturing", 0)
+        captured = replay(self.step, self.device, self.plan.queue_depth, cold=self.plan.cold)
+        latency = self._latency("graph", captured.timer, captured.first_calls_s, captured.flags)
+        self.fastest, self.calls = captured.timer.step, captured.timer.calls_per_sample
+        return latency
+
+    def _latency(
+        self, mode: Mode, timer: Timer, first_calls_s: tuple[float, ...], flags: tuple[Flag, ...] = ()
+    ) -> Latency:
+        plan, device = self._share(mode), self.device
+        load = _Load(device)
+        warm = warm_up(timer, device, plan.settling, lambda done: self.progress(f"{mode}: warming up", done))
+        self.watch.look()
+        allocations = device.allocations()
+        samples_s, status = sample(timer, device, plan.stopping, lambda done: self.progress(f"{mode}: sampling", done))
+        if statistics.median(samples_s) == 0:
+            raise ClockFailed(CLOCK_STOOD)
+        allocated = device.allocations() > allocations
+        self.watch.look()
+        host_load = load.share()
+        found: dict[Flag, bool] = {
+            "not_steady": warm.status == "not_steady",
+            "allocator_active": allocated,
+            "host_busy": not isinstance(host_load, Missing) and rules.crowded(host_load),
+        }
+        return Latency(
+            samples_s=tuple(round(sample_s, 10) for sample_s in samples_s),  # a tenth of a nanosecond: below any clock
+            first_calls_s=first_calls_s,
+            warmup=warm,
+            status="quick" if plan.first_answer else status,
+            host_load=host_load,
+            calls_per_sample=timer.calls_per_sample,
+            flags=(*flags, *(flag for flag, raised in found.items() if raised)),
+        )
+
+    def _share(self, mode: Mode) -> Plan:
+        """The plan of one mode: of a budget, an equal part of what is left."""
+        if self.plan.budget_s is None:
+            return self.plan
+        modes = [other for other in self.device.modes if other in self.plan.modes]
+        left = len(modes) - modes.index(mode) if mode in modes else 1
+        left_s = self.plan.budget_s - (self.device.now_s() - self.start_s)
+        return self.plan.within(max(left_s, 0.01) / left)  # first calls may have taken all: one sample still tells
+
+
+class _Load:
+    """The share of this process's cores that others keep busy from now on."""
+
+    def __init__(self, device: Device) -> None:
+        self.device = device
+        self.start_s, self.others_s = device.now_s(), device.others_s()
+
+    def share(self) -> Known[float]:
+        others_s, spent_s = self.device.others_s(), self.device.now_s() - self.start_s
+        if isinstance(self.others_s, Missing):
+            return self.others_s
+        if isinstance(others_s, Missing):
+            return others_s
+        return max(0.0, others_s - self.others_s) / spent_s if spent_s else CLOCK_STOOD

@@ -1,0 +1,1 @@
+"""The machine under the devices: processor, memory, load."""

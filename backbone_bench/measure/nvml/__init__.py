@@ -1,0 +1,1 @@
+"""NVIDIA cards by way of NVML: the one user of pynvml."""

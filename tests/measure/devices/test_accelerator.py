@@ -1,0 +1,65 @@
+"""The generic accelerator where there is none: torch's answers are put in its mouth."""
+
+import pytest
+import torch
+
+from backbone_bench.measure.devices.accelerator import Accelerator
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed
+from backbone_bench.records import Missing
+
+
+@pytest.fixture
+def device(monkeypatch):
+    monkeypatch.setattr(torch.accelerator, "set_device_index", lambda device: None)
+    return Accelerator(torch.device("cpu"))
+
+
+def test_events_that_fail_are_told_in_torchs_words(device):
+    with pytest.raises(EventsFailed, match="events of cpu fail: cpu backend doesn't support events"):
+        device.event()
+
+
+def test_graphs_are_cudas(device):
+    with pytest.raises(CaptureFailed, match="CUDA only"):
+        device.capture(lambda: None)
+
+
+@pytest.fixture
+def counting(monkeypatch):
+    """A device whose allocator has counted this."""
+
+    def of(**counts):
+        monkeypatch.setattr(torch.accelerator, "set_device_index", lambda device: None)
+        monkeypatch.setattr(torch.accelerator, "memory_stats", lambda device=None: counts)
+        return Accelerator(torch.device("cpu"))
+
+    return of
+
+
+def test_going_to_the_driver_counts_and_so_does_trying_again(counting):
+    assert counting(num_device_alloc=7, num_alloc_retries=2, num_device_free=5).allocations() == 9
+
+
+def test_memory_is_the_allocators_peak(counting):
+    told = {"allocated_bytes.all.peak": 10, "reserved_bytes.all.peak": 20, "allocated_bytes.all.current": 3}
+    memory = counting(**told).memory()
+    assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (10, 20)
+
+
+def test_an_allocator_that_keeps_no_count_has_a_reason_and_not_nothing(counting):
+    device = counting()
+    assert isinstance(device.memory().peak_allocated_bytes, Missing)
+    assert device.allocations() == 0
+
+
+def test_an_allocator_that_cannot_be_asked_keeps_no_count(monkeypatch):
+    def refuse(_device=None):
+        raise RuntimeError("Allocator for mps is not a DeviceAllocator.")  # as on MPS for long
+
+    monkeypatch.setattr(torch.accelerator, "set_device_index", lambda device: None)
+    monkeypatch.setattr(torch.accelerator, "memory_stats", refuse)
+    monkeypatch.setattr(torch.accelerator, "reset_peak_memory_stats", refuse)
+    device = Accelerator(torch.device("cpu"))
+    device.reset_peak()
+    assert isinstance(device.memory().peak_allocated_bytes, Missing)
+    assert device.allocations() == 0

@@ -1,0 +1,39 @@
+"""A load on the scripted device, measured through the real ladder over NVML's stand-in."""
+
+from backbone_bench.measure.energy import meter as energy_meter
+from backbone_bench.measure.energy.load import Load
+from backbone_bench.measure.energy.plan import EnergyPlan
+from backbone_bench.measure.energy.sources import Meter, card_meter
+from backbone_bench.measure.nvml.card import Card, open_card
+from backbone_bench.measure.nvml.watch import CardWatch
+from backbone_bench.records import Energy, Known
+from tests.measure.nvml.world import Device, World
+
+DEFAULT = EnergyPlan()
+
+
+def card(world: World) -> Card:
+    found = open_card(world.identity, world)
+    assert isinstance(found, Card)
+    return found
+
+
+def meter(world: World) -> Meter:
+    found = card_meter(card(world))
+    assert isinstance(found, Meter)
+    return found
+
+
+def measure(
+    device: Device, plan: EnergyPlan = DEFAULT, *, batch: int = 1, launch_bound: float | None = 0.0
+) -> Known[Energy]:
+    """The energy of a scripted device by whatever its world's NVML tells."""
+    load = Load(device.step, batch, launch_bound)
+    return energy_meter.measure(load, device, meter(device.world), plan, CardWatch(card(device.world)))
+
+
+def measured(device: Device, plan: EnergyPlan = DEFAULT, *, batch: int = 1, launch_bound: float | None = 0.0) -> Energy:
+    """The same, where it has to succeed."""
+    found = measure(device, plan, batch=batch, launch_bound=launch_bound)
+    assert isinstance(found, Energy), found
+    return found

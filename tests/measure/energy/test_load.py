@@ -1,0 +1,98 @@
+"""The load never stops while somebody looks, and a CPU needs no queue."""
+
+import math
+from itertools import pairwise
+from typing import Literal
+
+import pytest
+
+from backbone_bench.measure.energy import meter as energy_meter
+from backbone_bench.measure.energy.load import Load, Looking, Steady, Tape
+from backbone_bench.measure.energy.plan import EnergyPlan
+from backbone_bench.measure.energy.sources import Meter
+from backbone_bench.records import Energy, Known, Missing, SourceName
+from tests.measure.energy.bench import meter
+from tests.measure.nvml.world import Device
+
+
+def run(device, seconds, every_s, run_s):
+    """Readings of the counter, and how long the device was idle meanwhile."""
+    world = device.world
+    tape = Tape(meter(world).sources[0], world)
+    steady = Steady(Load(device.step, 1), device, world, 8)
+    steady.run_s = run_s
+    begun_s, runs = world.now_s(), steady.runs
+    steady.run_until(lambda: world.now_s() >= begun_s + seconds, Looking(world, (tape,), every_s))
+    steady.drain()
+    return tape.readings, world.now_s() - begun_s - (steady.runs - runs) * device.run_s
+
+
+@pytest.mark.parametrize("run_s", [0.0002, 0.001, 0.005, 0.05, 0.4])
+def test_looking_every_two_milliseconds_leaves_the_device_no_gap(world, run_s):
+    readings, idle_s = run(Device(world, run_s), 2.0, 0.002, run_s)
+    assert idle_s < 0.002
+    gaps = [later.begun_s - earlier.begun_s for earlier, later in pairwise(readings[10:])]
+    assert max(gaps) < 0.004  # even where one run takes 400 ms
+
+
+def test_a_driver_that_answers_slowly_does_not_starve_short_runs(world):
+    world.state.call_s = 0.0015
+    _, idle_s = run(Device(world, 0.0001), 2.0, 0.01, 0.0001)
+    assert idle_s < 0.005
+
+
+def test_a_slow_answer_is_asked_for_again_and_then_taken(world):
+    world.state.call_s = 0.006
+    readings, _ = run(Device(world, 0.005), 1.0, 0.1, 0.005)
+    assert all(reading.ended_s - reading.begun_s == pytest.approx(0.006) for reading in readings)
+    assert world.state.calls >= 3 * len(readings)
+
+
+class CpuCounter:
+    """A counter with a tick of a millisecond, as RAPL's, over what a scripted device draws."""
+
+    name: SourceName = "rapl"
+    unit: Literal["J", "W"] = "J"
+    period_s: float | None = None
+    averaging_s: float | None = None
+    relative_error: Known[float] = Missing("no_accuracy", "not stated")
+
+    def __init__(self, device):
+        self._device = device
+
+    def read(self):
+        world = self._device.world
+        world.sleep_s(5e-6)
+        return self._device.draw.joules(max(math.floor(world.now_s() * 1e3) / 1e3, self._device.free_s))
+
+
+class Cpu(Device):
+    """A device whose calls return when their work is done."""
+
+    name = "cpu"
+
+    def step(self):
+        super().step()
+        self.synchronize()
+
+
+@pytest.mark.parametrize("run_s", [0.02, 0.3, 3.0])
+def test_a_cpu_is_measured_through_the_same_code_however_slow(world, run_s):
+    device = Cpu(world, run_s, shape=((1.0, 90.0),), events=False)
+    device.idle_w = 60.0
+    ladder = Meter((CpuCounter(device),), world, lambda: Missing("no_temperature", "none"))
+    found = energy_meter.measure(Load(device.step, 1), device, ladder, EnergyPlan(idle_s=2, idle_skip_s=1), NoCompany())
+    assert isinstance(found, Energy), found
+    assert found.source == "rapl"
+    assert found.gross_per_image_j == pytest.approx(device.run_j, rel=0.003)
+    assert isinstance(found.sensor_relative, Missing)
+
+
+class NoCompany:
+    """A watch that sees nothing."""
+
+    def look(self):
+        """Nothing."""
+
+    def verdict(self):
+        return Missing("no_nvml", "A CPU has no NVML.")
