@@ -21,7 +21,7 @@ from backbone_bench.records import Record, Scalar, store
 if TYPE_CHECKING:  # torch waits until something is counted
     from torch import Tensor, device, nn
 
-    from backbone_bench.claims.verdicts import Finding
+    from backbone_bench.claims.data.verdicts import Finding
     from backbone_bench.zoo.sources import Held
 
     Model: TypeAlias = str | nn.Module
@@ -137,9 +137,10 @@ def check(
     for a multiply-add. `inputs` is the shape of one image. A verdict is one of
     `"holds"`, `"explained"` and `"fails"`. Raises UserError.
     """
-    from backbone_bench import evidence
-    from backbone_bench.claims import claimed, engine
-    from backbone_bench.claims.subjects import Network
+    from backbone_bench.claims.data import claimed
+    from backbone_bench.claims.data.subjects import Network
+    from backbone_bench.claims.evidence import counter
+    from backbone_bench.claims.judges import engine
 
     figures = {
         "flops": flops, "params": params, "access": access, "conv_flops": conv_flops, "conv_access": conv_access,
@@ -154,7 +155,7 @@ def check(
         claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=flops_convention)
         for metric, figure in given.items()
     ]
-    outcomes = engine.judge_all(entries, evidence.book(counter=evidence.Counter(asked.job.inputs, asked.held)))
+    outcomes = engine.judge_all(entries, counter.book(counter=counter.Counter(asked.job.inputs, asked.held)))
     return {metric: outcome.judged[0].finding for metric, outcome in zip(given, outcomes, strict=True)}
 
 

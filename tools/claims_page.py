@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from backbone_bench import evidence
 from backbone_bench.base.grouping import grouped
-from backbone_bench.claims import data, engine
-from backbone_bench.claims.engine import Outcome
-from backbone_bench.claims.publications import Publication
+from backbone_bench.claims.data import papers as data
+from backbone_bench.claims.evidence import counter
+from backbone_bench.claims.evidence.publications import Publication
+from backbone_bench.claims.judges import engine
+from backbone_bench.claims.judges.engine import Outcome
 from backbone_bench.claims.report import tables
 from backbone_bench.claims.report.tables import PUBLISHED, reasons, shown_by_others, summary, table_of
 from backbone_bench.report.tables import escape
@@ -39,7 +40,7 @@ nothing of ours.
 
 def page() -> str:
     """The whole of `results/claims.md`: every shipped claim, judged without records."""
-    book = evidence.book()
+    book = counter.book()
     entries = list(data.entries(data.shipped()))
     return render(engine.judge_all(entries, book), book.publications)
 

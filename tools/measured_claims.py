@@ -10,9 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from backbone_bench import evidence
-from backbone_bench.claims import data, engine
-from backbone_bench.claims.engine import Judged, Outcome
+from backbone_bench.claims.data import papers
+from backbone_bench.claims.evidence import counter
+from backbone_bench.claims.judges import engine
+from backbone_bench.claims.judges.engine import Judged, Outcome
 from backbone_bench.claims.report.tables import sentence
 from backbone_bench.records import store
 from backbone_bench.report.tables import escape
@@ -44,8 +45,8 @@ def files() -> dict[str, Callable[[], str]]:
 
 def page(paths: list[Path]) -> str:
     """Every pair that was measured, under the claim that speaks of it."""
-    book = evidence.book(store.read(paths, sys.exit))
-    entries = [entry for entry in data.entries(data.shipped()) if entry.paper.key == PAPER]
+    book = counter.book(store.read(paths, sys.exit))
+    entries = [entry for entry in papers.entries(papers.shipped()) if entry.paper.key == PAPER]
     parts = [INTRODUCTION]
     for outcome in engine.judge_all(entries, book):
         shown = [part for part in outcome.judged if part.finding.here]

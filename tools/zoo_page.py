@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from backbone_bench.base.grouping import grouped
-from backbone_bench.claims import data
-from backbone_bench.claims.checks import Count
-from backbone_bench.claims.subjects import Network
+from backbone_bench.claims.data import papers as data
+from backbone_bench.claims.data.checks import Count
+from backbone_bench.claims.data.subjects import Network
 from backbone_bench.records import Record
 from backbone_bench.report.tables import escape
 from backbone_bench.report.tables.markdown import markdown

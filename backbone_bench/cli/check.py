@@ -50,8 +50,9 @@ def check(
     if not given:
         raise UserError("Say what is claimed: --flops 4.1G, --params 25.6M, --access …")
     claims.check_forms([form])
-    from backbone_bench import evidence
-    from backbone_bench.claims import claimed, engine, subjects
+    from backbone_bench.claims.data import claimed, subjects
+    from backbone_bench.claims.evidence import counter
+    from backbone_bench.claims.judges import engine
     from backbone_bench.claims.report import tables as report
 
     network = subjects.Network(model, input_size, arguments(arg) or None)
@@ -60,7 +61,7 @@ def check(
         claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=per_multiply_add)
         for metric, figure in given.items()
     ]
-    outcomes = engine.judge_all(entries, evidence.book())
+    outcomes = engine.judge_all(entries, counter.book())
     output.put(report.show_checked(outcomes, form or output.default_form()))
     if any(outcome.surprises for outcome in outcomes):
         raise typer.Exit(DIFFERS)

@@ -37,18 +37,20 @@ from backbone_bench.cli.job_options import (
 from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, form_of
 
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
-    from backbone_bench.claims.data import Entry
-    from backbone_bench.claims.engine import Outcome
-    from backbone_bench.claims.plan import Wanted
+    from backbone_bench.claims.data.papers import Entry
+    from backbone_bench.claims.judges.engine import Outcome
+    from backbone_bench.claims.judges.plan import Wanted
 
 UNEXPECTED = 1  # a verdict is not the one that its claim is expected to have
 
 
 def complete_claim(incomplete: str) -> list[str]:
     """Ids and papers for the shell, without torch."""
-    from backbone_bench.claims import data
+    from backbone_bench.claims.data import papers
 
-    names = dict.fromkeys(name for entry in data.entries(data.shipped()) for name in (entry.paper.key, entry.claim.id))
+    names = dict.fromkeys(
+        name for entry in papers.entries(papers.shipped()) for name in (entry.paper.key, entry.claim.id)
+    )
     return [name for name in names if name.startswith(incomplete)]
 
 
@@ -101,8 +103,8 @@ def claims(
     as those of `bench versus` do; what others published is shown apart. Ends with 1 where a verdict is not the one
     that its claim is expected to have.
     """
-    from backbone_bench import evidence
-    from backbone_bench.claims import engine, plan
+    from backbone_bench.claims.evidence import counter
+    from backbone_bench.claims.judges import engine, plan
     from backbone_bench.records import store
 
     words = {**settings_in(context.params), "energy": None}  # claims say themselves what is measured
@@ -115,7 +117,7 @@ def claims(
     ended = None
     if measure:
         check_keep(keep)
-        wanted = plan.wanted(chosen, evidence.book(), ("time",) if no_energy else ("time", "energy"))
+        wanted = plan.wanted(chosen, counter.book(), ("time",) if no_energy else ("time", "energy"))
         asked, timeout_s = contests(wanted, words, rounds)
         if dry_run:
             output.put(forecast(asked, form or output.default_form()))
@@ -126,7 +128,7 @@ def claims(
             chosen = _asked_by(wanted[: ended.over], chosen)
             if not chosen:
                 raise typer.Exit(ended.exit_code)
-    outcomes = engine.judge_all(chosen, evidence.book(found))
+    outcomes = engine.judge_all(chosen, counter.book(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
     with signals.held():
@@ -156,9 +158,9 @@ def check_forms(forms: Sequence[Format | None]) -> None:
 
 
 def _entries(files: Sequence[Path]) -> "list[Entry]":
-    from backbone_bench.claims import data
+    from backbone_bench.claims.data import papers
 
-    return list(data.entries(tuple(map(data.read, files)) if files else data.shipped()))
+    return list(papers.entries(tuple(map(papers.read, files)) if files else papers.shipped()))
 
 
 def _as_text(outcomes: "Sequence[Outcome]", form: Format, *, with_working: bool) -> str:

@@ -14,8 +14,8 @@ from backbone_bench.cli.options import Format
 from backbone_bench.cli.versus import briefly
 
 if TYPE_CHECKING:  # they load pydantic
-    from backbone_bench.claims.plan import Asked, Wanted
-    from backbone_bench.claims.subjects import Network
+    from backbone_bench.claims.data.subjects import Network
+    from backbone_bench.claims.judges.plan import Asked, Wanted
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
     from backbone_bench.versus.rule import By

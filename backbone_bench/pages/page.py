@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from backbone_bench.claims.engine import Outcome
+from backbone_bench.claims.judges.engine import Outcome
 from backbone_bench.claims.report import tables
 from backbone_bench.claims.report.working import working
 from backbone_bench.records import Missing, Record

@@ -10,7 +10,7 @@ from torch import nn
 
 import backbone_bench
 from backbone_bench import Missing, Record
-from backbone_bench.claims.verdicts import Finding
+from backbone_bench.claims.data.verdicts import Finding
 from backbone_bench.records import Latencies, Latency, ModelCost
 
 

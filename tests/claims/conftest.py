@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from backbone_bench.claims import data, engine
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.engine import Outcome
-from backbone_bench.evidence import book
+from backbone_bench.claims.data import papers
+from backbone_bench.claims.evidence.counter import book
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.judges import engine
+from backbone_bench.claims.judges.engine import Outcome
 from tests.cli.conftest import bench
 
 __all__ = ["bench"]
@@ -22,4 +23,4 @@ def evidence() -> Book:
 @pytest.fixture(scope="session")
 def outcomes(evidence) -> Mapping[str, Outcome]:
     """The outcome of each shipped claim, by id."""
-    return {outcome.entry.claim.id: outcome for outcome in engine.judge_all(data.entries(data.shipped()), evidence)}
+    return {outcome.entry.claim.id: outcome for outcome in engine.judge_all(papers.entries(papers.shipped()), evidence)}

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from backbone_bench.records import store
-from tests.claims.test_files import file
+from tests.claims.data.test_files import file
 from tests.report.samples import gpu_record
 from tools import claims_page
 

@@ -4,16 +4,17 @@ import re
 from pathlib import Path
 from typing import get_args
 
-from backbone_bench.claims import data, engine
-from backbone_bench.claims.checks import Check
-from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.claims.data import papers
+from backbone_bench.claims.data.checks import Check
+from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.judges import engine
 
 PAGE = (Path(__file__).parents[2] / "docs" / "claims.md").read_text(encoding="utf-8")
 
 
 def test_the_example_is_a_file_whose_claims_hold(evidence):
     (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
-    entries = list(data.entries((data.parse(example, "mine.toml"),)))
+    entries = list(papers.entries((papers.parse(example, "mine.toml"),)))
     assert [engine.judge(entry, evidence).verdict for entry in entries] == [Verdict.HOLDS, Verdict.HOLDS]
 
 

@@ -5,9 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench.claims import data, engine
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import (
+from backbone_bench.claims.data import papers
+from backbone_bench.claims.data.checks import (
     Bound,
     Correlation,
     Count,
@@ -22,15 +21,17 @@ from backbone_bench.claims.checks import (
     Table,
     Value,
 )
-from backbone_bench.claims.subjects import Stack
-from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.claims.data.subjects import Stack
+from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.judges import engine
 
-ENTRIES = list(data.entries(data.shipped()))
+ENTRIES = list(papers.entries(papers.shipped()))
 PARTS = [(entry, number) for entry in ENTRIES for number in range(len(entry.claim.check))]
 
 
 def part_name(value):
-    return value.claim.id if isinstance(value, data.Entry) else str(value + 1)
+    return value.claim.id if isinstance(value, papers.Entry) else str(value + 1)
 
 
 def numeric(*kinds):

@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims import data, engine, figures, plan, publications, subjects
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.metrics import Convolution
+from backbone_bench.claims.data import figures, subjects
+from backbone_bench.claims.data import papers as data
+from backbone_bench.claims.data.metrics import Convolution
+from backbone_bench.claims.evidence import publications
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.judges import engine, plan
 from backbone_bench.claims.report import tables as claim_report
 from backbone_bench.claims.report import working
 from backbone_bench.cli import choose, gate_output, options

@@ -5,7 +5,7 @@ import json
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from backbone_bench.claims import figures
+from backbone_bench.claims.data import figures
 from backbone_bench.cli import options
 from backbone_bench.records import TensorSpec
 from backbone_bench.report.views.columns import COLUMNS, named

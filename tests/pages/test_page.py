@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench.claims.checks import Needs
-from backbone_bench.claims.data import Claim, Entry, Paper
-from backbone_bench.claims.engine import Judged, Outcome
-from backbone_bench.claims.verdicts import Finding, Verdict
+from backbone_bench.claims.data.checks import Needs
+from backbone_bench.claims.data.papers import Claim, Entry, Paper
+from backbone_bench.claims.data.verdicts import Finding, Verdict
+from backbone_bench.claims.judges.engine import Judged, Outcome
 from backbone_bench.pages.page import page
 from backbone_bench.records import Latencies
 from tests.conftest import Golden

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from backbone_bench.claims import data, publications
-from backbone_bench.claims.book import Book, Count, Size
-from backbone_bench.claims.engine import Outcome, judge
-from backbone_bench.claims.verdicts import NoEvidence, Verdict
+from backbone_bench.claims.data import papers
+from backbone_bench.claims.data.verdicts import NoEvidence, Verdict
+from backbone_bench.claims.evidence import publications
+from backbone_bench.claims.evidence.evidence import Book, Count, Size
+from backbone_bench.claims.judges.engine import Outcome, judge
 from backbone_bench.records import Missing, ModelCost, Record, Scalar, TensorSpec
 from backbone_bench.zoo import catalogue
 
@@ -15,7 +16,7 @@ def judged_by(records: Sequence[Record]) -> list[Outcome]:
     lacking: list[str] = []
     book = Book(count=_counts(records, lacking), records=records, publications=publications.shipped())
     found = []
-    for entry in data.entries(data.shipped()):
+    for entry in papers.entries(papers.shipped()):
         lacking.clear()
         outcome = judge(entry, book)
         if not lacking and _decided(outcome):

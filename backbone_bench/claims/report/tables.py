@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from math import log
 from typing import Any, NamedTuple
 
-from backbone_bench.claims.engine import Judged, Outcome
-from backbone_bench.claims.verdicts import Finding, Verdict
+from backbone_bench.claims.data.verdicts import Finding, Verdict
+from backbone_bench.claims.judges.engine import Judged, Outcome
 from backbone_bench.report.tables.csv import delimited
 from backbone_bench.report.tables.table import Column, Table, Value, tabulate, without_empty
 from backbone_bench.report.tables.text import text

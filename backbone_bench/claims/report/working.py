@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from backbone_bench.claims.engine import Judged, Outcome
+from backbone_bench.claims.data.verdicts import Finding
+from backbone_bench.claims.judges.engine import Judged, Outcome
 from backbone_bench.claims.report.tables import sentence, source, verdict_of
-from backbone_bench.claims.verdicts import Finding
 from backbone_bench.report.tables import escape
 
 

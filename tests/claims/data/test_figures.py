@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims import figures
+from backbone_bench.claims.data import figures
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims import data, engine
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.claims.data import papers
+from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.judges import engine
 from backbone_bench.records import Missing, ModelCost, OpCost
 
 FLOPS = {"small": 2_000_000, "large": 5_000_000}
@@ -37,7 +38,7 @@ expects = "{expects}"
 
 
 def judge(text: str):
-    (entry,) = data.entries((data.parse(text, "mine.toml"),))
+    (entry,) = papers.entries((papers.parse(text, "mine.toml"),))
     return engine.judge(entry, Book(count=count))
 
 
@@ -173,7 +174,7 @@ def test_layers_of_any_widths_have_a_cost_or_one_line_says_why_not(layers, check
 @given(st.text(max_size=200))
 def test_any_text_is_refused_in_one_line(text):
     with pytest.raises(UserError) as refused:
-        data.parse(text, "mine.toml")
+        papers.parse(text, "mine.toml")
     assert len(str(refused.value).splitlines()) == 1
 
 
@@ -209,7 +210,7 @@ def test_a_network_that_nobody_can_build_is_told():
 def test_two_claims_of_one_id_are_refused():
     once = file('kind = "needs"\nneeds = "x"')
     with pytest.raises(UserError, match="two claims are called 'one'"):
-        data.parse(once + once[once.index("[[claim]]") :], "mine.toml")
+        papers.parse(once + once[once.index("[[claim]]") :], "mine.toml")
 
 
 @pytest.mark.parametrize(

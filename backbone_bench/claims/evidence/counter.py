@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from backbone_bench.claims import publications
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.metrics import Convolution
+from backbone_bench.claims.data.metrics import Convolution
+from backbone_bench.claims.evidence import publications
+from backbone_bench.claims.evidence.evidence import Book
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Record, Scalar, known
 

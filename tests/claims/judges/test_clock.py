@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.claims import clock, engine
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Correlation, Needs, Pair, Ranks
-from backbone_bench.claims.data import Claim, Entry, Paper
-from backbone_bench.claims.subjects import network
-from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.claims.data.checks import Correlation, Needs, Pair, Ranks
+from backbone_bench.claims.data.papers import Claim, Entry, Paper
+from backbone_bench.claims.data.subjects import network
+from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.judges import clock, engine
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost
 from backbone_bench.stats.samples import Interval
 from tests.report.samples import cost, gpu_record, latency, record

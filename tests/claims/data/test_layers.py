@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from backbone_bench.claims.arithmetic import Expression
-from backbone_bench.claims.layers import Layer, convolution, cost
+from backbone_bench.claims.data.arithmetic import Expression
+from backbone_bench.claims.data.layers import Layer, convolution, cost
 
 WIDTHS = st.integers(1, 96)
 

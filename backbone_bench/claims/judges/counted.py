@@ -10,13 +10,13 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.causes import Cause, Reading, causes, readings
-from backbone_bench.claims.checks import Bound, Count, Delta, Order, Ratio
-from backbone_bench.claims.figures import amount, percent
-from backbone_bench.claims.metrics import FLOPS, METRICS
-from backbone_bench.claims.subjects import Network, Stack
-from backbone_bench.claims.verdicts import Finding, Verdict
+from backbone_bench.claims.data.checks import Bound, Count, Delta, Order, Ratio
+from backbone_bench.claims.data.figures import amount, percent
+from backbone_bench.claims.data.metrics import FLOPS, METRICS
+from backbone_bench.claims.data.subjects import Network, Stack
+from backbone_bench.claims.data.verdicts import Finding, Verdict
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.judges.causes import Cause, Reading, causes, readings
 
 Numeric = Count | Ratio | Delta
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from backbone_bench.claims.publications import shipped
-from backbone_bench.claims.subjects import network
+from backbone_bench.claims.data.subjects import network
+from backbone_bench.claims.evidence.publications import shipped
 from backbone_bench.zoo import sources
 
 

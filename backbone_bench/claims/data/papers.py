@@ -12,10 +12,10 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims.checks import Check
-from backbone_bench.claims.layers import STRICT
-from backbone_bench.claims.reading import revive, toml
-from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.claims.data.checks import Check
+from backbone_bench.claims.data.layers import STRICT
+from backbone_bench.claims.data.reading import revive, toml
+from backbone_bench.claims.data.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, PlainValidator
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims.arithmetic import Expression, Number
+from backbone_bench.claims.data.arithmetic import Expression, Number
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 MOST_TERMS = 10_000  # of a layer that is repeated by `each`

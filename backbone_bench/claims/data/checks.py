@@ -6,9 +6,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.claims.layers import STRICT, Formula, Layer
-from backbone_bench.claims.subjects import Axes, Metric, Named, Positive, Subject, Tolerance
-from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.claims.data.layers import STRICT, Formula, Layer
+from backbone_bench.claims.data.subjects import Axes, Metric, Named, Positive, Subject, Tolerance
+from backbone_bench.claims.data.verdicts import Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)

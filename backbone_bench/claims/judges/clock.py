@@ -11,13 +11,13 @@ from math import inf
 from statistics import median
 from typing import NamedTuple
 
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Correlation, Pair, Ranks
-from backbone_bench.claims.measurements import USUAL, Run
-from backbone_bench.claims.metrics import METRICS
-from backbone_bench.claims.publications import Kind
-from backbone_bench.claims.subjects import TOO_LARGE, Network
-from backbone_bench.claims.verdicts import Finding, Origin, Verdict
+from backbone_bench.claims.data.checks import Correlation, Pair, Ranks
+from backbone_bench.claims.data.metrics import METRICS
+from backbone_bench.claims.data.subjects import TOO_LARGE, Network
+from backbone_bench.claims.data.verdicts import Finding, Origin, Verdict
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.evidence.measurements import USUAL, Run
+from backbone_bench.claims.evidence.publications import Kind
 from backbone_bench.stats.correlation import FEWEST, difference, rank_correlation
 from backbone_bench.stats.correlation import interval as bootstrap
 from backbone_bench.stats.samples import Interval

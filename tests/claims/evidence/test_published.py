@@ -5,17 +5,19 @@ from importlib import resources
 
 import pytest
 
-from backbone_bench.claims import data, engine, publications
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Pair, Ranks
-from backbone_bench.claims.publications import Publication
-from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.claims.data import papers
+from backbone_bench.claims.data.checks import Pair, Ranks
+from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.evidence import publications
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.evidence.publications import Publication
+from backbone_bench.claims.judges import engine
 from backbone_bench.zoo import catalogue
 
 SHIPPED = publications.shipped()
 TIMM = next(publication for publication in SHIPPED if publication.meta.title == "timm")
 CLOCKED = [
-    entry for entry in data.entries(data.shipped()) if any(isinstance(check, Pair) for check in entry.claim.check)
+    entry for entry in papers.entries(papers.shipped()) if any(isinstance(check, Pair) for check in entry.claim.check)
 ]
 
 
@@ -128,7 +130,7 @@ def networks(check) -> set[str]:
 
 SINGLE = [
     (entry._replace(claim=replace(entry.claim, check=(check,))), networks(check))
-    for entry in data.entries(data.shipped())
+    for entry in papers.entries(papers.shipped())
     for check in entry.claim.check
     if isinstance(check, Pair | Ranks) and check.quantity == "time"
 ]
@@ -154,7 +156,7 @@ def test_one_row_off_by_a_factor_of_two_turns_no_verdict(evidence, model, factor
 
 
 def test_one_row_turns_no_verdict_about_correlations(evidence):
-    entry = next(entry for entry in data.entries(data.shipped()) if entry.claim.check[0].kind == "correlation")
+    entry = next(entry for entry in papers.entries(papers.shipped()) if entry.claim.check[0].kind == "correlation")
     newest = next(i for i, row in enumerate(TIMM.rows) if row["model"] == "densenet161" and row["torch"] == "pt291")
     single = [entry._replace(claim=replace(entry.claim, check=entry.claim.check[:1]))]
     before = verdicts(single, TIMM, evidence)

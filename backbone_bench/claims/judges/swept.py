@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims import layers
-from backbone_bench.claims.arithmetic import Expression
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Family, Law, Table, Value
-from backbone_bench.claims.figures import amount
-from backbone_bench.claims.metrics import METRICS
-from backbone_bench.claims.subjects import Axes, Range, Tolerance
-from backbone_bench.claims.verdicts import Finding, NoEvidence, Verdict
+from backbone_bench.claims.data import layers
+from backbone_bench.claims.data.arithmetic import Expression
+from backbone_bench.claims.data.checks import Family, Law, Table, Value
+from backbone_bench.claims.data.figures import amount
+from backbone_bench.claims.data.metrics import METRICS
+from backbone_bench.claims.data.subjects import Axes, Range, Tolerance
+from backbone_bench.claims.data.verdicts import Finding, NoEvidence, Verdict
+from backbone_bench.claims.evidence.evidence import Book
 
 Array = Any  # of float64; numpy's own types say no more here
 MOST_POINTS = 4_000_000

@@ -8,13 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims.checks import Quantity
-from backbone_bench.claims.layers import cost
-from backbone_bench.claims.measurements import Run, measured, published
-from backbone_bench.claims.metrics import METRICS, Convolution
-from backbone_bench.claims.publications import Publication
-from backbone_bench.claims.subjects import Network, Stack
-from backbone_bench.claims.verdicts import NoEvidence
+from backbone_bench.claims.data.checks import Quantity
+from backbone_bench.claims.data.layers import cost
+from backbone_bench.claims.data.metrics import METRICS, Convolution
+from backbone_bench.claims.data.subjects import Network, Stack
+from backbone_bench.claims.data.verdicts import NoEvidence
+from backbone_bench.claims.evidence.measurements import Run, measured, published
+from backbone_bench.claims.evidence.publications import Publication
 from backbone_bench.records import ModelCost, Record, Scalar
 
 Size = int | None  # of a square image; None: the network's own

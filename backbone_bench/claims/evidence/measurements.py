@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from backbone_bench.claims.checks import Quantity
-from backbone_bench.claims.publications import Key, Kind, Measured, Publication
-from backbone_bench.claims.subjects import Network
+from backbone_bench.claims.data.checks import Quantity
+from backbone_bench.claims.data.subjects import Network
+from backbone_bench.claims.evidence.publications import Key, Kind, Measured, Publication
 from backbone_bench.records import Energy, Latency, Missing, Record
 from backbone_bench.stats import ratios
 from backbone_bench.stats.samples import Interval

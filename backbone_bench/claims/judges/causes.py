@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.claims.layers import STRICT
-from backbone_bench.claims.metrics import SIZELESS
-from backbone_bench.claims.reading import revive, toml
-from backbone_bench.claims.subjects import Metric, Network, Size, Stack
+from backbone_bench.claims.data.layers import STRICT
+from backbone_bench.claims.data.metrics import SIZELESS
+from backbone_bench.claims.data.reading import revive, toml
+from backbone_bench.claims.data.subjects import Metric, Network, Size, Stack
 from backbone_bench.records import Scalar
 
 

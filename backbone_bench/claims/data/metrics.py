@@ -7,8 +7,8 @@ operation moves whatever the batch are the weights that it reads.
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from backbone_bench.claims.layers import Cost, convolution
-from backbone_bench.claims.verdicts import NoEvidence
+from backbone_bench.claims.data.layers import Cost, convolution
+from backbone_bench.claims.data.verdicts import NoEvidence
 from backbone_bench.records import ModelCost, OpCost
 
 Rows = Callable[[OpCost], bool]

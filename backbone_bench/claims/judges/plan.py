@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Pair, Quantity, Ranks
-from backbone_bench.claims.data import Entry
-from backbone_bench.claims.subjects import Network
+from backbone_bench.claims.data.checks import Pair, Quantity, Ranks
+from backbone_bench.claims.data.papers import Entry
+from backbone_bench.claims.data.subjects import Network
+from backbone_bench.claims.evidence.evidence import Book
 
 
 class Asked(NamedTuple):

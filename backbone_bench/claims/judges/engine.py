@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backbone_bench.base.errors import UserError, did_you_mean
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import (
+from backbone_bench.claims.data.checks import (
     Bound,
     Check,
     Correlation,
@@ -22,11 +21,12 @@ from backbone_bench.claims.checks import (
     Table,
     Value,
 )
-from backbone_bench.claims.clock import judge_clock
-from backbone_bench.claims.counted import judge_bound, judge_figure, judge_order
-from backbone_bench.claims.data import Entry
-from backbone_bench.claims.swept import judge_family, judge_law, judge_table, judge_value
-from backbone_bench.claims.verdicts import Finding, NoEvidence, Verdict, worst
+from backbone_bench.claims.data.papers import Entry
+from backbone_bench.claims.data.verdicts import Finding, NoEvidence, Verdict, worst
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.judges.clock import judge_clock
+from backbone_bench.claims.judges.counted import judge_bound, judge_figure, judge_order
+from backbone_bench.claims.judges.swept import judge_family, judge_law, judge_table, judge_value
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,12 @@
 
 from typing import Literal
 
-from backbone_bench.claims import figures
-from backbone_bench.claims.checks import Count
-from backbone_bench.claims.data import Claim, Entry, Paper
-from backbone_bench.claims.metrics import METRICS
-from backbone_bench.claims.subjects import Network, Tolerance
-from backbone_bench.claims.verdicts import Verdict
+from backbone_bench.claims.data import figures
+from backbone_bench.claims.data.checks import Count
+from backbone_bench.claims.data.metrics import METRICS
+from backbone_bench.claims.data.papers import Claim, Entry, Paper
+from backbone_bench.claims.data.subjects import Network, Tolerance
+from backbone_bench.claims.data.verdicts import Verdict
 
 
 def entry(

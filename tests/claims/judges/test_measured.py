@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from backbone_bench.base.signals import Stopped
-from backbone_bench.claims import plan
-from backbone_bench.claims.book import Book
-from backbone_bench.claims.checks import Pair, Ranks
+from backbone_bench.claims.data.checks import Pair, Ranks
+from backbone_bench.claims.data.subjects import network
+from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.judges import plan
 from backbone_bench.claims.judges.of_records import judged_by
-from backbone_bench.claims.subjects import network
-from backbone_bench.claims.verdicts import Verdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Record, Turn, Workload, store
 from backbone_bench.records.condensed import condensed
@@ -21,7 +21,7 @@ from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import Outcome
 from backbone_bench.versus import series
 from backbone_bench.versus.rule import Question, Rule
-from tests.claims.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
+from tests.claims.judges.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
 from tests.report.samples import counted, gpu_record, record
 
 

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import did_you_mean
-from backbone_bench.claims.layers import STRICT, Layer
-from backbone_bench.claims.metrics import METRICS
+from backbone_bench.claims.data.layers import STRICT, Layer
+from backbone_bench.claims.data.metrics import METRICS
 from backbone_bench.records import Scalar
 
 _NETWORK = re.compile(r"(?P<model>.+?)(?:@(?P<size>[1-9]\d{0,4}))?")

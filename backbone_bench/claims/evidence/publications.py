@@ -13,8 +13,8 @@ from typing import Literal, NamedTuple
 
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.claims.layers import STRICT
-from backbone_bench.claims.reading import revive, toml
+from backbone_bench.claims.data.layers import STRICT
+from backbone_bench.claims.data.reading import revive, toml
 
 Kind = Literal["gpu", "cpu"]
 Measured = Literal["backbone", "detector", "layers"]  # a network alone, a whole detector around it, a stack of layers

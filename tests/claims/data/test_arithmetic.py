@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims.arithmetic import Expression
+from backbone_bench.claims.data.arithmetic import Expression
 
 NAMES = {"a": 3.0, "b": 0.5, "m": 7.0}
 

@@ -1,0 +1,1 @@
+"""Claims as data: papers, checks, subjects, metrics, and how TOML becomes them."""
