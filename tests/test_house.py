@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -13,27 +14,29 @@ import backbone_bench
 PACKAGE = Path(backbone_bench.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# A room imports from its own row's own room, and from the rows below it (DESIGN.md, section 3).
-ROWS = (
+# From the top floor down: a room imports from its own and from lower floors, and rooms of one floor do not know each
+# other. docs/architecture.md says of each what it is for.
+FLOORS = (
     {"__main__"},
-    {"cli", "api"},
-    {"comparisons"},
-    {"sides", "contests"},
-    {"doctor", "sweep", "resume", "rounds", "estimate", "evidence"},
-    {"runner"},
-    {"worker"},
-    {"profiler"},
-    {"settings", "report", "subject"},
-    {"zoo", "cost", "measure", "claims", "gate", "versus"},
-    {"messages"},
-    {"jobs", "store"},
-    {"nested"},
-    {"paired"},
+    {"cli"},
+    {"gate"},
+    {"versus", "pages", "api"},
+    {"run", "claims"},
+    {"profiler", "report", "doctor"},
+    {"measure", "cost", "zoo", "jobs"},
     {"records"},
-    {"stats", "errors", "grouping", "stops"},
+    {"stats"},
+    {"base"},
 )
-TORCH = {"zoo", "cost", "measure", "profiler", "runner", "doctor", "worker", "nested", "subject", "api"}
-ONE_USER = {"pynvml": {"measure/nvml.py"}, "fvcore": {"cost/crosscheck.py"}}
+LOOSE = {"__init__.py", "__main__.py", "api.py"}  # what may stand at the top of the package
+TORCH = {"zoo", "cost", "measure", "profiler", "doctor", "api"}
+TORCH_FILES = {"base/pytree.py"}  # in rooms that are free of it otherwise
+FREE_OF_TORCH = {"zoo/catalogue.py"}  # and the other way round
+ONE_USER = {
+    "pynvml": {"measure/nvml/card.py"},
+    "fvcore": {"cost/crosscheck.py"},
+    "rich": {"report/tables/terminal.py", "cli/progress/bar.py"},
+}
 
 
 def room(path: Path) -> str:
@@ -56,23 +59,54 @@ def imports(path: Path) -> set[str]:
     return found
 
 
+def ours(path: Path) -> set[str]:
+    return {module for module in imports(path) if module.startswith("backbone_bench.")}
+
+
 def tops(modules: set[str]) -> set[str]:
     return {module.split(".")[0] for module in modules}
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
-def test_imports_point_one_way(path):
-    if room(path) == "__init__":
-        return
-    row = next(n for n, rooms in enumerate(ROWS) if room(path) in rooms)
-    below = {room for rooms in ROWS[row + 1 :] for room in rooms} | {room(path), "__version__", "__file__"}
-    ours = {module.split(".")[1] for module in imports(path) if module.startswith("backbone_bench.")}
-    assert ours <= below
+def test_imports_point_down(path):
+    if name(path) == "__init__.py":
+        return  # the package's face: what it hands on is `api`
+    floor = next(n for n, rooms in enumerate(FLOORS) if room(path) in rooms)
+    below = {room for rooms in FLOORS[floor + 1 :] for room in rooms} | {room(path)}
+    assert {module.split(".")[1] for module in ours(path)} <= below
+
+
+def test_no_files_import_each_other_in_a_circle():
+    """Imports within functions count too: a circle that waits is a circle."""
+    modules = {dotted(path): path for path in FILES}
+    imported = {own: {found for module in ours(path) if (found := known(module, modules))} - {own}
+                for own, path in modules.items() if path.name != "__init__.py"}  # fmt: skip
+    left = {own: others & imported.keys() for own, others in imported.items()}
+    while free := [own for own, others in left.items() if not others]:
+        left = {own: others - set(free) for own, others in left.items() if own not in free}
+    assert not left
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def known(module: str, modules: Mapping[str, Path]) -> str | None:
+    """The file of ours that an import names, by itself or by a name within it."""
+    return next((one for one in (module, module.rpartition(".")[0]) if one in modules), None)
+
+
+def test_nothing_stands_loose_at_the_top():
+    assert {path.name for path in PACKAGE.glob("*.py")} == LOOSE
+
+
+def test_every_room_says_in_a_sentence_what_it_is_for():
+    assert all(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) for path in FILES)
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)
 def test_only_the_rooms_that_count_and_measure_load_torch(path):
-    if room(path) not in TORCH or name(path) == "zoo/catalogue.py":
+    if (room(path) not in TORCH and name(path) not in TORCH_FILES) or name(path) in FREE_OF_TORCH:
         assert "torch" not in tops(imports(path))
 
 
@@ -80,7 +114,6 @@ def test_only_the_rooms_that_count_and_measure_load_torch(path):
 def test_each_vendor_library_has_one_user(path):
     for library, users in ONE_USER.items():
         assert library not in tops(imports(path)) or name(path) in users
-    assert "rich" not in tops(imports(path)) or name(path).startswith("report/terminal")
 
 
 READING = [

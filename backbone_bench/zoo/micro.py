@@ -7,7 +7,7 @@ those stacks where no other size is asked for.
 
 from torch import nn
 
-from backbone_bench.zoo.blocks import Branches, conv
+from backbone_bench.zoo.families.blocks import Branches, conv
 from backbone_bench.zoo.shufflenet_micro import Stack
 
 

@@ -15,8 +15,8 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-import backbone_bench.zoo
 from backbone_bench.records import Scalar
+from backbone_bench.zoo import families
 from backbone_bench.zoo.catalogue import Paper as Paper  # the families take it from here
 
 Builder = Callable[..., nn.Module]
@@ -51,14 +51,14 @@ def register(family: str, paper: Paper, size: int = 224) -> Callable[[B], B]:
 
 def load_all() -> Mapping[str, Model]:
     """Import every family; all models by name, in the order of the files."""
-    for module in iter_modules(backbone_bench.zoo.__path__, "backbone_bench.zoo."):
+    for module in iter_modules(families.__path__, f"{families.__name__}."):
         import_module(module.name)
     return _models
 
 
 def load(name: str, module: str) -> Model:
     """The model `name` of the family file `module`."""
-    import_module(f"backbone_bench.zoo.{module}")
+    import_module(f"{families.__name__}.{module}")
     return _models[name]
 
 

@@ -13,7 +13,7 @@ quarter of the channels, as in ResNet.
 import torch
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import conv, relu
+from backbone_bench.zoo.families.blocks import conv, relu
 
 SIZE = 56  # the maps of all four tables
 

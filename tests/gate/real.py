@@ -13,14 +13,14 @@ from pathlib import Path
 
 from tests.gate.conftest import git
 
-SAME = """from backbone_bench.zoo.resnet import resnet18
+SAME = """from backbone_bench.zoo.families.resnet import resnet18
 
 
 def net():
     return resnet18()
 """
-BLOCK = """from backbone_bench.zoo.blocks import ConvNorm
-from backbone_bench.zoo.resnet import resnet18
+BLOCK = """from backbone_bench.zoo.families.blocks import ConvNorm
+from backbone_bench.zoo.families.resnet import resnet18
 
 
 def net():
@@ -30,7 +30,7 @@ def net():
 """
 BUSY = """import time
 
-from backbone_bench.zoo.resnet import ResNet, resnet18
+from backbone_bench.zoo.families.resnet import ResNet, resnet18
 
 
 def forward(self, x):

@@ -18,7 +18,7 @@ def test_every_registered_network_is_in_the_catalogue():
 
 def test_the_catalogue_names_the_file_that_registers_a_network():
     for model in registry.load_all().values():
-        assert model.build.__module__ == f"backbone_bench.zoo.{catalogue.find(model.name).module}"
+        assert model.build.__module__ == f"backbone_bench.zoo.families.{catalogue.find(model.name).module}"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import pytest
 
-from backbone_bench.zoo import resnext
+from backbone_bench.zoo.families import resnext
 from tests.zoo.built import cost, weights
 
 M, G, BFLOPS = 1e6, 1e9, 0.5e9  # Darknet and CSPNet count two operations per multiply-add

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from backbone_bench.base.errors import UserError, did_you_mean
-from backbone_bench.zoo.blocks import Backbone, Classifier, NormAct, conv
-from backbone_bench.zoo.darknet import CSPNET
-from backbone_bench.zoo.densenet import DEPTHS, DenseBlock, Design, densenet121, imagenet_stem, transition
+from backbone_bench.zoo.families.blocks import Backbone, Classifier, NormAct, conv
+from backbone_bench.zoo.families.darknet import CSPNET
+from backbone_bench.zoo.families.densenet import DEPTHS, DenseBlock, Design, densenet121, imagenet_stem, transition
 from backbone_bench.zoo.registry import register
 
 

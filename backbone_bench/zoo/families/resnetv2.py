@@ -13,9 +13,9 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Backbone, Classifier, NormAct, conv
+from backbone_bench.zoo.families.blocks import Backbone, Classifier, NormAct, conv
+from backbone_bench.zoo.families.resnet import CIFAR_WIDTHS, DEPTHS, IDENTITY, WIDTHS, Design, PaddedShortcut, stages
 from backbone_bench.zoo.registry import register
-from backbone_bench.zoo.resnet import CIFAR_WIDTHS, DEPTHS, IDENTITY, WIDTHS, Design, PaddedShortcut, stages
 
 
 class PreActivation(nn.Module):

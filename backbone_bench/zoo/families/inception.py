@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Backbone, Branches, Classifier, ConvNorm, Kernel
+from backbone_bench.zoo.families.blocks import Backbone, Branches, Classifier, ConvNorm, Kernel
 from backbone_bench.zoo.registry import Paper, register
 
 GOOGLENET = Paper("Going Deeper with Convolutions", "1409.4842", 2014)

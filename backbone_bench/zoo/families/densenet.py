@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Backbone, Classifier, ConvNorm, NormAct, conv
+from backbone_bench.zoo.families.blocks import Backbone, Classifier, ConvNorm, NormAct, conv
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("Densely Connected Convolutional Networks", "1608.06993", 2016)

@@ -18,9 +18,9 @@ from functools import partial
 
 from torch import nn
 
-from backbone_bench.zoo.blocks import Backbone, ConvClassifier, ConvNorm, leaky
+from backbone_bench.zoo.families.blocks import Backbone, ConvClassifier, ConvNorm, leaky
+from backbone_bench.zoo.families.resnet import DEPTHS, WIDTHS, Design, Residual, stages
 from backbone_bench.zoo.registry import Paper, register
-from backbone_bench.zoo.resnet import DEPTHS, WIDTHS, Design, Residual, stages
 
 YOLO9000 = Paper("YOLO9000: Better, Faster, Stronger", "1612.08242", 2016)
 YOLOV3 = Paper("YOLOv3: An Incremental Improvement", "1804.02767", 2018)

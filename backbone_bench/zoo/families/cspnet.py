@@ -18,10 +18,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Backbone, ConvClassifier, ConvNorm, leaky
-from backbone_bench.zoo.darknet import CSPNET, dark, unit
+from backbone_bench.zoo.families.blocks import Backbone, ConvClassifier, ConvNorm, leaky
+from backbone_bench.zoo.families.darknet import CSPNET, dark, unit
+from backbone_bench.zoo.families.resnet import PaddedShortcut, Residual
 from backbone_bench.zoo.registry import register
-from backbone_bench.zoo.resnet import PaddedShortcut, Residual
 
 
 class Stage(NamedTuple):

@@ -9,9 +9,9 @@ say about 7.8 G for ResNeXt-101 32x4d (7.970) and 15 G for 2x64d and 64x4d
 32x8d is torchvision's.
 """
 
-from backbone_bench.zoo.blocks import Backbone, Classifier, ConvNorm
+from backbone_bench.zoo.families.blocks import Backbone, Classifier, ConvNorm
+from backbone_bench.zoo.families.resnet import DEPTHS, Design, Residual, ResNet, residual, stages
 from backbone_bench.zoo.registry import Paper, register
-from backbone_bench.zoo.resnet import DEPTHS, Design, Residual, ResNet, residual, stages
 
 PAPER = Paper("Aggregated Residual Transformations for Deep Neural Networks", "1611.05431", 2016)
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Activation, Backbone, Classifier, ConvClassifier, ConvNorm, relu
-from backbone_bench.zoo.cspnet import CrossStage
-from backbone_bench.zoo.darknet import CSPNET
+from backbone_bench.zoo.families.blocks import Activation, Backbone, Classifier, ConvClassifier, ConvNorm, relu
+from backbone_bench.zoo.families.cspnet import CrossStage
+from backbone_bench.zoo.families.darknet import CSPNET
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("MobileNetV2: Inverted Residuals and Linear Bottlenecks", "1801.04381", 2018)

@@ -22,7 +22,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Backbone, Classifier, ConvNorm
+from backbone_bench.zoo.families.blocks import Backbone, Classifier, ConvNorm
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("An Energy and GPU-Computation Efficient Backbone Network for Real-Time Object Detection",

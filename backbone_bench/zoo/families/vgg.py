@@ -8,7 +8,7 @@ G without, 19.632 G with the three fully connected layers (it mixes the two).
 
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import relu
+from backbone_bench.zoo.families.blocks import relu
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("Very Deep Convolutional Networks for Large-Scale Image Recognition", "1409.1556", 2014)

@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Backbone, Classifier, ConvNorm, conv
+from backbone_bench.zoo.families.blocks import Backbone, Classifier, ConvNorm, conv
+from backbone_bench.zoo.families.vovnet import OSA, VOVNET39, VOVNET57, Stage, Step, osa_stages
 from backbone_bench.zoo.registry import Paper, register
-from backbone_bench.zoo.vovnet import OSA, VOVNET39, VOVNET57, Stage, Step, osa_stages
 
 PAPER = Paper("CenterMask: Real-Time Anchor-Free Instance Segmentation", "1911.06667", 2019)
 

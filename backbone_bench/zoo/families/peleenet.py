@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from backbone_bench.zoo.blocks import Backbone, Branches, Classifier, ConvNorm
+from backbone_bench.zoo.families.blocks import Backbone, Branches, Classifier, ConvNorm
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("Pelee: A Real-Time Object Detection System on Mobile Devices", "1804.06882", 2018)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from backbone_bench.zoo.blocks import Activation, Backbone, Classifier, ConvNorm, relu
+from backbone_bench.zoo.families.blocks import Activation, Backbone, Classifier, ConvNorm, relu
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("Deep Residual Learning for Image Recognition", "1512.03385", 2015)
