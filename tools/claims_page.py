@@ -11,8 +11,8 @@ from backbone_bench.claims.judges.engine import Outcome
 from backbone_bench.claims.report import tables
 from backbone_bench.claims.report.tables import PUBLISHED, reasons, shown_by_others, summary, table_of
 from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, tabulate, without_empty
-from backbone_bench.report.tables.text import text
 
 COLUMNS = (
     *(column for column in tables.COLUMNS if column.key not in ("why", "source")),
@@ -50,9 +50,9 @@ def render(outcomes: Sequence[Outcome], publications: Sequence[Publication]) -> 
     papers = grouped(outcomes, lambda outcome: outcome.entry.paper.short)
     parts = [INTRODUCTION, summary(outcomes), ""]
     for name, some in papers.items():
-        parts += [f"## {name}", "", _source_line(some[0]), "", text([without_empty(table_of(some, COLUMNS))], "md")]
+        parts += [f"## {name}", "", _source_line(some[0]), "", markdown([without_empty(table_of(some, COLUMNS))])]
     parts += ["## Measured by others", "", "Published measurements, not ours.", ""]
-    parts += [text([tabulate(shown_by_others(outcomes), PUBLISHED)], "md")]
+    parts += [markdown([tabulate(shown_by_others(outcomes), PUBLISHED)])]
     parts += ["### Rank correlations", "", *_correlations(outcomes)]
     parts += ["### Where they come from", "", *_sources(publications)]
     return "\n".join(parts)

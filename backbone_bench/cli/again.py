@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backbone_bench.base import signals
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain, program
 from backbone_bench.cli.job_options import Timeout
-from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, form_of
+from backbone_bench.cli.options import ROWS, OutputFormat, Outputs, Quiet, RowOutputFormat
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
@@ -36,7 +35,7 @@ def merge(files: RecordFiles, form: OutputFormat = None, to: Outputs = None) -> 
     records = {record.id: record for record in store.read(files, warn=complain)}
     if not records:
         raise UserError(f"No record in {', '.join(map(str, files))}.")
-    output.emit(list(records.values()), form, paths, output.drawing(RUN, "1", None))
+    output.emit(output.of_records(list(records.values()), RUN, "1"), form, paths)
 
 
 @app.command()
@@ -49,7 +48,7 @@ def rerun(
         bool, typer.Option("--trust", help="Also run models that are code of their own: files, modules, programs.")
     ] = False,
     timeout: Timeout = None,
-    form: OutputFormat = None,
+    form: RowOutputFormat = None,
     to: Outputs = None,
     quiet: Quiet = False,
 ) -> None:
@@ -58,19 +57,17 @@ def rerun(
     JSON holds the new records; the other forms show old and new side by side.
     """
     from backbone_bench.records import store
+    from backbone_bench.report.views.rerun import Rerun, answer
 
     paths = to or []
-    output.check(paths)
+    output.check(paths, ROWS)
     old = _chosen(store.read(files, warn=complain), chosen or ())
     _check(old, trust=trust)
     over = _run(old, timeout, quiet=quiet)
     over_now = zip(over.outcomes, old, strict=False)  # a signal may have come in between
-    pairs = [(outcome.record, before) for outcome, before in over_now if outcome.record is not None]
+    pairs = [Rerun(outcome.record, before) for outcome, before in over_now if outcome.record is not None]
     if pairs:
-        with signals.held():
-            for path in paths:
-                store.write(path, _as_text(pairs, form_of(path)))
-            output.put(_as_text(pairs, form or output.default_form()))
+        output.emit(answer(pairs), form, paths, ROWS)
     if over.ended is not None:
         complain(f"{str(over.ended).rstrip('.')}: {len(over.outcomes)} of {len(old)} records are over.")
     raise typer.Exit(over.exit_code)
@@ -110,13 +107,3 @@ def _run(old: "Sequence[Record]", timeout_s: float | None, *, quiet: bool) -> "S
 
         run = runner.isolated(timeout_s)
         return sweep.sweep(jobs, run, lambda number, job: progress.row(str(job), number, len(jobs)), say)
-
-
-def _as_text(pairs: "list[tuple[Record, Record]]", form: Format) -> str:
-    from backbone_bench.records import store
-    from backbone_bench.report.views.rerun import draw
-
-    new = [pair[0] for pair in pairs]
-    if form == "html":
-        raise UserError("A rerun has no page of its own: write its records with -o FILE.jsonl, then `bench report`.")
-    return store.dumps(new) if form == "json" else store.dump_lines(new) if form == "jsonl" else draw(pairs, form)

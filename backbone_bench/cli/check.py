@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import typer
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.cli import claims, output
+from backbone_bench.cli import output
 from backbone_bench.cli.app import app
-from backbone_bench.cli.options import MODEL_HELP, Argument, InputSize, OutputFormat, arguments, complete_model
+from backbone_bench.cli.options import MODEL_HELP, Argument, InputSize, RowOutputFormat, arguments, complete_model
 
 DIFFERS = 1
 
@@ -35,7 +35,7 @@ def check(
     ] = "1",
     input_size: InputSize = None,
     arg: Argument = None,
-    form: OutputFormat = None,
+    form: RowOutputFormat = None,
 ) -> None:
     """Check the figures that somebody claims for a model.
 
@@ -49,7 +49,6 @@ def check(
     given = {metric: figure for metric, figure in figures.items() if figure is not None}
     if not given:
         raise UserError("Say what is claimed: --flops 4.1G, --params 25.6M, --access …")
-    claims.check_forms([form])
     from backbone_bench.claims.data import claimed, subjects
     from backbone_bench.claims.evidence import counter
     from backbone_bench.claims.judges import engine
@@ -62,6 +61,6 @@ def check(
         for metric, figure in given.items()
     ]
     outcomes = engine.judge_all(entries, counter.book())
-    output.put(report.show_checked(outcomes, form or output.default_form()))
+    output.emit(report.answer_checked(outcomes), form)
     if any(outcome.surprises for outcome in outcomes):
         raise typer.Exit(DIFFERS)

@@ -34,11 +34,10 @@ from backbone_bench.cli.job_options import (
     Timeout,
     settings_in,
 )
-from backbone_bench.cli.options import Format, OutputFormat, Outputs, Quiet, form_of
+from backbone_bench.cli.options import ROWS, Outputs, Quiet, RowOutputFormat
 
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
     from backbone_bench.claims.data.papers import Entry
-    from backbone_bench.claims.judges.engine import Outcome
     from backbone_bench.claims.judges.plan import Wanted
 
 UNEXPECTED = 1  # a verdict is not the one that its claim is expected to have
@@ -93,7 +92,7 @@ def claims(
     no_energy: NoEnergy = False,
     keep: Keep = None,
     dry_run: DryRun = False,
-    form: OutputFormat = None,
+    form: RowOutputFormat = None,
     to: Outputs = None,
     quiet: Quiet = False,
 ) -> None:
@@ -105,12 +104,13 @@ def claims(
     """
     from backbone_bench.claims.evidence import counter
     from backbone_bench.claims.judges import engine, plan
+    from backbone_bench.claims.report.tables import answer
+    from backbone_bench.claims.report.working import answer_with_working
     from backbone_bench.records import store
 
     words = {**settings_in(context.params), "energy": None}  # claims say themselves what is measured
     paths = to or []
-    output.check(paths)
-    check_forms([form, *map(form_of, paths)])
+    output.check(paths, ROWS)
     _check_measuring({**words, "keep": keep, "dry-run": dry_run, "no-energy": no_energy}, measure=measure)
     chosen = engine.select(_entries(file or []), names or [])
     found = store.read(records, warn=complain) if records else ()
@@ -120,7 +120,7 @@ def claims(
         wanted = plan.wanted(chosen, counter.book(), ("time",) if no_energy else ("time", "energy"))
         asked, timeout_s = contests(wanted, words, rounds)
         if dry_run:
-            output.put(forecast(asked, form or output.default_form()))
+            output.emit(forecast(asked), form)
             return
         ours, ended = measured(asked, keep, timeout_s, quiet=quiet)
         found = (*found, *ours)
@@ -132,9 +132,7 @@ def claims(
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
     with signals.held():
-        for path in paths:
-            store.write(path, _as_text(outcomes, form_of(path), with_working=with_working))
-        output.put(_as_text(outcomes, form or output.default_form(), with_working=with_working))
+        output.emit(answer_with_working(outcomes) if with_working else answer(outcomes), form, paths, ROWS)
         for surprise in surprises:
             complain(surprise)
     raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if surprises else 0))
@@ -152,21 +150,7 @@ def _check_measuring(words: Mapping[str, object], *, measure: bool) -> None:
         raise UserError(f"{', '.join(given)}: say --measure too, or nothing is measured.")
 
 
-def check_forms(forms: Sequence[Format | None]) -> None:
-    if "html" in forms:
-        raise UserError("Claims are told as table, md, csv, json and jsonl, not as html.")
-
-
 def _entries(files: Sequence[Path]) -> "list[Entry]":
     from backbone_bench.claims.data import papers
 
     return list(papers.entries(tuple(map(papers.read, files)) if files else papers.shipped()))
-
-
-def _as_text(outcomes: "Sequence[Outcome]", form: Format, *, with_working: bool) -> str:
-    from backbone_bench.claims.report import tables as report
-    from backbone_bench.claims.report import working
-
-    if with_working and form in ("table", "md"):
-        return "\n".join(map(working.working, outcomes))
-    return report.show(outcomes, form)

@@ -10,7 +10,6 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli.app import complain
 from backbone_bench.cli.job_options import resolved
-from backbone_bench.cli.options import Format
 from backbone_bench.cli.versus import briefly
 
 if TYPE_CHECKING:  # they load pydantic
@@ -18,6 +17,7 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.judges.plan import Asked, Wanted
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
+    from backbone_bench.report.tables.answer import Answer
     from backbone_bench.versus.rule import By
     from backbone_bench.versus.series import Contest, Ended
 
@@ -84,7 +84,7 @@ def _by(asked: "Asked", template: "Job") -> "By":
     return "wall" if template.device == "cpu" else "device"
 
 
-def forecast(asked: "Sequence[Contest]", form: Format) -> str:
+def forecast(asked: "Sequence[Contest]") -> "Answer":
     """What would run, and how long it would take: to the first look on a quiet machine, and all rounds at most."""
     from backbone_bench.report.views.forecast import Forecast
     from backbone_bench.report.views.forecast import forecast as drawn
@@ -95,7 +95,7 @@ def forecast(asked: "Sequence[Contest]", form: Format) -> str:
         rule, spans = one.question.rule, [estimate.estimate(job) for job in one.sides]
         least, most = sum(span.least_s for span in spans), sum(span.most_s for span in spans)
         rows.append(Forecast(number, one.title, rule.looks[0] * least, rule.rounds * most))
-    return drawn(rows, form)
+    return drawn(rows)
 
 
 def measured(

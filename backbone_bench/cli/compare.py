@@ -54,7 +54,6 @@ def compare(
     from backbone_bench.report.views.columns import COMPARE, doubled, named  # pydantic waits until a command needs it
     from backbone_bench.report.views.compare import View
     from backbone_bench.report.views.families import family
-    from backbone_bench.report.views.render import show
 
     shown = named(f"model,{columns}") if columns else COMPARE
     view = View(
@@ -68,4 +67,4 @@ def compare(
     found = store.read(records, warn=complain)
     if not found:
         raise UserError(f"No record in {', '.join(map(str, records))}.")
-    output.emit(found, form, paths, lambda some, into: show(some, into, view))
+    output.emit(output.with_page(found, view), form, paths)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
 from backbone_bench.cli.job_options import resolved
-from backbone_bench.cli.options import OutputFormat
+from backbone_bench.cli.options import RowOutputFormat
 
 
 class _Line(NamedTuple):
@@ -24,14 +24,14 @@ class _Line(NamedTuple):
 
 
 @app.command()
-def config(form: OutputFormat = None) -> None:
+def config(form: RowOutputFormat = None) -> None:
     """Show the settings in force and where each comes from.
 
     Command line, environment (BACKBONE_BENCH_BATCH_SIZE), bench.toml, [tool.backbone-bench] in pyproject.toml, default:
     the first that speaks of a setting is heard. A file is found in this folder or above it, within the checkout.
     """
+    from backbone_bench.report.tables.listing import listing
     from backbone_bench.report.tables.table import Column, tabulate
-    from backbone_bench.report.tables.text import listing
 
     settings, origins = resolved({})
     lines = [_Line(name, getattr(settings, name.replace("-", "_")), origin) for name, origin in origins.items()]
@@ -41,4 +41,4 @@ def config(form: OutputFormat = None) -> None:
         Column[_Line]("origin", "from", lambda line: line.origin),
     )
     rows = [line._asdict() for line in lines]
-    output.put(listing(rows, tabulate(lines, columns), form or output.default_form()))
+    output.emit(listing(rows, tabulate(lines, columns)), form)

@@ -79,7 +79,7 @@ def count(
     for message in wrong:
         complain(message)
     if records:
-        output.emit(records, form, paths, output.drawing(COUNT, convention, depth if layers else None))
+        output.emit(output.of_records(records, COUNT, convention, depth if layers else None), form, paths)
     if ended is not None:
         complain(f"{ended}: {len(records)} of {len(jobs)} models are counted.")
         raise typer.Exit(ended.exit_code)

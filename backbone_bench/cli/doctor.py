@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
-from backbone_bench.cli.options import Format, OutputFormat
+from backbone_bench.cli.options import RowOutputFormat
+from backbone_bench.report.tables.answer import Answer
 
 if TYPE_CHECKING:  # it loads torch, which `--help` need not wait for
     from backbone_bench.doctor import Line
 
 
 @app.command()
-def doctor(form: OutputFormat = None) -> None:
+def doctor(form: RowOutputFormat = None) -> None:
     """Tell what this machine can measure, how well, and how to mend what it cannot.
 
     Exit 0 where at least the CPU can be timed.
@@ -20,15 +21,15 @@ def doctor(form: OutputFormat = None) -> None:
     from backbone_bench.doctor import can_measure, examine
 
     lines = examine()
-    output.put(as_text(lines, form or output.default_form()))
+    output.emit(answer(lines), form)
     if not can_measure(lines):
         raise CouldNotMeasure("Not even the CPU can be measured here: see the line on its timing.")
 
 
-def as_text(lines: "tuple[Line, ...]", form: Format) -> str:
-    """The diagnosis in one of the forms."""
+def answer(lines: "tuple[Line, ...]") -> Answer:
+    """The diagnosis, a line a row."""
+    from backbone_bench.report.tables.listing import listing
     from backbone_bench.report.tables.table import Column, tabulate
-    from backbone_bench.report.tables.text import listing
 
     columns: tuple[Column[Line], ...] = (
         Column("topic", "what", lambda line: line.topic),  # it stands before each part of a table too wide for a screen
@@ -36,4 +37,4 @@ def as_text(lines: "tuple[Line, ...]", form: Format) -> str:
         Column("found", "found", lambda line: line.found),
         Column("remedy", "remedy", lambda line: line.remedy),
     )
-    return listing([line._asdict() for line in lines], tabulate(lines, columns), form)
+    return listing([line._asdict() for line in lines], tabulate(lines, columns))

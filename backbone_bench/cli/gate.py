@@ -9,9 +9,8 @@ import typer
 from backbone_bench.base import signals
 from backbone_bench.cli import gate_output, gate_sides
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.gate_output import GateFormat
 from backbone_bench.cli.gate_sides import Asked
-from backbone_bench.cli.options import Quiet
+from backbone_bench.cli.options import GateOutputFormat, Quiet
 
 Words = Annotated[
     list[str] | None,
@@ -77,10 +76,6 @@ Export = Annotated[
         metavar="TRACKER=FILE",
     ),
 ]
-Form = Annotated[
-    GateFormat | None,
-    typer.Option("--format", "-f", help="Form of what is printed; a table on a terminal, Markdown elsewhere."),
-]
 To = Annotated[
     list[Path] | None,
     typer.Option(
@@ -108,7 +103,7 @@ def gate(
     energy_threshold: EnergyThreshold = 5.0,
     fail_on: FailOn = None,
     export: Export = None,
-    form: Form = None,
+    form: GateOutputFormat = None,
     to: To = None,
     quiet: Quiet = False,
 ) -> None:
@@ -131,9 +126,10 @@ def gate(
         raise typer.Exit(stopped.exit_code) from None
     if asked.accepts:
         report = replace(report, acknowledged=reason or "the first baseline")
+    report = replace(report, fail_on=failing)
     with signals.held():
-        code = gate_output.tell(report, failing, form, to_write)
+        gate_output.tell(report, form, to_write)
         gate_output.export(compared.heads, to_write)
         if baseline is not None and (update_baseline or calibrate):
             gate_output.keep(baseline, compared, report, whole=current is not None)
-    raise typer.Exit(code)
+    raise typer.Exit(report.exit_code)

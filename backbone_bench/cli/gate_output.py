@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.base.program import __version__
 from backbone_bench.cli import output
+from backbone_bench.cli.options import GATE
+from backbone_bench.report.tables.formats import write
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.gate.comparisons import Compared
     from backbone_bench.gate.verdicts import Report, Verdict
     from backbone_bench.records import Record
 
-GateFormat = Literal["table", "md", "csv", "json", "junit"]
-SUFFIXES: dict[str, GateFormat] = {".txt": "table", ".md": "md", ".csv": "csv", ".json": "json", ".xml": "junit"}
 Tracker = Literal["github-action-benchmark", "bencher"]
 
 
 class Destinations(NamedTuple):
     """Files to write, in which form."""
 
-    reports: Sequence[tuple[Path, GateFormat]]
+    reports: Sequence[Path]
     exports: Sequence[tuple[Path, Tracker]]
 
 
@@ -33,18 +33,12 @@ def destinations(paths: Sequence[Path], exports: Sequence[str]) -> Destinations:
     from backbone_bench.gate.report import github
     from backbone_bench.records import store
 
-    found = Destinations([(path, _form(path)) for path in paths], [_tracker(word) for word in exports])
-    summary = [(Path(named), "md")] if (named := os.environ.get(github.SUMMARY)) else []
-    for path, _ in (*found.reports, *found.exports, *summary):
+    found = Destinations(paths, [_tracker(word) for word in exports])
+    output.check(paths, GATE)
+    summary = [Path(named)] if (named := os.environ.get(github.SUMMARY)) else []
+    for path in (*(file for file, _ in found.exports), *summary):
         store.check_writable(path)
     return found
-
-
-def _form(path: Path) -> GateFormat:
-    form = SUFFIXES.get(path.suffix)
-    if form is None:
-        raise UserError(f"-o {visible(str(path))}: the suffix says the form, and is one of {', '.join(SUFFIXES)}.")
-    return form
 
 
 def _tracker(word: str) -> tuple[Path, Tracker]:
@@ -57,8 +51,8 @@ def _tracker(word: str) -> tuple[Path, Tracker]:
     )
 
 
-def verdicts(words: str | None) -> "frozenset[Verdict]":
-    """The verdicts of a comma-separated list."""
+def verdicts(words: str | None) -> "tuple[Verdict, ...]":
+    """The verdicts of a comma-separated list, the most serious first."""
     from backbone_bench.gate.verdicts import Verdict
 
     known = {verdict.value: verdict for verdict in Verdict}
@@ -67,30 +61,19 @@ def verdicts(words: str | None) -> "frozenset[Verdict]":
         if word not in known:
             hint = did_you_mean(word, known, f"There are {', '.join(known)}.")
             raise UserError(f"--fail-on {visible(word)}: no such verdict. {hint}")
-    return frozenset(known[word] for word in named)
+    return tuple(verdict for verdict in Verdict if verdict.value in named)
 
 
-def tell(report: "Report", failing: "Collection[Verdict]", form: GateFormat | None, to: Destinations) -> int:
-    """Write the report wherever it is wanted, and print it; the exit code that it comes to."""
+def tell(report: "Report", form: str | None, to: Destinations) -> None:
+    """Write the report wherever it is wanted, and print it."""
     from backbone_bench.gate.report import github
-    from backbone_bench.gate.verdicts import exit_code
-    from backbone_bench.records import store
+    from backbone_bench.gate.report.text import answer
 
-    code = exit_code(report, failing)
-    for path, its_form in to.reports:
-        store.write(path, _text(report, code, its_form))
-    github.add_summary(os.environ, _text(report, code, "md"))
+    told = answer(report)
+    github.add_summary(os.environ, write(told, "md"))
     if github.is_github(os.environ):
         print(*github.annotations(report), sep="\n", file=sys.stderr)
-    output.put(_text(report, code, form or output.default_form()))
-    return code
-
-
-def _text(report: "Report", code: int, form: str) -> str:
-    from backbone_bench.gate.report.junit import junit
-    from backbone_bench.gate.report.text import render
-
-    return junit(report) if form == "junit" else render(report, code, form)
+    output.emit(told, form, to.reports, GATE)
 
 
 def export(records: "Sequence[Record]", to: Destinations) -> None:
@@ -112,7 +95,7 @@ def keep(path: Path, compared: "Compared", report: "Report", *, whole: bool) -> 
         fresh = old.calibrated(compared.calibrations)
         if report.acknowledged is not None:
             now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            changes = tuple(one.lead for one in news(report.ordered))
+            changes = tuple(one.lead for one in news(report))
             entry = Acknowledgement(now, report.acknowledged, __version__, changes)
             fresh = fresh.updated(compared.heads, entry, whole=whole)
         baseline.write(path, fresh)

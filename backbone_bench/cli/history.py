@@ -9,7 +9,7 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.compare import complete_column
-from backbone_bench.cli.options import OutputFormat, Outputs
+from backbone_bench.cli.options import ROWS, Outputs, RowOutputFormat
 
 
 @app.command()
@@ -26,7 +26,7 @@ def history(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only the records of this model.")] = None,
-    form: OutputFormat = None,
+    form: RowOutputFormat = None,
     to: Outputs = None,
 ) -> None:
     """Show how a quantity went over time.
@@ -35,12 +35,12 @@ def history(
     """
     from backbone_bench.records import store
     from backbone_bench.report.views.columns import named
-    from backbone_bench.report.views.history import render
+    from backbone_bench.report.views.history import answer
 
     if metric is not None and named(metric)[0].unit is None:
         raise UserError(f"--metric {metric}: that is no quantity. Try wall_s, graph_s or gross_per_image_j.")
-    output.check(to or [])
+    output.check(to or [], ROWS)
     found = [one for one in store.read(files, warn=complain) if model is None or one.workload.model == model]
     if not found:
         raise UserError(f"No record{f' of {model}' if model else ''} in {', '.join(map(str, files))}.")
-    output.emit(found, form, to or [], lambda some, into: render(some, into, metric))
+    output.emit(answer(found, metric), form, to or [], ROWS)

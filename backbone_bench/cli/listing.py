@@ -9,7 +9,8 @@ import typer
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
-from backbone_bench.cli.options import Format, OutputFormat
+from backbone_bench.cli.options import RowOutputFormat
+from backbone_bench.report.tables.answer import Answer
 from backbone_bench.zoo import catalogue
 from backbone_bench.zoo.catalogue import Entry
 
@@ -20,14 +21,14 @@ def list_models(
         str | None,
         typer.Argument(help="A part of a name or family, or a pattern such as 'vovnet*'.", metavar="PATTERN"),
     ] = None,
-    form: OutputFormat = None,
+    form: RowOutputFormat = None,
 ) -> None:
     """List the zoo.
 
     Name, family, paper, year, input, parameters and FLOPs (a multiply-add counts once).
     """
     chosen = list(catalogue.entries().values()) if pattern is None else _matching(pattern)
-    output.put(_as_text(chosen, form or output.default_form()))
+    output.emit(_answer(chosen), form)
 
 
 def _matching(pattern: str) -> list[Entry]:
@@ -41,12 +42,12 @@ def _matching(pattern: str) -> list[Entry]:
     return chosen
 
 
-def _as_text(entries: list[Entry], form: Format) -> str:
-    from backbone_bench.report.tables.text import listing
+def _answer(entries: list[Entry]) -> Answer:
+    from backbone_bench.report.tables.listing import listing
     from backbone_bench.report.views.zoo import zoo_table  # pydantic waits until a list is drawn
 
     rows = [{**entry._asdict(), "paper": entry.paper._asdict()} for entry in entries]
-    return listing(rows, zoo_table(entries), form)
+    return listing(rows, zoo_table(entries))
 
 
 @app.command()

@@ -2,22 +2,31 @@
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
 from backbone_bench.base.errors import UserError, visible
+from backbone_bench.report.tables.answer import Face
+from backbone_bench.report.tables.formats import FORMATS, formats
 
-Format = Literal["table", "md", "csv", "json", "jsonl", "html"]
-SUFFIXES: dict[str, Format] = {
-    ".md": "md",
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".txt": "table",
-    ".html": "html",
-}
+# What a command can write: the faces of its answer. Of these follow the formats that its options take.
+RECORDS: tuple[Face, ...] = ("parts", "exact", "json", "jsonl", "html")
+ROWS: tuple[Face, ...] = ("parts", "exact", "json", "jsonl")
+COMPARISON: tuple[Face, ...] = ("parts", "exact", "json")
+GATE: tuple[Face, ...] = ("parts", "exact", "json", "junit")
+
+if TYPE_CHECKING:
+    RecordFormat: TypeAlias = str
+    RowFormat: TypeAlias = str
+    ComparisonFormat: TypeAlias = str
+    GateFormat: TypeAlias = str
+else:  # the choices that typer shows and completes, made of the table of formats
+    RecordFormat, RowFormat, ComparisonFormat, GateFormat = (
+        Literal[formats(faces)] for faces in (RECORDS, ROWS, COMPARISON, GATE)
+    )
 
 
 def complete_model(incomplete: str) -> list[str]:
@@ -67,10 +76,11 @@ Depth = Annotated[int, typer.Option("--depth", help="With --layers: how deep int
 Convention = Annotated[
     Literal["1", "2"], typer.Option("--flops-convention", help="FLOPs shown per multiply-add; records keep 1.")
 ]
-OutputFormat = Annotated[
-    Format | None,
-    typer.Option("--format", "-f", help="Form of what is printed; a table on a terminal, Markdown elsewhere."),
-]
+_FORMAT = typer.Option("--format", "-f", help="Form of what is printed; a table on a terminal, Markdown elsewhere.")
+OutputFormat = Annotated[RecordFormat | None, _FORMAT]
+RowOutputFormat = Annotated[RowFormat | None, _FORMAT]
+ComparisonOutputFormat = Annotated[ComparisonFormat | None, _FORMAT]
+GateOutputFormat = Annotated[GateFormat | None, _FORMAT]
 Outputs = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", help="Also write to a file; its suffix names the form. Repeatable.", metavar="FILE"),
@@ -104,9 +114,10 @@ def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no number in JSON")
 
 
-def form_of(path: Path) -> Format:
-    """The form that a file's suffix names."""
-    form = SUFFIXES.get(path.suffix)
+def form_of(path: Path, faces: Sequence[Face] = RECORDS) -> str:
+    """The format that a file's suffix names; raise UserError where it names none that can be made of these faces."""
+    suffixes = {FORMATS[name].suffix: name for name in formats(faces)}
+    form = suffixes.get(path.suffix)
     if form is None:
-        raise UserError(f"-o {visible(str(path))}: the suffix says the form, and is one of {', '.join(SUFFIXES)}.")
+        raise UserError(f"-o {visible(str(path))}: the suffix says the form, and is one of {', '.join(suffixes)}.")
     return form

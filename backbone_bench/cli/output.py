@@ -1,73 +1,70 @@
 """Where results go: stdout in one form, files in others. Everything that is not a result goes to stderr."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from backbone_bench.base import signals
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import streams
-from backbone_bench.cli.options import Format, form_of
+from backbone_bench.cli.options import RECORDS, form_of
+from backbone_bench.report.tables.answer import Answer, Face
+from backbone_bench.report.tables.formats import write
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.records import Record
     from backbone_bench.report.tables.table import Column
+    from backbone_bench.report.views.compare import View
 
-Render = Callable[["Sequence[Record]", Format], str]
 
-
-def default_form() -> Format:
+def default_form() -> str:
     """A table for a person at a terminal; elsewhere Markdown at full width."""
     return "table" if sys.stdout.isatty() else "md"
 
 
-def check(paths: Sequence[Path]) -> None:
+def check(paths: Sequence[Path], faces: Sequence[Face] = RECORDS) -> None:
     """Raise UserError for a file that could not be written, before anything is measured."""
     from backbone_bench.records import store
 
     for path in paths:
-        form_of(path)
+        form_of(path, faces)
         store.check_writable(path)
 
 
-def drawing(columns: "Sequence[Column[Record]]", convention: str, depth: int | None) -> Render:
-    """How a command draws its records: these columns, FLOPs by the convention, layers to `depth` if it is one."""
+def of_records(
+    records: "Sequence[Record]", columns: "Sequence[Column[Record]]", convention: str, depth: int | None = None
+) -> Answer:
+    """Records in these columns, FLOPs by the convention, layers down to `depth` if it is one."""
     from backbone_bench.report.views.columns import doubled
-    from backbone_bench.report.views.render import layers, render
+    from backbone_bench.report.views.compare import View
 
-    shown = doubled(columns) if convention == "2" else columns
-
-    def draw(records: "Sequence[Record]", form: Format) -> str:
-        if depth is None:
-            return render(records, form, shown)
-        parts = layers(records, form, depth, twice=convention == "2")
-        return parts if form == "csv" else f"{render(records, form, shown)}\n{parts}"
-
-    return draw
+    twice = convention == "2"
+    view = View(tuple(doubled(columns) if twice else columns), mark_best=False)
+    return with_page(records, view, depth, twice=twice)
 
 
-def as_text(records: "Sequence[Record]", form: Format, render: Render) -> str:
-    """Records as JSON, JSON Lines, or whatever `render` makes of them."""
-    from backbone_bench.records import store
+def with_page(records: "Sequence[Record]", view: "View", depth: int | None = None, *, twice: bool = False) -> Answer:
+    """Records as a view has them, and as a page, which shows the layers in any case."""
+    from backbone_bench.report.views.render import answer
 
-    match form:
-        case "json":
-            return store.dumps(records)
-        case "jsonl":
-            return store.dump_lines(records)
-        case _:
-            return render(records, form)
+    def page() -> str:
+        from backbone_bench.pages.page import page  # imports jinja2
+
+        return page(records, view)
+
+    return replace(answer(records, view, depth, twice=twice), html=page)
 
 
-def emit(records: "Sequence[Record]", form: Format | None, paths: Sequence[Path], render: Render) -> None:
+def emit(answer: Answer, form: str | None, paths: Sequence[Path] = (), faces: Sequence[Face] = RECORDS) -> None:
     """Write every file, then print; a signal waits, since what was measured is lost otherwise."""
     from backbone_bench.records import store
 
     with signals.held():
         for path in paths:
-            store.write(path, as_text(records, form_of(path), render))
-        put(as_text(records, form or default_form(), render))
+            store.write(path, write(answer, form_of(path, faces)))
+        put(write(answer, form or default_form()))
 
 
 def put(text: str) -> None:

@@ -41,7 +41,6 @@ from backbone_bench.cli.options import (
     CrossCheck,
     Depth,
     Family,
-    Format,
     Input,
     InputSize,
     Layers,
@@ -61,6 +60,7 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.job import Job
     from backbone_bench.jobs.settings import Settings
     from backbone_bench.records import Record
+    from backbone_bench.report.tables.answer import Answer
     from backbone_bench.run.sweep import Sweep
 
 
@@ -129,7 +129,7 @@ def run(
     from backbone_bench.cli.progress.choose import shown
 
     if dry_run:
-        output.put(_forecast(left, form))
+        output.emit(_forecast(left), form)
         return
     if resume and not quiet:
         complain(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already.")
@@ -142,7 +142,7 @@ def run(
         from backbone_bench.report.views.columns import RUN
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
-        output.emit(records, form, whole, output.drawing(RUN, convention, depth if layers else None))
+        output.emit(output.of_records(records, RUN, convention, depth if layers else None), form, whole)
     if over.ended is not None:
         complain(f"{str(over.ended).rstrip('.')}: {len(over.outcomes)} of {len(left)} rows are over.")
     raise typer.Exit(over.exit_code)
@@ -204,9 +204,9 @@ def _clocks(settings: "Settings") -> AbstractContextManager[None]:
     return lock_clocks(card, None if settings.lock_clocks == "base" else settings.lock_clocks * 1e6)
 
 
-def _forecast(jobs: "Sequence[Job]", form: Format | None) -> str:
+def _forecast(jobs: "Sequence[Job]") -> "Answer":
     from backbone_bench.report.views.forecast import Forecast, forecast
     from backbone_bench.run.estimate import estimate
 
     rows = [Forecast(number, str(job), *estimate(job)) for number, job in enumerate(jobs, start=1)]
-    return forecast(rows, form or output.default_form())
+    return forecast(rows)

@@ -27,16 +27,15 @@ from backbone_bench.cli.job_options import (
     settings_in,
 )
 from backbone_bench.cli.options import (
+    COMPARISON,
     MODEL_HELP,
     Argument,
-    Format,
+    ComparisonOutputFormat,
     Input,
     InputSize,
-    OutputFormat,
     Quiet,
     arguments,
     complete_model,
-    form_of,
 )
 
 if TYPE_CHECKING:  # they load pydantic
@@ -89,7 +88,7 @@ def versus(
         typer.Option(help="Seconds for the latency of each process.", metavar="SECONDS", show_default="10"),
     ] = None,
     timeout: Timeout = None,
-    form: OutputFormat = None,
+    form: ComparisonOutputFormat = None,
     to: Annotated[
         list[Path] | None,
         typer.Option("--output", "-o", help="Also write to a file; a .jsonl takes every record.", metavar="FILE"),
@@ -102,30 +101,20 @@ def versus(
     turn, A B B A, in fresh processes on one device, so that what slows the machine slows both.
     """
     paths = to or []
-    output.check(paths)
-    _check_form(form, paths)
+    whole = [path for path in paths if path.suffix != ".jsonl"]
+    grown = [path for path in paths if path.suffix == ".jsonl"]
+    output.check(whole, COMPARISON)
+    output.check(grown)
     common = {**settings_in(context.params), "energy": "required" if by == "energy" else "off"}
     one, timeout_s = _side(a, "--a", settings_a, common)
     other, _ = _side(b or a, "--b", settings_b, common)
     if one.device != other.device:
         raise UserError("Both sides run on one device, so that what slows one slows the other.")
-    from backbone_bench.versus.report import draw
+    from backbone_bench.versus.report import answer
     from backbone_bench.versus.rule import Question, Rule
 
-    found = _contest((one, other), Question(by, Rule(rounds, threshold / 100)), timeout_s, paths, quiet=quiet)
-    from backbone_bench.records import store
-
-    with signals.held():
-        for path in paths:
-            if path.suffix != ".jsonl":
-                store.write(path, draw(found, form_of(path)))
-        output.put(draw(found, form or output.default_form()))
-
-
-def _check_form(form: Format | None, paths: Sequence[Path]) -> None:
-    for asked in (form, *(form_of(path) for path in paths if path.suffix != ".jsonl")):
-        if asked in ("html", "jsonl"):
-            raise UserError(f"A comparison cannot be written as {asked}: use table, md, csv or json.")
+    found = _contest((one, other), Question(by, Rule(rounds, threshold / 100)), timeout_s, grown, quiet=quiet)
+    output.emit(answer(found), form, whole, COMPARISON)
 
 
 def _side(model: str, place: str, words: list[str] | None, common: Mapping[str, object]) -> "tuple[Job, float | None]":
@@ -160,8 +149,7 @@ def _contest(
 
     def keep(record: "Record") -> None:
         for path in paths:
-            if path.suffix == ".jsonl":
-                store.append(path, record)
+            store.append(path, record)
 
     try:
         with shown(quiet=quiet) as progress:

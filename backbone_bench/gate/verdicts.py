@@ -1,8 +1,8 @@
 """What a gate finds, as data: verdicts, the findings behind them, and the exit code they come to."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic.dataclasses import dataclass
 
@@ -23,14 +23,78 @@ class Verdict(StrEnum):
     PASS = "pass"
 
 
-_EXIT_CODES = {
-    Verdict.INVALID: 3,
-    Verdict.REGRESSED: 1,
-    Verdict.CHANGED: 1,
-    Verdict.MISSING: 3,
-    Verdict.INCOMPARABLE: 4,
+class NextStep(NamedTuple):
+    """What to do about a verdict, and which of the report's commands does it."""
+
+    text: str
+    command: Literal["", "again", "accept"] = ""
+
+
+class Row(NamedTuple):
+    """Everything that a report says and does about a verdict, but for its numbers."""
+
+    meaning: str  # below the table
+    exit_code: int = 0  # of a finding that counts
+    junit: Literal["error", "failure"] = "failure"  # where it fails
+    warns: bool = True  # an annotation on GitHub where it does not fail
+    decided: bool = False  # a test passed, and not skipped, where it does not fail
+    says: str = ""  # of a workload, in a sentence; empty where `report.sentences` has its own words
+    next_steps: tuple[NextStep, ...] = ()
+
+
+_ACCEPT = NextStep("Where the change is meant, say why, and it is accepted:", "accept")
+
+# The one table of verdicts: a new one is a row here, and a function of `report.sentences` where it has numbers to tell.
+VERDICTS: Mapping[Verdict, Row] = {
+    Verdict.INVALID: Row(
+        "could not be run",
+        exit_code=3,
+        junit="error",
+        says="could not be run",
+        next_steps=(NextStep("Mend what could not be run: the reason stands above."),),
+    ),
+    Verdict.REGRESSED: Row(
+        "certainly worse, and by more than is allowed",
+        exit_code=1,
+        next_steps=(NextStep("See whether it is gone:", "again"),),
+    ),
+    Verdict.CHANGED: Row(
+        "a count is another than in the baseline, and nobody has accepted that", exit_code=1, next_steps=(_ACCEPT,)
+    ),
+    Verdict.MISSING: Row(
+        "in the baseline, and not here",
+        exit_code=3,
+        junit="error",
+        says="is in the baseline and was not measured now",
+        next_steps=(_ACCEPT,),
+    ),
+    Verdict.INCOMPARABLE: Row(
+        "not measured under the same conditions",
+        exit_code=4,
+        junit="error",
+        says="cannot be compared: the baseline was made under other conditions",
+        next_steps=(
+            NextStep(
+                "Have both sides measured on one machine (--base-ref REVISION in place of --baseline FILE), "
+                "or take what this machine has measured as the baseline:",
+                "accept",
+            ),
+        ),
+    ),
+    Verdict.INCONCLUSIVE: Row(
+        "too much noise to say",
+        next_steps=(
+            NextStep(
+                "For a verdict, take more rounds (--rounds 10), a quieter machine or one thread (--threads 1); "
+                "--calibrate says which change this machine can see."
+            ),
+        ),
+    ),
+    Verdict.NEW: Row("not in the baseline", warns=False),
+    Verdict.IMPROVED: Row("certainly better, and by more than is allowed the other way", warns=False, decided=True),
+    Verdict.PASS: Row("the same, or certainly no worse than is allowed", warns=False, decided=True),
 }
-_FIRST = (2, 3, 1, 4)  # where several apply
+_FIRST = (2, 3, 1, 4)  # of the exit codes, where several apply
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -97,6 +161,7 @@ class Report:
     acknowledged: str | None = None  # the reason given for what changed
     again: str = ""  # the command that made this report
     accept: str = ""  # the command that acknowledges what changed
+    fail_on: tuple[Verdict, ...] = ()  # verdicts that fail too, because the user says so
     schema_version: Literal["1"] = "1"
 
     @property
@@ -105,26 +170,31 @@ class Report:
         order = list(Verdict)
         return tuple(sorted(self.findings, key=lambda found: order.index(found.verdict)))
 
+    def code(self, found: Finding) -> int:
+        """The exit code that a finding asks for; 0 where it is no failure.
+
+        What is acknowledged is none, unless it could not be run; what `fail_on` names is one, informal or not.
+        """
+        if self.acknowledged is not None and found.verdict is not Verdict.INVALID:
+            return 0
+        if found.exit_code is not None:
+            return found.exit_code
+        if found.verdict in self.fail_on:
+            return 1
+        return 0 if found.informal else VERDICTS[found.verdict].exit_code
+
+    def fails(self, found: Finding) -> bool:
+        """Whether a finding is a failure: the one answer for the exit code, JUnit, GitHub and every sentence."""
+        return self.code(found) != 0
+
+    @property
+    def exit_code(self) -> int:
+        """0, or the first of 2, 3, 1, 4 that any finding asks for."""
+        codes = set(map(self.code, self.findings))
+        return next((code for code in _FIRST if code in codes), 0)
+
     @property
     def verdict(self) -> Verdict:
         """The most serious of those that count."""
         counting = [found for found in self.ordered if not found.informal]
         return counting[0].verdict if counting else Verdict.PASS
-
-
-def exit_code(report: Report, fail_on: Collection[Verdict] = ()) -> int:
-    """0, or the first of 2, 3, 1, 4 that any finding asks for; what `fail_on` names fails with 1, informal or not."""
-    codes = set(_codes(report.findings, fail_on, acknowledged=report.acknowledged is not None))
-    return next((code for code in _FIRST if code in codes), 0)
-
-
-def _codes(findings: Iterable[Finding], fail_on: Collection[Verdict], *, acknowledged: bool) -> Iterable[int]:
-    for found in findings:
-        if acknowledged and found.verdict is not Verdict.INVALID:
-            continue
-        if found.exit_code is not None:
-            yield found.exit_code
-        elif found.verdict in fail_on:
-            yield 1
-        elif not found.informal:
-            yield _EXIT_CODES.get(found.verdict, 0)

@@ -11,9 +11,10 @@ from backbone_bench.records import Record, store
 from backbone_bench.report.drawing import png as pngs
 from backbone_bench.report.drawing import svg
 from backbone_bench.report.plots.which import draw
+from backbone_bench.report.tables import formats
 from backbone_bench.report.views.columns import COMPARE
 from backbone_bench.report.views.compare import View
-from backbone_bench.report.views.render import show
+from backbone_bench.report.views.render import answer
 
 
 def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: str | None) -> Path:
@@ -22,11 +23,12 @@ def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: st
     if png and not pngs.available():
         raise UserError(pngs.MISSING)
     _make(folder / "plots")
+    shown = answer(records, view)
     files = {
         "index.html": page(records, view, judged_by(records)),
-        "tables.md": show(records, "md", view),
-        "tables.csv": show(records, "csv", view),
-        "records.jsonl": store.dump_lines(records),
+        "tables.md": formats.write(shown, "md"),
+        "tables.csv": formats.write(shown, "csv"),
+        "records.jsonl": formats.write(shown, "jsonl"),
     }
     plots = draw(records)
     files |= {f"plots/{plot.name}.svg": svg.file(plot) for plot in plots}

@@ -7,9 +7,8 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from backbone_bench.records import SCHEMA_VERSION, meanings
-from backbone_bench.report.tables.csv import delimited
+from backbone_bench.report.tables.answer import Answer, Paragraph, Part
 from backbone_bench.report.tables.table import tabulate
-from backbone_bench.report.tables.text import text
 from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
 from backbone_bench.report.views.beside import EXACT, Figure, columns
 from backbone_bench.report.views.conditions import STARTED, differing, machine, shared
@@ -127,16 +126,20 @@ def _plain(value: float) -> str:
 # In figures.
 
 
-def draw(found: Comparison, form: str) -> str:
-    """`table`, `md`, `csv` or `json`."""
+def answer(found: Comparison) -> Answer:
+    """The verdict above its figures and what was to be expected below; for programs the figures, or a document."""
     called = names(found)
-    if form == "json":
-        return json.dumps(_document(found, called), indent=1) + "\n"
-    figures = list(_figures(found))
-    if form == "csv":
-        return delimited([tabulate(figures, EXACT)])
-    table = tabulate(figures, columns("per image", *called), title=verdict(found, called), caption=_caption(found))
-    return "\n".join((text([table], form), *filter(None, (expectation(found, called), _odd(found))))) + "\n"
+
+    def parts() -> list[Part]:
+        shown = columns("per image", *called)
+        table = tabulate(_figures(found), shown, title=verdict(found, called), caption=_caption(found))
+        return [table, *map(Paragraph, filter(None, (expectation(found, called), _odd(found))))]
+
+    return Answer(
+        parts,
+        exact=lambda: [tabulate(_figures(found), EXACT)],
+        json=lambda: json.dumps(_document(found, called), indent=1) + "\n",
+    )
 
 
 def _caption(found: Comparison) -> str:
@@ -147,7 +150,7 @@ def _caption(found: Comparison) -> str:
 def _odd(found: Comparison) -> str:
     """What a reader must know of the processes; empty where nothing was odd."""
     said = ", ".join(f"{flag} in {count}" for flag, count in found.flags.items())
-    return said and f"\nOf {2 * len(found.pairs)} processes: {said}. {meanings(found.flags)}".rstrip()
+    return said and f"Of {2 * len(found.pairs)} processes: {said}. {meanings(found.flags)}".rstrip()
 
 
 def _figures(found: Comparison) -> Sequence[Figure]:

@@ -86,7 +86,7 @@ def test_config_says_where_each_setting_comes_from(bench, elsewhere, monkeypatch
         (["versus", "resnet18", "--b", "model=vgg19"], "of one model"),
         (["versus", "resnet18", "-b", "1,2"], "several rows"),
         (["versus", "resnet18", "--a", "device=cpu", "--b", "device=cuda"], "one device"),
-        (["versus", "resnet18", "-o", "out.html"], "cannot be written as html"),
+        (["versus", "resnet18", "-o", "out.html"], "the suffix says the form"),
         (["versus", "resnet18", "--rounds", "3"], "--rounds"),
         (["merge", "none.jsonl"], "Cannot read none.jsonl"),
     ],

@@ -6,13 +6,19 @@ from dataclasses import replace
 import pynvml
 import pytest
 
-from backbone_bench.cli.doctor import as_text
+from backbone_bench.cli.doctor import answer
 from backbone_bench.doctor import can_measure, examine
 from backbone_bench.doctor.here import Accelerator, Here
 from backbone_bench.measure.devices.available import Torch
 from backbone_bench.measure.nvml.card import open_card
 from backbone_bench.records import Missing
+from backbone_bench.report.tables.formats import write as written
 from tests.measure.nvml.world import NAME, Sensor
+
+
+def as_text(lines, form):
+    return written(answer(lines), form)
+
 
 CUDA = Torch("2.13.0+cu130", "cuda", 1, "CUDA 13.0")
 CPU_ONLY = Torch("2.13.0+cpu", None, 0)

@@ -28,7 +28,6 @@ from backbone_bench.cli import choose, gate_output, options
 from backbone_bench.gate import baseline, comparisons
 from backbone_bench.gate.report import text as gate
 from backbone_bench.gate.report import trackers
-from backbone_bench.gate.report.junit import junit
 from backbone_bench.gate.session import Rules
 from backbone_bench.gate.verdicts import Acknowledgement, Report
 from backbone_bench.jobs import settings
@@ -38,6 +37,7 @@ from backbone_bench.records import Latencies, Latency, Missing, ModelCost, OpCos
 from backbone_bench.records.condensed import condensed
 from backbone_bench.report.drawing import svg
 from backbone_bench.report.plots.which import draw
+from backbone_bench.report.tables.formats import write
 from backbone_bench.report.views import history, render
 from backbone_bench.report.views.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.views.compare import View
@@ -143,10 +143,10 @@ def show_tables(text: bytes) -> None:
         return
     every = View(tuple(COLUMNS.values()), relative_to=read[0].workload.model)
     for form in ("md", "csv", "table"):
-        render.show(read, form, View(COMPARE))
-        render.show(read, form, every)
-        render.layers(read, form, 2)
-        history.render(read, form)
+        for view in (View(COMPARE), every):
+            write(render.answer(read, view, 2), form)
+            write(render.answer(read, view), form)
+        write(history.answer(read), form)
     for tracker in get_args(trackers.Tracker):
         trackers.export(read, tracker)
 
@@ -164,7 +164,7 @@ def judge_by_records(text: bytes) -> None:
     """The shipped claims that need a clock, by these records."""
     book = Book(count=_count, shapes=_shapes, records=_read(text))
     outcomes = engine.judge_all(_timed(), book)
-    claim_report.show(outcomes, "md")
+    write(claim_report.answer(outcomes), "md")
 
 
 @cache
@@ -197,9 +197,8 @@ def compare_with_baseline(text: bytes) -> None:
     for heads in (stored.records[::-1], _records()):
         compared = comparisons.files(stored, heads, rules)
         report = Report("baseline", "now", tuple(compared.findings), tuple(compared.remarks))
-        for form in ("md", "json", "csv", "table"):
-            gate.render(report, 0, form)
-        junit(report)
+        for form in ("md", "json", "csv", "table", "junit"):
+            write(gate.answer(report), form)
     path = _folder() / "again.json"
     baseline.write(path, stored)
     assert baseline.read(path) == stored
@@ -247,9 +246,8 @@ def judge_claims(text: bytes) -> None:
     plan.wanted(entries, book, ("time", "energy"))
     outcomes = engine.judge_all(entries, book)
     for form in ("md", "csv", "json", "table"):
-        claim_report.show(outcomes, form)
-    for outcome in outcomes:
-        working.working(outcome)
+        write(claim_report.answer(outcomes), form)
+    write(working.answer_with_working(outcomes), "md")
 
 
 # Archives.

@@ -8,7 +8,7 @@ from backbone_bench.gate import stored
 from backbone_bench.gate.measured import METRICS, value
 from backbone_bench.gate.noisy import Plan, Spread
 from backbone_bench.gate.session import Rules, Unpaired, gate
-from backbone_bench.gate.verdicts import Finding, Report, Verdict, exit_code
+from backbone_bench.gate.verdicts import Finding, Report, Verdict
 from backbone_bench.records import MEANINGS, Memory, Missing, fingerprint, matching
 from tests.gate.samples import HERE, NO_GRAPH, WIDER, counted, processes, timed
 
@@ -25,7 +25,7 @@ def compared(base, head, rules=ONCE):
 
 
 def code(findings, fail_on=()):
-    return exit_code(Report("then", "now", tuple(findings.values())), fail_on)
+    return Report("then", "now", tuple(findings.values()), fail_on=tuple(fail_on)).exit_code
 
 
 def test_a_thing_against_itself_passes():
@@ -135,23 +135,23 @@ def test_a_side_that_fails_costs_its_own_workload_only(exit_of_side):
     findings, _ = gate(["broken", "net"], take, ONCE)
     assert {found.subject: found.verdict for found in findings}["broken"] is Verdict.INVALID
     assert any(found.verdict is Verdict.PASS for found in findings)
-    assert exit_code(Report("then", "now", tuple(findings))) == exit_of_side
+    assert Report("then", "now", tuple(findings)).exit_code == exit_of_side
 
 
 def test_what_could_not_be_measured_outranks_a_regression_and_that_what_is_incomparable():
     def report(*verdicts):
         return Report("then", "now", tuple(Finding("net", "wall_s", verdict) for verdict in verdicts))
 
-    assert exit_code(report(Verdict.REGRESSED, Verdict.INVALID, Verdict.INCOMPARABLE)) == 3
-    assert exit_code(report(Verdict.REGRESSED, Verdict.INCOMPARABLE)) == 1
-    assert exit_code(report(Verdict.INCOMPARABLE, Verdict.PASS)) == 4
-    assert exit_code(report(Verdict.IMPROVED, Verdict.INCONCLUSIVE, Verdict.NEW, Verdict.PASS)) == 0
+    assert report(Verdict.REGRESSED, Verdict.INVALID, Verdict.INCOMPARABLE).exit_code == 3
+    assert report(Verdict.REGRESSED, Verdict.INCOMPARABLE).exit_code == 1
+    assert report(Verdict.INCOMPARABLE, Verdict.PASS).exit_code == 4
+    assert report(Verdict.IMPROVED, Verdict.INCONCLUSIVE, Verdict.NEW, Verdict.PASS).exit_code == 0
 
 
 def test_what_is_acknowledged_does_not_fail():
     findings, _ = compared([counted()], [counted(cost=WIDER)])
     report = Report("then", "now", tuple(findings.values()), acknowledged="wider on purpose")
-    assert exit_code(report) == 0
+    assert report.exit_code == 0
 
 
 def test_a_missing_cost_is_no_pass():
@@ -177,7 +177,7 @@ def test_a_workload_that_failed_is_not_run_again():
 
 def test_nothing_acknowledges_what_could_not_be_run():
     broken = Finding("net", "", Verdict.INVALID, reason="out of memory")
-    assert exit_code(Report("then", "now", (broken,), acknowledged="on purpose")) == 3
+    assert Report("then", "now", (broken,), acknowledged="on purpose").exit_code == 3
 
 
 def test_a_quantity_of_zero_is_one_that_nothing_measured():

@@ -5,7 +5,8 @@ from itertools import product
 import pytest
 
 from backbone_bench.records import MEANINGS, Missing
-from backbone_bench.versus.report import draw, expectation, names, verdict
+from backbone_bench.report.tables.formats import write
+from backbone_bench.versus.report import answer, expectation, names, verdict
 from backbone_bench.versus.rule import Comparison, Question, Rule
 from tests.report.samples import cost, gpu_record, record
 
@@ -123,21 +124,21 @@ def test_what_both_sides_share_stands_above_the_table_and_what_differs_with_each
     workload = replace(OTHER.workload, batch=8, inputs=("8x3x224x224:float32",))
     found = comparison(ONE, replace(OTHER, workload=workload), "less")
     assert names(found) == ("one (batch 1)", "other (batch 8)")
-    caption = draw(found, "md").splitlines()[2]
+    caption = write(answer(found), "md").splitlines()[2]
     assert "fp32; eval; threads 2" in caption
     assert "batch" not in caption
 
 
 @pytest.mark.parametrize("form", ["md", "csv", "table"])
 def test_every_count_and_the_clock_stand_in_the_table(form):
-    text = draw(comparison(*AGREE, "less"), form)
+    text = write(answer(comparison(*AGREE, "less")), form)
     for word in ("flops", "params", "access", "traffic", "ops", "wall"):
         assert word in text.lower().replace("parameters", "params").replace("operations", "ops")
 
 
 def test_the_document_says_in_base_units_what_the_sentences_say():
     found = comparison(*AGREE, "less")
-    document = json.loads(draw(found, "json"))
+    document = json.loads(write(answer(found), "json"))
     assert (document["verdict"], document["ratio"]) == ("faster", 0.5)
     assert document["interval"] == [0.5, 0.5]
     assert document["per_image"]["wall_per_image_s"] == {"a": 0.5, "b": 1.0, "ratio": 0.5}
@@ -149,5 +150,5 @@ def test_the_document_says_in_base_units_what_the_sentences_say():
 def test_what_was_odd_is_told_with_the_number_of_processes_and_what_it_means(form):
     found = replace(comparison(AGREE[0], AGREE[1], "less"), flags={"host_busy": 5})
     told = f"and it is.\n\nOf 12 processes: host_busy in 5. host_busy: {MEANINGS['host_busy']}.\n"
-    assert draw(found, form).endswith(told)
-    assert "processes" not in draw(replace(found, flags={}), form)
+    assert write(answer(found), form).endswith(told)
+    assert "processes" not in write(answer(replace(found, flags={})), form)

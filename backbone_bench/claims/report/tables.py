@@ -3,14 +3,14 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from math import log
 from typing import Any, NamedTuple
 
 from backbone_bench.claims.data.verdicts import Finding, Verdict
 from backbone_bench.claims.judges.engine import Judged, Outcome
-from backbone_bench.report.tables.csv import delimited
+from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.table import Column, Table, Value, tabulate, without_empty
-from backbone_bench.report.tables.text import text
 from backbone_bench.report.tables.units import Unit
 
 MOST_PARTS = 3  # of a claim, told in a row of a table
@@ -26,19 +26,18 @@ class Shown(NamedTuple):
     finding: Finding
 
 
-def show(outcomes: Sequence[Outcome], form: str) -> str:
-    """Outcomes as `table`, `md`, `csv`, `json` or `jsonl`."""
-    match form:
-        case "json":
-            return json.dumps({"claims": [plain(outcome) for outcome in outcomes]}, indent=1, ensure_ascii=False) + "\n"
-        case "jsonl":
-            return "".join(f"{json.dumps(plain(outcome), ensure_ascii=False)}\n" for outcome in outcomes)
-        case "csv":
-            return delimited([table_of(outcomes)])
-        case _:
-            return text(
-                [without_empty(table) for table in (table_of(outcomes), _published(outcomes)) if table.rows], form
-            )
+def answer(outcomes: Sequence[Outcome]) -> Answer:
+    """A row a claim, and what others published in a table of its own."""
+    return Answer(
+        parts=lambda: [without_empty(table) for table in (table_of(outcomes), _published(outcomes)) if table.rows],
+        exact=lambda: [table_of(outcomes)],
+        json=lambda: _json(outcomes),
+        jsonl=lambda: "".join(f"{json.dumps(plain(outcome), ensure_ascii=False)}\n" for outcome in outcomes),
+    )
+
+
+def _json(outcomes: Sequence[Outcome]) -> str:
+    return json.dumps({"claims": [plain(outcome) for outcome in outcomes]}, indent=1, ensure_ascii=False) + "\n"
 
 
 # A row a claim.
@@ -141,12 +140,10 @@ CHECKED: tuple[Column[Outcome], ...] = (
 )
 
 
-def show_checked(outcomes: Sequence[Outcome], form: str) -> str:
+def answer_checked(outcomes: Sequence[Outcome]) -> Answer:
     """The figures of `bench check`; the sentence and the source would say nothing new."""
-    if form in ("json", "jsonl"):
-        return show(outcomes, form)
     table = tabulate(outcomes, CHECKED)
-    return delimited([table]) if form == "csv" else text([without_empty(table)], form)
+    return replace(answer(outcomes), parts=lambda: [without_empty(table)], exact=lambda: [table])
 
 
 # What others published.

@@ -1,11 +1,18 @@
 """Everything behind one verdict, as Markdown that reads as text too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from backbone_bench.claims.data.verdicts import Finding
 from backbone_bench.claims.judges.engine import Judged, Outcome
-from backbone_bench.claims.report.tables import sentence, source, verdict_of
+from backbone_bench.claims.report.tables import answer, sentence, source, verdict_of
 from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.answer import Answer, Verbatim
+
+
+def answer_with_working(outcomes: Sequence[Outcome]) -> Answer:
+    """Everything behind each verdict for people; for programs what every answer about claims has."""
+    return replace(answer(outcomes), parts=lambda: [Verbatim(working(outcome)) for outcome in outcomes])
 
 
 def working(outcome: Outcome) -> str:

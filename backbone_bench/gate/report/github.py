@@ -6,20 +6,12 @@ from pathlib import Path
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.gate.report.sentences import news
-from backbone_bench.gate.verdicts import Report, Verdict
+from backbone_bench.gate.verdicts import VERDICTS, Report
 
 SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file that becomes the job's summary
 LIMIT_BYTES = 1 << 20  # of a step's summary; GitHub refuses the whole of a longer one
 _MOST = 10  # annotations of one kind that GitHub shows of a step
 _CUT = "\n*Cut here: GitHub shows one MiB. What follows is in the files that `-o` writes.*\n"
-_KINDS = {
-    Verdict.INVALID: "error",
-    Verdict.REGRESSED: "error",
-    Verdict.CHANGED: "error",
-    Verdict.MISSING: "error",
-    Verdict.INCOMPARABLE: "error",
-    Verdict.INCONCLUSIVE: "warning",
-}
 
 
 def add_summary(environ: Mapping[str, str], markdown: str) -> None:
@@ -50,17 +42,16 @@ def fit(text: str, limit_bytes: int) -> str:
 
 
 def annotations(report: Report) -> Iterator[str]:
-    """Workflow commands, a line each: errors for what fails, warnings for what has no verdict."""
+    """Workflow commands, a line each: errors for what fails, warnings for what a reader should know of all the same."""
     kinds = dict.fromkeys(("error", "warning"), 0)
-    for lead, rest, verdict, informal in news(report.ordered):
-        kind = _KINDS.get(verdict)
-        if kind is None:
+    for one in news(report):
+        if not one.fails and not VERDICTS[one.verdict].warns:
             continue
-        if informal or report.acknowledged is not None:
-            kind = "warning"
+        kind = "error" if one.fails else "warning"
         kinds[kind] += 1
         if kinds[kind] <= _MOST:
-            yield f"::{kind} title={_property(f'bench gate: {verdict.value}')}::{_data(f'{lead} {rest}'.strip())}"
+            title, told = _property(f"bench gate: {one.verdict.value}"), _data(f"{one.lead} {one.rest}".strip())
+            yield f"::{kind} title={title}::{told}"
 
 
 def is_github(environ: Mapping[str, str] = os.environ) -> bool:

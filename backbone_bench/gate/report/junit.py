@@ -4,26 +4,17 @@ The dialect that Jenkins, GitLab and GitHub's actions read: a failure for what
 fails, an error for what could not be run, a skip with its reason for what has no verdict.
 """
 
+from dataclasses import replace
 from xml.etree import ElementTree
 
 from backbone_bench.gate.report.sentences import TITLES, news
-from backbone_bench.gate.verdicts import Finding, Report, Verdict
+from backbone_bench.gate.verdicts import VERDICTS, Finding, Report
 from backbone_bench.report.tables import escape
-
-_OUTCOMES = {
-    Verdict.INVALID: "error",
-    Verdict.MISSING: "error",
-    Verdict.REGRESSED: "failure",
-    Verdict.CHANGED: "failure",
-    Verdict.INCOMPARABLE: "skipped",
-    Verdict.INCONCLUSIVE: "skipped",
-    Verdict.NEW: "skipped",
-}
 
 
 def junit(report: Report) -> str:
     """The report as one test suite."""
-    cases = [_case(found, accepted=report.acknowledged is not None) for found in report.ordered]
+    cases = [_case(report, found) for found in report.ordered]
     tags = [child.tag for case in cases for child in case]
     counts = {
         "tests": len(cases),
@@ -39,13 +30,13 @@ def junit(report: Report) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _case(found: Finding, *, accepted: bool) -> ElementTree.Element:
+def _case(report: Report, found: Finding) -> ElementTree.Element:
     case = ElementTree.Element("testcase", {"classname": escape.visible(found.subject), "name": TITLES[found.metric]})
-    outcome = _OUTCOMES.get(found.verdict)
-    if outcome is None:
+    row = VERDICTS[found.verdict]
+    if row.decided and not report.fails(found):
         return case
-    if found.informal or (accepted and outcome == "failure"):
-        outcome = "skipped"
-    message = escape.visible(" ".join(f"{lead} {rest}".strip() for lead, rest, *_ in news([found])))
+    told = (f"{one.lead} {one.rest}".strip() for one in news(replace(report, findings=(found,))))
+    message = escape.visible(" ".join(told))
+    outcome = row.junit if report.fails(found) else "skipped"
     ElementTree.SubElement(case, outcome, {"type": found.verdict.value, "message": message}).text = message
     return case

@@ -1,10 +1,10 @@
 """Findings of a gate in sentences: what changed, how much, how sure, what to do next."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from backbone_bench.gate.verdicts import Change, Finding, Moved, Report, Verdict
+from backbone_bench.gate.verdicts import VERDICTS, Change, Finding, Moved, Report, Verdict
 from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
 from backbone_bench.report.views.columns import COLUMNS
 
@@ -35,7 +35,7 @@ class News(NamedTuple):
     lead: str
     rest: str
     verdict: Verdict
-    informal: bool = False  # no reason to fail
+    fails: bool = False
 
 
 class Step(NamedTuple):
@@ -60,27 +60,40 @@ def sentence(text: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-def news(findings: Iterable[Finding]) -> Iterator[News]:
+def news(report: Report) -> Iterator[News]:
     """A sentence or two on everything but what passes; of many alike, the first."""
-    for verdict, found in groupby(findings, key=lambda one: one.verdict):
-        told = list(_TELL[verdict](list(found)))
+    for verdict, found in groupby(report.ordered, key=lambda one: one.verdict):
+        told = list(_TELL.get(verdict, _reason)(report, list(found)))
         yield from told[:SHOWN]
         if len(told) > SHOWN:
-            yield News(f"{len(told) - SHOWN} more: {verdict.value}.", "The table below has them.", verdict)
+            fails = any(one.fails for one in told[SHOWN:])
+            yield News(f"{len(told) - SHOWN} more: {verdict.value}.", "The table below has them.", verdict, fails)
 
 
-def _regressed(findings: Sequence[Finding]) -> Iterator[News]:
+def _one(report: Report, found: Finding, lead: str, *rest: str) -> News:
+    """The sentences on one finding, and the reason for which it fails, or does not, where that is not plain."""
+    told = " ".join(filter(None, (*rest, _why_it_counts(report, found))))
+    return News(lead, told, found.verdict, report.fails(found))
+
+
+def _why_it_counts(report: Report, found: Finding) -> str:
+    if found.verdict in report.fail_on and report.fails(found):
+        return "This fails because --fail-on names it."
+    if report.fails(found) or report.acknowledged is not None or not VERDICTS[found.verdict].warns:
+        return ""
+    return "For information: this is no reason to fail." if found.informal else "This is no failure."
+
+
+def _regressed(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
     for found in findings:
-        assert found.change is not None
-        known = " ".join(filter(None, (_sure(found), _rerun(found), _no_failure(found))))
-        yield News(f"{_became(found, 0)}.", known, found.verdict, found.informal)
+        yield _one(report, found, f"{_became(found, 0)}.", _sure(found), _rerun(found))
 
 
-def _improved(findings: Sequence[Finding]) -> Iterator[News]:
+def _improved(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
     for found in findings:
         assert found.change is not None
         bound = f"Sure (95 %) that it is at most {percent(found.change.high)}."
-        yield News(f"{_became(found, 1)}.", f"{bound} {_rounds(found.change)}", found.verdict, found.informal)
+        yield _one(report, found, f"{_became(found, 1)}.", bound, _rounds(found.change))
 
 
 def _became(found: Finding, side: int) -> str:
@@ -107,15 +120,11 @@ def _rerun(found: Finding) -> str:
     return f"Measured anew, it was there again: {percent(found.confirmed.ratio)}." if found.confirmed else ""
 
 
-def _no_failure(found: Finding) -> str:
-    return "For information: this is no reason to fail." if found.informal else ""
-
-
-def _changed(findings: Sequence[Finding]) -> Iterator[News]:
+def _changed(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
     for subject, rows in groupby(findings, key=lambda one: one.subject):
         mine = list(rows)
         changes = ", ".join(_exact(one) for one in mine)
-        yield News(f"{subject} {_more_or_less(mine)}: {changes}.", _where(mine[0].moved), Verdict.CHANGED)
+        yield _one(report, mine[0], f"{subject} {_more_or_less(mine)}: {changes}.", _where(mine[0].moved))
 
 
 def _exact(found: Finding) -> str:
@@ -151,45 +160,41 @@ def _place(moved: Moved) -> str:
     return f"{moved.module or 'the model itself'} ({', '.join(filter(None, (moved.op, what, state)))})"
 
 
-def _without(findings: Sequence[Finding]) -> Iterator[News]:
-    """What could not be run, is missing, or cannot be compared: the reason is all there is to say."""
-    words = {
-        Verdict.INVALID: "could not be run",
-        Verdict.MISSING: "is in the baseline and was not measured now",
-        Verdict.INCOMPARABLE: "cannot be compared: the baseline was made under other conditions",
-    }
+def _reason(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
+    """What the table says of the verdict; the reason is all that there is to add."""
     for found in findings:
         what = f", {TITLES[found.metric]}," if found.metric else ""
         reason = f"Not the same: {found.reason}." if found.verdict is Verdict.INCOMPARABLE else sentence(found.reason)
-        yield News(f"{found.subject}{what} {words[found.verdict]}.", reason, found.verdict, found.informal)
+        yield _one(report, found, f"{found.subject}{what} {VERDICTS[found.verdict].says}.", reason)
 
 
-def _inconclusive(findings: Sequence[Finding]) -> Iterator[News]:
+def _inconclusive(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
     for found in findings:
         change = found.change
         bounds = f" ({percent(change.low)} to {percent(change.high)})" if change and change.low is not None else ""
         known = percent(change.ratio if change else None)
         lead = f"{found.subject}: {TITLES[found.metric]} {known}{bounds} is inconclusive."
-        yield News(lead, sentence(found.reason), found.verdict, found.informal)
+        yield _one(report, found, lead, sentence(found.reason))
 
 
-def _new(findings: Sequence[Finding]) -> Iterator[News]:
+def _new(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
     names = list(dict.fromkeys(found.subject for found in findings))
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     reasons = " ".join(dict.fromkeys(sentence(found.reason) for found in findings[:5]))
-    yield News(f"New, with nothing to compare to: {', '.join(names[:5])}{more}.", reasons, Verdict.NEW)
+    yield _one(report, findings[0], f"New, with nothing to compare to: {', '.join(names[:5])}{more}.", reasons)
 
 
-def _passed(_findings: Sequence[Finding]) -> Iterator[News]:
-    yield from ()
+def _passed(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
+    """Nothing, unless --fail-on asks for it."""
+    for found in filter(report.fails, findings):
+        what = f", {TITLES[found.metric]}," if found.metric else ""
+        yield _one(report, found, f"{found.subject}{what} is the same, or certainly no worse than is allowed.")
 
 
-_TELL = {
-    Verdict.INVALID: _without,
+# How a verdict with numbers is told; every other one is told by its row and its reason.
+_TELL: Mapping[Verdict, Callable[[Report, Sequence[Finding]], Iterator[News]]] = {
     Verdict.REGRESSED: _regressed,
     Verdict.CHANGED: _changed,
-    Verdict.MISSING: _without,
-    Verdict.INCOMPARABLE: _without,
     Verdict.INCONCLUSIVE: _inconclusive,
     Verdict.NEW: _new,
     Verdict.IMPROVED: _improved,
@@ -198,28 +203,15 @@ _TELL = {
 
 
 def steps(report: Report) -> Iterator[Step]:
-    """What to do next, the most pressing first."""
-    verdicts = {found.verdict for found in report.findings if not found.informal}
+    """What to do next, the most pressing first; the same step once."""
+    verdicts = {found.verdict for found in report.findings if not found.informal or report.fails(found)}
     if report.acknowledged is not None:
         return
-    if Verdict.INVALID in verdicts:
-        yield Step("Mend what could not be run: the reason stands above.")
     if Verdict.REGRESSED in verdicts:
         yield Step(_suspect(report))
-        yield Step("See whether it is gone:", report.again)
-    if Verdict.CHANGED in verdicts or Verdict.MISSING in verdicts:
-        yield Step("Where the change is meant, say why, and it is accepted:", report.accept)
-    if Verdict.INCOMPARABLE in verdicts:
-        yield Step(
-            "Have both sides measured on one machine (--base-ref REVISION in place of --baseline FILE), "
-            "or take what this machine has measured as the baseline:",
-            report.accept,
-        )
-    if Verdict.INCONCLUSIVE in verdicts:
-        yield Step(
-            "No verdict is no failure. For one, take more rounds (--rounds 10), a quieter machine or one thread "
-            "(--threads 1); --calibrate says which change this machine can see."
-        )
+    commands = {"again": report.again, "accept": report.accept, "": ""}
+    wanted = (step for verdict in Verdict if verdict in verdicts for step in VERDICTS[verdict].next_steps)
+    yield from (Step(step.text, commands[step.command]) for step in dict.fromkeys(wanted))
 
 
 def _suspect(report: Report) -> str:

@@ -4,14 +4,38 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.answer import Heading, Item, Items, Paragraph, Part, Verbatim
 from backbone_bench.report.tables.table import Cell, Column, Table
 
 
-def markdown(tables: Iterable[Table]) -> str:
-    return "\n".join(line for table in tables for line in _lines(table))
+def markdown(parts: Iterable[Part]) -> str:
+    """The parts as Markdown, a blank line after each."""
+    return "\n".join(line for part in parts for line in _lines(part))
 
 
-def _lines(table: Table) -> Iterator[str]:
+def _lines(part: Part) -> Iterator[str]:
+    match part:
+        case Table():
+            yield from _table(part)
+        case Heading(text=text, level=level):
+            yield from (f"{'#' * level} {escape.markdown(text)}", "")
+        case Paragraph(text=text):
+            yield from (escape.markdown(text), "")
+        case Items(items=items, numbered=numbered):
+            yield from (_item(item, f"{place}." if numbered else "-") for place, item in enumerate(items, start=1))
+            yield ""
+        case Verbatim(text=text):
+            yield from (text.rstrip("\n"), "")
+
+
+def _item(item: Item, mark: str) -> str:
+    lead = escape.markdown(item.lead)
+    command = escape.visible(item.command).replace("`", "'")
+    words = (mark, f"**{lead}**" if item.rest else lead, escape.markdown(item.rest), command and f"`{command}`")
+    return " ".join(filter(None, words))
+
+
+def _table(table: Table) -> Iterator[str]:
     if table.title:
         yield from (f"**{escape.markdown(table.title)}**", "")
     if table.caption:

@@ -17,6 +17,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.answer import Heading, Items, Paragraph, Part, Verbatim
 from backbone_bench.report.tables.table import Cell, Column, Table
 
 _GAP = 3  # rich's padding on both sides of a column, and its divider
@@ -32,18 +33,40 @@ def screen() -> Console:
     return console
 
 
-def terminal(tables: Iterable[Table], console: Console | None = None) -> str:
-    """The tables as text for the console, its colours included."""
+def terminal(parts: Iterable[Part], console: Console | None = None) -> str:
+    """The parts as text for the console, its colours included; a heading stands right above what follows it."""
     console = console or screen()
+    before: Part | None = None
     with console.capture() as captured:
-        for number, table in enumerate(tables):
-            if number:
+        for part in parts:
+            if before is not None and not isinstance(before, Heading):
                 console.print()
-            _print(table, console)
+            _print(part, console)
+            before = part
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def _print(table: Table, console: Console) -> None:
+def _print(part: Part, console: Console) -> None:
+    if isinstance(part, Table):
+        _print_table(part, console)
+        return
+    for line in _prose(part):
+        console.print(Text(line), soft_wrap=True)  # a reader may copy it, commands above all
+
+
+def _prose(part: Heading | Paragraph | Items | Verbatim) -> Iterator[str]:
+    match part:
+        case Heading(text=text) | Paragraph(text=text):
+            yield escape.visible(text)
+        case Items(items=items, numbered=numbered):
+            for place, item in enumerate(items, start=1):
+                words = (f"{place}." if numbered else "*", item.lead, item.rest, item.command)
+                yield escape.visible(" ".join(filter(None, words)))
+        case Verbatim(text=text):
+            yield from text.splitlines()
+
+
+def _print_table(table: Table, console: Console) -> None:
     if table.title:
         console.print(Text(escape.visible(table.title), style="bold"))
     if table.caption:

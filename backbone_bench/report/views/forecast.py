@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from backbone_bench.report.tables.answer import Answer
+from backbone_bench.report.tables.listing import listing
 from backbone_bench.report.tables.table import Column, tabulate
-from backbone_bench.report.tables.text import listing
 from backbone_bench.report.tables.units import PLAIN, Unit, span
 
 _SECONDS = Unit("s", 1, 0)
@@ -28,9 +29,9 @@ _COLUMNS = (
 )
 
 
-def forecast(rows: Sequence[Forecast], form: str) -> str:
+def forecast(rows: Sequence[Forecast]) -> Answer:
     """The rows with their times, and the sum."""
     least_s, most_s = sum(row.least_s for row in rows), sum(row.most_s for row in rows)
     total = f"Rows: {len(rows)}. About {span(least_s)} on a quiet machine, {span(most_s)} at most."
     table = replace(tabulate(rows, _COLUMNS), remarks=(total, "Nothing has been run."))
-    return listing([row._asdict() for row in rows], table, form)
+    return listing([row._asdict() for row in rows], table)

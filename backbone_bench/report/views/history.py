@@ -9,10 +9,9 @@ from dataclasses import replace
 from operator import attrgetter
 
 from backbone_bench.base.grouping import grouped
-from backbone_bench.records import Record, fingerprint, matching
-from backbone_bench.report.tables.csv import delimited
+from backbone_bench.records import Record, fingerprint, matching, store
+from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
-from backbone_bench.report.tables.text import text
 from backbone_bench.report.tables.units import percent
 from backbone_bench.report.views.columns import COLUMNS
 from backbone_bench.report.views.conditions import machine
@@ -21,13 +20,19 @@ _BARS = "▁▂▃▄▅▆▇█"
 _PREFERRED = ("graph_s", "wall_s", "gross_per_image_j", "flops")  # the first that a history has, where none is named
 
 
-def render(records: Iterable[Record], form: str, metric: str | None = None) -> str:
-    """The histories as `table`, `md` or `csv`."""
-    groups = histories(records)
-    if form == "csv":
-        rows = [record for group in groups for record in group]
-        return delimited([tabulate(rows, _for_programs(metric or _chosen(rows)))])
-    return text([_table(group, metric or _chosen(group)) for group in groups], form)
+def answer(records: Sequence[Record], metric: str | None = None) -> Answer:
+    """A table for each history; for programs one of all, and as JSON the records themselves."""
+
+    def exact() -> list[Table]:
+        rows = [record for group in histories(records) for record in group]
+        return [tabulate(rows, _for_programs(metric or _chosen(rows)))]
+
+    return Answer(
+        parts=lambda: [_table(group, metric or _chosen(group)) for group in histories(records)],
+        exact=exact,
+        json=lambda: store.dumps(records),
+        jsonl=lambda: store.dump_lines(records),
+    )
 
 
 def histories(records: Iterable[Record]) -> list[list[Record]]:

@@ -1,41 +1,31 @@
-"""From records to text in one of the formats of `--format`."""
+"""Records as the answer of a command: tables for people, figures for programs, the records themselves as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from backbone_bench.records import Record
-from backbone_bench.report.tables.csv import delimited
-from backbone_bench.report.tables.table import Column, without_empty
-from backbone_bench.report.tables.text import text
-from backbone_bench.report.views.columns import RUN
+from backbone_bench.records import Record, store
+from backbone_bench.report.tables.answer import Answer, Part
+from backbone_bench.report.tables.table import Table, without_empty
 from backbone_bench.report.views.compare import View, compare
-from backbone_bench.report.views.layers import layers as parts
-from backbone_bench.report.views.layers import rows
+from backbone_bench.report.views.layers import layers, rows
 
 
-def render(records: Sequence[Record], form: str, columns: Sequence[Column[Record]] = RUN) -> str:
-    """Records as `table`, `md`, `csv` or `html`, nothing marked as best."""
-    return show(records, form, View(tuple(columns), mark_best=False))
+def answer(records: Sequence[Record], view: View, depth: int | None = None, *, twice: bool = False) -> Answer:
+    """What `view` asks for; with a `depth`, also where the cost lies within the models, down to it.
 
-
-def show(records: Sequence[Record], form: str, view: View) -> str:
-    """What `view` asks for, as `table`, `md`, `csv` or `html`."""
-    if form == "csv":
-        return delimited(compare(records, replace(view, every_facet=True)))
-    if form == "html":
-        from backbone_bench.pages.page import page  # imports jinja2
-
-        return page(records, view)
-    return text([without_empty(table) for table in compare(records, view)], form)
-
-
-def layers(records: Sequence[Record], form: str, depth: int, *, twice: bool = False) -> str:
-    """Where the cost of each record lies, as `table` or `md`; as `csv` every operation, whatever the depth.
-
-    Nothing as `html`: the page has them already.
+    As CSV the layers are every operation, whatever the depth. `twice` counts a multiply-add as two in the layers; the
+    columns of a view say it themselves.
     """
-    if form == "html":
-        return ""
-    if form == "csv":
-        return delimited([rows(records, twice=twice)])
-    return text([table for record in records for table in parts(record, depth, twice=twice)], form)
+
+    def parts() -> Sequence[Part]:
+        whole = [without_empty(table) for table in compare(records, view)]
+        if depth is None:
+            return whole
+        return [*whole, *(table for record in records for table in layers(record, depth, twice=twice))]
+
+    def exact() -> Sequence[Table]:
+        if depth is not None:
+            return [rows(records, twice=twice)]
+        return compare(records, replace(view, every_facet=True))
+
+    return Answer(parts, exact, json=lambda: store.dumps(records), jsonl=lambda: store.dump_lines(records))

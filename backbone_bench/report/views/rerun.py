@@ -1,25 +1,35 @@
 """A record and the same workload run again: both values of every quantity, and in what the two were unlike."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
-from backbone_bench.records import Record, fingerprint
-from backbone_bench.report.tables.csv import delimited
+from backbone_bench.records import Record, fingerprint, store
+from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.table import Table, tabulate
-from backbone_bench.report.tables.text import text
 from backbone_bench.report.views.beside import EXACT, columns, figures
 from backbone_bench.report.views.columns import COLUMNS
 from backbone_bench.report.views.conditions import machine
 
-Pair = tuple[Record, Record]  # new, old
+
+class Rerun(NamedTuple):
+    """A record and the same workload run again."""
+
+    new: Record
+    old: Record
 
 
-def draw(pairs: list[Pair], form: str) -> str:
-    """A table a pair, as `table`, `md` or `csv`; the ratio is new over old."""
-    if form == "csv":
-        return delimited(
-            tabulate(figures(new, old, tuple(COLUMNS.values())), EXACT, title=old.workload.model) for new, old in pairs
-        )
-    return text([_table(new, old) for new, old in pairs], form)
+def answer(pairs: Sequence[Rerun]) -> Answer:
+    """A table for each record that was run again, the ratio new over old; as JSON the new records alone."""
+    new = [pair.new for pair in pairs]
+    return Answer(
+        parts=lambda: [_table(*pair) for pair in pairs],
+        exact=lambda: [
+            tabulate(figures(*pair, tuple(COLUMNS.values())), EXACT, title=pair.old.workload.model) for pair in pairs
+        ],
+        json=lambda: store.dumps(new),
+        jsonl=lambda: store.dump_lines(new),
+    )
 
 
 def _table(new: Record, old: Record) -> Table:

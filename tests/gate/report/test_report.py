@@ -15,10 +15,11 @@ from backbone_bench.gate import stored
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.report import github, trackers
 from backbone_bench.gate.report.junit import junit
-from backbone_bench.gate.report.text import render
+from backbone_bench.gate.report.text import answer
 from backbone_bench.gate.session import Rules, gate
-from backbone_bench.gate.verdicts import Change, Finding, Report, Verdict, exit_code
+from backbone_bench.gate.verdicts import VERDICTS, Change, Finding, Report, Verdict
 from backbone_bench.records import matching
+from backbone_bench.report.tables.formats import write
 from backbone_bench.report.views import history
 from tests.gate.samples import HERE, WIDER, counted, processes, timed
 
@@ -57,7 +58,6 @@ def made() -> Report:
 
 
 REPORT = made()
-CODE = exit_code(REPORT)
 NASTY = "| a |<script>alert(1)</script>\n**b** `c` [d](e) \x1b[31m ::error::x"
 
 
@@ -65,7 +65,7 @@ NASTY = "| a |<script>alert(1)</script>\n**b** `c` [d](e) \x1b[31m ::error::x"
 def test_the_report_reads_as_it_was_read(golden, form, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.delenv("COLUMNS", raising=False)
-    golden(f"report.{form}", render(REPORT, CODE, form))
+    golden(f"report.{form}", write(answer(REPORT), form))
 
 
 def test_junit_reads_as_it_was_read(golden):
@@ -84,18 +84,55 @@ def test_what_is_acknowledged_is_no_failure_anywhere():
     accepted = replace(REPORT, acknowledged="on purpose")
     assert "<failure" not in junit(accepted)
     assert "::error" not in "\n".join(line for line in github.annotations(accepted) if "changed" in line)
-    assert "Accepted: on purpose" in render(accepted, 0, "md")
+    assert "Accepted: on purpose" in write(answer(accepted), "md")
+
+
+VALUES = {
+    Verdict.REGRESSED: {"change": Change(1.2, 1.1, 1.3, 5), "base": 1.0, "head": 1.2, "threshold": 0.03},
+    Verdict.IMPROVED: {"change": Change(0.8, 0.7, 0.9, 5), "base": 1.0, "head": 0.8, "threshold": 0.03},
+    Verdict.INCONCLUSIVE: {"change": Change(1.0, 0.9, 1.1, 5), "base": 1.0, "head": 1.0, "threshold": 0.03},
+    Verdict.CHANGED: {"metric": "flops", "base": 10, "head": 11},
+}
+NO_FAILURE = ("no failure", "no reason to fail", "not a failure")
+
+
+@pytest.mark.parametrize("acknowledged", [None, "on purpose"])
+@pytest.mark.parametrize("informal", [False, True])
+@pytest.mark.parametrize("verdict", Verdict)
+@pytest.mark.parametrize("fail_on", [(), *((verdict,) for verdict in Verdict), tuple(Verdict)])
+def test_the_exit_code_junit_github_and_every_sentence_say_the_same_of_what_fails(
+    verdict, fail_on, informal, acknowledged
+):
+    found = Finding(**{"subject": "net", "metric": "wall_s", "verdict": verdict, "reason": "why", "informal": informal}
+                    | VALUES.get(verdict, {}))  # fmt: skip
+    report = Report("then", "now", (found,), fail_on=fail_on, acknowledged=acknowledged)
+    fails = report.exit_code != 0
+    suite = ElementTree.fromstring(write(answer(report), "junit"))
+    assert (int(suite.attrib["failures"]) + int(suite.attrib["errors"]) > 0) == fails
+    assert any(line.startswith("::error") for line in github.annotations(report)) == fails
+    assert json.loads(write(answer(report), "json"))["findings"][0]["fails"] is fails
+    assert next(csv.DictReader(io.StringIO(write(answer(report), "csv"))))["fails"] == ("yes" if fails else "no")
+    for form in ("md", "table", "junit"):
+        told = write(answer(report), form)
+        assert not fails or not any(words in told for words in NO_FAILURE)
+        assert not fails or "for information" not in told
+    if fails:
+        assert "net" in write(answer(report), "md").split("| workload |")[0]  # a sentence names it, not the table alone
+
+
+def test_every_verdict_has_its_row():
+    assert list(VERDICTS) == list(Verdict)
 
 
 def test_csv_has_a_row_a_finding_with_numbers_that_read_back():
-    rows = list(csv.DictReader(io.StringIO(render(REPORT, CODE, "csv"))))
+    rows = list(csv.DictReader(io.StringIO(write(answer(REPORT), "csv"))))
     assert [row["verdict"] for row in rows] == [found.verdict.value for found in REPORT.ordered]
     slower = next(row for row in rows if row["verdict"] == "regressed")
     assert float(slower["low"]) < float(slower["ratio"]) < float(slower["high"])
 
 
 def test_json_holds_everything_and_the_exit_code():
-    document = json.loads(render(REPORT, CODE, "json"))
+    document = json.loads(write(answer(REPORT), "json"))
     assert (document["exit_code"], document["verdict"]) == (3, "regressed")
     assert len(document["findings"]) == len(REPORT.findings)
     assert document["findings"][0]["change"]["rounds"] == 5
@@ -105,17 +142,17 @@ def test_json_holds_everything_and_the_exit_code():
 def test_no_name_breaks_a_report(name):
     found = Finding(name, "wall_s", Verdict.REGRESSED, 1.0, 2.0, Change(2.0, 1.9, 2.1, 5), 0.03, 0.03, reason=name)
     report = Report(name, name, (found,), (name,), again=name, accept=name)
-    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(render(report, 1, "md"))
+    tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(write(answer(report), "md"))
     assert not [token for token in tokens if token.type == "html_block"]
     assert sum(token.type == "tr_open" for token in tokens) == 2
     assert len(ElementTree.fromstring(junit(report)).findall(".//testcase")) == 1
     assert len("\n".join(github.annotations(report)).split("\n")) == 1
-    assert json.loads(render(report, 1, "json"))["findings"][0]["subject"] == name
+    assert json.loads(write(answer(report), "json"))["findings"][0]["subject"] == name
 
 
 @given(st.integers(0, 3000))
 def test_a_summary_that_is_cut_fits_and_keeps_its_beginning_line_by_line(limit):
-    whole = render(REPORT, CODE, "md")
+    whole = write(answer(REPORT), "md")
     cut = github.fit(whole, limit)
     assert len(cut.encode()) <= limit or cut == whole
     kept = [line for line in cut.splitlines() if not line.startswith("*Cut here")]
@@ -131,7 +168,7 @@ def test_the_summary_of_many_regressions_stays_below_what_github_takes(tmp_path)
     ]
     file = tmp_path / "summary.md"
     file.write_text("what another step has said\n")
-    github.add_summary({"GITHUB_STEP_SUMMARY": str(file)}, render(Report("then", "now", tuple(slower)), 1, "md"))
+    github.add_summary({"GITHUB_STEP_SUMMARY": str(file)}, write(answer(Report("then", "now", tuple(slower))), "md"))
     text = file.read_text()
     assert (1 << 19) < len(text.encode()) < (1 << 20)
     assert text.startswith("what another step has said\n## bench gate failed: 1100 regressed")
@@ -177,7 +214,7 @@ def test_a_history_is_in_order_and_unlike_machines_have_their_own():
     groups = history.histories([*days, timed(0.02, environment=ELSEWHERE)])
     assert [len(group) for group in groups] == [3, 1]
     assert [record.started_utc[8:10] for record in groups[0]] == ["10", "11", "12"]
-    told = history.render(days, "md")
+    told = write(history.answer(days), "md")
     assert "▁▅█" in told
     assert "+5.0 %" in told
 

@@ -4,8 +4,10 @@ from dataclasses import replace
 from typing import get_args
 
 from backbone_bench.records import ELSEWHERE, MEANINGS, Flag, Latencies, Latency, ModelCost, meanings
-from backbone_bench.report.views import render
-from backbone_bench.report.views.columns import COUNT
+from backbone_bench.report.tables.formats import write
+from backbone_bench.report.views.columns import COUNT, RUN
+from backbone_bench.report.views.compare import View
+from backbone_bench.report.views.render import answer
 from tests.report.samples import counted, latency, record
 
 
@@ -28,7 +30,7 @@ def test_the_meanings_stand_below_a_table_for_the_flags_in_it_alone():
     assert isinstance(busy.latency, Latencies)
     busy = replace(busy, latency=replace(busy.latency, wall=latency(0.05, flags=("host_busy",))))
     for form in ("md", "table"):
-        shown = " ".join(render.render([busy, record("resnet50", 4, 0.04)], form).split())
+        shown = " ".join(write(answer([busy, record("resnet50", 4, 0.04)], View(RUN)), form).split())
         assert MEANINGS["host_busy"] in shown
         assert MEANINGS["thermal"] not in shown
 
@@ -37,5 +39,5 @@ def test_a_count_that_took_values_says_so_beside_its_figures():
     made = counted("net.py:Net", 7)
     assert isinstance(made.cost, ModelCost)
     on_cpu = replace(made, cost=replace(made.cost, path="cpu"))
-    assert ELSEWHERE["values_needed"] in " ".join(render.render([on_cpu], "md", COUNT).split())
-    assert "values_needed" not in render.render([made], "md", COUNT)
+    assert ELSEWHERE["values_needed"] in " ".join(write(answer([on_cpu], View(COUNT)), "md").split())
+    assert "values_needed" not in write(answer([made], View(COUNT)), "md")

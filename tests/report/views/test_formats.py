@@ -15,13 +15,16 @@ from rich.console import Console
 
 from backbone_bench.records import CrossCheck, Difference, Energy, Latencies, Missing, ModelCost, PaperEnergy, Record
 from backbone_bench.report.tables import escape
+from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.csv import delimited
+from backbone_bench.report.tables.formats import write
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import tabulate
 from backbone_bench.report.tables.terminal import terminal
-from backbone_bench.report.views import render
 from backbone_bench.report.views.columns import COLUMNS, COUNT, RUN, doubled
 from backbone_bench.report.views.compare import View, compare
+from backbone_bench.report.views.layers import layers, rows
+from backbone_bench.report.views.render import answer
 from tests.conftest import Golden
 from tests.report.samples import EVERY, NO_EVENTS, NO_GRAPH, RESNET50, UNKNOWN, VOVNET39, cost, latency, record
 
@@ -177,25 +180,25 @@ def test_every_column_of_numbers_finds_a_number_or_a_reason_in_every_record(colu
 
 
 def test_energy_by_the_papers_protocol_stands_beside_energy_where_it_was_asked_for_and_is_missed_nowhere_else():
-    asked, other = (render.show([made], "md", View(RUN)) for made in (PAPER, ON_GPU))
+    asked, other = (write(answer([made], View(RUN)), "md") for made in (PAPER, ON_GPU))
     assert "| 3050 |" in asked  # 305 W for 10 ms, in mJ
     assert "energy ± (%) | energy per image, paper's protocol (mJ) |" in asked
     assert "every 100 ms" in asked
     assert "protocol" not in other
     refused = by_the_paper(Missing("no_power_sensor", "no sensor answers"))
     told = "energy per image, paper's protocol (no_power_sensor: no sensor answers)"
-    assert told in render.show([refused], "md", View(RUN))
+    assert told in write(answer([refused], View(RUN)), "md")
 
 
 def test_the_share_of_noise_is_missed_where_its_quantity_is_there():
     few = replace(RESNET50, latency=Latencies(latency(0.07, n=4), NO_EVENTS, NO_GRAPH))
-    told = render.show([few], "md", View(RUN))
+    told = write(answer([few], View(RUN)), "md")
     assert "wall ± (few_samples: " in told
     assert "device ±" not in told
 
 
 def test_every_row_of_a_csv_has_a_cell_for_every_heading_though_only_some_tables_have_ratios():
-    told = render.show([COUNTED, RESNET50, VOVNET39], "csv", View(relative_to="resnet50"))
+    told = write(answer([COUNTED, RESNET50, VOVNET39], View(relative_to="resnet50")), "csv")
     heading, *rows = csv.reader(io.StringIO(told))
     assert {len(row) for row in rows} == {len(heading)}
     assert "wall_s_ratio" in heading
@@ -207,7 +210,10 @@ def test_records_side_by_side_look_like_this(form: str, golden: Golden, monkeypa
     monkeypatch.setenv("COLUMNS", "100")
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
-    golden(f"compare.{form}", render.show(EVERY, form, View(relative_to="resnet50")))
+    golden(f"compare.{form}", write(answer(EVERY, View(relative_to="resnet50")), form))
+
+
+LAYERS = Answer(lambda: layers(UNKNOWN, 2), lambda: [rows([UNKNOWN])])
 
 
 @pytest.mark.parametrize("form", ["md", "csv", "table"])
@@ -215,7 +221,7 @@ def test_layers_look_like_this(form: str, golden: Golden, monkeypatch: pytest.Mo
     monkeypatch.setattr(sys, "stdout", io.StringIO())
     monkeypatch.delenv("COLUMNS", raising=False)
     monkeypatch.delenv("FORCE_COLOR", raising=False)
-    golden(f"layers.{form}", render.layers([UNKNOWN], form, depth=2))
+    golden(f"layers.{form}", write(LAYERS, form))
 
 
 @pytest.mark.parametrize(
