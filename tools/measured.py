@@ -5,6 +5,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
+from backbone_bench.base.units import Unit
 from backbone_bench.records import Record, store
 from backbone_bench.report.drawing import svg
 from backbone_bench.report.drawing.plot import Plot
@@ -14,7 +15,6 @@ from backbone_bench.report.plots.roofline import told_apart
 from backbone_bench.report.plots.which import PREDICTORS, draw
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
-from backbone_bench.report.tables.units import Unit
 from backbone_bench.report.views.columns import COLUMNS, named
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.conditions import places

@@ -6,10 +6,10 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any, NamedTuple
 
+from backbone_bench.base.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
 from backbone_bench.records import SCHEMA_VERSION, meanings
 from backbone_bench.report.tables.answer import Answer, Paragraph, Part
 from backbone_bench.report.tables.table import tabulate
-from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
 from backbone_bench.report.views.beside import EXACT, Figure, columns
 from backbone_bench.report.views.conditions import STARTED, differing, machine, shared
 from backbone_bench.stats.ratios import CONFIDENCE

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from scipy.stats import spearmanr
 
+from backbone_bench.base.units import PLAIN
 from backbone_bench.records import store
 from backbone_bench.report.plots.points import number
 from backbone_bench.report.plots.roofline import COPY, PRODUCT
 from backbone_bench.report.plots.which import PREDICTORS
-from backbone_bench.report.tables.units import PLAIN
 from backbone_bench.report.views.columns import COLUMNS
 from tests.report.samples import CPU, cost, op, record
 from tests.tools.test_zoo_page import rows

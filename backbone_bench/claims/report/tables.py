@@ -7,11 +7,11 @@ from dataclasses import replace
 from math import log
 from typing import Any, NamedTuple
 
+from backbone_bench.base.units import Unit
 from backbone_bench.claims.data.verdicts import Finding, Verdict
 from backbone_bench.claims.judges.engine import Judged, Outcome
 from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.table import Column, Table, Value, tabulate, without_empty
-from backbone_bench.report.tables.units import Unit
 
 MOST_PARTS = 3  # of a claim, told in a row of a table
 

@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from backbone_bench.base.units import span
 from backbone_bench.report.tables import escape
-from backbone_bench.report.tables.units import span
 
 Told = Callable[[str, float], None]
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from backbone_bench.base.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
 from backbone_bench.gate.verdicts import VERDICTS, Change, Finding, Moved, Report, Verdict
-from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
 from backbone_bench.report.views.columns import COLUMNS
 
 TITLES = {

@@ -11,12 +11,12 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from backbone_bench.base.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
 from backbone_bench.gate.report.junit import junit
 from backbone_bench.gate.report.sentences import TITLES, news, quantity, steps
 from backbone_bench.gate.verdicts import VERDICTS, Finding, Moved, Report, Verdict
 from backbone_bench.report.tables.answer import Answer, Heading, Item, Items, Paragraph, Part
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
-from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
 
 _ENDS = {0: "passed", 1: "failed", 2: "could not start", 3: "could not measure everything", 4: "could not compare"}
 _ROWS = 12  # of one table of modules

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
+from backbone_bench.base.units import PLAIN
 from backbone_bench.gate import measured
 from backbone_bench.gate.report.sentences import TITLES
 from backbone_bench.records import Missing, Record, matching
-from backbone_bench.report.tables.units import PLAIN
 from backbone_bench.report.views.columns import COLUMNS
 
 Tracker = Literal["github-action-benchmark", "bencher"]

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from backbone_bench.base.units import PLAIN, Unit
 from backbone_bench.records import Record
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
 from backbone_bench.report.plots.points import clock, number, see
 from backbone_bench.report.tables.table import Column
-from backbone_bench.report.tables.units import PLAIN, Unit
 from backbone_bench.report.views.columns import COLUMNS, at, over
 from backbone_bench.report.views.families import family
 

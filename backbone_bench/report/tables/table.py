@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
+from backbone_bench.base.units import PLAIN, Unit, significant
 from backbone_bench.records import Missing
-from backbone_bench.report.tables.units import PLAIN, Unit, significant
 
 T = TypeVar("T")
 Value = str | int | float | Missing

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from backbone_bench.base.units import PLAIN, Unit
 from backbone_bench.records import Record
 from backbone_bench.report.tables.table import Column
-from backbone_bench.report.tables.units import PLAIN, Unit
 
 
 class Figure(NamedTuple):

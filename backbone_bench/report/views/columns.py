@@ -9,9 +9,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from backbone_bench.base.errors import UserError, did_you_mean
-from backbone_bench.records import Missing, Record, meanings
-from backbone_bench.report.tables.table import NOT_ASKED, Bounds, Column, Value
-from backbone_bench.report.tables.units import (
+from backbone_bench.base.units import (
     BILLIONS,
     M_ELEMENTS,
     MEGABYTES,
@@ -22,6 +20,8 @@ from backbone_bench.report.tables.units import (
     PLAIN,
     Unit,
 )
+from backbone_bench.records import Missing, Record, meanings
+from backbone_bench.report.tables.table import NOT_ASKED, Bounds, Column, Value
 from backbone_bench.report.views import top1
 
 T = TypeVar("T")

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
+from backbone_bench.base.units import PLAIN
 from backbone_bench.records import Environment, Gpu, Missing, Record, TensorSpec
 from backbone_bench.report.tables.table import Column
-from backbone_bench.report.tables.units import PLAIN
 
 
 class Facet(NamedTuple):

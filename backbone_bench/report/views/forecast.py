@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from backbone_bench.base.units import PLAIN, Unit, span
 from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.listing import listing
 from backbone_bench.report.tables.table import Column, tabulate
-from backbone_bench.report.tables.units import PLAIN, Unit, span
 
 _SECONDS = Unit("s", 1, 0)
 

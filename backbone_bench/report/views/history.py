@@ -9,10 +9,10 @@ from dataclasses import replace
 from operator import attrgetter
 
 from backbone_bench.base.grouping import grouped
+from backbone_bench.base.units import percent
 from backbone_bench.records import Record, fingerprint, matching, store
 from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
-from backbone_bench.report.tables.units import percent
 from backbone_bench.report.views.columns import COLUMNS
 from backbone_bench.report.views.conditions import machine
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from backbone_bench.base.grouping import grouped
+from backbone_bench.base.units import BILLIONS, M_ELEMENTS, PERCENT, PLAIN
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
 from backbone_bench.report.tables.table import Column, Table, tabulate
-from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS, PERCENT, PLAIN
 from backbone_bench.report.views.columns import ONCE, doubled
 
 DEAREST = 10

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from backbone_bench.base.units import BILLIONS, M_ELEMENTS
 from backbone_bench.records import ModelCost, OpCost
-from backbone_bench.report.tables.units import BILLIONS, M_ELEMENTS
 from backbone_bench.report.views.layers import Part, Whole
 
 DEEPEST = 4  # levels

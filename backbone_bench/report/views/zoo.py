@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from backbone_bench.base.units import BILLIONS, MILLIONS, PLAIN
 from backbone_bench.report.tables.table import Column, Table, tabulate
-from backbone_bench.report.tables.units import BILLIONS, MILLIONS, PLAIN
 from backbone_bench.zoo.catalogue import Entry
 
 COLUMNS: tuple[Column[Entry], ...] = (

@@ -3,9 +3,9 @@ import io
 import pytest
 from rich.console import Console
 
+from backbone_bench.base.units import span
 from backbone_bench.cli.progress.bar import bar
 from backbone_bench.cli.progress.lines import Left, Lines, Silent
-from backbone_bench.report.tables.units import span
 from backbone_bench.run import worker
 from backbone_bench.run.messages import Message, Phase
 

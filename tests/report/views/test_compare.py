@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.units import PLAIN
 from backbone_bench.records import Latencies, Record
 from backbone_bench.report.tables.table import Cell, Column, Table, without_empty
-from backbone_bench.report.tables.units import PLAIN
 from backbone_bench.report.views.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.conditions import circumstances, places

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.report.tables import units
-from backbone_bench.report.tables.units import PLAIN, Unit
+from backbone_bench.base import units
+from backbone_bench.base.units import PLAIN, Unit
 
 UNITS = [value for value in vars(units).values() if isinstance(value, Unit)]
 
