@@ -18,6 +18,7 @@ def _figure(flag: str, what: str) -> typer.models.OptionInfo:
 
 @app.command()
 def check(
+    context: typer.Context,
     model: Annotated[str, typer.Argument(help=MODEL_HELP, metavar="MODEL", autocompletion=complete_model)],
     flops: Annotated[str | None, _figure("--flops", "FLOPs, a multiply-add counted once")] = None,
     params: Annotated[str | None, _figure("--params", "Parameters")] = None,
@@ -42,11 +43,9 @@ def check(
     Ends with 0 where all hold and with 1 where one does not; a known cause (a multiply-add counted twice, the
     classifier left out, another input size, …) is told.
     """
-    figures = {
-        "flops": flops, "params": params, "access": access, "conv_flops": conv_flops, "conv_access": conv_access,
-        "cio": cio, "traffic": traffic,
-    }  # fmt: skip
-    given = {metric: figure for metric, figure in figures.items() if figure is not None}
+    from backbone_bench.records.quantities import CLAIMED
+
+    given = {metric: context.params[metric] for metric in CLAIMED if context.params[metric] is not None}
     if not given:
         raise UserError("Say what is claimed: --flops 4.1G, --params 25.6M, --access …")
     from backbone_bench.claims.data import claimed, subjects

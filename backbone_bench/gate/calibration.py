@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from backbone_bench.gate.baseline import Calibration
-from backbone_bench.gate.measured import Sides
+from backbone_bench.gate.measured import BaseHead
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules, Session, Take, gate
 from backbone_bench.gate.verdicts import Finding
@@ -38,7 +38,7 @@ def calibrate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Find
             )
         )
 
-    def again(name: str, _count: int) -> Sequence[Sides]:
+    def again(name: str, _count: int) -> Sequence[BaseHead]:
         if name in session.unpaired:
             raise session.unpaired[name]
         return session.rounds[name]

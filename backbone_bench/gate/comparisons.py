@@ -10,7 +10,7 @@ from typing import NamedTuple
 from backbone_bench.gate import stored
 from backbone_bench.gate.baseline import Baseline, Calibration
 from backbone_bench.gate.calibration import calibrate
-from backbone_bench.gate.measured import Sides
+from backbone_bench.gate.measured import BaseHead
 from backbone_bench.gate.noisy import Plan
 from backbone_bench.gate.session import Rules, gate
 from backbone_bench.gate.sides import Begin, Jobs, counts_only, here, in_turn
@@ -52,7 +52,7 @@ def revisions(jobs: Jobs, rules: Rules, runs: tuple[Run, Run], begin: Begin) -> 
     heads: list[Record] = []
     in_rounds = in_turn(jobs, runs, begin)
 
-    def take(name: str, count: int) -> Sequence[Sides]:
+    def take(name: str, count: int) -> Sequence[BaseHead]:
         sides = in_rounds(name, count)
         heads.extend(head for _, head in sides)
         return sides

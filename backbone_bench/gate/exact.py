@@ -5,13 +5,13 @@ convolution is not looked for in a whole network.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from operator import attrgetter
 from typing import Literal
 
-from backbone_bench.gate.verdicts import Finding, Moved, Verdict
+from backbone_bench.gate.verdicts import Direction, Finding, Moved, Verdict
 from backbone_bench.records import Missing, ModelCost, OpCost
+from backbone_bench.records.quantities import EXACT
 
-METRICS = ("params", "flops", "access_elems", "traffic_elems", "ops", "shapes_sha256")
+_SHAPES = "shapes_sha256"  # no quantity, and compared as one: names and shapes of parameters and buffers
 
 _Costs = tuple[int, int, int, int]  # FLOPs, access, traffic, operations
 
@@ -28,18 +28,27 @@ def compare(subject: str, base: ModelCost | Missing, head: ModelCost | Missing) 
 
 def _changed(subject: str, base: ModelCost, head: ModelCost) -> Iterator[Finding]:
     where = moved(base, head)
-    for metric in METRICS:
-        one, other = attrgetter(metric)(base), attrgetter(metric)(head)
+    for metric in (*(quantity.key for quantity in EXACT), _SHAPES):
+        one, other = getattr(base, metric), getattr(head, metric)
         if one != other and not isinstance(one, Missing) and not isinstance(other, Missing):
+            direction = _direction(one, other)
             yield Finding(
-                subject, metric, Verdict.CHANGED, one, other, moved=where, reason=_better_or_worse(one, other)
-            )
+                subject, metric, Verdict.CHANGED, one, other,
+                moved=where, direction=direction, reason=_REASONS[direction],
+            )  # fmt: skip
 
 
-def _better_or_worse(base: int | str, head: int | str) -> str:
+def _direction(base: int | str, head: int | str) -> Direction:
     if isinstance(base, str) or isinstance(head, str):
-        return "names or shapes of parameters and buffers are others"
-    return "worse: it costs more" if head > base else "better: it costs less"
+        return "other"
+    return "worse" if head > base else "better"
+
+
+_REASONS: Mapping[Direction, str] = {
+    "worse": "worse: it costs more",
+    "better": "better: it costs less",
+    "other": "names or shapes of parameters and buffers are others",
+}
 
 
 def moved(base: ModelCost, head: ModelCost) -> tuple[Moved, ...]:

@@ -4,65 +4,46 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from math import isinf
-from operator import attrgetter
 from statistics import geometric_mean
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from backbone_bench.gate.noisy import Decision, Plan, Series, Spread, detectable
 from backbone_bench.gate.verdicts import Change, Finding, Verdict
 from backbone_bench.records import Energy, Known, Latencies, Latency, Missing, Record, Watch, fingerprint, meanings
+from backbone_bench.records.quantities import MEASURED, MeasuredKind, Quantity
 from backbone_bench.stats import ratios
 from backbone_bench.versus.rule import values
 
-Kind = Literal["latency", "energy", "memory"]
-Sides = tuple[Record, Record]  # base, head: one process each
 
-THRESHOLDS: Mapping[Kind, float] = {"latency": 0.03, "energy": 0.05, "memory": 0.05}  # how much worse each may be
+class BaseHead(NamedTuple):
+    """The records of one round: the older side and the newer, one process each."""
+
+    base: Record
+    head: Record
+
+
+# How much worse each may be.
+THRESHOLDS: Mapping[MeasuredKind, float] = {"latency": 0.03, "energy": 0.05, "memory": 0.05}
 OTHER_SILICON = 0.05  # allowed on top where cards or hosts of one model differ: among themselves they do by 3 to 5 %
 _SILICON = frozenset({"gpu.uuid", "host"})
 
 
-class Metric(NamedTuple):
-    """A quantity that is measured; less is better."""
-
-    key: str
-    path: str  # where it lies in a record
-    kind: Kind
-    informal: bool = False
-
-
-METRICS: Mapping[str, Metric] = {
-    metric.key: metric
-    for metric in (
-        Metric("graph_s", "latency.graph.median_s", "latency"),  # the least noise
-        Metric("wall_s", "latency.wall.median_s", "latency"),  # what a slower Python costs
-        Metric("device_s", "latency.device.median_s", "latency", informal=True),  # lies between the two
-        Metric("gross_per_image_j", "energy.gross_per_image_j", "energy"),
-        Metric("peak_allocated_bytes", "memory.peak_allocated_bytes", "memory"),
-        Metric("peak_resident_bytes", "memory.peak_resident_bytes", "memory", informal=True),  # the system's, not ours
-    )
-}
-
-
-def value(record: Record, metric: Metric) -> Known[float]:
+def value(record: Record, quantity: Quantity) -> Known[float]:
     """The quantity of a record, or why it is not there."""
-    found: object = record
-    for name in metric.path.split("."):
-        found = attrgetter(name)(found)
-        if isinstance(found, Missing):
-            return found
-    assert isinstance(found, int | float)
+    found = quantity.of(record)
+    if isinstance(found, Missing):
+        return found
     return float(found) if found > 0 else Missing("zero", "nothing was measured")
 
 
 def is_measured(record: Record) -> bool:
-    return any(not isinstance(value(record, metric), Missing) for metric in METRICS.values())
+    return any(not isinstance(value(record, metric), Missing) for metric in MEASURED)
 
 
 Noise = Mapping[tuple[str, str], Spread]  # by fingerprint and metric: how the rounds of A against A differ
 
 
-def series(rounds: Sequence[Sides], thresholds: Mapping[Kind, float], noise: Noise) -> dict[str, Series]:
+def series(rounds: Sequence[BaseHead], thresholds: Mapping[MeasuredKind, float], noise: Noise) -> dict[str, Series]:
     """What can be compared, by metric: nothing where the two sides are not comparable."""
     base, head = rounds[0]
     differing = fingerprint.differences(base, head)
@@ -70,19 +51,28 @@ def series(rounds: Sequence[Sides], thresholds: Mapping[Kind, float], noise: Noi
         return {}
     more = OTHER_SILICON if any(difference.field in _SILICON for difference in differing) else 0.0
     found = {}
-    for metric in METRICS.values():
-        pairs = values(rounds, partial(value, metric=metric))
+    for metric in MEASURED:
+        pairs = values(_head_over_base(rounds), partial(value, quantity=metric))
         if not isinstance(pairs, Missing):
             found[metric.key] = Series(
                 changes=tuple(ratios.logs(pairs)),
-                threshold=thresholds[metric.kind] + more,
-                informal=metric.informal or len(pairs) == 1,
+                threshold=thresholds[_kind(metric)] + more,
+                informal=metric.informational or len(pairs) == 1,
                 known=noise.get((fingerprint.digest(head.workload, head.environment), metric.key)),
             )
     return found
 
 
-def one_sided(subject: str, rounds: Sequence[Sides]) -> Iterator[Finding]:
+def _head_over_base(rounds: Sequence[BaseHead]) -> Iterator[tuple[Record, Record]]:
+    return ((one.head, one.base) for one in rounds)
+
+
+def _kind(quantity: Quantity) -> MeasuredKind:
+    assert quantity.measured_as is not None  # it is one of MEASURED
+    return quantity.measured_as
+
+
+def one_sided(subject: str, rounds: Sequence[BaseHead]) -> Iterator[Finding]:
     """What only one of the two sides has, and sides that cannot be compared."""
     base, head = rounds[0]
     if is_measured(base) and is_measured(head):
@@ -90,17 +80,19 @@ def one_sided(subject: str, rounds: Sequence[Sides]) -> Iterator[Finding]:
         if unlike:
             yield Finding(subject, "measured", Verdict.INCOMPARABLE, reason="; ".join(unlike))
             return
-    for metric in METRICS.values():
+    for metric in MEASURED:
         before, now = value(base, metric), value(head, metric)
         if isinstance(now, Missing) and not isinstance(before, Missing) and now.missing != "not_asked":
-            yield Finding(subject, metric.key, Verdict.MISSING, before, reason=now.message, informal=metric.informal)
+            yield Finding(
+                subject, metric.key, Verdict.MISSING, before, reason=now.message, informal=metric.informational
+            )
         elif isinstance(before, Missing) and not isinstance(now, Missing):
             yield Finding(
                 subject, metric.key, Verdict.NEW, None, now, reason=f"the baseline has none: {before.message}"
             )
 
 
-def remarks(rounds: Sequence[Sides]) -> list[str]:
+def remarks(rounds: Sequence[BaseHead]) -> list[str]:
     """What differs between comparable sides and may matter."""
     base, head = rounds[0]
     if not is_measured(base) or not is_measured(head):
@@ -112,7 +104,7 @@ def remarks(rounds: Sequence[Sides]) -> list[str]:
     return [*told, *_flagged(rounds)]
 
 
-def _flagged(rounds: Sequence[Sides]) -> Iterator[str]:
+def _flagged(rounds: Sequence[BaseHead]) -> Iterator[str]:
     """What the processes said of the circumstances under which they measured."""
     counts = Counter(flag for sides in rounds for record in sides for flag in _flags(record))
     if counts:
@@ -127,17 +119,17 @@ def _flags(record: Record) -> set[str]:
     return {flag for part in parts if not isinstance(part, Missing) for flag in part.flags}
 
 
-def finding(subject: str, metric: Metric, decision: Decision, rounds: Sequence[Sides], plan: Plan) -> Finding:
+def finding(subject: str, metric: Quantity, decision: Decision, rounds: Sequence[BaseHead], plan: Plan) -> Finding:
     """A verdict with what it stands on; base and head are geometric means, so that their ratio is the change."""
     judged = rounds[: len(decision.series.changes)]  # the rerun of a suspect comes after them
-    used = values(judged, partial(value, metric=metric))
+    used = values(_head_over_base(judged), partial(value, quantity=metric))
     assert not isinstance(used, Missing)
     return Finding(
         subject,
         metric.key,
         decision.verdict,
-        base=_mean([base for base, _ in used]),
-        head=_mean([head for _, head in used]),
+        base=_mean([pair.denominator for pair in used]),
+        head=_mean([pair.numerator for pair in used]),
         change=_change(decision.series),
         threshold=decision.series.threshold,
         detectable=detectable(decision.series, plan),

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backbone_bench.gate import exact, measured
-from backbone_bench.gate.measured import METRICS, THRESHOLDS, Kind, Noise, Sides
+from backbone_bench.gate.measured import THRESHOLDS, BaseHead, Noise
 from backbone_bench.gate.noisy import Key, Plan, Series, decide
 from backbone_bench.gate.verdicts import Finding, Verdict
 from backbone_bench.records import Record, matching
+from backbone_bench.records.quantities import QUANTITIES, MeasuredKind
 
 
 class Unpaired(Exception):
@@ -27,7 +28,7 @@ class Unpaired(Exception):
         return Finding(self.subject or name, "", self.verdict, reason=self.reason, exit_code=self.exit_code)
 
 
-Take = Callable[[str, int], Sequence[Sides]]  # a workload's name and a number of rounds in; raises Unpaired
+Take = Callable[[str, int], Sequence[BaseHead]]  # a workload's name and a number of rounds in; raises Unpaired
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Rules:
     """What is allowed and how sure one must be."""
 
     plan: Plan = field(default_factory=Plan)
-    thresholds: Mapping[Kind, float] = field(default_factory=lambda: THRESHOLDS)
+    thresholds: Mapping[MeasuredKind, float] = field(default_factory=lambda: THRESHOLDS)
     noise: Noise = field(default_factory=dict)
 
 
@@ -45,7 +46,7 @@ class Session:
 
     take: Take
     rules: Rules
-    rounds: dict[str, list[Sides]] = field(default_factory=dict)
+    rounds: dict[str, list[BaseHead]] = field(default_factory=dict)
     unpaired: dict[str, Unpaired] = field(default_factory=dict)
 
     def measure(self, names: Collection[str], count: int) -> Mapping[Key, Series]:
@@ -81,7 +82,7 @@ def gate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Finding],
         findings += exact.compare(subject, base.cost, head.cost)
         findings += measured.one_sided(subject, rounds)
         findings += [
-            measured.finding(subject, METRICS[key.metric], decision, rounds, rules.plan)
+            measured.finding(subject, QUANTITIES[key.metric], decision, rounds, rules.plan)
             for key, decision in decisions.items()
             if key.subject == name
         ]

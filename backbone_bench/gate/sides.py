@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from backbone_bench.base.errors import UserError
 from backbone_bench.gate import stored
 from backbone_bench.gate.checkout import Checkout
+from backbone_bench.gate.measured import BaseHead
 from backbone_bench.gate.session import Take, Unpaired
 from backbone_bench.gate.verdicts import Verdict
 from backbone_bench.jobs.job import Job
@@ -78,7 +79,9 @@ def _within(told: Told, number: int, count: int) -> Told:
 
 def in_turn(jobs: Jobs, runs: tuple[Run, Run], begin: Begin) -> Take:
     """Rounds of both sides, in alternating order."""
-    return lambda name, count: [(pair.a, pair.b) for pair in rounds(jobs[name], jobs[name], count, begin(name), runs)]
+    return lambda name, count: [
+        BaseHead(one.a, one.b) for one in rounds(jobs[name], jobs[name], count, begin(name), runs)
+    ]
 
 
 def here(run: Run) -> Run:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from backbone_bench.gate.measured import Sides
+from backbone_bench.gate.measured import BaseHead
 from backbone_bench.gate.session import Unpaired
 from backbone_bench.gate.verdicts import Finding, Verdict
 from backbone_bench.records import Record, matching
@@ -18,7 +18,7 @@ class Stored:
         self._run = run
         self.heads: list[Record] = []
 
-    def take(self, name: str, count: int) -> Sequence[Sides]:
+    def take(self, name: str, count: int) -> Sequence[BaseHead]:
         """As many rounds as both sides have processes; raise Unpaired where the baseline has none."""
         heads = self._run(name, count)
         self.heads += heads
@@ -27,7 +27,7 @@ class Stored:
         if same is None:
             raise Unpaired(Verdict.NEW, "the baseline does not have this workload", subject=matching.subject(workload))
         alike = [record for record in same if record.workload.key == workload.key]
-        return list(zip(alike or same, heads, strict=False))
+        return [BaseHead(base, head) for base, head in zip(alike or same, heads, strict=False)]
 
 
 def missing(baseline: Iterable[Record], heads: Iterable[Record]) -> list[Finding]:

@@ -23,6 +23,9 @@ class Verdict(StrEnum):
     PASS = "pass"
 
 
+Direction = Literal["worse", "better", "other"]
+
+
 class NextStep(NamedTuple):
     """What to do about a verdict, and which of the report's commands does it."""
 
@@ -135,6 +138,7 @@ class Finding:
     detectable: float | None = None  # the least change seen four times in five
     confirmed: Change | None = None  # the rerun of what had regressed
     moved: tuple[Moved, ...] = ()  # where within the model an exact cost changed
+    direction: Direction | None = None  # of an exact change
     reason: str = ""
     informal: bool = False  # shown, and no reason to fail: one process a side, or a quantity for information
     exit_code: int | None = None  # of a side that failed on its own

@@ -1,6 +1,6 @@
 """The ratio of two things that were measured side by side: by how much, how sure, and what could have been seen.
 
-A pair is one round: a base and a head, each the median of a fresh process of
+A pair is one round: two sides, each the median of a fresh process of
 its own, one right after the other, the order turned round from round to round
 (ABBA). What is assumed, and nothing else:
 
@@ -24,11 +24,20 @@ from typing import NamedTuple
 
 from backbone_bench.stats import samples
 
-Pair = tuple[float, float]  # base, head
+
+class Pair(NamedTuple):
+    """One round: what each side measured. The ratio is the first over the second, and nobody turns it round by hand."""
+
+    numerator: float
+    denominator: float
+
+    @property
+    def inverted(self) -> "Pair":
+        return Pair(self.denominator, self.numerator)
 
 
 class Ratio(NamedTuple):
-    """Head over base, with the interval that its maker's confidence asks for."""
+    """Numerator over denominator, with the confidence interval that its maker asks for."""
 
     point: float  # the middle of the rounds' ratios: their geometric mean, or by ranks
     low: float
@@ -37,9 +46,9 @@ class Ratio(NamedTuple):
 
 def logs(pairs: Sequence[Pair]) -> list[float]:
     """The logarithm of each round's ratio; raise ValueError for what no quantity of ours can be."""
-    if not all(base > 0 and head > 0 for base, head in pairs):
+    if not all(pair.numerator > 0 and pair.denominator > 0 for pair in pairs):
         raise ValueError("a ratio needs positive values on both sides")
-    return [math.log(head / base) for base, head in pairs]
+    return [math.log(pair.numerator / pair.denominator) for pair in pairs]
 
 
 _MOST_LOGARITHM = math.log(sys.float_info.max)

@@ -6,22 +6,15 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any, NamedTuple
 
-from backbone_bench.base.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, PLAIN, Unit
 from backbone_bench.records import SCHEMA_VERSION, meanings
+from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.tables.answer import Answer, Paragraph, Part
 from backbone_bench.report.tables.table import tabulate
 from backbone_bench.report.views.beside import EXACT, Figure, columns
 from backbone_bench.report.views.conditions import STARTED, differing, machine, shared
 from backbone_bench.stats.ratios import CONFIDENCE
-from backbone_bench.versus.rule import By, Comparison, Verdict, counts
+from backbone_bench.versus.rule import By, Comparison, Verdict, counts, quantity
 
-_COUNTS: Mapping[str, tuple[str, Unit]] = {
-    "flops": ("FLOPs", BILLIONS),
-    "params": ("parameters", MILLIONS),
-    "access_elems": ("access", M_ELEMENTS),
-    "traffic_elems": ("traffic", M_ELEMENTS),
-    "ops": ("operations", PLAIN),
-}
 _SAME = 0.01  # counts as close as this lead nobody to expect anything
 
 
@@ -80,7 +73,7 @@ def expectation(found: Comparison, called: Names) -> str:
 
 def _listed(ratios: Mapping[str, float]) -> str:
     """`FLOPs (0.69×) and access (0.57×)`."""
-    words = [f"{_COUNTS[name][0]} ({_plain(ratio)}×)" for name, ratio in ratios.items()]
+    words = [f"{QUANTITIES[name].title} ({_plain(ratio)}×)" for name, ratio in ratios.items()]
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
@@ -156,13 +149,13 @@ def _odd(found: Comparison) -> str:
 def _figures(found: Comparison) -> Sequence[Figure]:
     a, b = counts(found.a), counts(found.b)
     counted = [
-        Figure(name, *_COUNTS[name], a[name], b[name], ratio, ratio, ratio)
+        Figure(name, QUANTITIES[name].title, QUANTITIES[name].unit, a[name], b[name], ratio, ratio, ratio)
         for name, ratio in found.count_ratios.items()
     ]
-    quantity, unit = ("j", MILLIJOULES) if found.question.by == "energy" else ("s", MILLISECONDS)
-    ones, others = [pair[1] for pair in found.pairs], [pair[0] for pair in found.pairs]
-    key = f"{found.question.by}_per_image_{quantity}"
-    return [*counted, Figure(key, found.question.by, unit, median(ones), median(others), *found.ratio)]
+    by, asked = found.question.by, quantity(found.question.by)
+    key = f"{by}_per_image_{asked.key.rpartition('_')[2]}"
+    middles = (median(pair.numerator for pair in found.pairs), median(pair.denominator for pair in found.pairs))
+    return [*counted, Figure(key, by, asked.unit, *middles, *found.ratio)]
 
 
 def _document(found: Comparison, called: Names) -> dict[str, Any]:
@@ -179,7 +172,7 @@ def _document(found: Comparison, called: Names) -> dict[str, Any]:
         "interval": [found.ratio.low, found.ratio.high],
         "confidence": CONFIDENCE,
         "threshold": found.question.rule.threshold,
-        "rounds": [{"a": a, "b": b} for b, a in found.pairs],
+        "rounds": [{"a": a, "b": b} for a, b in found.pairs],
         "per_image": figures,
         "flags": dict(found.flags),
         "sentences": [verdict(found, called), expectation(found, called)],

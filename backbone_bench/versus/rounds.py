@@ -18,8 +18,8 @@ from backbone_bench.stats import ratios
 from backbone_bench.versus.rule import Comparison, Question, decide, flags, quantity, values
 
 
-class Pair(NamedTuple):
-    """The records of one round."""
+class Round(NamedTuple):
+    """The records of both sides of one round."""
 
     a: Record
     b: Record
@@ -27,7 +27,7 @@ class Pair(NamedTuple):
 
 def rounds(
     a: Job, b: Job, count: int, told: Told, runs: tuple[Run, Run] = (run_isolated, run_isolated)
-) -> Sequence[Pair]:
+) -> Sequence[Round]:
     """Run both jobs so many times, in alternating order; raise CouldNotMeasure where one of them fails.
 
     `runs` are the ways to run A and B: of two checkouts, say. `told` hears
@@ -39,7 +39,7 @@ def rounds(
         for place, side in enumerate("AB" if number % 2 == 0 else "BA"):
             job, run = (a, runs[0]) if side == "A" else (b, runs[1])
             records[side] = _whole(run(job, _within(told, f"round {number + 1}, {side}", 2 * number + place, count)))
-        pairs.append(Pair(records["A"], records["B"]))
+        pairs.append(Round(records["A"], records["B"]))
     return pairs
 
 
@@ -65,7 +65,7 @@ def contest(
 
     `keep` gets every record as soon as it is made, with its turn, so that the pairs can be read back.
     """
-    taken: list[Pair] = []
+    taken: list[Round] = []
     name = str(uuid.uuid4())
     runs = _in_turn(run, name, "A", keep), _in_turn(run, name, "B", keep)
 
@@ -76,10 +76,10 @@ def contest(
             told(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
 
         taken.extend(rounds(*sides, count, tell, runs))
-        found = values(taken[before:], quantity(question.by))
+        found = values(taken[before:], quantity(question.by).per_image)
         if isinstance(found, Missing):
             raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")
-        return [(of_b, of_a) for of_a, of_b in found]
+        return found
 
     pairs = decide(question.rule, more)
     odd = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))

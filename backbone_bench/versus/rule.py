@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backbone_bench.records import Known, Missing, Record
+from backbone_bench.records import Known, Missing, Record, known
+from backbone_bench.records.quantities import EXACT, QUANTITIES, Quantity
 from backbone_bench.stats import ratios
 from backbone_bench.stats.ratios import Ratio
 
@@ -72,19 +73,17 @@ def decide(rule: Rule, more: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ra
 # What is compared.
 
 
-def quantity(by: By) -> Callable[[Record], Known[float]]:
-    """Seconds or joules of an image."""
+_QUANTITIES: Mapping[By, Quantity] = {
+    "wall": QUANTITIES["wall_s"],
+    "device": QUANTITIES["device_s"],
+    "graph": QUANTITIES["graph_s"],
+    "energy": QUANTITIES["gross_per_image_j"],
+}
 
-    def latency(record: Record) -> Known[float]:
-        if isinstance(record.latency, Missing):
-            return record.latency
-        mode = getattr(record.latency, by)
-        return mode if isinstance(mode, Missing) else mode.median_s / record.workload.batch
 
-    def energy(record: Record) -> Known[float]:
-        return record.energy if isinstance(record.energy, Missing) else record.energy.gross_per_image_j
-
-    return energy if by == "energy" else latency
+def quantity(by: By) -> Quantity:
+    """The quantity that is compared: seconds or joules of an image."""
+    return _QUANTITIES[by]
 
 
 def flags(record: Record, by: By) -> tuple[str, ...]:
@@ -98,33 +97,23 @@ def flags(record: Record, by: By) -> tuple[str, ...]:
 def values(
     rounds: Iterable[tuple[Record, Record]], quantity: Callable[[Record], Known[float]]
 ) -> Known[list[ratios.Pair]]:
-    """One quantity of both sides, round by round; Missing with the first reason where any record lacks it."""
+    """One quantity of the two records of each round, in their order; Missing where any record lacks it."""
     found = []
-    for sides in rounds:
-        base, head = map(quantity, sides)
-        if isinstance(base, Missing):
-            return base
-        if isinstance(head, Missing):
-            return head
-        found.append((base, head))
+    for one, other in rounds:
+        numerator, denominator = quantity(one), quantity(other)
+        if isinstance(numerator, Missing):
+            return numerator
+        if isinstance(denominator, Missing):
+            return denominator
+        found.append(ratios.Pair(numerator, denominator))
     return found
 
 
-COUNTS = ("flops", "params", "access_elems", "traffic_elems", "ops")
-_PER_CALL = ("flops", "traffic_elems", "ops")
-
-
 def counts(record: Record) -> Mapping[str, float]:
-    """What an image costs on paper; empty where it was not counted."""
+    """What an image costs on paper, by the quantity's key; empty where it was not counted."""
     if isinstance(record.cost, Missing):
         return {}
-    batch = record.workload.batch
-    return {name: _each(getattr(record.cost, name), batch if name in _PER_CALL else 1) for name in COUNTS}
-
-
-def _each(count: int, images: int) -> float:
-    """Whole where it can be."""
-    return count // images if count % images == 0 else count / images
+    return {one.key: known(one.per_image(record)) for one in EXACT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +123,7 @@ class Comparison:
     a: Record  # of the first round
     b: Record
     question: Question
-    pairs: tuple[ratios.Pair, ...]  # B and A of each round: what `paired` calls base and head
+    pairs: tuple[ratios.Pair, ...]  # A over B, round by round
     flags: Mapping[str, int] = field(default_factory=dict)  # what was odd, and in how many of the processes
 
     @property

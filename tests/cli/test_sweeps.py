@@ -187,7 +187,7 @@ def test_a_rerun_prints_both_records_with_their_ratio_and_what_differs(bench, el
     store.write(elsewhere / "old.jsonl", store.dump_lines([RESNET50, old]))
     told = bench("rerun", "old.jsonl", "--id", old.id, "-q")
     assert told.code == 0
-    assert "| wall (ms) | 2.001 | 1.000 | 2.000 |" in told.out
+    assert "| wall latency (ms) | 2.001 | 1.000 | 2.000 |" in told.out
     rows = csv.DictReader(bench("rerun", "old.jsonl", "--id", old.id, "-q", "-f", "csv").out.splitlines())
     assert next(row["ratio"] for row in rows if row["quantity"] == "wall_s") == "2.0"
     assert "What was measured cannot be compared: torch: 2.12.0, now 2.13.0." in told.out

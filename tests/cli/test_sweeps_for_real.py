@@ -182,7 +182,7 @@ def test_a_rerun_shows_the_new_record_beside_the_old(sweep, tmp_path):
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert told.returncode == 0
-    assert "| wall (ms) |" in told.stdout
+    assert "| wall latency (ms) |" in told.stdout
     (old,) = store.read([tmp_path / "out.jsonl"], pytest.fail)
     assert old.started_utc in told.stdout
     assert isinstance(old.latency, Latencies)

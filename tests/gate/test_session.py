@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from backbone_bench.gate import stored
-from backbone_bench.gate.measured import METRICS, value
+from backbone_bench.gate.measured import BaseHead, value
 from backbone_bench.gate.noisy import Plan, Spread
 from backbone_bench.gate.session import Rules, Unpaired, gate
 from backbone_bench.gate.verdicts import Finding, Report, Verdict
 from backbone_bench.records import MEANINGS, Memory, Missing, fingerprint, matching
+from backbone_bench.records.quantities import QUANTITIES
 from tests.gate.samples import HERE, NO_GRAPH, WIDER, counted, processes, timed
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
@@ -130,7 +131,7 @@ def test_a_side_that_fails_costs_its_own_workload_only(exit_of_side):
     def take(name, _count):
         if name == "broken":
             raise Unpaired(Verdict.INVALID, "out of memory", exit_code=exit_of_side)
-        return [(timed(0.04), timed(0.04))]
+        return [BaseHead(timed(0.04), timed(0.04))]
 
     findings, _ = gate(["broken", "net"], take, ONCE)
     assert {found.subject: found.verdict for found in findings}["broken"] is Verdict.INVALID
@@ -166,7 +167,7 @@ def test_a_workload_that_failed_is_not_run_again():
         asked.append(count)
         if len(asked) > 1:
             raise Unpaired(Verdict.INVALID, "out of memory")
-        return list(zip(processes(0.04, QUIET), processes(0.05, QUIET), strict=True))
+        return [BaseHead(*pair) for pair in zip(processes(0.04, QUIET), processes(0.05, QUIET), strict=True)]
 
     (found,) = gate(["net"], take, Rules())[0]
     assert (found.verdict, len(asked)) == (
@@ -182,4 +183,4 @@ def test_nothing_acknowledges_what_could_not_be_run():
 
 def test_a_quantity_of_zero_is_one_that_nothing_measured():
     none = replace(timed(0.04), memory=Memory(0, 0, NO_GRAPH))
-    assert isinstance(value(none, METRICS["peak_allocated_bytes"]), Missing)
+    assert isinstance(value(none, QUANTITIES["peak_allocated_bytes"]), Missing)

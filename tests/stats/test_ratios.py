@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from backbone_bench.stats import ratios
+from backbone_bench.stats.ratios import Pair
 
 seconds = st.floats(1e-6, 1e3)
-rounds = st.lists(st.tuples(seconds, seconds), min_size=2, max_size=12)
+rounds = st.lists(st.builds(Pair, seconds, seconds), min_size=2, max_size=12)
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
 
@@ -19,32 +20,32 @@ p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 @given(rounds)
 def test_the_interval_is_that_of_a_t_test_on_the_logarithms(pairs):
     found = ratios.ratio(pairs, 0.9)
-    oracle = scipy_stats.ttest_1samp([math.log(head / base) for base, head in pairs], 0).confidence_interval(0.9)
+    oracle = scipy_stats.ttest_1samp([math.log(head / base) for head, base in pairs], 0).confidence_interval(0.9)
     if math.isfinite(oracle.low):
         assert (math.log(found.low), math.log(found.high)) == pytest.approx((oracle.low, oracle.high), abs=1e-6)
 
 
 @given(rounds)
 def test_changing_sides_turns_the_ratio_upside_down(pairs):
-    turned = ratios.ratio([(head, base) for base, head in pairs])
+    turned = ratios.ratio([pair.inverted for pair in pairs])
     point, low, high = ratios.ratio(pairs)
     assert (turned.point * point, turned.low * high, turned.high * low) == pytest.approx((1, 1, 1), rel=1e-6)
 
 
 @given(rounds, st.floats(0.1, 10))
 def test_what_slows_both_sides_of_every_round_alike_changes_nothing(pairs, factor):
-    slowed = [(base * factor, head * factor) for base, head in pairs]
+    slowed = [Pair(head * factor, base * factor) for head, base in pairs]
     assert ratios.ratio(slowed) == pytest.approx(ratios.ratio(pairs), rel=1e-6)
 
 
 def test_one_round_leaves_the_interval_open_and_proves_nothing():
-    assert ratios.ratio([(1.0, 3.0)]) == pytest.approx((3.0, 0.0, math.inf))
+    assert ratios.ratio([Pair(3.0, 1.0)]) == pytest.approx((3.0, 0.0, math.inf))
     assert ratios.p_above([math.log(3.0)]) == 1.0
 
 
 def test_a_negative_time_is_refused():
     with pytest.raises(ValueError, match="positive"):
-        ratios.ratio([(1.0, 1.0), (1.0, -0.1)])
+        ratios.ratio([Pair(1.0, 1.0), Pair(-0.1, 1.0)])
 
 
 def test_p_values_are_those_of_the_one_sided_t_test():
@@ -59,7 +60,7 @@ def test_p_values_are_those_of_the_one_sided_t_test():
 def test_rounds_without_any_noise_are_certain():
     assert ratios.p_above([0.02, 0.02]) == 0
     assert ratios.p_above([0.0, 0.0]) == 1
-    assert ratios.ratio([(2.0, 3.0), (2.0, 3.0)]) == pytest.approx((1.5, 1.5, 1.5))
+    assert ratios.ratio([Pair(3.0, 2.0), Pair(3.0, 2.0)]) == pytest.approx((1.5, 1.5, 1.5))
 
 
 def test_holm_reproduces_a_worked_example():

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from backbone_bench.stats.ratios import Pair
 from backbone_bench.versus.rule import Rule, decide
 
 RULE = Rule()
@@ -45,9 +46,9 @@ def verdicts(machine: Machine, change: float, trials: int, seed: int) -> Counter
     return said
 
 
-def _further(rows: Iterator[list[float]], count: int) -> list[tuple[float, float]]:
+def _further(rows: Iterator[list[float]], count: int) -> list[Pair]:
     """So many further rounds, as `decide` wants them."""
-    return [(b, a) for a, b in islice(rows, count)]
+    return [Pair(a, b) for a, b in islice(rows, count)]
 
 
 def _medians(machine: Machine, change: float, trials: int, seed: int) -> list[list[list[float]]]:

@@ -7,7 +7,7 @@ from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, Record
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import Outcome
-from backbone_bench.versus.rounds import Pair, contest, rounds
+from backbone_bench.versus.rounds import Round, contest, rounds
 from backbone_bench.versus.rule import Question, Rule, quantity, values
 from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record
 
@@ -93,8 +93,8 @@ def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
 
 
 def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
-    pair = Pair(gpu_record("a", 1, 0.1), record("b", 1, 0.1))
-    assert values([pair], quantity("graph")) == Missing("no_graph", "only CUDA captures graphs")
+    pair = Round(gpu_record("a", 1, 0.1), record("b", 1, 0.1))
+    assert values([pair], quantity("graph").of) == Missing("no_graph", "only CUDA captures graphs")
     with pytest.raises(CouldNotMeasure, match="energy cannot be compared: libnvidia-ml"):
         contest((A, B), Question("energy"), silent, Machine())
 
@@ -102,5 +102,5 @@ def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
 def test_what_is_compared_is_that_of_one_image():
     batched = record("a", 4_000_000, 0.8)
     batched = replace(batched, workload=replace(batched.workload, batch=8))
-    assert quantity("wall")(batched) == pytest.approx(0.1, rel=1e-2)
-    assert quantity("graph")(gpu_record("a", 1, 0.8, batch=8)) == pytest.approx(0.1, rel=1e-2)
+    assert quantity("wall").per_image(batched) == pytest.approx(0.1, rel=1e-2)
+    assert quantity("graph").per_image(gpu_record("a", 1, 0.8, batch=8)) == pytest.approx(0.1, rel=1e-2)

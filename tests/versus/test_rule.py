@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.stats.ratios import CONFIDENCE, Ratio, look, ratio_by_ranks
+from backbone_bench.stats.ratios import CONFIDENCE, Pair, Ratio, look, ratio_by_ranks
 from backbone_bench.versus.rule import FEWEST, Rule, decide
 from tests.versus.simulation import NOISY, QUIET, SHARED, TYPICAL, verdicts
 
@@ -40,7 +40,7 @@ def test_a_wider_interval_never_turns_a_verdict_into_another_but_unclear(point, 
 
 
 def test_each_look_is_more_certain_than_both_together_by_what_two_looks_may_err():
-    pairs = [(1.0, 1.0 + 0.01 * (n % 5)) for n in range(18)]
+    pairs = [Pair(1.0 + 0.01 * (n % 5), 1.0) for n in range(18)]
     assert look(pairs, looks=2) == ratio_by_ranks(pairs, 0.995)
     assert look(pairs, looks=1) == ratio_by_ranks(pairs, CONFIDENCE) != look(pairs, looks=2)
 
@@ -55,10 +55,10 @@ def test_a_clear_answer_ends_the_rounds_at_the_first_look_and_an_unclear_one_doe
 
         return more
 
-    clear = [(1.0, 2.0 + 0.01 * (n % 2)) for n in range(18)]
+    clear = [Pair(2.0 + 0.01 * (n % 2), 1.0) for n in range(18)]
     assert len(decide(Rule(18), rounds(clear))) == 6
     asked.clear()
-    unclear = [(1.0, (0.5, 2.0)[n % 2]) for n in range(18)]
+    unclear = [Pair((0.5, 2.0)[n % 2], 1.0) for n in range(18)]
     assert len(decide(Rule(18), rounds(unclear))) == 18
     assert asked == [6, 12]
 

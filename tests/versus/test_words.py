@@ -6,17 +6,18 @@ import pytest
 
 from backbone_bench.records import MEANINGS, Missing
 from backbone_bench.report.tables.formats import write
+from backbone_bench.stats.ratios import Pair
 from backbone_bench.versus.report import answer, expectation, names, verdict
 from backbone_bench.versus.rule import Comparison, Question, Rule
 from tests.report.samples import cost, gpu_record, record
 
 ONE, OTHER = record("one", 4_000_000_000, 1.0), record("other", 8_000_000_000, 1.0)
 TIMES = {"less": 0.5, "more": 2.0, "no_difference": 1.0}
-UNCLEAR = [(1.0, 0.5), (1.0, 2.0)] * 9  # t(17) at 99.5 % is 3.222: exp(±3.222 · 0.713 / √18)
+UNCLEAR = [Pair(0.5, 1.0), Pair(2.0, 1.0)] * 9  # t(17) at 99.5 % is 3.222: exp(±3.222 · 0.713 / √18)
 
 
 def comparison(a, b, told, by="wall"):
-    pairs = UNCLEAR if told == "unclear" else [(1.0, TIMES[told])] * 6
+    pairs = UNCLEAR if told == "unclear" else [Pair(TIMES[told], 1.0)] * 6
     found = Comparison(a, b, Question(by, Rule(18)), tuple(pairs))
     assert found.verdict == told
     return found
@@ -100,7 +101,7 @@ def test_nothing_counted_is_nothing_to_expect():
 def test_swapping_the_sides_swaps_every_word_and_keeps_every_truth(sides, told):
     """Whatever side is named first, the sentences say of each side the same."""
     forth = comparison(sides[0], sides[1], told)
-    back = Comparison(forth.b, forth.a, forth.question, tuple((a, b) for b, a in forth.pairs))
+    back = Comparison(forth.b, forth.a, forth.question, tuple(pair.inverted for pair in forth.pairs))
     mirror = {"less": "more", "more": "less", "no_difference": "no_difference", "unclear": "unclear"}
     assert back.verdict == mirror[told]
     one, other = (expectation(found, names(found)) for found in (forth, back))
@@ -143,7 +144,7 @@ def test_the_document_says_in_base_units_what_the_sentences_say():
     assert document["interval"] == [0.5, 0.5]
     assert document["per_image"]["wall_per_image_s"] == {"a": 0.5, "b": 1.0, "ratio": 0.5}
     assert document["per_image"]["flops"] == {"a": 4_000_000_000, "b": 8_000_000_000, "ratio": 0.5}
-    assert [round_["a"] for round_ in document["rounds"]] == [pair[1] for pair in found.pairs]
+    assert [round_["a"] for round_ in document["rounds"]] == [pair.numerator for pair in found.pairs]
 
 
 @pytest.mark.parametrize("form", ["md", "table"])

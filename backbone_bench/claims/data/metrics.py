@@ -5,11 +5,13 @@ operation moves whatever the batch are the weights that it reads.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from backbone_bench.claims.data.layers import Cost, convolution
 from backbone_bench.claims.data.verdicts import NoEvidence
 from backbone_bench.records import ModelCost, OpCost
+from backbone_bench.records.quantities import QUANTITIES
 
 Rows = Callable[[OpCost], bool]
 
@@ -39,6 +41,12 @@ class Metric(NamedTuple):
     formula: str
     of_network: Callable[[Counted], float]
     of_stack: Callable[[Cost], float] | None = None
+
+
+def _counted(key: str, formula: str, of_stack: Callable[[Cost], float] | None = None) -> Metric:
+    """A figure that a count has a field for, under the title that it has everywhere."""
+    read = attrgetter(key)
+    return Metric(QUANTITIES[key].title, formula, lambda network: read(network.cost()), of_stack)
 
 
 def is_convolution(row: OpCost) -> bool:
@@ -107,18 +115,14 @@ SIZELESS = ("params", "params_without_norm", "params_without_linear", "convoluti
 FLOPS = ("flops", "conv_flops", "flops_with_norm")  # what a convention of two per multiply-add doubles
 
 METRICS: Mapping[str, Metric] = {
-    "params": Metric("params", "learnable parameters", lambda n: n.cost().params, lambda s: s.params),
-    "flops": Metric("FLOPs", "multiply-adds", lambda n: n.cost().flops, lambda s: s.flops),
-    "conv_flops": Metric(
-        "convolution FLOPs", "multiply-adds of convolutions", lambda n: n.cost().conv_flops, lambda s: s.flops
-    ),
-    "access": Metric("access", ACCESS, lambda n: n.cost().access_elems, lambda s: s.access),
-    "conv_access": Metric(
-        "convolution access", f"{ACCESS}, convolutions", lambda n: n.cost().conv_access_elems, lambda s: s.access
-    ),
-    "cio": Metric("CIO", "Σ inputs + outputs of convolutions", lambda n: n.cost().cio_elems, lambda s: s.cio),
-    "traffic": Metric("traffic", "elements that every operation moves", lambda n: n.cost().traffic_elems),
-    "ops": Metric("ops", "operations that launch work", lambda n: n.cost().ops),
+    "params": _counted("params", "learnable parameters", lambda s: s.params),
+    "flops": _counted("flops", "multiply-adds", lambda s: s.flops),
+    "conv_flops": _counted("conv_flops", "multiply-adds of convolutions", lambda s: s.flops),
+    "access": _counted("access_elems", ACCESS, lambda s: s.access),
+    "conv_access": _counted("conv_access_elems", f"{ACCESS}, convolutions", lambda s: s.access),
+    "cio": _counted("cio_elems", "Σ inputs + outputs of convolutions", lambda s: s.cio),
+    "traffic": _counted("traffic_elems", "elements that every operation moves"),
+    "ops": _counted("ops", "operations that launch work"),
     "convolutions": Metric(
         "convolutions",
         "calls of convolutions",
@@ -133,19 +137,19 @@ METRICS: Mapping[str, Metric] = {
         lambda s: s.filters / s.convolutions,
     ),
     "access_over_bound": Metric(
-        "access over its bound",
+        "memory access over its bound",
         "Σ access / Σ (2·√(h·w·B/k²) + B/(h·w)) of ungrouped convolutions",
         _over_bound,
         lambda s: s.access / s.least_access,
     ),
     "params_without_norm": Metric(
-        "params without batch norm",
+        "parameters without batch norm",
         "parameters less those of batch norms",
         lambda n: n.cost().params - _norm_params(n),
         lambda s: s.params,
     ),
     "params_without_linear": Metric(
-        "params without linear layers",
+        "parameters without linear layers",
         "parameters less those of linear layers",
         lambda n: n.cost().params - weights(n, is_linear),
     ),
@@ -160,12 +164,12 @@ METRICS: Mapping[str, Metric] = {
         lambda n: n.cost().cio_elems + traffic(n, is_pool),
     ),
     "access_own_size": Metric(
-        "access, inputs at their own size",
+        "memory access, inputs at their own size",
         "Σ inputs + outputs + weights of convolutions and linear layers",
         lambda n: _own_size(n, n.cost().access_elems),
     ),
     "conv_access_own_size": Metric(
-        "convolution access, inputs at their own size",
+        "memory access of convolutions, inputs at their own size",
         "Σ inputs + outputs + weights of convolutions",
         lambda n: _own_size(n, n.cost().conv_access_elems),
     ),

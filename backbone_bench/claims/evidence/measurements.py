@@ -33,7 +33,7 @@ class Between(NamedTuple):
 class Turns:
     """The rounds in which two networks ran one right after the other."""
 
-    pairs: list[ratios.Pair] = field(default_factory=list)  # the second's cost, the first's
+    pairs: list[ratios.Pair] = field(default_factory=list)  # the first's cost over the second's
     flags: Counter[str] = field(default_factory=Counter)  # what was odd, and in how many of the processes
 
 
@@ -58,7 +58,7 @@ class Run:
 
     def _by_turns(self, of: Key, to: Key) -> Between | None:
         there, back = (self.turns.get(both, Turns()) for both in ((of, to), (to, of)))
-        pairs = [*there.pairs, *((base, head) for head, base in back.pairs)]
+        pairs = [*there.pairs, *(pair.inverted for pair in back.pairs)]
         if not pairs:
             return None
         ratio, odd = ratios.look(pairs), there.flags + back.flags
@@ -142,7 +142,7 @@ def measured(records: Sequence[Record], quantity: Quantity) -> list[Run]:
         one, other = _value(a, quantity), _value(b, quantity)
         if one and other and _setting(a) == _setting(b):
             turns = _run(runs, a).turns.setdefault((_key(a), _key(b)), Turns())
-            turns.pairs.append((other, one))
+            turns.pairs.append(ratios.Pair(one, other))
             turns.flags.update(flag for record in (a, b) for flag in _flags(record))
     return list(runs.values())
 

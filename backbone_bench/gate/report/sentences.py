@@ -4,28 +4,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from backbone_bench.base.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
+from backbone_bench.base.units import BILLIONS, M_ELEMENTS, difference, percent
 from backbone_bench.gate.verdicts import VERDICTS, Change, Finding, Moved, Report, Verdict
-from backbone_bench.report.views.columns import COLUMNS
+from backbone_bench.records.quantities import QUANTITIES, WORDS
 
-TITLES = {
+TITLES: Mapping[str, str] = {
+    **{quantity.key: quantity.title for quantity in QUANTITIES.values()},
     "": "everything",
     "cost": "all counts",
     "measured": "everything measured",
-    "params": "parameters",
-    "flops": "FLOPs",
-    "access_elems": "memory access",
-    "traffic_elems": "traffic",
-    "ops": "operations",
     "shapes_sha256": "names and shapes of parameters",
-    "graph_s": "graph latency",
-    "wall_s": "wall latency",
-    "device_s": "device latency",
-    "gross_per_image_j": "energy per image",
-    "peak_allocated_bytes": "peak memory",
-    "peak_resident_bytes": "resident memory",
 }
-_WORSE = {"_s": ("slower", "faster"), "_j": ("hungrier", "less hungry"), "_bytes": ("larger", "smaller")}
 SHOWN = 20  # sentences of one verdict
 
 
@@ -51,7 +40,7 @@ def quantity(value: int | float | str | None, metric: str) -> str:
         return "–"
     if isinstance(value, str):
         return value[:8]  # of a digest
-    unit = COLUMNS[metric].unit or PLAIN
+    unit = QUANTITIES[metric].unit
     return f"{unit.write(value)} {unit.name}".rstrip()
 
 
@@ -86,22 +75,24 @@ def _why_it_counts(report: Report, found: Finding) -> str:
 
 def _regressed(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
     for found in findings:
-        yield _one(report, found, f"{_became(found, 0)}.", _sure(found), _rerun(found))
+        yield _one(report, found, f"{_became(found)}.", _sure(found), _rerun(found))
 
 
 def _improved(report: Report, findings: Sequence[Finding]) -> Iterator[News]:
     for found in findings:
         assert found.change is not None
         bound = f"Sure (95 %) that it is at most {percent(found.change.high)}."
-        yield _one(report, found, f"{_became(found, 1)}.", bound, _rounds(found.change))
+        yield _one(report, found, f"{_became(found)}.", bound, _rounds(found.change))
 
 
-def _became(found: Finding, side: int) -> str:
+def _became(found: Finding) -> str:
     """`resnet18 is slower: wall latency +8.3 %, 41.20 ms → 44.62 ms`."""
-    word = next(words[side] for ending, words in _WORSE.items() if found.metric.endswith(ending))
+    kind = QUANTITIES[found.metric].measured_as
+    assert kind is not None  # what has regressed or improved was measured
+    said = WORDS[kind].worse if found.verdict is Verdict.REGRESSED else WORDS[kind].better
     values = f"{quantity(found.base, found.metric)} → {quantity(found.head, found.metric)}"
     change = percent(found.change.ratio if found.change else None)
-    return f"{found.subject} is {word}: {TITLES[found.metric]} {change}, {values}"
+    return f"{found.subject} {said}: {TITLES[found.metric]} {change}, {values}"
 
 
 def _sure(found: Finding) -> str:
@@ -136,12 +127,12 @@ def _exact(found: Finding) -> str:
 
 
 def _more_or_less(findings: Sequence[Finding]) -> str:
-    words = {found.reason.partition(":")[0] for found in findings if not isinstance(found.head, str)}
-    if not words:
+    directions = {found.direction for found in findings} - {"other", None}
+    if not directions:
         return "costs the same on paper and is another network"
-    if len(words) > 1:
+    if len(directions) > 1:
         return "costs more and less on paper"
-    return f"costs {'more' if words == {'worse'} else 'less'} on paper"
+    return f"costs {'more' if directions == {'worse'} else 'less'} on paper"
 
 
 def _where(moved: Sequence[Moved]) -> str:

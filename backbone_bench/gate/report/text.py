@@ -171,8 +171,8 @@ _MODULES: tuple[Column[Moved], ...] = (
     Column("module", "module", lambda moved: moved.module or "(itself)"),
     Column("op", "operation", lambda moved: moved.op),
     Column("state", "is", lambda moved: moved.state),
-    Column("flops", "FLOPs", lambda moved: difference(moved.flops, BILLIONS)),
-    Column("access_elems", "memory access", lambda moved: difference(moved.access_elems, M_ELEMENTS)),
-    Column("traffic_elems", "traffic", lambda moved: difference(moved.traffic_elems, M_ELEMENTS)),
-    Column("ops", "operations", lambda moved: difference(moved.ops, PLAIN)),
+    Column("flops", TITLES["flops"], lambda moved: difference(moved.flops, BILLIONS)),
+    Column("access_elems", TITLES["access_elems"], lambda moved: difference(moved.access_elems, M_ELEMENTS)),
+    Column("traffic_elems", TITLES["traffic_elems"], lambda moved: difference(moved.traffic_elems, M_ELEMENTS)),
+    Column("ops", TITLES["ops"], lambda moved: difference(moved.ops, PLAIN)),
 )

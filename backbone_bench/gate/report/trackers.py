@@ -5,14 +5,11 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import Any, Literal, NamedTuple
 
-from backbone_bench.base.units import PLAIN
 from backbone_bench.gate import measured
-from backbone_bench.gate.report.sentences import TITLES
-from backbone_bench.records import Missing, Record, matching
-from backbone_bench.report.views.columns import COLUMNS
+from backbone_bench.records import Missing, Record, known, matching
+from backbone_bench.records.quantities import EXACT, MEASURED, QUANTITIES
 
 Tracker = Literal["github-action-benchmark", "bencher"]
-_EXACT = ("params", "flops", "access_elems", "traffic_elems", "ops")
 
 
 class Point(NamedTuple):
@@ -35,10 +32,9 @@ def export(records: Sequence[Record], tracker: Tracker) -> str:
 def _points(records: Sequence[Record]) -> Iterator[Point]:
     for group in matching.by_workload(records).values():
         subject = matching.subject(group[0].workload)
-        cost = group[0].cost
-        if not isinstance(cost, Missing):
-            yield from (Point(subject, name, *(float(getattr(cost, name)),) * 3) for name in _EXACT)
-        for metric in measured.METRICS.values():
+        if not isinstance(group[0].cost, Missing):
+            yield from (Point(subject, one.key, *(float(known(one.of(group[0]))),) * 3) for one in EXACT)
+        for metric in MEASURED:
             found = [value for record in group if not isinstance(value := measured.value(record, metric), Missing)]
             if found:
                 yield Point(subject, metric.key, median(found), min(found), max(found))
@@ -48,8 +44,8 @@ def _for_github(points: Sequence[Point]) -> list[dict[str, Any]]:
     """The form `customSmallerIsBetter`."""
     rows = []
     for point in points:
-        unit = COLUMNS[point.metric].unit or PLAIN
-        row = {"name": f"{point.subject}: {TITLES[point.metric]}", "unit": unit.name or "operations"}
+        unit, title = QUANTITIES[point.metric].unit, QUANTITIES[point.metric].title
+        row = {"name": f"{point.subject}: {title}", "unit": unit.name or title}
         spread = {"range": f"± {unit.per_base * (point.high - point.low) / 2:.4g}"} if point.high > point.low else {}
         rows.append({**row, "value": point.value * unit.per_base, **spread})
     return rows

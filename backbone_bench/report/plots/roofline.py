@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from backbone_bench.base.units import PLAIN, Unit
 from backbone_bench.records import Record
+from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
 from backbone_bench.report.plots.points import clock, number, see
 from backbone_bench.report.tables.table import Column
@@ -44,8 +45,7 @@ def told_apart(records: Iterable[Record]) -> tuple[list[Record], list[Ceiling]]:
 
 def _rate(records: Iterable[Record], cost: str) -> Column[Record]:
     """A cost over the latency that the plots of these records are about, a second."""
-    mode = clock(records).title
-    return Column(f"{cost}_per_s", cost, over(at(f"cost.{cost}"), at(f"latency.{mode}.median_s")), PLAIN)
+    return Column(f"{cost}_per_s", cost, over(at(f"cost.{cost}"), QUANTITIES[clock(records).key].of), PLAIN)
 
 
 def roofline(records: Sequence[Record], caption: str, ceiling: Ceiling) -> Plot | None:

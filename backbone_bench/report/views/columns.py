@@ -11,16 +11,14 @@ from typing import Any, TypeVar
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.units import (
     BILLIONS,
-    M_ELEMENTS,
-    MEGABYTES,
     MILLIJOULES,
-    MILLIONS,
     MILLISECONDS,
     PERCENT,
     PLAIN,
     Unit,
 )
-from backbone_bench.records import Missing, Record, meanings
+from backbone_bench.records import Missing, Record, meanings, quantities
+from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.tables.table import NOT_ASKED, Bounds, Column, Value
 from backbone_bench.report.views import top1
 
@@ -35,16 +33,7 @@ _DOUBLES = frozenset({"flops", "conv_flops", "cross_check_flops", "flops_per_s",
 
 def at(path: str) -> Callable[[Record], Any]:
     """What lies at a dotted path of a record, or the `Missing` that is met on the way."""
-
-    def follow(record: Record) -> Any:
-        value: Any = record
-        for name in path.split("."):
-            value = attrgetter(name)(value)
-            if isinstance(value, Missing):
-                break
-        return value
-
-    return follow
+    return lambda record: quantities.at(record, path)
 
 
 def over(above: Callable[[Record], Number], below: Callable[[Record], Number]) -> Callable[[Record], Number]:
@@ -78,17 +67,18 @@ def _half_width(mode: str) -> Callable[[Record], Number]:
 
 
 def _latency(mode: str) -> tuple[Column[Record], ...]:
-    path = f"latency.{mode}"
+    path, key = f"latency.{mode}", f"{mode}_s"
+    title = QUANTITIES[key].title
     return (
-        Column(f"{mode}_s", mode, at(f"{path}.median_s"), MILLISECONDS, "less", interval=_interval(mode)),
-        Column(f"{mode}_half_width", f"{mode} ±", _half_width(mode), PERCENT, remark=_HALF_WIDTH, part_of=f"{mode}_s"),
-        Column(f"{mode}_min_s", f"{mode} least", at(f"{path}.min_s"), MILLISECONDS, "less"),
-        Column(f"{mode}_p90_s", f"{mode} p90", at(f"{path}.p90_s"), MILLISECONDS, "less"),
-        Column(f"{mode}_p99_s", f"{mode} p99", at(f"{path}.p99_s"), MILLISECONDS, "less"),
-        Column(f"{mode}_first_call_s", f"{mode} first call", _first_call(mode), MILLISECONDS, "less"),
-        Column(f"{mode}_drift", f"{mode} drift", at(f"{path}.drift"), PLAIN),
-        Column(f"{mode}_samples", f"{mode} samples", at(f"{path}.n"), PLAIN),
-        Column(f"{mode}_host_load", f"{mode} host load", at(f"{path}.host_load"), PERCENT),
+        _quantity(key)._replace(interval=_interval(mode)),
+        Column(f"{mode}_half_width", f"{title} ±", _half_width(mode), PERCENT, remark=_HALF_WIDTH, part_of=key),
+        Column(f"{mode}_min_s", f"{title}, minimum", at(f"{path}.min_s"), MILLISECONDS, "less"),
+        Column(f"{mode}_p90_s", f"{title}, p90", at(f"{path}.p90_s"), MILLISECONDS, "less"),
+        Column(f"{mode}_p99_s", f"{title}, p99", at(f"{path}.p99_s"), MILLISECONDS, "less"),
+        Column(f"{mode}_first_call_s", f"{title}, first call", _first_call(mode), MILLISECONDS, "less"),
+        Column(f"{mode}_drift", f"{title}, drift", at(f"{path}.drift"), PLAIN),
+        Column(f"{mode}_samples", f"{title}, samples", at(f"{path}.n"), PLAIN),
+        Column(f"{mode}_host_load", f"{title}, host load", at(f"{path}.host_load"), PERCENT),
     )
 
 
@@ -151,12 +141,10 @@ def _weights(record: Record) -> str:
     return "" if isinstance(found, Missing) else found.weights
 
 
-def _cost(key: str, title: str, unit: Unit) -> Column[Record]:
-    return Column(key, title, at(f"cost.{key}"), unit, "less")
-
-
-def _memory(key: str, title: str) -> Column[Record]:
-    return Column(key, title, at(f"memory.{key}"), MEGABYTES, "less")
+def _quantity(key: str) -> Column[Record]:
+    """The column of a quantity, as the table of quantities has it."""
+    quantity = QUANTITIES[key]
+    return Column(key, quantity.title, quantity.of, quantity.unit, quantity.better)
 
 
 _flops = at("cost.flops")
@@ -165,17 +153,17 @@ COLUMNS: dict[str, Column[Record]] = {
     column.key: column
     for column in (
         Column("model", "model", attrgetter("workload.model")),
-        _cost("params", "params", MILLIONS),
-        _cost("flops", "FLOPs", BILLIONS)._replace(lower_bound=_has_unknown, remark=ONCE),
-        _cost("conv_flops", "convolution FLOPs", BILLIONS)._replace(remark=ONCE),
-        _cost("access_elems", "access", M_ELEMENTS),
-        _cost("conv_access_elems", "convolution access", M_ELEMENTS),
-        _cost("cio_elems", "CIO", M_ELEMENTS),
-        _cost("traffic_elems", "traffic", M_ELEMENTS),
-        _cost("traffic_bytes", "traffic", MEGABYTES),
-        _cost("ops", "ops", PLAIN),
-        _cost("params_bytes", "weights", MEGABYTES),
-        _cost("peak_activation_bytes", "peak activations", MEGABYTES),
+        _quantity("params"),
+        _quantity("flops")._replace(lower_bound=_has_unknown, remark=ONCE),
+        _quantity("conv_flops")._replace(remark=ONCE),
+        _quantity("access_elems"),
+        _quantity("conv_access_elems"),
+        _quantity("cio_elems"),
+        _quantity("traffic_elems"),
+        _quantity("traffic_bytes"),
+        _quantity("ops"),
+        _quantity("params_bytes"),
+        _quantity("peak_activation_bytes"),
         Column("flops_per_byte", "FLOPs per byte", over(_flops, at("cost.traffic_bytes")), PLAIN, None, _has_unknown),
         Column("uncounted", "uncounted operations", _uncounted),
         Column("cross_check_flops", "FLOPs by fvcore", _on_request("cross_check.flops"), BILLIONS),
@@ -184,12 +172,12 @@ COLUMNS: dict[str, Column[Record]] = {
         *_latency("device"),
         *_latency("graph"),
         Column("launch_bound", "launch-bound", at("latency.launch_bound"), PERCENT),
-        Column("images_per_s", "images/s (wall)", at("rates.wall.images_per_s"), PLAIN, "more"),
-        Column("flops_per_s", "GFLOP/s (wall)", at("rates.wall.flops_per_s"), Unit("", 1e-9), "more", _has_unknown),
-        _memory("peak_allocated_bytes", "peak allocated"),
-        _memory("peak_reserved_bytes", "peak reserved"),
-        _memory("peak_resident_bytes", "peak resident"),
-        Column("gross_per_image_j", "energy per image", at("energy.gross_per_image_j"), MILLIJOULES, "less"),
+        _quantity("images_per_s"),
+        _quantity("flops_per_s")._replace(lower_bound=_has_unknown),
+        _quantity("peak_allocated_bytes"),
+        _quantity("peak_reserved_bytes"),
+        _quantity("peak_resident_bytes"),
+        _quantity("gross_per_image_j"),
         Column(
             "energy_half_width",
             "energy ±",
@@ -207,8 +195,8 @@ COLUMNS: dict[str, Column[Record]] = {
             remark=_PAPER,
             part_of="gross_per_image_j",
         ),
-        Column("net_per_image_j", "energy per image, net of idle", at("energy.net_per_image_j"), MILLIJOULES, "less"),
-        Column("mean_w", "mean power", at("energy.mean_w"), Unit("W", 1, 1), "less"),
+        _quantity("net_per_image_j"),
+        _quantity("mean_w"),
         Column("top1_fraction", "published top-1", _top1, Unit("%", 100, 2), remark=top1.REMARK),
         Column("top1_weights", "weights.recipe", _weights),
         Column("flags", "flags", _flags, glossary=meanings),

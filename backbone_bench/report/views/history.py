@@ -11,6 +11,7 @@ from operator import attrgetter
 from backbone_bench.base.grouping import grouped
 from backbone_bench.base.units import percent
 from backbone_bench.records import Record, fingerprint, matching, store
+from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
 from backbone_bench.report.views.columns import COLUMNS
@@ -93,9 +94,9 @@ def _for_programs(metric: str) -> tuple[Column[Record], ...]:
 
 
 def _spread(metric: str) -> tuple[Column[Record], ...]:
-    """Half of the 95 % interval, of quantities that have one."""
-    named = {"gross_per_image_j": "energy_half_width"}.get(metric, metric.removesuffix("_s") + "_half_width")
-    return (COLUMNS[named],) if named in COLUMNS else ()
+    """Half of the 95 % confidence interval, of quantities that have one."""
+    named = QUANTITIES[metric].half_width if metric in QUANTITIES else ""
+    return (COLUMNS[named],) if named else ()
 
 
 _STARTED: Column[Record] = Column("started_utc", "started (UTC)", attrgetter("started_utc"))

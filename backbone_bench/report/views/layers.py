@@ -6,15 +6,17 @@ the whole. The share of FLOPs is that of the known ones.
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import NamedTuple, Self, TypeVar
 
 from backbone_bench.base.grouping import grouped
-from backbone_bench.base.units import BILLIONS, M_ELEMENTS, PERCENT, PLAIN
+from backbone_bench.base.units import PERCENT
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
-from backbone_bench.report.tables.table import Column, Table, tabulate
+from backbone_bench.records.quantities import QUANTITIES
+from backbone_bench.report.tables.table import Column, Table, Value, tabulate
 from backbone_bench.report.views.columns import ONCE, doubled
 
 DEAREST = 10
+T = TypeVar("T")
 
 
 class Whole(NamedTuple):
@@ -90,14 +92,24 @@ def dearest(cost: ModelCost, number: int = DEAREST) -> list[Part]:
 def _columns(title: str, *, twice: bool) -> tuple[Column[Part], ...]:
     columns: tuple[Column[Part], ...] = (
         Column("part", title, lambda part: part.name),
-        Column("calls", "ops", lambda part: part.calls, PLAIN),
-        Column("flops", "FLOPs", lambda part: part.flops, BILLIONS, None, lambda part: part.has_unknown, remark=ONCE),
+        _column("ops", lambda part: part.calls, key="calls"),
+        _flops_of_parts(),
         Column("flops_share", "share of FLOPs", lambda part: part.flops_share, PERCENT),
-        Column("access_elems", "access", lambda part: part.access_elems, M_ELEMENTS),
-        Column("traffic_elems", "traffic", lambda part: part.traffic_elems, M_ELEMENTS),
+        _column("access_elems", lambda part: part.access_elems),
+        _column("traffic_elems", lambda part: part.traffic_elems),
         Column("traffic_share", "share of traffic", lambda part: part.traffic_share, PERCENT),
     )
     return doubled(columns) if twice else columns
+
+
+def _column(quantity: str, value: Callable[[T], Value], key: str | None = None) -> Column[T]:
+    """A quantity of a part of the model, under the title that it has everywhere."""
+    return Column(key or quantity, QUANTITIES[quantity].title, value, QUANTITIES[quantity].unit)
+
+
+def _flops_of_parts() -> Column[Part]:
+    column: Column[Part] = _column("flops", lambda part: part.flops)
+    return column._replace(lower_bound=lambda part: part.has_unknown, remark=ONCE)
 
 
 def layers(record: Record, depth: int, *, twice: bool = False) -> tuple[Table, ...]:
@@ -119,6 +131,11 @@ def dearest_table(cost: ModelCost, title: str, *, twice: bool = False) -> Table:
 
 
 _Row = tuple[Record, OpCost]
+_COUNTS = ("flops", "access_elems", "cio_elems", "traffic_elems", "traffic_bytes")
+
+
+def _of_op(key: str) -> Callable[[_Row], Value]:
+    return lambda row: getattr(row[1], key)
 
 
 def rows(records: Iterable[Record], *, twice: bool = False) -> Table:
@@ -128,12 +145,8 @@ def rows(records: Iterable[Record], *, twice: bool = False) -> Table:
         Column("record", "record", lambda row: row[0].id),
         Column("module", "module", lambda row: row[1].module),
         Column("op", "kind", lambda row: row[1].op),
-        Column("calls", "ops", lambda row: row[1].calls, PLAIN),
-        Column("flops", "FLOPs", lambda row: row[1].flops, BILLIONS),
-        Column("access_elems", "access", lambda row: row[1].access_elems, M_ELEMENTS),
-        Column("cio_elems", "CIO", lambda row: row[1].cio_elems, M_ELEMENTS),
-        Column("traffic_elems", "traffic", lambda row: row[1].traffic_elems, M_ELEMENTS),
-        Column("traffic_bytes", "traffic", lambda row: row[1].traffic_bytes, M_ELEMENTS),
+        _column("ops", lambda row: row[1].calls, key="calls"),
+        *(_column(key, _of_op(key)) for key in _COUNTS),
     )
     pairs = [(record, row) for record in records if not isinstance(record.cost, Missing) for row in record.cost.by_op]
     return tabulate(pairs, doubled(columns) if twice else columns)

@@ -88,7 +88,7 @@ def test_correlations_are_told_by_metric_and_device_and_a_cpu_is_no_witness(outc
     for device in ("RTX 3090", "RTX 4090", "RTX 5090", "PRO 6000", "i9-10940X", "i7-12700H"):
         told = [line for line in lines if device in line]
         assert told
-        assert all(metric in line for line in told for metric in ("access", "FLOPs", "traffic", "ops"))
+        assert all(metric in line for line in told for metric in ("memory access", "FLOPs", "traffic", "operations"))
         assert all(("a CPU is no witness" in line) == device.startswith("i") for line in told)
 
 

@@ -81,7 +81,7 @@ def test_a_stack_of_layers_is_no_network_of_a_correlation():
     stack = replace(RECORDS[0], workload=Workload("some.module:stack", "import", {}, ("1x128x56x56:float32",), 1))
     told = finding(CLOSER, *RECORDS, stack, count=count)
     assert told.verdict is Verdict.HOLDS
-    assert f": {len(RECORDS)} networks, rank correlation with access 1.00 (1.00 to 1.00)" in told.working[0]
+    assert f": {len(RECORDS)} networks, rank correlation with memory access 1.00 (1.00 to 1.00)" in told.working[0]
 
 
 @pytest.mark.parametrize("model", ["evil.py:net", "package.module:net", "exported:net.pt2"])

@@ -65,9 +65,9 @@ def test_a_plot_of_the_thesis_holds_every_record_in_the_units_of_its_axes():
     assert plot is not None
     assert [panel.x.title for panel in plot.panels] == [
         "FLOPs (G)",
-        "access (M elements)",
+        "memory access (M elements)",
         "traffic (M elements)",
-        "ops",
+        "operations",
     ]
     assert {p.label: (p.x, p.y) for p in plot.panels[0].points} == {
         made.workload.model: pytest.approx((FLOPS(made) / 1e9, WALL_S(made) * 1e3)) for made in MANY
@@ -82,7 +82,7 @@ def test_the_clock_is_the_device_s_where_every_record_has_it():
     on_gpu = [gpu_record(f"net{n}", n * 10**9, 0.001 * n) for n in range(1, 4)]
     plot = thesis(on_gpu, "")
     assert plot is not None
-    assert plot.panels[0].y.title == "device (ms)"
+    assert plot.panels[0].y.title == "device latency (ms)"
 
 
 def test_accuracy_is_compared_within_one_recipe():

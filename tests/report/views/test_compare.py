@@ -150,7 +150,7 @@ def test_sorting_puts_the_best_first_and_the_missing_last():
 def test_a_column_without_any_value_becomes_a_remark_with_its_reason():
     (table,) = map(without_empty, compare([RESNET50, VOVNET39], View()))
     assert "device_s" not in [column.key for column in table.columns]
-    assert f"device ({NO_EVENTS.missing}: {NO_EVENTS.message})" in table.remarks[-1]
+    assert f"device latency ({NO_EVENTS.missing}: {NO_EVENTS.message})" in table.remarks[-1]
 
 
 def test_a_reason_that_several_cells_share_is_given_once():

@@ -193,8 +193,8 @@ def test_energy_by_the_papers_protocol_stands_beside_energy_where_it_was_asked_f
 def test_the_share_of_noise_is_missed_where_its_quantity_is_there():
     few = replace(RESNET50, latency=Latencies(latency(0.07, n=4), NO_EVENTS, NO_GRAPH))
     told = write(answer([few], View(RUN)), "md")
-    assert "wall ± (few_samples: " in told
-    assert "device ±" not in told
+    assert "wall latency ± (few_samples: " in told
+    assert "device latency ±" not in told
 
 
 def test_every_row_of_a_csv_has_a_cell_for_every_heading_though_only_some_tables_have_ratios():
