@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
+from backbone_bench.base.choices import CacheState, EnergyWish, Precision
 from backbone_bench.base.errors import UserError
 from backbone_bench.jobs import settings
 from backbone_bench.jobs.job import Job
@@ -30,7 +31,6 @@ if TYPE_CHECKING:  # torch waits until something is counted
     Inputs: TypeAlias = str | tuple[Any, ...] | Tensor | dict[str, Any] | None
 
 Figure: TypeAlias = str | int | None
-Precision: TypeAlias = Literal["fp32", "tf32", "fp16", "bf16", "amp"]
 
 
 def count(
@@ -70,11 +70,11 @@ def profile(
     channels_last: bool = False,
     compile: str | None = None,
     train: bool = False,
-    cache: Literal["warm", "cold"] = "warm",
+    cache: CacheState = "warm",
     threads: int | None = None,
     seed: int = 0,
     latency: bool = True,
-    energy: Literal["auto", "off", "required"] = "auto",
+    energy: EnergyWish = "auto",
     quick: bool = False,
     budget_s: float | None = None,
     cross_check: bool = False,

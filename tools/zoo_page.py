@@ -12,7 +12,7 @@ from backbone_bench.report.tables import escape
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, tabulate, without_empty
 from backbone_bench.report.views.columns import COLUMNS, named
-from backbone_bench.report.views.conditions import FACETS
+from backbone_bench.report.views.conditions import FACETS, column_of
 from backbone_bench.report.views.families import family
 from backbone_bench.zoo import catalogue
 
@@ -65,7 +65,7 @@ def static(records: Sequence[Record]) -> str:
 
 def _columns(figures: Iterable[Printed]) -> tuple[Column[Record], ...]:
     """Ours, with the papers' parameters and FLOPs each beside its own."""
-    inputs = next(facet.column for facet in FACETS if facet.key == "inputs")
+    inputs = next(column_of(facet) for facet in FACETS if facet.key == "inputs")
     rest = named("access_elems,conv_access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes")
     return (
         COLUMNS["model"],

@@ -72,7 +72,7 @@ def _job(template: "Job", asked: "Asked", network: "Network") -> "Job":
         template,
         model=network.model,
         arguments=network.arguments or {},
-        size=network.size,
+        input_size=network.size,
         latency=asked.quantity == "time",
         energy="required" if asked.quantity == "energy" else "off",
     )
@@ -81,7 +81,7 @@ def _job(template: "Job", asked: "Asked", network: "Network") -> "Job":
 def _by(asked: "Asked", template: "Job") -> "By":
     if asked.quantity == "energy":
         return "energy"
-    return "wall" if template.device == "cpu" else "device"
+    return "wall" if template.on_host else "device"
 
 
 def forecast(asked: "Sequence[Contest]") -> "Answer":

@@ -20,9 +20,9 @@ from backbone_bench.cli.options import (
     InputSize,
     Layers,
     ModelNames,
+    OnePrecision,
     OutputFormat,
     Outputs,
-    Precision,
     Train,
     arguments,
 )
@@ -37,7 +37,7 @@ def count(
     inputs: Input = None,
     input_size: InputSize = None,
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one pass.", min=1, max=1 << 31)] = 1,
-    precision: Precision = "fp32",
+    precision: OnePrecision = "fp32",
     train: Train = False,
     cross_check: CrossCheck = False,
     layers: Layers = False,
@@ -60,7 +60,16 @@ def count(
 
     given, specs = arguments(arg), choose.inputs(inputs, input_size)
     jobs = [
-        Job(name, given, specs, input_size, batch_size, precision=precision, train=train, cross_check=cross_check)
+        Job(
+            name,
+            given,
+            inputs=specs,
+            input_size=input_size,
+            batch=batch_size,
+            precision=precision,
+            mode="train" if train else "eval",
+            cross_check=cross_check,
+        )
         for name in names
     ]
     from backbone_bench import profiler  # torch waits until the words are known to be right

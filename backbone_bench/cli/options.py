@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from backbone_bench.base.choices import Precision
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.report.tables.answer import Face
 from backbone_bench.report.tables.formats import FORMATS, formats
@@ -64,9 +65,7 @@ Input = Annotated[
 InputSize = Annotated[
     int | None, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS", min=0)
 ]
-Precision = Annotated[
-    Literal["fp32", "tf32", "fp16", "bf16", "amp"], typer.Option("--precision", help="Precision of the arithmetic.")
-]
+OnePrecision = Annotated[Precision, typer.Option("--precision", help="Precision of the arithmetic.")]
 Train = Annotated[bool, typer.Option("--train", help="In training mode; `run` times forward and backward.")]
 CrossCheck = Annotated[
     bool, typer.Option("--cross-check", help="Count a second time with fvcore and explain differences.")

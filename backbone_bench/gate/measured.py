@@ -9,7 +9,18 @@ from typing import NamedTuple
 
 from backbone_bench.gate.noisy import Decision, Plan, Series, Spread, detectable
 from backbone_bench.gate.verdicts import Change, Finding, Verdict
-from backbone_bench.records import Energy, Known, Latencies, Latency, Missing, Record, Watch, fingerprint, meanings
+from backbone_bench.records import (
+    Energy,
+    Known,
+    Latencies,
+    Latency,
+    Missing,
+    Record,
+    Watch,
+    fingerprint,
+    meanings,
+    was_asked,
+)
 from backbone_bench.records.quantities import MEASURED, MeasuredKind, Quantity
 from backbone_bench.stats import ratios
 from backbone_bench.versus.rule import values
@@ -82,7 +93,7 @@ def one_sided(subject: str, rounds: Sequence[BaseHead]) -> Iterator[Finding]:
             return
     for metric in MEASURED:
         before, now = value(base, metric), value(head, metric)
-        if isinstance(now, Missing) and not isinstance(before, Missing) and now.missing != "not_asked":
+        if isinstance(now, Missing) and not isinstance(before, Missing) and was_asked(now):
             yield Finding(
                 subject, metric.key, Verdict.MISSING, before, reason=now.message, informal=metric.informational
             )

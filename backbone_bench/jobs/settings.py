@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.choices import CacheState, EnergyProtocol, EnergyWish, MemoryFormat, Precision, SourceName
 from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Scalar, TensorSpec
@@ -61,18 +62,18 @@ class Settings:
     batch_size: Many[Count | Literal["auto"]] = (1,)
     input: Many[Word] = ()
     input_size: Count | None = None
-    precision: Many[Literal["fp32", "tf32", "fp16", "bf16", "amp"]] = ("fp32",)
-    memory_format: Many[Literal["contiguous", "channels_last"]] = ("contiguous",)
+    precision: Many[Precision] = ("fp32",)
+    memory_format: Many[MemoryFormat] = ("contiguous",)
     threads: Many[Threads | Literal["auto"]] = ("auto",)  # auto: as torch chooses
     compile: Word | None = None
     train: bool = False
-    cache: Literal["warm", "cold"] = "warm"
+    cache: CacheState = "warm"
     seed: Annotated[Whole, Field(ge=0, lt=1 << 63)] = 0
     latency: bool = True
-    energy: Literal["auto", "off", "required"] = "auto"
+    energy: EnergyWish = "auto"
     energy_window: Seconds | None = None  # seconds of one trial
-    energy_source: Literal["auto", "counter", "power_instant", "power_usage", "rapl"] = "auto"
-    protocol: Literal["steady", "paper"] = "steady"  # of energy; paper: also as the VoVNet paper took it
+    energy_source: SourceName | Literal["auto"] = "auto"
+    protocol: EnergyProtocol = "steady"
     allow_whole_card: bool = False
     lock_clocks: Annotated[float, Field(gt=0, le=1e6)] | Literal["base"] | None = None  # MHz
     cross_check: bool = False
@@ -92,30 +93,24 @@ class Settings:
                 model=model,
                 arguments=arguments,
                 inputs=inputs,
-                size=self.input_size,
                 batch=batch,
                 device=device,
+                mode="train" if self.train else "eval",
                 precision=precision,
                 memory_format=layout,
-                compile=self.compile,
-                train=self.train,
-                cache=self.cache,
                 threads=None if threads == "auto" else threads,
-                seed=self.seed,
-                latency=self.latency,
-                quick=self.quick,
                 budget_s=self.budget,
-                energy=self.energy,
                 energy_window_s=self.energy_window,
-                energy_source=self.energy_source,
-                energy_protocol=self.protocol,
-                whole_card=self.allow_whole_card,
                 locked_clock_hz=self.lock_clocks * 1e6 if isinstance(self.lock_clocks, float) else self.lock_clocks,
-                cross_check=self.cross_check,
+                **{name: getattr(self, name) for name in _AS_THEY_ARE},
             )
             for model, device, precision, layout, threads, batch in matrix
         ]
 
+
+# Settings of one value that a job has under the same name and in the same unit.
+_MANY = ("model", "device", "precision", "memory_format", "threads")
+_AS_THEY_ARE = {one.name for one in fields(Job)} & {one.name for one in fields(Settings)} - set(_MANY)
 
 _SETTINGS: TypeAdapter[Settings] = TypeAdapter(Settings)
 

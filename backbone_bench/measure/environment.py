@@ -6,6 +6,7 @@ from typing import Literal, TypeVar
 
 import torch
 
+from backbone_bench.base.choices import is_host
 from backbone_bench.measure.call import precision
 from backbone_bench.measure.machine import system
 from backbone_bench.records import Environment, Gpu, Known, Missing
@@ -52,8 +53,10 @@ def read(device_name: str, *, locked_clock_hz: float | Literal["base"] | None = 
 
 
 def _device_name(kind: str, device_name: str) -> str:
-    if kind in ("cpu", "meta"):
-        return system.cpu() if kind == "cpu" else "meta"
+    if is_host(kind):
+        return system.cpu()
+    if kind == "meta":
+        return kind
     if kind == "cuda":
         return torch.cuda.get_device_name(device_name)
     module = torch.get_device_module(kind)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Literal, Protocol, Self
 
 from backbone_bench import records
+from backbone_bench.base.choices import SourceName
 
 Step = Callable[[], object]
 Mode = Literal["wall", "device", "graph"]
@@ -57,6 +58,7 @@ class Device(Protocol):
     """Where a step runs. `name` is what torch calls it: `cpu`, `cuda:0`."""
 
     name: str
+    is_host: bool  # the CPU itself
     modes: tuple[Mode, ...]  # those that this kind of device can have at all
     cache_bytes: records.Known[int]  # of the last-level cache: a model that fits in it stays warm
 
@@ -125,7 +127,7 @@ class PowerSource(Protocol):
     """One way to read what a device draws: a counter of joules, or a sensor of watts."""
 
     @property
-    def name(self) -> records.SourceName: ...
+    def name(self) -> SourceName: ...
 
     @property
     def unit(self) -> Literal["J", "W"]: ...

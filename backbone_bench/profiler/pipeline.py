@@ -61,7 +61,7 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: He
             subject = subject.of_batch(_largest_batch(subject, device, threads, told))
             draft = replace(draft, flags=("auto_batch",))
         told("counting", 0)
-        (torch.default_generator if device.name == "cpu" else torch).manual_seed(job.seed)
+        (torch.default_generator if device.is_host else torch).manual_seed(job.seed)
         loaded = subject.for_counting()
         draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
         keep(draft)
@@ -135,7 +135,7 @@ def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
     job = subject.job
     found = twins.compare(job.model, loaded.model) if loaded.source == "zoo" else {}
     real = subject.with_values(loaded)
-    set_mode(real.model, train=job.train)
+    set_mode(real.model, train=job.mode == "train")
     args, kwargs, _ = real.inputs
     return replace(record, cross_check=crosscheck.check(real.model, args, kwargs, record.cost, found))
 
@@ -160,7 +160,7 @@ def _largest_batch(subject: Subject, device: Device, threads: int, told: Progres
         told(f"trying batch {batch}", 0)
         trial = subject.of_batch(batch)
         loaded = trial.for_counting()
-        if device.name == "cpu" and not fitting.host_has_room(_cost(trial.job.model, loaded)):
+        if device.is_host and not fitting.host_has_room(_cost(trial.job.model, loaded)):
             return False
         loaded = trial.with_values(loaded)
         with prepared(loaded.model, *loaded.inputs[:2], trial.workload(threads, loaded), device.name) as step:
@@ -204,7 +204,7 @@ def _latency(job: Job, step: Step, device: Device, watch: Watch, told: Progress)
 def _energy(job: Job, load: Load, device: Device, watch: Watch, told: Progress) -> Known[EnergyRecord]:
     if job.energy == "off":
         return NOT_ASKED
-    meter = meter_for(device.name, whole_card=job.whole_card)
+    meter = meter_for(device.name, whole_card=job.allow_whole_card)
     if isinstance(meter, Missing):
         return meter
     told("energy", 0)
@@ -212,7 +212,7 @@ def _energy(job: Job, load: Load, device: Device, watch: Watch, told: Progress) 
         quick=job.quick,
         window_s=job.energy_window_s,
         source=job.energy_source,
-        paper=job.energy_protocol == "paper",
+        paper=job.protocol == "paper",
     )
     return energy_meter.measure(load, device, meter, chosen, watch)
 

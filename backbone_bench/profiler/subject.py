@@ -30,7 +30,7 @@ class Subject:
     def for_counting(self) -> Loaded:
         """In its mode and type, without values where it needs none; amp and tf32 leave the type at float32."""
         loaded = sources.load(self._request, on_meta=True)
-        set_mode(loaded.model, train=self.job.train)
+        set_mode(loaded.model, train=self.job.mode == "train")
         half = precision.HALVES.get(self.job.precision)
         return loaded if half is None else loaded.cast(half)
 
@@ -50,18 +50,10 @@ class Subject:
         job, batch = self.job, self._request.batch
         asked = tuple(str(spec.batched(batch)) for spec in self._request.inputs)
         return Workload(
-            model=job.model,
+            **job.setting | {"threads": threads},
             source=self._request.source,
-            arguments=job.arguments,
             inputs=loaded.inputs.describe() if loaded else asked,
             batch=loaded.inputs.batch if loaded else batch,
-            mode="train" if job.train else "eval",
-            precision=job.precision,
-            memory_format=job.memory_format,
-            compile=job.compile,
-            cache=job.cache,
-            threads=threads,
-            seed=job.seed,
         )
 
     @property
@@ -72,4 +64,6 @@ class Subject:
     def _request(self) -> Request:
         job = self.job
         batch = 1 if job.batch == "auto" else job.batch
-        return Request(job.model, job.arguments, tuple(map(TensorSpec.parse, job.inputs)), job.size, batch, self.held)
+        return Request(
+            job.model, job.arguments, tuple(map(TensorSpec.parse, job.inputs)), job.input_size, batch, self.held
+        )

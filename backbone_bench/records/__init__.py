@@ -7,17 +7,19 @@ was not measured is a `Missing` with its reason, never 0, -1 or an absent key;
 """
 
 from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCost, Uncounted
-from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy, SourceName
+from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.flags import ELSEWHERE, MEANINGS, Flag, meanings
 from backbone_bench.records.latency import CLOCK_STOOD, Latencies, Latency, WarmUp
-from backbone_bench.records.missing import NOT_ASKED, PENDING, STRICT, Known, Missing, known
+from backbone_bench.records.missing import NOT_ASKED, PENDING, STRICT, Known, Missing, known, was_asked
 from backbone_bench.records.record import SCHEMA_VERSION, Memory, Rate, Rates, Record, Tool, Turn, Watch
-from backbone_bench.records.workload import Scalar, Source, TensorSpec, Workload, source_of
+from backbone_bench.records.setting import Scalar, Setting
+from backbone_bench.records.workload import Source, TensorSpec, Workload, source_of
 
 __all__ = [
     "CLOCK_STOOD", "ELSEWHERE", "MEANINGS", "NOT_ASKED", "PENDING", "SCHEMA_VERSION", "STRICT", "CrossCheck",
     "Difference", "Energy", "EnergyTrial", "Environment", "Flag", "Gpu", "Known", "Latencies", "Latency", "Memory",
-    "Missing", "ModelCost", "OpCost", "PaperEnergy", "Rate", "Rates", "Record", "Scalar", "Source", "SourceName",
+    "Missing", "ModelCost", "OpCost", "PaperEnergy", "Rate", "Rates", "Record", "Scalar", "Setting", "Source",
     "TensorSpec", "Tool", "Turn", "Uncounted", "WarmUp", "Watch", "Workload", "known", "meanings", "source_of",
+    "was_asked",
 ]  # fmt: skip

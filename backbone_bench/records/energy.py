@@ -2,15 +2,15 @@
 
 import math
 import statistics
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.choices import SourceName
 from backbone_bench.records.missing import STRICT, Batch, Count, Known, Missing, Quantities, Quantity
 from backbone_bench.stats import samples
 
-SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]
 _Positive = Annotated[Quantity, Field(gt=0)]  # a window of no joules or no seconds is no measurement
 
 

@@ -1,9 +1,10 @@
-"""Where it runs."""
+"""Environment: the machine, its software and its card, as they bear on what is measured."""
 
 from collections.abc import Mapping
 
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.choices import is_host
 from backbone_bench.records.missing import STRICT, Known, Missing
 
 
@@ -63,3 +64,8 @@ class Environment:
     ci: str | None = None  # the provider and, where it has one, the runner's name
     gpu: Known[Gpu] | None = None
     variables: Mapping[str, str] | None = None  # environment variables that change what torch does
+
+    @property
+    def is_host(self) -> bool:
+        """Whether it ran on the CPU itself."""
+        return is_host(self.device)

@@ -9,6 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Literal, NamedTuple
 
 from backbone_bench.records import Environment, Gpu, Missing, Record, Workload
@@ -38,10 +39,7 @@ _WARN = (
     "gpu.uuid", "gpu.vbios", "gpu.ecc", "gpu.persistence", "host", "python", "os", "kernel", "numpy", "triton",
     "cores", "memory_bytes", "governor", "container", "wsl", "variables",
 )  # fmt: skip
-_WORKLOAD = (
-    "model", "source", "arguments", "inputs", "batch", "mode", "precision", "memory_format", "compile", "cache",
-    "threads",
-)  # fmt: skip
+_WORKLOAD = tuple(field.name for field in fields(Workload) if field.name != "seed")
 _COUNTED = ("model", "source", "arguments", "inputs", "mode")  # what a count depends on
 
 

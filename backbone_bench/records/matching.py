@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Mapping
 
 from backbone_bench.base.grouping import grouped
-from backbone_bench.records import Record, TensorSpec, Workload
+from backbone_bench.records import Record, Workload
+from backbone_bench.records.setting import unusual
 
 # What a count depends on. The rest (threads, seed, compiler, layout) changes how long it takes, not what it costs.
 _ON_PAPER = ("model", "arguments", "inputs", "batch", "mode", "precision")
@@ -27,16 +28,7 @@ def by_workload(records: Iterable[Record]) -> Mapping[str, list[Record]]:
 
 def subject(workload: Workload) -> str:
     """The workload in a few words, what goes without saying left out: `resnet18 1x3x224x224, fp16, 1 thread`."""
-    inputs = " ".join(str(TensorSpec.parse(text)).removesuffix(":float32") for text in workload.inputs)
+    inputs = " ".join(str(spec).removesuffix(":float32") for spec in workload.specs)
     arguments = " ".join(f"{name}={value}" for name, value in sorted(workload.arguments.items()))
-    threads = workload.threads
-    unusual = (
-        "" if workload.mode == "eval" else workload.mode,
-        "" if workload.precision == "fp32" else workload.precision,
-        "" if workload.memory_format == "contiguous" else workload.memory_format,
-        f"compile {workload.compile}" if workload.compile else "",
-        "" if workload.cache == "warm" else f"{workload.cache} cache",
-        f"{threads} thread{'s' if threads > 1 else ''}" if threads else "",
-        f"seed {workload.seed}" if workload.seed else "",
-    )
-    return ", ".join(filter(None, (" ".join(filter(None, (workload.model, arguments, inputs))), *unusual)))
+    name = " ".join(filter(None, (workload.model, arguments, inputs)))
+    return ", ".join((name, *unusual(workload, "arguments")))

@@ -24,6 +24,13 @@ class Missing:
 Known: TypeAlias = T | Missing
 
 NOT_ASKED = Missing("not_asked", "was not asked for")
+
+
+def was_asked(part: object) -> bool:
+    """Whether a part of a record is there, or is missing for another reason than that nobody wanted it."""
+    return not (isinstance(part, Missing) and part.missing == NOT_ASKED.missing)
+
+
 PENDING = Missing("pending", "not measured yet")  # in a record that is kept before it is whole
 
 

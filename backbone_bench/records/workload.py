@@ -1,19 +1,18 @@
-"""What runs."""
+"""Workload: the model, its settings, inputs and batch, as they were really run."""
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import replace
-from typing import Annotated, Literal, Self, TypeAlias
+from dataclasses import KW_ONLY, fields, replace
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.records.missing import STRICT, Batch, Count
+from backbone_bench.records.missing import STRICT, Batch
+from backbone_bench.records.setting import Setting
 
-Scalar: TypeAlias = str | int | float | bool | None
 Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
 
 
@@ -56,6 +55,11 @@ class TensorSpec:
         shape = () if match["shape"] == "scalar" else tuple(map(int, match["shape"].split("x")))
         return cls(shape, match["dtype"] or "float32", match["name"])
 
+    @property
+    def square(self) -> int | None:
+        """Height and width of a square image, batch first; None for anything else."""
+        return self.shape[-1] if len(self.shape) == 4 and self.shape[-1] == self.shape[-2] else None
+
     def batched(self, images: int) -> Self:
         """The same with a batch in front."""
         return replace(self, shape=(images, *self.shape))
@@ -73,21 +77,13 @@ _Spec = Annotated[str, AfterValidator(_spec)]  # a `TensorSpec` in its written f
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Workload:
+class Workload(Setting):
     """Everything that changes what runs: two records of equal workloads can be laid side by side."""
 
-    model: str  # as typed: `vovnet39`, `timm:resnet50`, `path/to/file.py:factory`
+    _: KW_ONLY
     source: Source
-    arguments: Mapping[str, Scalar]
     inputs: tuple[_Spec, ...]  # the batch included
     batch: Batch
-    mode: Literal["eval", "train"] = "eval"
-    precision: Literal["fp32", "tf32", "fp16", "bf16", "amp"] = "fp32"
-    memory_format: Literal["contiguous", "channels_last"] = "contiguous"
-    compile: str | None = None
-    cache: Literal["warm", "cold"] = "warm"
-    threads: Count | None = None  # of the host; None where only counted
-    seed: Count = 0
 
     @property
     def names_code(self) -> bool:
@@ -95,7 +91,12 @@ class Workload:
         return source_of(self.model) not in ("zoo", "timm", "torchvision")
 
     @property
+    def specs(self) -> tuple[TensorSpec, ...]:
+        """The inputs, parsed."""
+        return tuple(map(TensorSpec.parse, self.inputs))
+
+    @property
     def key(self) -> str:
         """A short name of the workload, the same in every process."""
-        fields = {name: getattr(self, name) for name in type(self).__dataclass_fields__}
-        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:16]
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]

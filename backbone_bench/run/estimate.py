@@ -25,7 +25,7 @@ def estimate(job: Job) -> Span:
     chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s)
     if chosen.budget_s is not None:
         return Span(START_S, 2 * START_S + chosen.budget_s)
-    modes = 1 if job.device == "cpu" else 3
+    modes = 1 if job.on_host else 3
     call_s = _call_s(job)
     settling, stopping = chosen.settling, chosen.stopping
     longest_warm_up_s = settling.max_s + call_s
@@ -46,6 +46,6 @@ def _call_s(job: Job) -> float:
         return 0.0
     _, height, width = entry.input
     images = 1 if job.batch == "auto" else job.batch
-    scale = 1.0 if job.size is None else job.size**2 / (height * width)
-    passes = 3 if job.train else 1
-    return entry.flops * images * scale * passes / (CPU_FLOPS_PER_S if job.device == "cpu" else ACCELERATOR_FLOPS_PER_S)
+    scale = 1.0 if job.input_size is None else job.input_size**2 / (height * width)
+    passes = 3 if job.mode == "train" else 1
+    return entry.flops * images * scale * passes / (CPU_FLOPS_PER_S if job.on_host else ACCELERATOR_FLOPS_PER_S)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from backbone_bench.jobs.job import Job, hasty
-from backbone_bench.records import Missing, Record, fingerprint
+from backbone_bench.jobs.job import Job, is_quick
+from backbone_bench.records import Missing, Record, fingerprint, was_asked
 from backbone_bench.run.messages import Here
 
 Locate = Callable[[Sequence[Job]], Sequence[Here | None]]
@@ -39,13 +39,13 @@ def _timed(record: Record, job: Job) -> bool:
         return True
     if isinstance(record.latency, Missing):
         return False
-    return job.quick or not hasty(record.latency)
+    return job.quick or not is_quick(record.latency)
 
 
 def _metered(record: Record, job: Job) -> bool:
     if job.energy == "off" or not isinstance(record.energy, Missing):
         return True
-    return job.energy == "auto" and record.energy.missing not in ("not_asked", "failed")
+    return job.energy == "auto" and was_asked(record.energy) and record.energy.missing != "failed"
 
 
 def _settled(job: Job, record: Record) -> Job:
@@ -60,7 +60,7 @@ def _same(record: Record, here: Here) -> bool:
 
 def again(records: Sequence[Record], locate: Locate) -> Sequence[Job]:
     """The job of each record: with the model's own inputs where these are what was run, else with them spelt out."""
-    spelt = [Job.again(record) for record in records]
+    spelt = [Job.from_record(record) for record in records]
     own = [replace(job, inputs=()) for job in spelt]
     return [
         bare if here is not None and here.workload == record.workload else full

@@ -11,6 +11,6 @@ def counted(
     model: str, arguments: Mapping[str, Scalar] | None = None, size: int | None = None
 ) -> tuple[str, ModelCost]:
     """The inputs that the model took, and what it costs."""
-    record = profiler.count(Job(model, arguments or {}, size=size))
+    record = profiler.count(Job(model, arguments or {}, input_size=size))
     assert isinstance(record.cost, ModelCost)
     return " ".join(record.workload.inputs), record.cost

@@ -133,7 +133,7 @@ def read_records(text: bytes) -> None:
     assert again == read
     for record in read:
         record.workload.key  # noqa: B018  # it is made of everything that the workload holds
-        assert str(Job.again(record))
+        assert str(Job.from_record(record))
 
 
 def show_tables(text: bytes) -> None:

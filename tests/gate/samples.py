@@ -76,7 +76,7 @@ def counted(model: str = "net", cost: ModelCost | Missing = COST) -> Record:
         id=f"{model}-counted",
         started_utc="2026-11-24T06:00:00Z",
         tool=Tool("0.1.0", "abc", ("bench", "count", model)),
-        workload=Workload(model, "zoo", {}, ("1x3x224x224:float32",), 1),
+        workload=Workload(model, {}, source="zoo", inputs=("1x3x224x224:float32",), batch=1),
         environment=HERE,
         cost=cost,
         latency=NOT_ASKED,

@@ -22,7 +22,7 @@ from tests.gpu.card import NAME, NEEDS_CARD
 
 pytestmark = NEEDS_CARD
 RESNET18_PARAMS = 11_689_512
-RESNET18 = Workload("resnet18", "zoo", {}, ("1x3x224x224:float32",), 1)
+RESNET18 = Workload("resnet18", {}, source="zoo", inputs=("1x3x224x224:float32",), batch=1)
 
 
 class Blind:

@@ -37,6 +37,7 @@ class World:
 
     # The device protocol.
     name: str = "scripted:0"
+    is_host = False
     modes: tuple[Mode, ...] = ("wall", "device", "graph")
     cache_bytes: Known[int] = NOTHING
     allocated: Callable[[int], int] = lambda calls: 0  # by the number of calls so far

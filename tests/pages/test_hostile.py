@@ -95,7 +95,7 @@ def test_nothing_that_a_record_names_is_opened_or_run(tmp_path: Path):
     sys.addaudithook(watch)  # for good: Python has no way to take one away
     records = hostile(f"{name}:Net")
     folder.write(records, tmp_path / "report", png=False, relative_to=records[0].workload.model)
-    assert all(str(Job.again(record)) for record in records)
+    assert all(str(Job.from_record(record)) for record in records)
     (bait / "net.py").read_text()
     watching = False
     assert touched == [name]  # by this test

@@ -29,7 +29,7 @@ def test_counts_alone_cost_the_start_and_a_budget_is_the_most_for_latency():
     assert estimate(replace(KNOWN, budget_s=60)) == (START_S, 2 * START_S + 60)
 
 
-@pytest.mark.parametrize("more", [{"batch": 8}, {"size": 448}, {"train": True}], ids=str)
+@pytest.mark.parametrize("more", [{"batch": 8}, {"input_size": 448}, {"mode": "train"}], ids=str)
 def test_more_work_takes_longer(more):
     small, large = estimate(KNOWN), estimate(replace(KNOWN, **more))
     assert small.least_s < large.least_s

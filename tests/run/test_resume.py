@@ -29,11 +29,11 @@ def here(jobs):
         {"precision": "fp16"},
         {"memory_format": "channels_last"},
         {"compile": "default"},
-        {"train": True},
+        {"mode": "train"},
         {"cache": "cold"},
         {"threads": 1},
         {"seed": 1},
-        {"size": 64},
+        {"input_size": 64},
         {"inputs": ("3x64x64:float32",)},
         {"batch": "auto"},
         {"energy": "required"},
@@ -114,7 +114,7 @@ def test_a_batch_that_was_found_the_largest_is_not_sought_again():
 
 @pytest.mark.parametrize("made", [RECORD, QUICK, gpu_record("two", 1, 0.01, batch=8)], ids=["cpu", "quick", "gpu"])
 def test_the_job_of_a_record_is_answered_by_it(made):
-    job = Job.again(made)
+    job = Job.from_record(made)
     assert answers(made, job)
     assert job.device == made.environment.device
     assert job.quick == (made is QUICK)
@@ -122,7 +122,7 @@ def test_the_job_of_a_record_is_answered_by_it(made):
 
 @pytest.mark.parametrize(("reason", "energy"), [("not_asked", "off"), ("rapl_missing", "auto"), ("failed", "auto")])
 def test_a_rerun_asks_for_energy_where_the_record_was_asked_for_it(reason, energy):
-    assert Job.again(replace(RECORD, energy=Missing(reason, "why"))).energy == energy
+    assert Job.from_record(replace(RECORD, energy=Missing(reason, "why"))).energy == energy
 
 
 def test_a_rerun_takes_the_models_own_inputs_where_these_were_run_and_spells_them_out_elsewhere():

@@ -28,7 +28,7 @@ from backbone_bench.stats import samples as stats
 from backbone_bench.zoo import registry
 
 ROUNDS, CALLS = 60, 3
-WORKLOAD = Workload("resnet18", "zoo", {}, ("1x3x224x224:float32",), 1, threads=1)
+WORKLOAD = Workload("resnet18", {}, source="zoo", inputs=("1x3x224x224:float32",), batch=1, threads=1)
 
 
 @contextmanager

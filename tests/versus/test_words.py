@@ -126,7 +126,7 @@ def test_what_both_sides_share_stands_above_the_table_and_what_differs_with_each
     found = comparison(ONE, replace(OTHER, workload=workload), "less")
     assert names(found) == ("one (batch 1)", "other (batch 8)")
     caption = write(answer(found), "md").splitlines()[2]
-    assert "fp32; eval; threads 2" in caption
+    assert "fp32; eval; 2 threads" in caption
     assert "batch" not in caption
 
 

@@ -29,7 +29,7 @@ def test_a_bottleneck_saves_arithmetic_and_adds_an_operation_a_layer():
 
 def test_a_size_keeps_the_channels_that_the_model_asks_for():
     name = "backbone_bench.zoo.micro:plain"
-    small, large = (counted(Job(name, {"layers": 1}, size=size)) for size in (14, 28))
+    small, large = (counted(Job(name, {"layers": 1}, input_size=size)) for size in (14, 28))
     assert (small.workload.inputs, large.workload.inputs) == (("1x128x14x14:float32",), ("1x128x28x28:float32",))
     assert isinstance(small.cost, ModelCost)
     assert isinstance(large.cost, ModelCost)

@@ -38,7 +38,8 @@ class Counter:
         return tuple(Convolution(*shape) for shape in convolutions(loaded.model, args, kwargs))
 
     def _job(self, model: str, arguments: Mapping[str, Scalar], size: int | None, batch: int) -> Job:
-        return Job(model, dict(arguments), self.inputs if size is None else (), size, batch)
+        inputs = self.inputs if size is None else ()
+        return Job(model, dict(arguments), inputs=inputs, input_size=size, batch=batch)
 
 
 BY_NAME = Counter()

@@ -6,7 +6,7 @@ ran in turn are compared round by round, which drift and load hardly touch; othe
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -14,6 +14,7 @@ from backbone_bench.claims.data.checks import Quantity
 from backbone_bench.claims.data.subjects import Network
 from backbone_bench.claims.evidence.publications import Key, Kind, Measured, Publication
 from backbone_bench.records import Energy, Latency, Missing, Record
+from backbone_bench.records.setting import unusual
 from backbone_bench.stats import ratios
 from backbone_bench.stats.samples import Interval
 
@@ -168,35 +169,25 @@ def _rounds(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
 
 def _key(record: Record) -> Key:
     workload = record.workload
-    return name_of(Network(workload.model, None, workload.arguments or None)), _size(workload.inputs)
+    size = workload.specs[0].square if workload.specs else None
+    return name_of(Network(workload.model, None, workload.arguments or None)), size or 0
 
 
 def _reads_images(record: Record) -> bool:
     """Whether it is a network and no stack of layers from within one."""
-    shape = record.workload.inputs[0].rpartition(":")[0].split("x") if record.workload.inputs else []
-    return shape[1:2] == ["3"]
+    specs = record.workload.specs
+    return bool(specs) and specs[0].shape[1:2] == (3,)
 
 
 def _kind(record: Record) -> Kind:
-    return "cpu" if record.environment.device == "cpu" else "gpu"
-
-
-def _size(inputs: Sequence[str]) -> int:
-    """The width of the first image of `1x3x224x224:float32`; 0 where it is none, or not square."""
-    shape = inputs[0].rpartition(":")[0].split("x") if inputs else []
-    return int(shape[3]) if len(shape) == 4 and shape[2] == shape[3] else 0
+    return "cpu" if record.environment.is_host else "gpu"
 
 
 def _setting(record: Record) -> str:
     machine, workload = record.environment, record.workload
-    said: Mapping[str, object] = {
-        "torch": machine.torch,
-        "batch": workload.batch,
-        "threads": workload.threads,
-        "compiled": workload.compile,
-    }
-    told = ", ".join(f"{name} {value}" for name, value in said.items() if value is not None)
-    return f"{machine.device_name}, {workload.mode}, {workload.precision}, {workload.memory_format}, {told}"
+    always = (workload.mode, workload.precision, workload.memory_format, f"torch {machine.torch}")
+    others = unusual(workload, "mode", "precision", "memory_format", "arguments", "seed")
+    return ", ".join((machine.device_name, *always, f"batch {workload.batch}", *others))
 
 
 def _latency(record: Record) -> Latency | None:

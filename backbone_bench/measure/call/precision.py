@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
+from backbone_bench.base.choices import is_host
 from backbone_bench.base.errors import UserError
 from backbone_bench.records import Workload
 
@@ -60,7 +61,7 @@ def untouched() -> Iterator[None]:
     finally:
         torch.set_default_dtype(dtype)
         if torch.get_default_device() != device:
-            torch.set_default_device(None if device.type == "cpu" else device)  # None: no look at every call
+            torch.set_default_device(None if is_host(device.type) else device)  # None: no look at every call
         torch.set_grad_enabled(grads)
         if _determinism() != strict:  # to set it loads the compiler, for which there may be neither time nor memory
             torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import torch
 
+from backbone_bench.base.choices import HOST
 from backbone_bench.base.errors import UserError, did_you_mean, first_line
 from backbone_bench.measure.devices.accelerator import Accelerator
 from backbone_bench.measure.devices.cpu import Host
@@ -57,7 +58,7 @@ def resolve(name: str, here: Torch | None = None) -> Device:
     """The device of this name; raise UserError where there is none, with what is missing and what to do."""
     here = here or look()
     kind, index = parse(name, here)
-    if kind == "cpu":
+    if kind == HOST:
         return Host()
     device = torch.device(kind, index)
     return Cuda(device) if kind == "cuda" else Accelerator(device)
@@ -68,9 +69,9 @@ def parse(name: str, here: Torch) -> tuple[str, int]:
     match = re.fullmatch(r"([a-z]\w*)(?::([0-9]{1,9}))?", name)
     kind, index = (match[1], int(match[2] or 0)) if match else (name, 0)
     if kind == "auto" and match and match[2] is None:
-        return (here.accelerator, 0) if here.accelerator and here.devices else ("cpu", 0)
-    if kind == "cpu" and index == 0:
-        return "cpu", 0
+        return (here.accelerator, 0) if here.accelerator and here.devices else (HOST, 0)
+    if kind == HOST and index == 0:
+        return HOST, 0
     if match is None or not _known(kind):
         hint = did_you_mean(name, ("auto", "cpu", "cuda", "xpu", "mps"), "Use auto, cpu, or an accelerator of torch.")
         raise UserError(f"{name!r} is no device. {hint}")
@@ -87,7 +88,7 @@ def _known(kind: str) -> bool:
 
 def _present(kind: str, index: int, here: Torch) -> int:
     none = f"No {kind.upper()} device: this torch"
-    if kind == "cpu":
+    if kind == HOST:
         raise UserError("There is one CPU device: cpu. Choose its cores with taskset and --threads.")
     if here.accelerator is None:
         raise UserError(f"{none} is a CPU build ({here.version}). {_remedy(kind)} {_INSTEAD}")

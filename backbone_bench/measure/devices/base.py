@@ -15,6 +15,8 @@ _UNKNOWN_CACHE_BYTES = 256 * 1024**2  # what is written where the size of the ca
 class TorchDevice:
     """A device by torch's name for it."""
 
+    is_host = False
+
     def __init__(self, device: torch.device, cache_bytes: Known[int]) -> None:
         self.name, self.cache_bytes = str(device), cache_bytes
         self._device = device

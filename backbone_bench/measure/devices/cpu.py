@@ -11,6 +11,7 @@ from backbone_bench.records import Memory, Missing
 class Host(TorchDevice):
     """Calls return when their work is done, so there is nothing to wait for."""
 
+    is_host = True
     modes: tuple[Mode, ...] = ("wall",)
 
     def __init__(self) -> None:

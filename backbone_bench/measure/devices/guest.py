@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 
+from backbone_bench.base.choices import is_host
 from backbone_bench.measure.devices import available
 from backbone_bench.measure.devices.accelerator import keeps_count
 
@@ -16,7 +17,7 @@ def as_found(device: str) -> Iterator[bool]:
     The value is whether the device holds tensors of others, which its peak of memory then counts in.
     """
     kind, index = available.parse(device, available.look())
-    if kind == "cpu":
+    if is_host(kind):
         with torch.random.fork_rng(devices=()):
             yield False
         return

@@ -1,7 +1,6 @@
 """How the power of a device can be read."""
 
-import torch
-
+from backbone_bench.base.choices import is_host
 from backbone_bench.measure.clock import HostClock
 from backbone_bench.measure.energy.rapl import host_meter
 from backbone_bench.measure.energy.sources import Meter, card_meter
@@ -11,7 +10,7 @@ from backbone_bench.records import Known, Missing
 
 def meter_for(device_name: str, *, whole_card: bool = False) -> Known[Meter]:
     """How the power of a device can be read: NVML for a card, RAPL for a CPU."""
-    if torch.device(device_name).type == "cpu":
+    if is_host(device_name):
         return host_meter(HostClock())
     card = card_for(device_name)
     return card if isinstance(card, Missing) else card_meter(card, whole_card=whole_card)

@@ -7,7 +7,7 @@ has been tried on a GPU.
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from backbone_bench.records import SourceName
+from backbone_bench.base.choices import SourceName
 
 Choice = SourceName | Literal["auto"]
 

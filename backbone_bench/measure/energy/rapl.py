@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from backbone_bench.base.choices import SourceName
 from backbone_bench.measure.energy.sources import Meter
 from backbone_bench.measure.protocols import Clock, SourceFailed
-from backbone_bench.records import Known, Missing, SourceName
+from backbone_bench.records import Known, Missing
 
 ZONES = "sys/class/powercap"
 NO_TEMPERATURE = Missing("no_temperature", "RAPL tells no temperature.")

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from backbone_bench.base.choices import SourceName
 from backbone_bench.measure.nvml import reasons
 from backbone_bench.measure.nvml.card import Card, known
 from backbone_bench.measure.protocols import Clock, PowerSource
-from backbone_bench.records import Known, Missing, SourceName
+from backbone_bench.records import Known, Missing
 
 SENSOR_RELATIVE = 0.05  # most cards lie within this of an external meter; one model is known at +11 % (same source)
 STEADIEST_S = 1.0  # the longest averaging window known: what to expect of a sensor that nothing is known of

@@ -23,7 +23,7 @@ from backbone_bench.measure.protocols import (
     Step,
     Watch,
 )
-from backbone_bench.records import CLOCK_STOOD, Flag, Known, Latencies, Latency, Memory, Missing, WarmUp
+from backbone_bench.records import CLOCK_STOOD, NOT_ASKED, Flag, Known, Latencies, Latency, Memory, Missing, WarmUp
 
 
 class Measured(NamedTuple):
@@ -133,7 +133,7 @@ class _Session:
 
     def _mode(self, mode: Mode) -> Known[Latency]:
         if mode not in self.plan.modes:
-            return Missing("not_asked", f"{mode} was not asked for")
+            return Missing(NOT_ASKED.missing, f"{mode} was not asked for")
         try:
             match mode:
                 case "wall":

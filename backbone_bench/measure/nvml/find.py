@@ -2,6 +2,7 @@
 
 import torch
 
+from backbone_bench.base.choices import is_host
 from backbone_bench.measure.clock import HostClock
 from backbone_bench.measure.nvml.card import Card, Identity, open_card
 from backbone_bench.measure.nvml.watch import CardWatch, NoWatch
@@ -10,9 +11,9 @@ from backbone_bench.records import Known, Missing
 
 def identity(device_name: str) -> Known[Identity]:
     """What torch says of a device; Missing for what NVML does not know: a CPU, ROCm, another maker."""
-    device = torch.device(device_name)
-    if device.type == "cpu":
+    if is_host(device_name):
         return Missing("no_nvml", "A CPU has no NVML: there are no clocks, heat or throttle reasons to watch.")
+    device = torch.device(device_name)
     if device.type != "cuda" or torch.version.hip:
         return Missing("not_nvidia", f"{device_name} is not an NVIDIA GPU: its clocks and power are not read yet.")
     properties = torch.cuda.get_device_properties(device)

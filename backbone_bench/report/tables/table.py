@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from backbone_bench.base.units import PLAIN, Unit, significant
-from backbone_bench.records import Missing
+from backbone_bench.records import NOT_ASKED, Missing
 
 T = TypeVar("T")
 Value = str | int | float | Missing
 Bounds = tuple[float, float]
-NOT_ASKED = "not_asked"  # the reason of what nobody wanted, and nobody misses
 
 
 class Column(NamedTuple, Generic[T]):
@@ -139,7 +138,7 @@ def _absences(table: Table, indices: Sequence[int]) -> list[str]:
     for index in indices:
         column = table.columns[index]
         absent = dict.fromkeys((cell.text, cell.note) for row in table.rows if (cell := row[index]).note)
-        reasons = tuple(note for reason, note in absent if note and reason != NOT_ASKED)
+        reasons = tuple(note for reason, note in absent if note and reason != NOT_ASKED.missing)
         if reasons and column.part_of not in keys:
             titles.setdefault(reasons, []).append(column.title)
     absences = (

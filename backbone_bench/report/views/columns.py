@@ -17,9 +17,9 @@ from backbone_bench.base.units import (
     PLAIN,
     Unit,
 )
-from backbone_bench.records import Missing, Record, meanings, quantities
+from backbone_bench.records import NOT_ASKED, Missing, Record, meanings, quantities
 from backbone_bench.records.quantities import QUANTITIES
-from backbone_bench.report.tables.table import NOT_ASKED, Bounds, Column, Value
+from backbone_bench.report.tables.table import Bounds, Column, Value
 from backbone_bench.report.views import top1
 
 T = TypeVar("T")
@@ -119,7 +119,7 @@ def _on_request(path: str) -> Callable[[Record], Any]:
     def read(record: Record) -> Any:
         part = whole(record)
         if part is None:
-            return Missing(NOT_ASKED, "was not asked for")
+            return NOT_ASKED
         return part if isinstance(part, Missing) else getattr(part, name)
 
     return read

@@ -9,7 +9,15 @@ from backbone_bench.base.grouping import grouped
 from backbone_bench.records import Record
 from backbone_bench.report.tables.table import Cell, Column, Row, Table, tabulate
 from backbone_bench.report.views.columns import RUN
-from backbone_bench.report.views.conditions import ENVIRONMENT, FACETS, STARTED, circumstances, differing, places
+from backbone_bench.report.views.conditions import (
+    ENVIRONMENT,
+    FACETS,
+    STARTED,
+    circumstances,
+    column_of,
+    differing,
+    places,
+)
 
 _MARKED = "Marked: the best among rows of the same circumstances, and what cannot be told from it."
 
@@ -81,8 +89,8 @@ def _order(view: View) -> Callable[[Record], Any]:
 
 def _table(records: Sequence[Record], view: View, title: str, caption: str) -> Table:
     facets = (*FACETS, STARTED, ENVIRONMENT) if view.every_facet else differing(records)
-    shown = {column.key for column in view.columns}
-    extra = [facet.column for facet in facets if facet.key not in shown]
+    shown = {one.key for one in view.columns}
+    extra = [column_of(facet) for facet in facets if facet.key not in shown]
     return tabulate(records, [view.columns[0], *extra, *view.columns[1:]], title=title, caption=caption)
 
 

@@ -5,39 +5,26 @@ and a ratio mean nothing there. What all rows of a table share is said once, in
 its caption; what differs between them is a column.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
 from backbone_bench.base.units import PLAIN
-from backbone_bench.records import Environment, Gpu, Missing, Record, TensorSpec
+from backbone_bench.records import Environment, Gpu, Missing, Record, Setting, TensorSpec
+from backbone_bench.records.setting import SETTING_FACETS, Facet
 from backbone_bench.report.tables.table import Column
 
 
-class Facet(NamedTuple):
-    """One circumstance of a workload: a column where it varies, a word in the caption where it does not."""
-
-    key: str
-    title: str
-    text: Callable[[Record], str]
-    phrase: str = "{}"
-    usual: str | None = None  # the value that goes without saying
-    counts: bool = False  # a whole number
-
-    def said(self, record: Record) -> str:
-        """In words that stand alone."""
-        return self.phrase.format(self.text(record))
-
-    @property
-    def column(self) -> Column[Record]:
-        if self.counts:
-            return Column(self.key, self.title, lambda record: int(self.text(record)), PLAIN)
-        return Column(self.key, self.title, self.text)
+def column_of(facet: Facet[Record]) -> Column[Record]:
+    """The facet as a column of a table."""
+    if facet.counts:
+        return Column(facet.key, facet.title, lambda record: int(facet.text(record)), PLAIN)
+    return Column(facet.key, facet.title, facet.text)
 
 
 def _inputs(record: Record) -> str:
     """`3x224x224`, the batch left out where it leads, and the type where it is float32."""
-    return ", ".join(_input(TensorSpec.parse(text), record.workload.batch) for text in record.workload.inputs)
+    return ", ".join(_input(spec, record.workload.batch) for spec in record.workload.specs)
 
 
 def _input(spec: TensorSpec, batch: int) -> str:
@@ -52,24 +39,25 @@ def _precision(record: Record) -> str:
     return f"{precision} (convolutions {conv})" if precision == "fp32" and conv != "ieee" else precision
 
 
-def _arguments(record: Record) -> str:
-    return " ".join(f"{name}={value}" for name, value in sorted(record.workload.arguments.items()))
+def _of_workload(facet: Facet[Setting]) -> Facet[Record]:
+    def text(record: Record) -> str:
+        return facet.text(record.workload)
+
+    return Facet(facet.key, facet.title, text, facet.phrase, facet.usual, facet.counts)
 
 
-FACETS = (
-    Facet("batch", "batch", lambda r: str(r.workload.batch), "batch {}", counts=True),
+# A caption says in any case how a model was run, and how float32 was really computed.
+_ALWAYS = {
+    "mode": lambda facet: facet._replace(usual=None),
+    "precision": lambda facet: facet._replace(usual=None, text=_precision),
+}
+FACETS: tuple[Facet[Record], ...] = (
+    Facet("batch", "batch", lambda record: str(record.workload.batch), "batch {}".format, counts=True),
     Facet("inputs", "inputs", _inputs),
-    Facet("precision", "precision", _precision),
-    Facet("mode", "mode", lambda r: r.workload.mode),
-    Facet("arguments", "arguments", _arguments, usual=""),
-    Facet("memory_format", "memory format", lambda r: r.workload.memory_format, usual="contiguous"),
-    Facet("compile", "compile", lambda r: r.workload.compile or "no", "compile {}", usual="no"),
-    Facet("cache", "cache", lambda r: r.workload.cache, "{} cache", usual="warm"),
-    Facet("threads", "threads", lambda r: str(r.workload.threads or "any"), "threads {}", usual="any"),
-    Facet("seed", "seed", lambda r: str(r.workload.seed), "seed {}", usual="0", counts=True),
+    *(_ALWAYS.get(facet.key, lambda same: same)(_of_workload(facet)) for facet in SETTING_FACETS),
 )
-STARTED = Facet("started_utc", "started (UTC)", lambda r: r.started_utc)
-ENVIRONMENT = Facet("environment", "environment", lambda r: machine(r))
+STARTED: Facet[Record] = Facet("started_utc", "started (UTC)", lambda record: record.started_utc)
+ENVIRONMENT: Facet[Record] = Facet("environment", "environment", lambda record: machine(record))
 
 
 def circumstances(record: Record) -> tuple[str, ...]:
@@ -77,7 +65,7 @@ def circumstances(record: Record) -> tuple[str, ...]:
     return tuple(facet.text(record) for facet in FACETS)
 
 
-def differing(records: Sequence[Record]) -> tuple[Facet, ...]:
+def differing(records: Sequence[Record]) -> tuple[Facet[Record], ...]:
     """The facets in which these records differ; the time too, where one workload was run twice."""
     varied = tuple(facet for facet in FACETS if len({facet.text(record) for record in records}) > 1)
     repeated = len({record.workload.key for record in records}) < len(records)
@@ -147,14 +135,14 @@ def machine(record: Record) -> str:
 
 def _machine(environment: Environment) -> Iterator[str]:
     cores = f"{environment.affinity} of {environment.cores} cores"
-    if environment.device == "cpu":
+    if environment.is_host:
         yield f"{environment.cpu} ({environment.cpu_capability}), {cores}"
     else:
         yield f"{environment.device_name} ({environment.device})"
         yield from _gpu(environment.gpu)
         yield f"host {environment.cpu}, {cores}"
     for name, version in (("CUDA", environment.cuda), ("cuDNN", environment.cudnn), ("torch", environment.torch)):
-        if version and (environment.device != "cpu" or name == "torch"):
+        if version and (not environment.is_host or name == "torch"):
             yield f"{name} {version}"
     yield environment.os
 

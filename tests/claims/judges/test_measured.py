@@ -78,7 +78,10 @@ def test_a_ratio_per_flop_is_held_against_one():
 
 
 def test_a_stack_of_layers_is_no_network_of_a_correlation():
-    stack = replace(RECORDS[0], workload=Workload("some.module:stack", "import", {}, ("1x128x56x56:float32",), 1))
+    stack = replace(
+        RECORDS[0],
+        workload=Workload("some.module:stack", {}, source="import", inputs=("1x128x56x56:float32",), batch=1),
+    )
     told = finding(CLOSER, *RECORDS, stack, count=count)
     assert told.verdict is Verdict.HOLDS
     assert f": {len(RECORDS)} networks, rank correlation with memory access 1.00 (1.00 to 1.00)" in told.working[0]
@@ -164,9 +167,8 @@ def scripted(monkeypatch):
 
     def run(job, told):
         pieces = job.arguments["pieces"]
-        workload = Workload(
-            job.model, "import", job.arguments, (f"1x128x{job.size}x{job.size}:float32",), 1, threads=job.threads
-        )
+        image = f"1x128x{job.input_size}x{job.input_size}:float32"
+        workload = Workload(**job.setting, source="import", inputs=(image,), batch=1)
         return Outcome(job, record(job.model, 10**9, 0.01 * pieces, workload=workload))
 
     monkeypatch.setattr(runner, "isolated", lambda timeout_s: run)

@@ -12,7 +12,7 @@ from backbone_bench.jobs.job import Job
 from backbone_bench.measure.call import precision
 from backbone_bench.records import Workload
 
-WORKLOAD = Workload("resnet18", "zoo", {}, ("1x3x64x64:float32",), 1)
+WORKLOAD = Workload("resnet18", {}, source="zoo", inputs=("1x3x64x64:float32",), batch=1)
 BACKENDS: Any = torch.backends  # torch's stubs leave much of it out
 PLACES = [("cudnn", "conv"), ("cudnn", "rnn"), ("cuda", "matmul"), ("mkldnn", "conv"), ("mkldnn", "matmul")]
 

@@ -11,7 +11,7 @@ from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.measure.call.step import prepared
 from backbone_bench.records import Workload
 
-WORKLOAD = Workload("tiny", "import", {}, ("2x3x8x8:float32",), 2)
+WORKLOAD = Workload("tiny", {}, source="import", inputs=("2x3x8x8:float32",), batch=2)
 IMAGE = torch.empty(2, 3, 8, 8, device="meta")
 
 

@@ -6,11 +6,12 @@ from typing import Literal
 
 import pytest
 
+from backbone_bench.base.choices import SourceName
 from backbone_bench.measure.energy import meter as energy_meter
 from backbone_bench.measure.energy.load import Load, Looking, Steady, Tape
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.energy.sources import Meter
-from backbone_bench.records import Energy, Known, Missing, SourceName
+from backbone_bench.records import Energy, Known, Missing
 from tests.measure.energy.bench import meter
 from tests.measure.nvml.world import Device
 
@@ -70,6 +71,7 @@ class Cpu(Device):
     """A device whose calls return when their work is done."""
 
     name = "cpu"
+    is_host = True
 
     def step(self):
         super().step()

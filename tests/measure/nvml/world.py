@@ -179,6 +179,7 @@ class Device:
     """
 
     name = "cuda:0"
+    is_host = False
     modes: tuple[Mode, ...] = ("wall", "device", "graph")
     cache_bytes: Known[int] = Missing("scripted", "a scripted device has no cache")
 
