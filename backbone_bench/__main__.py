@@ -10,11 +10,11 @@ from backbone_bench.base import signals
 def main() -> NoReturn:
     """What the console scripts call."""
     try:
-        with signals.heard():
+        with signals.handled():
             from backbone_bench.cli import main as command_line
 
             command_line()
-    except signals.Stopped as stopped:
+    except signals.Interrupted as stopped:
         print(f"bench: {stopped}.", file=sys.stderr)
         raise SystemExit(stopped.exit_code) from None
     finally:

@@ -22,8 +22,8 @@ from backbone_bench.records import Record, Scalar, store
 if TYPE_CHECKING:  # torch waits until something is counted
     from torch import Tensor, device, nn
 
-    from backbone_bench.claims.data.verdicts import Finding
-    from backbone_bench.zoo.sources import Held
+    from backbone_bench.claims.data.verdicts import CheckFinding
+    from backbone_bench.zoo.sources import InMemoryModel
 
     Model: TypeAlias = str | nn.Module
     # The shape of one image, as text or as numbers, the batch left out; or tensors, with their batch: one, a tuple of
@@ -129,7 +129,7 @@ def check(
     flops_convention: Literal[1, 2] = 1,
     name: str | None = None,
     arguments: Mapping[str, Scalar] | None = None,
-) -> "Mapping[str, Finding]":
+) -> "Mapping[str, CheckFinding]":
     """Check the figures that somebody claims for a model: what each of them comes to, by its name.
 
     A figure as `"4.1G"` holds within the precision that it is written with, or
@@ -155,7 +155,9 @@ def check(
         claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=flops_convention)
         for metric, figure in given.items()
     ]
-    outcomes = engine.judge_all(entries, counter.book(counter=counter.Counter(asked.job.inputs, asked.held)))
+    outcomes = engine.judge_all(
+        entries, counter.gather_evidence(counter=counter.NetworkCounter(asked.job.inputs, asked.held))
+    )
     return {metric: outcome.judged[0].finding for metric, outcome in zip(given, outcomes, strict=True)}
 
 
@@ -177,7 +179,7 @@ def save(records: Iterable[Record], path: str | os.PathLike[str]) -> None:
 
 class _Asked(NamedTuple):
     job: Job
-    held: "Held"
+    held: "InMemoryModel"
 
 
 def _asked(
@@ -191,7 +193,7 @@ def _asked(
     """What a call asks for, read as the settings of `bench run` are: those of several values have one here."""
     from torch import nn
 
-    from backbone_bench.zoo.sources import Held, called_with
+    from backbone_bench.zoo.sources import InMemoryModel, called_with
 
     if not isinstance(model, (str, nn.Module)):
         raise UserError(f"{call}: a model is a name or a torch.nn.Module, and this is {model!r}.")
@@ -203,10 +205,12 @@ def _asked(
     if shapes is None and words.get("batch-size", 1) != 1:
         raise UserError(f"{call}: inputs that are tensors have their batch: leave batch out, or give the shape of one.")
     given = {setting: value for setting, value in words.items() if value is not None}
-    source = settings.Source(call, given | ({"input": shapes} if shapes else {}))
+    source = settings.SettingSource(call, given | ({"input": shapes} if shapes else {}))
     called = model if isinstance(model, str) else f"object:{name or type(model).__name__}"
     (job,) = settings.resolve([source]).settings.jobs([called], dict(arguments or {}))
-    return _Asked(job, Held(None if isinstance(model, str) else model, called_with(inputs) if shapes is None else None))
+    return _Asked(
+        job, InMemoryModel(None if isinstance(model, str) else model, called_with(inputs) if shapes is None else None)
+    )
 
 
 def _shapes(inputs: "Inputs") -> tuple[str, ...] | None:

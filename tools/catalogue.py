@@ -11,10 +11,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from backbone_bench.zoo import registry
-from backbone_bench.zoo.catalogue import Entry
+from backbone_bench.zoo.catalogue import CatalogueEntry
 
 
-def entry(model: registry.Model) -> Entry:
+def entry(model: registry.Model) -> CatalogueEntry:
     """Count a network on the meta device: no weights, no arithmetic."""
     network = registry.build(model, {}, on_meta=True).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
@@ -22,10 +22,10 @@ def entry(model: registry.Model) -> Entry:
     params = sum(parameter.numel() for parameter in network.parameters())
     flops = counter.get_total_flops() // 2  # it counts two per multiply-add
     module = model.build.__module__.rpartition(".")[2]
-    return Entry(model.name, model.family, model.paper, module, model.input_shape, params, flops)
+    return CatalogueEntry(model.name, model.family, model.paper, module, model.input_shape, params, flops)
 
 
-def table(entries: Iterable[Entry]) -> str:
+def table(entries: Iterable[CatalogueEntry]) -> str:
     """The text of the catalogue: papers by their arXiv number, then a line a model."""
     rows = sorted(entries, key=lambda row: row.module)  # stable: within a file, the file's order
     papers = {row.paper.arxiv: (row.paper.title, row.paper.year) for row in rows}

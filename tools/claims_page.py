@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from backbone_bench.base.grouping import grouped
+from backbone_bench.base.grouping import group_by
 from backbone_bench.claims.data import papers as data
 from backbone_bench.claims.evidence import counter
 from backbone_bench.claims.evidence.publications import Publication
 from backbone_bench.claims.judges import engine
-from backbone_bench.claims.judges.engine import Outcome
+from backbone_bench.claims.judges.engine import ClaimResult
 from backbone_bench.claims.report import tables
 from backbone_bench.claims.report.tables import PUBLISHED, reasons, shown_by_others, summary, table_of
 from backbone_bench.report.tables import escape
@@ -16,10 +16,10 @@ from backbone_bench.report.tables.table import Column, tabulate, without_empty
 
 COLUMNS = (
     *(column for column in tables.COLUMNS if column.key not in ("why", "source")),
-    Column[Outcome](
+    Column[ClaimResult](
         "why", "why", lambda outcome: "; ".join(filter(None, [reasons(outcome), outcome.entry.claim.note]))
     ),
-    Column[Outcome]("where", "where", lambda outcome: outcome.entry.claim.where),
+    Column[ClaimResult]("where", "where", lambda outcome: outcome.entry.claim.where),
 )
 
 INTRODUCTION = """# Published claims, checked
@@ -40,14 +40,14 @@ nothing of ours.
 
 def page() -> str:
     """The whole of `results/claims.md`: every shipped claim, judged without records."""
-    book = counter.book()
+    book = counter.gather_evidence()
     entries = list(data.entries(data.shipped()))
     return render(engine.judge_all(entries, book), book.publications)
 
 
-def render(outcomes: Sequence[Outcome], publications: Sequence[Publication]) -> str:
+def render(outcomes: Sequence[ClaimResult], publications: Sequence[Publication]) -> str:
     """The whole of `results/claims.md`."""
-    papers = grouped(outcomes, lambda outcome: outcome.entry.paper.short)
+    papers = group_by(outcomes, lambda outcome: outcome.entry.paper.short)
     parts = [INTRODUCTION, summary(outcomes), ""]
     for name, some in papers.items():
         parts += [f"## {name}", "", _source_line(some[0]), "", markdown([without_empty(table_of(some, COLUMNS))])]
@@ -58,7 +58,7 @@ def render(outcomes: Sequence[Outcome], publications: Sequence[Publication]) -> 
     return "\n".join(parts)
 
 
-def _correlations(outcomes: Iterable[Outcome]) -> Iterator[str]:
+def _correlations(outcomes: Iterable[ClaimResult]) -> Iterator[str]:
     """Each setting in which costs on paper were correlated with a clock or a meter."""
     for shown in shown_by_others(outcomes):
         if shown.part.check.kind == "correlation" and not shown.part.check.aside:
@@ -68,7 +68,7 @@ def _correlations(outcomes: Iterable[Outcome]) -> Iterator[str]:
             yield ""
 
 
-def _source_line(outcome: Outcome) -> str:
+def _source_line(outcome: ClaimResult) -> str:
     paper = outcome.entry.paper
     where = f"arXiv:{paper.arxiv}" if paper.arxiv else paper.url or ""
     return ", ".join(filter(None, [escape.markdown(paper.title), str(paper.year or ""), where]))

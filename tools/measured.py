@@ -10,14 +10,14 @@ from backbone_bench.records import Record, store
 from backbone_bench.report.drawing import svg
 from backbone_bench.report.drawing.plot import Plot
 from backbone_bench.report.plots.kinds import stacks
-from backbone_bench.report.plots.points import see
+from backbone_bench.report.plots.points import record_points
 from backbone_bench.report.plots.roofline import told_apart
 from backbone_bench.report.plots.which import PREDICTORS, draw
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
 from backbone_bench.report.views.columns import COLUMNS, named
 from backbone_bench.report.views.compare import View, compare
-from backbone_bench.report.views.conditions import places
+from backbone_bench.report.views.conditions import environment_groups
 from backbone_bench.stats.correlation import interval, rank_correlation
 from backbone_bench.stats.samples import Interval
 from tools.measure import RECORDS
@@ -76,7 +76,7 @@ def _refuse(told: str) -> None:
 def pictures(records: Sequence[Record]) -> dict[str, Plot]:
     """Those plots that the records have enough for, by name."""
     networks, _ = told_apart(records)
-    caption = places(networks)[0].caption
+    caption = environment_groups(networks)[0].caption
     found = {plot.name: plot for plot in draw(records)}
     found["cost"] = stacks("cost", "Cost by kind of operation", networks, caption)
     return {name: found[name] for name in PLOTS if name in found}
@@ -124,6 +124,6 @@ _TWO = Unit("", 1, 2)
 
 
 def _follows(networks: Sequence[Record], count: Column[Record]) -> Follows:
-    seen = see(networks, count, COLUMNS["wall_s"])
+    seen = record_points(networks, count, COLUMNS["wall_s"])
     x, y = [one.x for one in seen], [one.y for one in seen]
     return Follows(count.heading, rank_correlation(x, y), interval(x, y), len(seen))

@@ -13,7 +13,7 @@ from pathlib import Path
 from backbone_bench.claims.data import papers
 from backbone_bench.claims.evidence import counter
 from backbone_bench.claims.judges import engine
-from backbone_bench.claims.judges.engine import Judged, Outcome
+from backbone_bench.claims.judges.engine import CheckResult, ClaimResult
 from backbone_bench.claims.report.tables import sentence
 from backbone_bench.records import store
 from backbone_bench.report.tables import escape
@@ -45,7 +45,7 @@ def files() -> dict[str, Callable[[], str]]:
 
 def page(paths: list[Path]) -> str:
     """Every pair that was measured, under the claim that speaks of it."""
-    book = counter.book(store.read(paths, sys.exit))
+    book = counter.gather_evidence(store.read(paths, sys.exit))
     entries = [entry for entry in papers.entries(papers.shipped()) if entry.paper.key == PAPER]
     parts = [INTRODUCTION]
     for outcome in engine.judge_all(entries, book):
@@ -55,13 +55,13 @@ def page(paths: list[Path]) -> str:
     return "\n".join(parts)
 
 
-def _section(outcome: Outcome, shown: list[Judged]) -> str:
+def _section(outcome: ClaimResult, shown: list[CheckResult]) -> str:
     table = tabulate(
         shown,
         [
-            Column[Judged]("asked", "asked", lambda part: part.finding.expected),
-            Column[Judged]("measured", "measured", lambda part: part.finding.here),
-            Column[Judged]("note", "note", lambda part: part.check.note),
+            Column[CheckResult]("asked", "asked", lambda part: part.finding.expected),
+            Column[CheckResult]("measured", "measured", lambda part: part.finding.here),
+            Column[CheckResult]("note", "note", lambda part: part.check.note),
         ],
     )
     lines = "".join(f"- {escape.markdown(line)}\n" for part in shown for line in part.finding.working)

@@ -3,16 +3,16 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from backbone_bench.base.grouping import grouped
+from backbone_bench.base.grouping import group_by
 from backbone_bench.claims.data import papers as data
-from backbone_bench.claims.data.checks import Count
+from backbone_bench.claims.data.checks import CountCheck
 from backbone_bench.claims.data.subjects import Network
 from backbone_bench.records import Record
 from backbone_bench.report.tables import escape
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, tabulate, without_empty
 from backbone_bench.report.views.columns import COLUMNS, named
-from backbone_bench.report.views.conditions import FACETS, column_of
+from backbone_bench.report.views.conditions import CONDITIONS, column_of
 from backbone_bench.report.views.families import family
 from backbone_bench.zoo import catalogue
 
@@ -43,9 +43,9 @@ def printed() -> list[Printed]:
     return [figure for entry in data.entries(data.shipped()) for figure in _figures(entry)]
 
 
-def _figures(entry: data.Entry) -> Iterator[Printed]:
+def _figures(entry: data.ClaimEntry) -> Iterator[Printed]:
     for check in entry.claim.check:
-        if isinstance(check, Count) and isinstance(check.of, Network) and not check.of.arguments:
+        if isinstance(check, CountCheck) and isinstance(check.of, Network) and not check.of.arguments:
             size = (check.of.size, check.of.size) if isinstance(check.of.size, int) else check.of.size
             once = check.expected / entry.factor if "flops" in check.metric else check.expected
             yield Printed(check.of.model, size, check.metric, once, entry.paper.short)
@@ -55,7 +55,7 @@ def static(records: Sequence[Record]) -> str:
     """The whole page, of one record a network."""
     figures = printed()
     parts = [INTRODUCTION]
-    for name, members in grouped(records, family).items():
+    for name, members in group_by(records, family).items():
         papers = dict.fromkeys(catalogue.find(member.workload.model).paper for member in members)
         told = "; ".join(f"{escape.markdown(p.title)} (arXiv:{p.arxiv}, {p.year})" for p in papers)
         table = without_empty(tabulate(members, _columns(figures)))
@@ -65,7 +65,7 @@ def static(records: Sequence[Record]) -> str:
 
 def _columns(figures: Iterable[Printed]) -> tuple[Column[Record], ...]:
     """Ours, with the papers' parameters and FLOPs each beside its own."""
-    inputs = next(column_of(facet) for facet in FACETS if facet.key == "inputs")
+    inputs = next(column_of(facet) for facet in CONDITIONS if facet.key == "inputs")
     rest = named("access_elems,conv_access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes")
     return (
         COLUMNS["model"],

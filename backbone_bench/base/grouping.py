@@ -7,7 +7,7 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 
-def grouped(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+def group_by(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
     """Those of one key together, in order of first appearance."""
     groups: dict[K, list[T]] = {}
     for thing in things:

@@ -18,7 +18,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PATIENCE_S = 1.0
 
 
-class Stopped(BaseException):
+class Interrupted(BaseException):
     """A signal asks the program to end."""
 
     def __init__(self, number: int) -> None:
@@ -26,11 +26,11 @@ class Stopped(BaseException):
         self.number, self.exit_code = number, 128 + number
 
 
-class Stops:
+class SignalState:
     """What has come, and whether it has to wait."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.came: Stopped | None = None  # the first; code of others may have caught it
+        self.came: Interrupted | None = None  # the first; code of others may have caught it
         self._clock, self._came_s = clock, 0.0
         self._depth, self._waits = 0, False
 
@@ -38,15 +38,15 @@ class Stops:
         """The handler."""
         now_s = self._clock()
         if self.came is None:
-            self.came, self._came_s = Stopped(number), now_s
+            self.came, self._came_s = Interrupted(number), now_s
             if self._depth:
                 self._waits = True
                 return
             raise self.came
         if now_s - self._came_s >= PATIENCE_S:
-            raise Stopped(number)
+            raise Interrupted(number)
 
-    def lost(self, stopped: Stopped) -> None:
+    def lost(self, stopped: Interrupted) -> None:
         """It was raised in a finalizer, where nothing can be raised: the signal comes again a moment later."""
         self.came = None
         again = threading.Timer(0.01, os.kill, (os.getpid(), stopped.number))
@@ -66,22 +66,22 @@ class Stops:
             raise self.came
 
 
-_heard: list[Stops] = []  # handlers belong to the whole process, and so does what they hear
+_heard: list[SignalState] = []  # handlers belong to the whole process, and so does what they hear
 
 
 @contextmanager
-def heard() -> Iterator[Stops]:
+def handled() -> Iterator[SignalState]:
     """Handle the signals; one that is ignored (nohup) stays so. Within another such block it is that one."""
     if _heard:
         yield _heard[-1]
         return
-    stops = Stops()
+    stops = SignalState()
     ours = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
     before = {number: signal.signal(number, stops.come) for number in ours}
     hook = sys.unraisablehook
 
     def unraisable(told: "sys.UnraisableHookArgs") -> None:
-        if isinstance(told.exc_value, Stopped):
+        if isinstance(told.exc_value, Interrupted):
             stops.lost(told.exc_value)
         else:
             hook(told)
@@ -98,7 +98,7 @@ def heard() -> Iterator[Stops]:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def deferred() -> Iterator[None]:
     """`Stops.held` of whoever hears the signals; where nobody does, they do what they always do."""
     if not _heard:
         yield

@@ -9,20 +9,20 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain, program
-from backbone_bench.cli.job_options import Timeout
-from backbone_bench.cli.options import ROWS, OutputFormat, Outputs, Quiet, RowOutputFormat
+from backbone_bench.cli.job_options import TimeoutOption
+from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RecordFormatOption, RowFormatOption
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
     from backbone_bench.run.sweep import Sweep
 
-RecordFiles = Annotated[
+RecordsArgument = Annotated[
     list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
 ]
 
 
 @app.command()
-def merge(files: RecordFiles, form: OutputFormat = None, to: Outputs = None) -> None:
+def merge(files: RecordsArgument, form: RecordFormatOption = None, to: OutputsOption = None) -> None:
     """Join the records of several files, such as the shards of a sweep.
 
     In the order of the files, each record once.
@@ -40,17 +40,17 @@ def merge(files: RecordFiles, form: OutputFormat = None, to: Outputs = None) -> 
 
 @app.command()
 def rerun(
-    files: RecordFiles,
+    files: RecordsArgument,
     chosen: Annotated[
         list[str] | None, typer.Option("--id", help="Only the record whose id begins so. Repeatable.", metavar="ID")
     ] = None,
     trust: Annotated[
         bool, typer.Option("--trust", help="Also run models that are code of their own: files, modules, programs.")
     ] = False,
-    timeout: Timeout = None,
-    form: RowOutputFormat = None,
-    to: Outputs = None,
-    quiet: Quiet = False,
+    timeout: TimeoutOption = None,
+    form: RowFormatOption = None,
+    to: OutputsOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Run the workload of a record again, and show both.
 
@@ -98,10 +98,10 @@ def _run(old: "Sequence[Record]", timeout_s: float | None, *, quiet: bool) -> "S
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.run import resume, runner, sweep
 
-    jobs = resume.again(old, runner.locate)
+    jobs = resume.jobs_again(old, runner.resolve)
     with shown(quiet=quiet) as progress:
 
-        def say(outcome: runner.Outcome) -> None:
+        def say(outcome: runner.JobResult) -> None:
             if outcome.failure is not None:
                 progress.say(f"{program()}: {outcome.job}: {outcome.failure.message}")
 

@@ -71,10 +71,10 @@ def _check_words() -> None:
 def main() -> NoReturn:
     """Run the command line; what the user can put right, and a signal, become one line and an exit code."""
     streams.prepare()
-    with signals.heard() as heard:
+    with signals.handled() as heard:
         try:
             code = _run()
-        except signals.Stopped:
+        except signals.Interrupted:
             code = 0
         except Exception:  # a bug goes on, unless it is what a library made of a signal
             if heard.came is None:

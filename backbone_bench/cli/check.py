@@ -7,7 +7,14 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
-from backbone_bench.cli.options import MODEL_HELP, Argument, InputSize, RowOutputFormat, arguments, complete_model
+from backbone_bench.cli.options import (
+    MODEL_HELP,
+    ArgOption,
+    InputSizeOption,
+    RowFormatOption,
+    arguments,
+    complete_model,
+)
 
 DIFFERS = 1
 
@@ -34,9 +41,9 @@ def check(
     convention: Annotated[
         Literal["1", "2"], typer.Option("--flops-convention", help="FLOPs that the claim counts for a multiply-add.")
     ] = "1",
-    input_size: InputSize = None,
-    arg: Argument = None,
-    form: RowOutputFormat = None,
+    input_size: InputSizeOption = None,
+    arg: ArgOption = None,
+    form: RowFormatOption = None,
 ) -> None:
     """Check the figures that somebody claims for a model.
 
@@ -59,7 +66,7 @@ def check(
         claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=per_multiply_add)
         for metric, figure in given.items()
     ]
-    outcomes = engine.judge_all(entries, counter.book())
+    outcomes = engine.judge_all(entries, counter.gather_evidence())
     output.emit(report.answer_checked(outcomes), form)
     if any(outcome.surprises for outcome in outcomes):
         raise typer.Exit(DIFFERS)

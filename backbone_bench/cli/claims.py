@@ -11,34 +11,34 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.claims_measure import (
-    DryRun,
-    Keep,
-    Measure,
-    NoEnergy,
-    Rounds,
+    KeepOption,
+    MeasureDryRunOption,
+    MeasureOption,
+    NoEnergyClaimsOption,
+    PairRoundsOption,
     check_keep,
     contests,
     forecast,
     measured,
 )
 from backbone_bench.cli.job_options import (
-    BatchSizes,
-    Budget,
-    ChannelsLast,
-    Compile,
-    Device,
-    MemoryFormats,
-    Precisions,
-    Quick,
-    Threads,
-    Timeout,
+    BatchSizesOption,
+    BudgetOption,
+    ChannelsLastOption,
+    CompileOption,
+    DeviceOption,
+    MemoryFormatsOption,
+    PrecisionsOption,
+    QuickOption,
+    ThreadsOption,
+    TimeoutOption,
     settings_in,
 )
-from backbone_bench.cli.options import ROWS, Outputs, Quiet, RowOutputFormat
+from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RowFormatOption
 
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
-    from backbone_bench.claims.data.papers import Entry
-    from backbone_bench.claims.judges.plan import Wanted
+    from backbone_bench.claims.data.papers import ClaimEntry
+    from backbone_bench.claims.judges.plan import PlannedComparison
 
 UNEXPECTED = 1  # a verdict is not the one that its claim is expected to have
 
@@ -53,7 +53,7 @@ def complete_claim(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
-Names = Annotated[
+ClaimsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         help="Claims by their id, with the working, or all of a paper.",
@@ -61,11 +61,11 @@ Names = Annotated[
         autocompletion=complete_claim,
     ),
 ]
-Files = Annotated[
+ClaimFilesOption = Annotated[
     list[Path] | None,
     typer.Option("--file", help="Claims of your own, as TOML, in place of those shipped. Repeatable.", metavar="TOML"),
 ]
-RecordFiles = Annotated[
+RecordsOption = Annotated[
     list[Path] | None,
     typer.Option("--records", help="Records to judge latency and energy by. Repeatable.", metavar="FILE"),
 ]
@@ -74,27 +74,27 @@ RecordFiles = Annotated[
 @app.command()
 def claims(
     context: typer.Context,
-    names: Names = None,
-    file: Files = None,
-    records: RecordFiles = None,
-    measure: Measure = False,
-    device: Device = None,
-    batch_size: BatchSizes = None,
-    precision: Precisions = None,
-    memory_format: MemoryFormats = None,
-    channels_last: ChannelsLast = False,
-    compile_mode: Compile = None,
-    threads: Threads = None,
-    rounds: Rounds = 18,
-    quick: Quick = None,
-    budget: Budget = None,
-    timeout: Timeout = None,
-    no_energy: NoEnergy = False,
-    keep: Keep = None,
-    dry_run: DryRun = False,
-    form: RowOutputFormat = None,
-    to: Outputs = None,
-    quiet: Quiet = False,
+    names: ClaimsArgument = None,
+    file: ClaimFilesOption = None,
+    records: RecordsOption = None,
+    measure: MeasureOption = False,
+    device: DeviceOption = None,
+    batch_size: BatchSizesOption = None,
+    precision: PrecisionsOption = None,
+    memory_format: MemoryFormatsOption = None,
+    channels_last: ChannelsLastOption = False,
+    compile_mode: CompileOption = None,
+    threads: ThreadsOption = None,
+    rounds: PairRoundsOption = 18,
+    quick: QuickOption = None,
+    budget: BudgetOption = None,
+    timeout: TimeoutOption = None,
+    no_energy: NoEnergyClaimsOption = False,
+    keep: KeepOption = None,
+    dry_run: MeasureDryRunOption = False,
+    form: RowFormatOption = None,
+    to: OutputsOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Check published claims.
 
@@ -117,7 +117,7 @@ def claims(
     ended = None
     if measure:
         check_keep(keep)
-        wanted = plan.wanted(chosen, counter.book(), ("time",) if no_energy else ("time", "energy"))
+        wanted = plan.wanted(chosen, counter.gather_evidence(), ("time",) if no_energy else ("time", "energy"))
         asked, timeout_s = contests(wanted, words, rounds)
         if dry_run:
             output.emit(forecast(asked), form)
@@ -128,17 +128,17 @@ def claims(
             chosen = _asked_by(wanted[: ended.over], chosen)
             if not chosen:
                 raise typer.Exit(ended.exit_code)
-    outcomes = engine.judge_all(chosen, counter.book(found))
+    outcomes = engine.judge_all(chosen, counter.gather_evidence(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
-    with signals.held():
+    with signals.deferred():
         output.emit(answer_with_working(outcomes) if with_working else answer(outcomes), form, paths, ROWS)
         for surprise in surprises:
             complain(surprise)
     raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if surprises else 0))
 
 
-def _asked_by(over: "Sequence[Wanted]", entries: "Sequence[Entry]") -> "tuple[Entry, ...]":
+def _asked_by(over: "Sequence[PlannedComparison]", entries: "Sequence[ClaimEntry]") -> "tuple[ClaimEntry, ...]":
     """The claims that these comparisons decide."""
     names = {name for one in over for name in one.claims}
     return tuple(entry for entry in entries if entry.claim.id in names)
@@ -150,7 +150,7 @@ def _check_measuring(words: Mapping[str, object], *, measure: bool) -> None:
         raise UserError(f"{', '.join(given)}: say --measure too, or nothing is measured.")
 
 
-def _entries(files: Sequence[Path]) -> "list[Entry]":
+def _entries(files: Sequence[Path]) -> "list[ClaimEntry]":
     from backbone_bench.claims.data import papers
 
     return list(papers.entries(tuple(map(papers.read, files)) if files else papers.shipped()))

@@ -14,40 +14,44 @@ from backbone_bench.cli.versus import briefly
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.data.subjects import Network
-    from backbone_bench.claims.judges.plan import Asked, Wanted
+    from backbone_bench.claims.judges.plan import PairRequest, PlannedComparison
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
     from backbone_bench.report.tables.answer import Answer
     from backbone_bench.versus.rule import By
-    from backbone_bench.versus.series import Contest, Ended
+    from backbone_bench.versus.series import ComparisonJob, SeriesEnd
 
-Measure = Annotated[
-    bool, typer.Option("--measure", help="Measure the pairs that the claims speak of, in turn, on --device.")
+MeasureOption = Annotated[
+    bool, typer.Option("--measure", help="MeasureOption the pairs that the claims speak of, in turn, on --device.")
 ]
-Rounds = Annotated[
+PairRoundsOption = Annotated[
     int, typer.Option(help="With --measure: at most so many rounds a pair; a third may be enough.", min=4)
 ]
-Keep = Annotated[
+KeepOption = Annotated[
     Path | None,
     typer.Option("--keep", help="With --measure: a .jsonl that takes every record at once.", metavar="FILE"),
 ]
-NoEnergy = Annotated[bool, typer.Option("--no-energy", help="With --measure: leave out what is claimed of energy.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="With --measure: say what would run, and how long.")]
+NoEnergyClaimsOption = Annotated[
+    bool, typer.Option("--no-energy", help="With --measure: leave out what is claimed of energy.")
+]
+MeasureDryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="With --measure: say what would run, and how long.")
+]
 
 
 def contests(
-    wanted: "Sequence[Wanted]", words: Mapping[str, object], rounds: int
-) -> "tuple[list[Contest], float | None]":
+    wanted: "Sequence[PlannedComparison]", words: Mapping[str, object], rounds: int
+) -> "tuple[list[ComparisonJob], float | None]":
     """The comparisons as jobs, under the settings in force, and how long one row may take."""
-    from backbone_bench.versus.rule import Question, Rule
-    from backbone_bench.versus.series import Contest
+    from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
+    from backbone_bench.versus.series import ComparisonJob
 
     template, timeout_s = _template(words)
     asked = [
-        Contest(
+        ComparisonJob(
             f"{one} ({', '.join(one.claims)})",
             (_job(template, one.asked, one.asked.of), _job(template, one.asked, one.asked.to)),
-            Question(_by(one.asked, template), Rule(rounds, bound=one.asked.bound)),
+            ComparisonQuestion(_by(one.asked, template), DecisionRule(rounds, bound=one.asked.bound)),
         )
         for one in wanted
     ]
@@ -67,7 +71,7 @@ def _template(words: Mapping[str, object]) -> "tuple[Job, float | None]":
     return briefly(replace(job, inputs=(), cross_check=False)), settings.timeout
 
 
-def _job(template: "Job", asked: "Asked", network: "Network") -> "Job":
+def _job(template: "Job", asked: "PairRequest", network: "Network") -> "Job":
     return replace(
         template,
         model=network.model,
@@ -78,13 +82,13 @@ def _job(template: "Job", asked: "Asked", network: "Network") -> "Job":
     )
 
 
-def _by(asked: "Asked", template: "Job") -> "By":
+def _by(asked: "PairRequest", template: "Job") -> "By":
     if asked.quantity == "energy":
         return "energy"
     return "wall" if template.on_host else "device"
 
 
-def forecast(asked: "Sequence[Contest]") -> "Answer":
+def forecast(asked: "Sequence[ComparisonJob]") -> "Answer":
     """What would run, and how long it would take: to the first look on a quiet machine, and all rounds at most."""
     from backbone_bench.report.views.forecast import Forecast
     from backbone_bench.report.views.forecast import forecast as drawn
@@ -99,14 +103,14 @@ def forecast(asked: "Sequence[Contest]") -> "Answer":
 
 
 def measured(
-    asked: "Sequence[Contest]", keep: Path | None, timeout_s: float | None, *, quiet: bool
-) -> "tuple[list[Record], Ended]":
+    asked: "Sequence[ComparisonJob]", keep: Path | None, timeout_s: float | None, *, quiet: bool
+) -> "tuple[list[Record], SeriesEnd]":
     """Hold the comparisons; every record of theirs, and how it ended."""
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
     from backbone_bench.records.condensed import condensed
     from backbone_bench.run import runner
-    from backbone_bench.versus.series import hold
+    from backbone_bench.versus.series import run_all
 
     records: list[Record] = []
 
@@ -118,7 +122,7 @@ def measured(
 
     with shown(quiet=quiet) as progress:
         run = runner.isolated(timeout_s)
-        ended = hold(asked, run, lambda number, one: progress.row(one.title, number, len(asked)), take)
+        ended = run_all(asked, run, lambda number, one: progress.row(one.title, number, len(asked)), take)
     for failure in ended.failures:
         complain(failure)
     if ended.by is not None:

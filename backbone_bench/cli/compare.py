@@ -8,9 +8,9 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.options import Convention, OutputFormat, Outputs
+from backbone_bench.cli.options import ConventionOption, OutputsOption, RecordFormatOption
 
-RecordFiles = Annotated[
+RecordsArgument = Annotated[
     list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
 ]
 
@@ -25,7 +25,7 @@ def complete_column(incomplete: str) -> list[str]:
 
 @app.command()
 def compare(
-    records: RecordFiles,
+    records: RecordsArgument,
     columns: Annotated[
         str | None,
         typer.Option(
@@ -42,9 +42,9 @@ def compare(
     relative_to: Annotated[
         str | None, typer.Option(help="A model among the records: show every value's ratio to it.", metavar="MODEL")
     ] = None,
-    convention: Convention = "1",
-    form: OutputFormat = None,
-    to: Outputs = None,
+    convention: ConventionOption = "1",
+    form: RecordFormatOption = None,
+    to: OutputsOption = None,
 ) -> None:
     """Lay records side by side.
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
 from backbone_bench.cli.job_options import resolved
-from backbone_bench.cli.options import RowOutputFormat
+from backbone_bench.cli.options import RowFormatOption
 
 
 class _Line(NamedTuple):
@@ -24,7 +24,7 @@ class _Line(NamedTuple):
 
 
 @app.command()
-def config(form: RowOutputFormat = None) -> None:
+def config(form: RowFormatOption = None) -> None:
     """Show the settings in force and where each comes from.
 
     Command line, environment (BACKBONE_BENCH_BATCH_SIZE), bench.toml, [tool.backbone-bench] in pyproject.toml, default:

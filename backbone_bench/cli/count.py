@@ -10,41 +10,41 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import (
-    All,
-    Argument,
-    Convention,
-    CrossCheck,
-    Depth,
-    Family,
-    Input,
-    InputSize,
-    Layers,
-    ModelNames,
-    OnePrecision,
-    OutputFormat,
-    Outputs,
-    Train,
+    AllOption,
+    ArgOption,
+    ConventionOption,
+    CountTrainOption,
+    CrossCheckOption,
+    DepthOption,
+    FamilyOption,
+    InputOption,
+    InputSizeOption,
+    LayersOption,
+    ModelsArgument,
+    OutputsOption,
+    PrecisionOption,
+    RecordFormatOption,
     arguments,
 )
 
 
 @app.command()
 def count(
-    models: ModelNames = None,
-    family: Family = None,
-    everything: All = False,
-    arg: Argument = None,
-    inputs: Input = None,
-    input_size: InputSize = None,
+    models: ModelsArgument = None,
+    family: FamilyOption = None,
+    everything: AllOption = False,
+    arg: ArgOption = None,
+    inputs: InputOption = None,
+    input_size: InputSizeOption = None,
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one pass.", min=1, max=1 << 31)] = 1,
-    precision: OnePrecision = "fp32",
-    train: Train = False,
-    cross_check: CrossCheck = False,
-    layers: Layers = False,
-    depth: Depth = 2,
-    convention: Convention = "1",
-    form: OutputFormat = None,
-    to: Outputs = None,
+    precision: PrecisionOption = "fp32",
+    train: CountTrainOption = False,
+    cross_check: CrossCheckOption = False,
+    layers: LayersOption = False,
+    depth: DepthOption = 2,
+    convention: ConventionOption = "1",
+    form: RecordFormatOption = None,
+    to: OutputsOption = None,
 ) -> None:
     """Count what models cost on paper.
 
@@ -76,14 +76,14 @@ def count(
 
     records: list[Record] = []
     wrong: dict[str, int] = {}
-    ended: signals.Stopped | None = None
+    ended: signals.Interrupted | None = None
     try:
         for job in jobs:
             try:
                 records.append(profiler.count(job))
             except UserError as error:  # the others are counted all the same
                 wrong[str(error)] = error.exit_code
-    except signals.Stopped as stopped:
+    except signals.Interrupted as stopped:
         ended = stopped
     for message in wrong:
         complain(message)

@@ -9,10 +9,10 @@ import typer
 from backbone_bench.base import signals
 from backbone_bench.cli import gate_output, gate_sides
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.gate_sides import Asked
-from backbone_bench.cli.options import GateOutputFormat, Quiet
+from backbone_bench.cli.gate_sides import GateOptions
+from backbone_bench.cli.options import GateFormatOption, QuietOption
 
-Words = Annotated[
+RunWordsArgument = Annotated[
     list[str] | None,
     typer.Argument(
         help="What to run: options of `bench run`, such as --model resnet18 --threads 1.",
@@ -20,13 +20,13 @@ Words = Annotated[
         show_default=False,
     ),
 ]
-BaselineFile = Annotated[
+BaselineOption = Annotated[
     Path | None, typer.Option("--baseline", help="Compare with the records of this file.", metavar="FILE")
 ]
-Current = Annotated[
+CurrentOption = Annotated[
     Path | None, typer.Option("--current", help="Run nothing: compare these records with the baseline.", metavar="FILE")
 ]
-BaseRef = Annotated[
+BaseRefOption = Annotated[
     str | None,
     typer.Option(
         "--base-ref",
@@ -34,49 +34,49 @@ BaseRef = Annotated[
         metavar="REVISION",
     ),
 ]
-BasePython = Annotated[
+BasePythonOption = Annotated[
     Path | None,
     typer.Option(
         "--base-python", help="With --base-ref: the interpreter whose packages the revision needs.", metavar="PATH"
     ),
 ]
-Exact = Annotated[
+ExactOption = Annotated[
     bool, typer.Option("--exact", help="Counts only, in one process: no device, seconds, the same on every machine.")
 ]
-Rounds = Annotated[
+GateRoundsOption = Annotated[
     int,
     typer.Option(min=1, help="Processes a side; with --base-ref doubled once unless all is clearly well.", metavar="N"),
 ]
-Calibrate = Annotated[
+CalibrateOption = Annotated[
     bool,
     typer.Option(
         "--calibrate", help="Run one thing against itself: how noisy this machine is, and which change it can see."
     ),
 ]
-Update = Annotated[
+UpdateBaselineOption = Annotated[
     bool, typer.Option("--update-baseline", help="Make what is found the baseline, and keep the --reason in it.")
 ]
-Reason = Annotated[
+ReasonOption = Annotated[
     str | None, typer.Option(help="Why what changed was meant to: accepts it.", metavar="TEXT", show_default=False)
 ]
-LatencyThreshold = Annotated[
+LatencyThresholdOption = Annotated[
     float, typer.Option("--latency-threshold", help="By how much latency may grow, in %.", min=0, metavar="PERCENT")
 ]
-EnergyThreshold = Annotated[
+EnergyThresholdOption = Annotated[
     float, typer.Option("--energy-threshold", help="By how much energy may grow, in %.", min=0, metavar="PERCENT")
 ]
-FailOn = Annotated[
+FailOnOption = Annotated[
     str | None,
     typer.Option("--fail-on", help="Verdicts that fail too, such as inconclusive.", metavar="VERDICT,…"),
 ]
-Export = Annotated[
+ExportOption = Annotated[
     list[str] | None,
     typer.Option(
         help="Write the newer records for a tracker: github-action-benchmark or bencher. Repeatable.",
         metavar="TRACKER=FILE",
     ),
 ]
-To = Annotated[
+ReportFilesOption = Annotated[
     list[Path] | None,
     typer.Option(
         "--output",
@@ -89,30 +89,30 @@ To = Annotated[
 
 @app.command(context_settings={"ignore_unknown_options": True})
 def gate(
-    words: Words = None,
-    baseline: BaselineFile = None,
-    current: Current = None,
-    base_ref: BaseRef = None,
-    base_python: BasePython = None,
-    exact: Exact = False,
-    rounds: Rounds = 5,
-    calibrate: Calibrate = False,
-    update_baseline: Update = False,
-    reason: Reason = None,
-    latency_threshold: LatencyThreshold = 3.0,
-    energy_threshold: EnergyThreshold = 5.0,
-    fail_on: FailOn = None,
-    export: Export = None,
-    form: GateOutputFormat = None,
-    to: To = None,
-    quiet: Quiet = False,
+    words: RunWordsArgument = None,
+    baseline: BaselineOption = None,
+    current: CurrentOption = None,
+    base_ref: BaseRefOption = None,
+    base_python: BasePythonOption = None,
+    exact: ExactOption = False,
+    rounds: GateRoundsOption = 5,
+    calibrate: CalibrateOption = False,
+    update_baseline: UpdateBaselineOption = False,
+    reason: ReasonOption = None,
+    latency_threshold: LatencyThresholdOption = 3.0,
+    energy_threshold: EnergyThresholdOption = 5.0,
+    fail_on: FailOnOption = None,
+    export: ExportOption = None,
+    form: GateFormatOption = None,
+    to: ReportFilesOption = None,
+    quiet: QuietOption = False,
 ) -> None:
     """Tell what changed, and fail where it is worse.
 
     Counts compare exactly, on any machine: whatever changes must be acknowledged. Latency, energy and memory
     compare by rounds of fresh processes, and fail only where they are certainly worse by more than is allowed.
     """
-    asked = Asked(
+    asked = GateOptions(
         tuple(words or ()), baseline, current, base_ref, base_python, exact, calibrate, update_baseline, reason, quiet
     )
     asked.check()
@@ -121,13 +121,13 @@ def gate(
     rules = gate_sides.rules(rounds, latency_threshold / 100, energy_threshold / 100)
     try:
         compared, report = gate_sides.compare(asked, rules)
-    except signals.Stopped as stopped:
+    except signals.Interrupted as stopped:
         complain(f"{stopped}: nothing was compared.")
         raise typer.Exit(stopped.exit_code) from None
     if asked.accepts:
         report = replace(report, acknowledged=reason or "the first baseline")
     report = replace(report, fail_on=failing)
-    with signals.held():
+    with signals.deferred():
         gate_output.tell(report, form, to_write)
         gate_output.export(compared.heads, to_write)
         if baseline is not None and (update_baseline or calibrate):

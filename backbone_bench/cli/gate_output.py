@@ -15,7 +15,7 @@ from backbone_bench.report.tables.formats import write
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.gate.comparisons import Compared
-    from backbone_bench.gate.verdicts import Report, Verdict
+    from backbone_bench.gate.verdicts import GateReport, GateVerdict
     from backbone_bench.records import Record
 
 Tracker = Literal["github-action-benchmark", "bencher"]
@@ -51,20 +51,20 @@ def _tracker(word: str) -> tuple[Path, Tracker]:
     )
 
 
-def verdicts(words: str | None) -> "tuple[Verdict, ...]":
+def verdicts(words: str | None) -> "tuple[GateVerdict, ...]":
     """The verdicts of a comma-separated list, the most serious first."""
-    from backbone_bench.gate.verdicts import Verdict
+    from backbone_bench.gate.verdicts import GateVerdict
 
-    known = {verdict.value: verdict for verdict in Verdict}
+    known = {verdict.value: verdict for verdict in GateVerdict}
     named = [word.strip() for word in words.split(",")] if words else []
     for word in named:
         if word not in known:
             hint = did_you_mean(word, known, f"There are {', '.join(known)}.")
             raise UserError(f"--fail-on {visible(word)}: no such verdict. {hint}")
-    return tuple(verdict for verdict in Verdict if verdict.value in named)
+    return tuple(verdict for verdict in GateVerdict if verdict.value in named)
 
 
-def tell(report: "Report", form: str | None, to: Destinations) -> None:
+def tell(report: "GateReport", form: str | None, to: Destinations) -> None:
     """Write the report wherever it is wanted, and print it."""
     from backbone_bench.gate.report import github
     from backbone_bench.gate.report.text import answer
@@ -85,17 +85,17 @@ def export(records: "Sequence[Record]", to: Destinations) -> None:
         store.write(path, trackers.export(records, tracker))
 
 
-def keep(path: Path, compared: "Compared", report: "Report", *, whole: bool) -> None:
+def keep(path: Path, compared: "Compared", report: "GateReport", *, whole: bool) -> None:
     """Write what was found into the baseline as it is now; another gate may have changed it meanwhile."""
     from backbone_bench.gate import baseline
-    from backbone_bench.gate.report.sentences import news
+    from backbone_bench.gate.report.sentences import headlines
     from backbone_bench.gate.verdicts import Acknowledgement
 
     with baseline.locked(path) as old:
         fresh = old.calibrated(compared.calibrations)
         if report.acknowledged is not None:
             now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-            changes = tuple(one.lead for one in news(report))
+            changes = tuple(one.lead for one in headlines(report))
             entry = Acknowledgement(now, report.acknowledged, __version__, changes)
             fresh = fresh.updated(compared.heads, entry, whole=whole)
         baseline.write(path, fresh)

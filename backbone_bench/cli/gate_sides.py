@@ -14,14 +14,14 @@ if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.cli.progress.lines import Silent
     from backbone_bench.gate.baseline import Baseline
     from backbone_bench.gate.comparisons import Compared
-    from backbone_bench.gate.session import Rules
+    from backbone_bench.gate.session import GateRules
     from backbone_bench.gate.sides import Jobs
-    from backbone_bench.gate.verdicts import Report
+    from backbone_bench.gate.verdicts import GateReport
     from backbone_bench.jobs.settings import Settings
-    from backbone_bench.run.runner import Run
+    from backbone_bench.run.runner import RunJob
 
 
-class Asked(NamedTuple):
+class GateOptions(NamedTuple):
     """The words of one gate."""
 
     words: tuple[str, ...]  # of `bench run`
@@ -77,32 +77,32 @@ class Asked(NamedTuple):
         return baseline.read(self.baseline)
 
 
-def rules(rounds: int, latency: float, energy: float) -> "Rules":
+def rules(rounds: int, latency: float, energy: float) -> "GateRules":
     """What is allowed, as shares, and how many processes a verdict is made of."""
     from backbone_bench.gate.measured import THRESHOLDS
-    from backbone_bench.gate.noisy import Plan
-    from backbone_bench.gate.session import Rules
+    from backbone_bench.gate.noisy import RoundPlan
+    from backbone_bench.gate.session import GateRules
 
-    return Rules(Plan(rounds), {**THRESHOLDS, "latency": latency, "energy": energy})
+    return GateRules(RoundPlan(rounds), {**THRESHOLDS, "latency": latency, "energy": energy})
 
 
 class _Work(NamedTuple):
     """What is to be run, and by which rules it is compared."""
 
-    asked: Asked
-    rules: "Rules"
+    asked: GateOptions
+    rules: "GateRules"
     jobs: "Jobs"
     timeout_s: float | None
     progress: "Silent"
 
     @property
-    def run(self) -> "Run":
+    def run(self) -> "RunJob":
         from backbone_bench.run import runner
 
         return runner.isolated(self.timeout_s)
 
 
-def compare(asked: Asked, rules: "Rules") -> "tuple[Compared, Report]":
+def compare(asked: GateOptions, rules: "GateRules") -> "tuple[Compared, GateReport]":
     """Run what must be run, and compare."""
     from backbone_bench.cli.progress.choose import shown
 
@@ -126,7 +126,7 @@ def _jobs(settings: "Settings", *, exact: bool) -> "Jobs":
     return sides.named(replace(job, latency=False, energy="off") if exact else job for job in jobs)
 
 
-def _files(asked: Asked, current: Path, rules: "Rules") -> "tuple[Compared, Report]":
+def _files(asked: GateOptions, current: Path, rules: "GateRules") -> "tuple[Compared, GateReport]":
     from backbone_bench.gate import comparisons
     from backbone_bench.records import store
 
@@ -135,7 +135,7 @@ def _files(asked: Asked, current: Path, rules: "Rules") -> "tuple[Compared, Repo
     return compared, _report(compared, str(asked.baseline), str(current), "--update-baseline ")
 
 
-def _now(work: _Work) -> "tuple[Compared, Report]":
+def _now(work: _Work) -> "tuple[Compared, GateReport]":
     from backbone_bench.gate import comparisons, sides
 
     old = work.asked.stored()
@@ -147,7 +147,7 @@ def _now(work: _Work) -> "tuple[Compared, Report]":
     return compared, _report(compared, str(work.asked.baseline), "this run", "--update-baseline ")
 
 
-def _revision(work: _Work, revision: str) -> "tuple[Compared, Report]":
+def _revision(work: _Work, revision: str) -> "tuple[Compared, GateReport]":
     from backbone_bench.gate import checkout, comparisons, sides
 
     named = work.asked.base_python
@@ -158,12 +158,12 @@ def _revision(work: _Work, revision: str) -> "tuple[Compared, Report]":
                 f"{base} asks for other packages ({', '.join(others)}), and one environment cannot serve both sides: "
                 f"make one for it and name its interpreter with --base-python."
             )
-        runs = sides.of_revision(base, python, work.timeout_s), sides.here(work.run)
+        runs = sides.of_revision(base, python, work.timeout_s), sides.head_side(work.run)
         compared = comparisons.revisions(work.jobs, work.rules, runs, work.progress.whole)
         return compared, _report(compared, str(base), checkout.describe(Path.cwd()), "")
 
 
-def _itself(work: _Work) -> "tuple[Compared, Report]":
+def _itself(work: _Work) -> "tuple[Compared, GateReport]":
     from backbone_bench.gate import comparisons, sides
 
     if sides.counts_only(work.jobs):
@@ -174,11 +174,11 @@ def _itself(work: _Work) -> "tuple[Compared, Report]":
     return compared, _report(compared._replace(remarks=[remark]), "itself", "one thing", "")
 
 
-def _report(compared: "Compared", base: str, head: str, update: str) -> "Report":
-    from backbone_bench.gate.verdicts import Report
+def _report(compared: "Compared", base: str, head: str, update: str) -> "GateReport":
+    from backbone_bench.gate.verdicts import GateReport
 
     mine = shlex.join(sys.argv[2:])
-    return Report(
+    return GateReport(
         base,
         head,
         tuple(compared.findings),

@@ -9,7 +9,7 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.compare import complete_column
-from backbone_bench.cli.options import ROWS, Outputs, RowOutputFormat
+from backbone_bench.cli.options import ROWS, OutputsOption, RowFormatOption
 
 
 @app.command()
@@ -26,8 +26,8 @@ def history(
         ),
     ] = None,
     model: Annotated[str | None, typer.Option("--model", "-m", help="Only the records of this model.")] = None,
-    form: RowOutputFormat = None,
-    to: Outputs = None,
+    form: RowFormatOption = None,
+    to: OutputsOption = None,
 ) -> None:
     """Show how a quantity went over time.
 

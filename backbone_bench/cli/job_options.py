@@ -10,11 +10,11 @@ import typer
 from backbone_bench.base.errors import UserError
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
-    from backbone_bench.jobs.settings import Resolved
+    from backbone_bench.jobs.settings import ResolvedSettings
 
 _MORE = "`run` takes several with commas: a row for each."
 
-Device = Annotated[
+DeviceOption = Annotated[
     str | None,
     typer.Option(
         "--device",
@@ -24,7 +24,7 @@ Device = Annotated[
         show_default="auto",
     ),
 ]
-BatchSizes = Annotated[
+BatchSizesOption = Annotated[
     str | None,
     typer.Option(
         "--batch-size",
@@ -34,7 +34,7 @@ BatchSizes = Annotated[
         show_default="1",
     ),
 ]
-Precisions = Annotated[
+PrecisionsOption = Annotated[
     str | None,
     typer.Option(
         "--precision",
@@ -43,7 +43,7 @@ Precisions = Annotated[
         show_default="fp32",
     ),
 ]
-MemoryFormats = Annotated[
+MemoryFormatsOption = Annotated[
     str | None,
     typer.Option(
         "--memory-format",
@@ -52,35 +52,37 @@ MemoryFormats = Annotated[
         show_default="contiguous",
     ),
 ]
-ChannelsLast = Annotated[bool, typer.Option("--channels-last", help="Short for --memory-format channels_last.")]
-Compile = Annotated[
-    str | None, typer.Option("--compile", help="Compile with torch.compile in this mode.", metavar="MODE")
+ChannelsLastOption = Annotated[bool, typer.Option("--channels-last", help="Short for --memory-format channels_last.")]
+CompileOption = Annotated[
+    str | None, typer.Option("--compile", help="CompileOption with torch.compile in this mode.", metavar="MODE")
 ]
-Train = Annotated[bool | None, typer.Option("--train/--no-train", help="Time forward and backward in training mode.")]
-Cache = Annotated[
+TrainOption = Annotated[
+    bool | None, typer.Option("--train/--no-train", help="Time forward and backward in training mode.")
+]
+CacheOption = Annotated[
     str | None,
     typer.Option(
         help="warm, or cold: the last cache is emptied before every call.", metavar="CACHE", show_default="warm"
     ),
 ]
-Threads = Annotated[
+ThreadsOption = Annotated[
     str | None,
     typer.Option(
         "--threads",
         "-t",
-        help=f"Threads of the CPU; auto is as torch chooses. {_MORE}",
+        help=f"ThreadsOption of the CPU; auto is as torch chooses. {_MORE}",
         metavar="N|auto",
         show_default="auto",
     ),
 ]
-Seed = Annotated[int | None, typer.Option(help="Of weights and inputs.", metavar="N", show_default="0")]
-Latency = Annotated[bool | None, typer.Option("--latency/--no-latency", help="Whether to time.")]
-NoEnergy = Annotated[bool, typer.Option("--no-energy", help="Do not measure energy.")]
-RequireEnergy = Annotated[bool, typer.Option("--require-energy", help="Exit 3 where energy cannot be measured.")]
-EnergyWindow = Annotated[
+SeedOption = Annotated[int | None, typer.Option(help="Of weights and inputs.", metavar="N", show_default="0")]
+LatencyOption = Annotated[bool | None, typer.Option("--latency/--no-latency", help="Whether to time.")]
+NoEnergyOption = Annotated[bool, typer.Option("--no-energy", help="Do not measure energy.")]
+RequireEnergyOption = Annotated[bool, typer.Option("--require-energy", help="Exit 3 where energy cannot be measured.")]
+EnergyWindowOption = Annotated[
     float | None, typer.Option("--energy-window", help="Seconds of one energy trial.", metavar="SECONDS")
 ]
-EnergySource = Annotated[
+EnergySourceOption = Annotated[
     str | None,
     typer.Option(
         "--energy-source",
@@ -89,7 +91,7 @@ EnergySource = Annotated[
         show_default="auto",
     ),
 ]
-Protocol = Annotated[
+ProtocolOption = Annotated[
     str | None,
     typer.Option(
         help="paper: also take energy as the VoVNet paper did (power every 100 ms over images/s, idle included).",
@@ -97,21 +99,21 @@ Protocol = Annotated[
         show_default="steady",
     ),
 ]
-WholeCard = Annotated[
+WholeCardOption = Annotated[
     bool | None,
     typer.Option("--allow-whole-card/--slice-only", help="Of a MIG slice, give the power of the whole card."),
 ]
-LockClocks = Annotated[
+LockClocksOption = Annotated[
     str | None,
     typer.Option(
         "--lock-clocks", help="Hold the GPU's clock while this runs, and free it again; needs root.", metavar="MHZ|base"
     ),
 ]
-Quick = Annotated[
+QuickOption = Annotated[
     bool | None, typer.Option("--quick/--no-quick", help="A first answer within seconds, said to be one.")
 ]
-Budget = Annotated[float | None, typer.Option(help="Seconds for the latency of each row.", metavar="SECONDS")]
-Timeout = Annotated[float | None, typer.Option(help="Seconds that a row may take in all.", metavar="SECONDS")]
+BudgetOption = Annotated[float | None, typer.Option(help="Seconds for the latency of each row.", metavar="SECONDS")]
+TimeoutOption = Annotated[float | None, typer.Option(help="Seconds that a row may take in all.", metavar="SECONDS")]
 
 
 # Parameters whose settings have other names, and those that say one thing together with another.
@@ -155,10 +157,10 @@ def _energy(*, no: bool | None, required: bool | None) -> str | None:
     return "off" if no else "required" if required else None
 
 
-def resolved(words: dict[str, object], *nearer: tuple[str, dict[str, object]]) -> "Resolved":
+def resolved(words: dict[str, object], *nearer: tuple[str, dict[str, object]]) -> "ResolvedSettings":
     """The settings in force: what `nearer` places say, then the command line's words, then what is set elsewhere."""
-    from backbone_bench.jobs.settings import Source, here, resolve
+    from backbone_bench.jobs.settings import SettingSource, here, resolve
 
     given = {name: value for name, value in words.items() if value not in (None, [], ())}
-    said = (Source(place, own) for place, own in nearer)
-    return resolve([*said, Source("command line", given), *here(os.environ, Path.cwd())])
+    said = (SettingSource(place, own) for place, own in nearer)
+    return resolve([*said, SettingSource("command line", given), *here(os.environ, Path.cwd())])

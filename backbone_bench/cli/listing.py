@@ -9,10 +9,10 @@ import typer
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
-from backbone_bench.cli.options import RowOutputFormat
+from backbone_bench.cli.options import RowFormatOption
 from backbone_bench.report.tables.answer import Answer
 from backbone_bench.zoo import catalogue
-from backbone_bench.zoo.catalogue import Entry
+from backbone_bench.zoo.catalogue import CatalogueEntry
 
 
 @app.command("list")
@@ -21,7 +21,7 @@ def list_models(
         str | None,
         typer.Argument(help="A part of a name or family, or a pattern such as 'vovnet*'.", metavar="PATTERN"),
     ] = None,
-    form: RowOutputFormat = None,
+    form: RowFormatOption = None,
 ) -> None:
     """List the zoo.
 
@@ -31,7 +31,7 @@ def list_models(
     output.emit(_answer(chosen), form)
 
 
-def _matching(pattern: str) -> list[Entry]:
+def _matching(pattern: str) -> list[CatalogueEntry]:
     wanted = pattern if set(pattern) & set("*?[") else f"*{pattern}*"
     known = catalogue.entries().values()
     chosen = [entry for entry in known if any(fnmatch.fnmatch(name, wanted) for name in (entry.name, entry.family))]
@@ -42,7 +42,7 @@ def _matching(pattern: str) -> list[Entry]:
     return chosen
 
 
-def _answer(entries: list[Entry]) -> Answer:
+def _answer(entries: list[CatalogueEntry]) -> Answer:
     from backbone_bench.report.tables.listing import listing
     from backbone_bench.report.views.zoo import zoo_table  # pydantic waits until a list is drawn
 

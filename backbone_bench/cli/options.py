@@ -41,20 +41,22 @@ MODEL_HELP = (
     "A name of the zoo (see `bench list`), timm:NAME, torchvision:NAME, package.module:factory, "
     "path/to/file.py:factory or exported:model.pt2."
 )
-Models = Annotated[
+ModelsOption = Annotated[
     list[str] | None,
     typer.Option("--model", "-m", help=f"{MODEL_HELP} Repeatable.", metavar="MODEL", autocompletion=complete_model),
 ]
-ModelNames = Annotated[
+ModelsArgument = Annotated[
     list[str] | None, typer.Argument(help=MODEL_HELP, metavar="MODEL", autocompletion=complete_model)
 ]
-Family = Annotated[list[str] | None, typer.Option("--family", help="All networks of a family of the zoo. Repeatable.")]
-All = Annotated[bool, typer.Option("--all", help="The whole zoo.")]
-Argument = Annotated[
+FamilyOption = Annotated[
+    list[str] | None, typer.Option("--family", help="AllOption networks of a family of the zoo. Repeatable.")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="The whole zoo.")]
+ArgOption = Annotated[
     list[str] | None,
     typer.Option("--arg", help="An argument for the model's factory. Repeatable.", metavar="KEY=VALUE"),
 ]
-Input = Annotated[
+InputOption = Annotated[
     list[str] | None,
     typer.Option(
         "--input",
@@ -62,30 +64,30 @@ Input = Annotated[
         metavar="[NAME=]DxD[:TYPE]",
     ),
 ]
-InputSize = Annotated[
+InputSizeOption = Annotated[
     int | None, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS", min=0)
 ]
-OnePrecision = Annotated[Precision, typer.Option("--precision", help="Precision of the arithmetic.")]
-Train = Annotated[bool, typer.Option("--train", help="In training mode; `run` times forward and backward.")]
-CrossCheck = Annotated[
+PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Precision of the arithmetic.")]
+CountTrainOption = Annotated[bool, typer.Option("--train", help="In training mode; `run` times forward and backward.")]
+CrossCheckOption = Annotated[
     bool, typer.Option("--cross-check", help="Count a second time with fvcore and explain differences.")
 ]
-Layers = Annotated[bool, typer.Option("--layers", help="Also the cost of every module and kind of operation.")]
-Depth = Annotated[int, typer.Option("--depth", help="With --layers: how deep into the modules.", min=1)]
-Convention = Annotated[
+LayersOption = Annotated[bool, typer.Option("--layers", help="Also the cost of every module and kind of operation.")]
+DepthOption = Annotated[int, typer.Option("--depth", help="With --layers: how deep into the modules.", min=1)]
+ConventionOption = Annotated[
     Literal["1", "2"], typer.Option("--flops-convention", help="FLOPs shown per multiply-add; records keep 1.")
 ]
 _FORMAT = typer.Option("--format", "-f", help="Form of what is printed; a table on a terminal, Markdown elsewhere.")
-OutputFormat = Annotated[RecordFormat | None, _FORMAT]
-RowOutputFormat = Annotated[RowFormat | None, _FORMAT]
-ComparisonOutputFormat = Annotated[ComparisonFormat | None, _FORMAT]
-GateOutputFormat = Annotated[GateFormat | None, _FORMAT]
-Outputs = Annotated[
+RecordFormatOption = Annotated[RecordFormat | None, _FORMAT]
+RowFormatOption = Annotated[RowFormat | None, _FORMAT]
+ComparisonFormatOption = Annotated[ComparisonFormat | None, _FORMAT]
+GateFormatOption = Annotated[GateFormat | None, _FORMAT]
+OutputsOption = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", help="Also write to a file; its suffix names the form. Repeatable.", metavar="FILE"),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="More about what is being done.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="More about what is being done.")]
 
 
 def arguments(words: list[str] | None) -> dict[str, str | int | float | bool | None]:

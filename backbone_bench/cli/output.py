@@ -61,7 +61,7 @@ def emit(answer: Answer, form: str | None, paths: Sequence[Path] = (), faces: Se
     """Write every file, then print; a signal waits, since what was measured is lost otherwise."""
     from backbone_bench.records import store
 
-    with signals.held():
+    with signals.deferred():
         for path in paths:
             store.write(path, write(answer, form_of(path, faces)))
         put(write(answer, form or default_form()))

@@ -8,12 +8,12 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.compare import RecordFiles
+from backbone_bench.cli.compare import RecordsArgument
 
 
 @app.command()
 def report(
-    records: RecordFiles,
+    records: RecordsArgument,
     to: Annotated[Path, typer.Option("--output", "-o", help="The folder to write; made if need be.", metavar="DIR")],
     png: Annotated[bool, typer.Option("--png", help="Plots as PNG too, by matplotlib (the extra `plot`).")] = False,
     relative_to: Annotated[

@@ -12,28 +12,28 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.job_options import (
-    BatchSizes,
-    ChannelsLast,
-    Compile,
-    Device,
-    MemoryFormats,
-    Precisions,
-    Quick,
-    Seed,
-    Threads,
-    Timeout,
-    Train,
+    BatchSizesOption,
+    ChannelsLastOption,
+    CompileOption,
+    DeviceOption,
+    MemoryFormatsOption,
+    PrecisionsOption,
+    QuickOption,
+    SeedOption,
+    ThreadsOption,
+    TimeoutOption,
+    TrainOption,
     resolved,
     settings_in,
 )
 from backbone_bench.cli.options import (
     COMPARISON,
     MODEL_HELP,
-    Argument,
-    ComparisonOutputFormat,
-    Input,
-    InputSize,
-    Quiet,
+    ArgOption,
+    ComparisonFormatOption,
+    InputOption,
+    InputSizeOption,
+    QuietOption,
     arguments,
     complete_model,
 )
@@ -41,7 +41,7 @@ from backbone_bench.cli.options import (
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
-    from backbone_bench.versus.rule import Comparison, Question
+    from backbone_bench.versus.rule import Comparison, ComparisonQuestion
 
 _BUDGET_S = 10.0  # of a process: many short ones say more than few long ones (Kalibera and Jones 2013)
 _SIDE_HELP = "A setting of {} alone, as precision=fp16 (see `bench config`). Repeatable."
@@ -70,30 +70,30 @@ def versus(
     threshold: Annotated[
         float, typer.Option(help="The least difference that matters, in percent.", min=0.1, max=100)
     ] = 3,
-    device: Device = None,
-    arg: Argument = None,
-    inputs: Input = None,
-    input_size: InputSize = None,
-    batch_size: BatchSizes = None,
-    precision: Precisions = None,
-    memory_format: MemoryFormats = None,
-    channels_last: ChannelsLast = False,
-    compile_mode: Compile = None,
-    train: Train = None,
-    threads: Threads = None,
-    seed: Seed = None,
-    quick: Quick = None,
+    device: DeviceOption = None,
+    arg: ArgOption = None,
+    inputs: InputOption = None,
+    input_size: InputSizeOption = None,
+    batch_size: BatchSizesOption = None,
+    precision: PrecisionsOption = None,
+    memory_format: MemoryFormatsOption = None,
+    channels_last: ChannelsLastOption = False,
+    compile_mode: CompileOption = None,
+    train: TrainOption = None,
+    threads: ThreadsOption = None,
+    seed: SeedOption = None,
+    quick: QuickOption = None,
     budget: Annotated[
         float | None,
         typer.Option(help="Seconds for the latency of each process.", metavar="SECONDS", show_default="10"),
     ] = None,
-    timeout: Timeout = None,
-    form: ComparisonOutputFormat = None,
+    timeout: TimeoutOption = None,
+    form: ComparisonFormatOption = None,
     to: Annotated[
         list[Path] | None,
         typer.Option("--output", "-o", help="Also write to a file; a .jsonl takes every record.", metavar="FILE"),
     ] = None,
-    quiet: Quiet = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Say which of two is faster (or hungrier), by how much, how sure.
 
@@ -111,9 +111,11 @@ def versus(
     if one.device != other.device:
         raise UserError("Both sides run on one device, so that what slows one slows the other.")
     from backbone_bench.versus.report import answer
-    from backbone_bench.versus.rule import Question, Rule
+    from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 
-    found = _contest((one, other), Question(by, Rule(rounds, threshold / 100)), timeout_s, grown, quiet=quiet)
+    found = _contest(
+        (one, other), ComparisonQuestion(by, DecisionRule(rounds, threshold / 100)), timeout_s, grown, quiet=quiet
+    )
     output.emit(answer(found), form, whole, COMPARISON)
 
 
@@ -140,12 +142,17 @@ def briefly(job: "Job") -> "Job":
 
 
 def _contest(
-    sides: "tuple[Job, Job]", question: "Question", timeout_s: float | None, paths: Sequence[Path], *, quiet: bool
+    sides: "tuple[Job, Job]",
+    question: "ComparisonQuestion",
+    timeout_s: float | None,
+    paths: Sequence[Path],
+    *,
+    quiet: bool,
 ) -> "Comparison":
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
     from backbone_bench.run import runner
-    from backbone_bench.versus.rounds import contest
+    from backbone_bench.versus.rounds import compare_paired
 
     def keep(record: "Record") -> None:
         for path in paths:
@@ -154,7 +161,7 @@ def _contest(
     try:
         with shown(quiet=quiet) as progress:
             told = progress.whole(f"{sides[0]} against {sides[1]}")
-            return contest(sides, question, told, runner.isolated(timeout_s), signals.held()(keep))
-    except signals.Stopped as stopped:
+            return compare_paired(sides, question, told, runner.isolated(timeout_s), signals.deferred()(keep))
+    except signals.Interrupted as stopped:
         complain(f"{stopped}: nothing was decided.")
         raise typer.Exit(stopped.exit_code) from None

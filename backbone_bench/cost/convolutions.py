@@ -9,14 +9,16 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from backbone_bench.cost.counter import count
 
-Convolution = tuple[int, int, int, int, int]  # k², input channels, output channels, positions of the output, groups
+ConvolutionTuple = tuple[
+    int, int, int, int, int
+]  # k², input channels, output channels, positions of the output, groups
 
 
 def convolutions(
     model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None
-) -> tuple[Convolution, ...]:
+) -> tuple[ConvolutionTuple, ...]:
     """Every call of a convolution module in one pass, in order; a functional call is not seen. Counts nothing twice."""
-    found: list[Convolution] = []
+    found: list[ConvolutionTuple] = []
 
     def see(module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from math import prod
 from typing import NamedTuple
 
-Shape = Sequence[int]
+AnyShape = Sequence[int]
 
 
 class Arithmetic(NamedTuple):
@@ -39,7 +39,7 @@ def per_image(count: int, images: int) -> int:
     return count // images if count % images == 0 else count
 
 
-def convolution(x: Shape, weight: Shape, out: Shape, images: int, *, transposed: bool = False) -> Arithmetic:
+def convolution(x: AnyShape, weight: AnyShape, out: AnyShape, images: int, *, transposed: bool = False) -> Arithmetic:
     """A convolution of `x` (N, ci, …) with `weight` (co, ci/groups, …), transposed (ci, co/groups, …), into `out`."""
     batched = len(x) == len(weight)
     n, x_map, out_map = (x[0], x[2:], out[2:]) if batched else (1, x[1:], out[1:])
@@ -53,32 +53,32 @@ def convolution(x: Shape, weight: Shape, out: Shape, images: int, *, transposed:
     )
 
 
-def linear(x: Shape, weight: Shape, images: int) -> Arithmetic:
+def linear(x: AnyShape, weight: AnyShape, images: int) -> Arithmetic:
     """A linear layer: `x` (…, ci) times the transpose of `weight` (co, ci) or (ci,)."""
     ci, co = x[-1], prod(weight[:-1])
     positions = prod(x[:-1])
     return Arithmetic(positions * ci * co, per_image(positions, images) * (ci + co) + ci * co)
 
 
-def recurrent(x: Shape, weights: Iterable[Shape], images: int) -> Arithmetic:
+def recurrent(x: AnyShape, weights: Iterable[AnyShape], images: int) -> Arithmetic:
     """Recurrent layers over the positions of `x`: each of their matrices is applied once at every position."""
     layers = [linear((*x[:-1], weight[1]), weight, images) for weight in weights if len(weight) == 2]
     return Arithmetic(sum(layer.flops for layer in layers), sum(layer.access_elems for layer in layers))
 
 
-def product(left: Shape, out: Shape) -> Arithmetic:
+def product(left: AnyShape, out: AnyShape) -> Arithmetic:
     """A matrix product of two activations into `out`: no layer, so no access."""
     return Arithmetic(prod(out) * left[-1])
 
 
-def layer_product(left: Shape, right: Shape, out: Shape, images: int, *, weight_on_left: bool) -> Arithmetic:
+def layer_product(left: AnyShape, right: AnyShape, out: AnyShape, images: int, *, weight_on_left: bool) -> Arithmetic:
     """A matrix product in which one side is a parameter: a linear layer written as a product."""
     weights, activations = (left, right) if weight_on_left else (right, left)
     moved = per_image(prod(activations), images) + per_image(prod(out), images)
     return Arithmetic(prod(out) * left[-1], moved + prod(weights))
 
 
-def attention(query: Shape, key: Shape, out: Shape) -> Arithmetic:
+def attention(query: AnyShape, key: AnyShape, out: AnyShape) -> Arithmetic:
     """Dot products of `query` (…, L, E) and `key` (…, S, E), weighing values into `out` (…, L, V); a mask saves none.
 
     The heads are those of `out`: fewer keys than queries (grouped queries) save memory, not arithmetic.

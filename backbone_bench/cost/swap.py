@@ -32,7 +32,7 @@ _LAYERS = {
 }
 
 
-class Place(NamedTuple):
+class TensorPlace(NamedTuple):
     """Where a tensor with values stands."""
 
     container: Container
@@ -46,7 +46,7 @@ class Survey:
     def __init__(self, model: nn.Module) -> None:
         """One walk, where `named_modules` takes time in proportion to the depth for each module."""
         self.modules: list[tuple[str, nn.Module]] = []
-        self.places: list[Place] = []
+        self.places: list[TensorPlace] = []
         self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._containers: list[Container] = []
         self._modes: list[tuple[dict[str, Any], bool]] = []
@@ -84,14 +84,14 @@ class Survey:
                 self._containers.append(value)
                 self._look_through(value)
             elif kind not in _PLAIN and isinstance(value, Tensor) and not value.is_meta:
-                self.places.append(Place(attributes, name, value))
+                self.places.append(TensorPlace(attributes, name, value))
 
     def _look_through(self, container: Container) -> None:
         if type(container) is set:
             return
         for key, item in enumerate(container) if type(container) is list else container.items():
             if isinstance(item, Tensor) and not item.is_meta:
-                self.places.append(Place(container, key, item))
+                self.places.append(TensorPlace(container, key, item))
 
     def buffers(self) -> list[Tensor]:
         """What stands in the modules' tables of buffers now."""

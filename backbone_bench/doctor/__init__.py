@@ -4,18 +4,18 @@ It takes some seconds a device: the refresh of every power source is probed, at 
 """
 
 from backbone_bench.doctor import accelerators, host
-from backbone_bench.doctor.here import Here, here
-from backbone_bench.doctor.lines import Line
+from backbone_bench.doctor.here import MachineReport, here
+from backbone_bench.doctor.lines import DoctorLine
 
-__all__ = ["Line", "can_measure", "examine"]
+__all__ = ["DoctorLine", "can_measure", "examine"]
 
 
-def examine(place: Here | None = None) -> tuple[Line, ...]:
+def examine(place: MachineReport | None = None) -> tuple[DoctorLine, ...]:
     """Every line, the host's first."""
     place = place or here()
     return (*host.lines(place), *accelerators.lines(place))
 
 
-def can_measure(lines: tuple[Line, ...]) -> bool:
+def can_measure(lines: tuple[DoctorLine, ...]) -> bool:
     """Whether at least the CPU can be timed."""
     return any(line.topic == host.TIMING and line.grade != "missing" for line in lines)

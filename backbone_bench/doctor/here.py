@@ -23,7 +23,7 @@ from backbone_bench.records import Known, Missing
 PACKAGES = ("numpy", "fvcore", "nvidia-ml-py", "timm", "torchvision", "matplotlib")
 
 
-class Accelerator(NamedTuple):
+class AcceleratorReport(NamedTuple):
     """One device of torch, and what it answered."""
 
     name: str
@@ -34,26 +34,26 @@ class Accelerator(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Here:
+class MachineReport:
     """What is examined; a test makes one up."""
 
-    torch: available.Torch
+    torch: available.TorchBuild
     versions: Mapping[str, str]  # of this program, Python, and the packages that are there
     capability: str  # the widest vector instructions that torch uses
     cores: int
     affinity: int
     timer_s: Known[float]  # the resolution of the host's clock, if the CPU computes at all
     root: bool
-    accelerators: tuple[Accelerator, ...]
+    accelerators: tuple[AcceleratorReport, ...]
     clock: Clock
     files: Path = system.ROOT
 
 
-def here() -> Here:
+def here() -> MachineReport:
     """This machine."""
-    found = available.look()
+    found = available.probe()
     names = [f"{found.accelerator}:{index}" for index in range(found.devices)]
-    return Here(
+    return MachineReport(
         torch=found,
         versions=_versions(),
         capability=torch.backends.cpu.get_cpu_capability(),
@@ -80,11 +80,11 @@ def _timer_s() -> Known[float]:
     return time.get_clock_info("perf_counter").resolution
 
 
-def _try(name: str, found: available.Torch) -> Accelerator:
+def _try(name: str, found: available.TorchBuild) -> AcceleratorReport:
     device = available.resolve(name, found)
     module = torch.get_device_module(name.split(":")[0])
     title = module.get_device_name(name) if hasattr(module, "get_device_name") else name
-    return Accelerator(name, title, _events(device), _graphs(device), card_for(name))
+    return AcceleratorReport(name, title, _events(device), _graphs(device), card_for(name))
 
 
 def _events(device: Device) -> Known[None]:

@@ -7,7 +7,7 @@ from backbone_bench.records import Missing
 Grade = Literal["good", "weak", "missing"]
 
 
-class Line(NamedTuple):
+class DoctorLine(NamedTuple):
     """One thing, how well it can be measured, and what would mend it."""
 
     topic: str
@@ -16,7 +16,7 @@ class Line(NamedTuple):
     remedy: str = ""
 
 
-def absent(topic: str, missing: Missing, grade: Grade = "missing") -> Line:
+def absent(topic: str, missing: Missing, grade: Grade = "missing") -> DoctorLine:
     """A reason as a line: its first sentence says what is wrong, the rest what to do."""
     found, stop, remedy = missing.message.partition(". ")
-    return Line(topic, grade, found + stop.strip(), remedy)
+    return DoctorLine(topic, grade, found + stop.strip(), remedy)

@@ -6,20 +6,20 @@ from datetime import UTC, datetime
 
 from backbone_bench.gate.baseline import Calibration
 from backbone_bench.gate.measured import BaseHead
-from backbone_bench.gate.noisy import Plan
-from backbone_bench.gate.session import Rules, Session, Take, gate
-from backbone_bench.gate.verdicts import Finding
+from backbone_bench.gate.noisy import RoundPlan
+from backbone_bench.gate.session import GateRules, Session, Take, gate
+from backbone_bench.gate.verdicts import GateFinding
 from backbone_bench.records import fingerprint, matching
 
 
-def calibrate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Finding], list[Calibration]]:
+def calibrate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[GateFinding], list[Calibration]]:
     """Take all the rounds that a gate may use at once, and write down how they differ.
 
     The verdicts are those of the gate: anything but `pass` between a thing and
     itself says that the machine is too noisy for its thresholds.
     """
     plan = rules.plan
-    whole = Plan(plan.rounds * (1 + plan.double), double=False, confirm=False)
+    whole = RoundPlan(plan.rounds * (1 + plan.double), double=False, confirm=False)
     session = Session(take, rules)
     series = session.measure(names, whole.rounds)
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError, visible
-from backbone_bench.base.signals import held
+from backbone_bench.base.signals import deferred
 
 # Files that say what is installed, beside pyproject.toml, which says more than that.
 _DEPENDENCIES = (
@@ -58,7 +58,7 @@ def checkout(revision: str, folder: Path) -> Iterator[Checkout]:
     commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", otherwise=missing)
     with ExitStack() as end:
         root = Path(_temporary(end)).resolve() / repository.name
-        with held():
+        with deferred():
             _git(repository, "worktree", "add", "--detach", str(root), commit)
             end.callback(_remove, repository, root)
         yield Checkout(revision, commit, root, repository.resolve())
@@ -72,7 +72,7 @@ def _temporary(end: ExitStack) -> str:
 
 
 def _remove(repository: Path, root: Path) -> None:
-    with held():
+    with deferred():
         _git(repository, "worktree", "remove", "--force", str(root))
 
 

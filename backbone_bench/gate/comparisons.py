@@ -11,26 +11,26 @@ from backbone_bench.gate import stored
 from backbone_bench.gate.baseline import Baseline, Calibration
 from backbone_bench.gate.calibration import calibrate
 from backbone_bench.gate.measured import BaseHead
-from backbone_bench.gate.noisy import Plan
-from backbone_bench.gate.session import Rules, gate
-from backbone_bench.gate.sides import Begin, Jobs, counts_only, here, in_turn
-from backbone_bench.gate.verdicts import Finding
+from backbone_bench.gate.noisy import RoundPlan
+from backbone_bench.gate.session import GateRules, gate
+from backbone_bench.gate.sides import Begin, Jobs, counts_only, head_side, in_turn
+from backbone_bench.gate.verdicts import GateFinding
 from backbone_bench.records import Record, matching
-from backbone_bench.run.runner import Run
+from backbone_bench.run.runner import RunJob
 
-_ONCE = Plan(rounds=1, double=False, confirm=False)
+_ONCE = RoundPlan(rounds=1, double=False, confirm=False)
 
 
 class Compared(NamedTuple):
     """What a comparison came to, and the records of its newer side."""
 
-    findings: Sequence[Finding]
+    findings: Sequence[GateFinding]
     remarks: Sequence[str]
     heads: Sequence[Record]
     calibrations: Sequence[Calibration] = ()
 
 
-def files(baseline: Baseline, current: Sequence[Record], rules: Rules) -> Compared:
+def files(baseline: Baseline, current: Sequence[Record], rules: GateRules) -> Compared:
     """Two files: nothing is run, so that nothing can be run again."""
     groups = matching.by_workload(current)
     sides = stored.Stored(baseline.records, lambda name, _count: groups[name])
@@ -39,7 +39,7 @@ def files(baseline: Baseline, current: Sequence[Record], rules: Rules) -> Compar
     return Compared([*findings, *stored.missing(baseline.records, current)], remarks, current)
 
 
-def now(baseline: Baseline, jobs: Jobs, rules: Rules, run: stored.Run) -> Compared:
+def now(baseline: Baseline, jobs: Jobs, rules: GateRules, run: stored.FetchRecords) -> Compared:
     """What runs now beside the records of a baseline, whose rounds cannot be doubled."""
     sides = stored.Stored(baseline.records, run)
     plan = _ONCE if counts_only(jobs) else replace(rules.plan, double=False)
@@ -47,7 +47,7 @@ def now(baseline: Baseline, jobs: Jobs, rules: Rules, run: stored.Run) -> Compar
     return Compared(findings, remarks, sides.heads)
 
 
-def revisions(jobs: Jobs, rules: Rules, runs: tuple[Run, Run], begin: Begin) -> Compared:
+def revisions(jobs: Jobs, rules: GateRules, runs: tuple[RunJob, RunJob], begin: Begin) -> Compared:
     """A revision and the working tree, run in turn."""
     heads: list[Record] = []
     in_rounds = in_turn(jobs, runs, begin)
@@ -61,8 +61,8 @@ def revisions(jobs: Jobs, rules: Rules, runs: tuple[Run, Run], begin: Begin) -> 
     return Compared(findings, remarks, heads)
 
 
-def itself(jobs: Jobs, rules: Rules, run: Run, begin: Begin) -> Compared:
+def itself(jobs: Jobs, rules: GateRules, run: RunJob, begin: Begin) -> Compared:
     """One thing against itself: the noise of this machine."""
-    take = in_turn(jobs, (here(run), here(run)), begin)
+    take = in_turn(jobs, (head_side(run), head_side(run)), begin)
     findings, calibrations = calibrate(list(jobs), take, rules)
     return Compared(findings, (), (), calibrations)

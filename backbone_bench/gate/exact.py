@@ -7,7 +7,7 @@ convolution is not looked for in a whole network.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
-from backbone_bench.gate.verdicts import Direction, Finding, Moved, Verdict
+from backbone_bench.gate.verdicts import CostChange, Direction, GateFinding, GateVerdict
 from backbone_bench.records import Missing, ModelCost, OpCost
 from backbone_bench.records.quantities import EXACT
 
@@ -16,24 +16,24 @@ _SHAPES = "shapes_sha256"  # no quantity, and compared as one: names and shapes 
 _Costs = tuple[int, int, int, int]  # FLOPs, access, traffic, operations
 
 
-def compare(subject: str, base: ModelCost | Missing, head: ModelCost | Missing) -> list[Finding]:
+def compare(subject: str, base: ModelCost | Missing, head: ModelCost | Missing) -> list[GateFinding]:
     """A finding for each quantity that differs; one `pass` for all where none does."""
     if isinstance(head, Missing):
-        return [Finding(subject, "cost", Verdict.MISSING, reason=head.message)]
+        return [GateFinding(subject, "cost", GateVerdict.MISSING, reason=head.message)]
     if isinstance(base, Missing):
-        return [Finding(subject, "cost", Verdict.NEW, reason=f"the baseline has no counts: {base.message}")]
+        return [GateFinding(subject, "cost", GateVerdict.NEW, reason=f"the baseline has no counts: {base.message}")]
     changed = list(_changed(subject, base, head))
-    return changed or [Finding(subject, "cost", Verdict.PASS, reason="every count is the same")]
+    return changed or [GateFinding(subject, "cost", GateVerdict.PASS, reason="every count is the same")]
 
 
-def _changed(subject: str, base: ModelCost, head: ModelCost) -> Iterator[Finding]:
+def _changed(subject: str, base: ModelCost, head: ModelCost) -> Iterator[GateFinding]:
     where = moved(base, head)
     for metric in (*(quantity.key for quantity in EXACT), _SHAPES):
         one, other = getattr(base, metric), getattr(head, metric)
         if one != other and not isinstance(one, Missing) and not isinstance(other, Missing):
             direction = _direction(one, other)
-            yield Finding(
-                subject, metric, Verdict.CHANGED, one, other,
+            yield GateFinding(
+                subject, metric, GateVerdict.CHANGED, one, other,
                 moved=where, direction=direction, reason=_REASONS[direction],
             )  # fmt: skip
 
@@ -51,7 +51,7 @@ _REASONS: Mapping[Direction, str] = {
 }
 
 
-def moved(base: ModelCost, head: ModelCost) -> tuple[Moved, ...]:
+def moved(base: ModelCost, head: ModelCost) -> tuple[CostChange, ...]:
     """The rows in which the cost differs, the largest share of its total first."""
     before, after = _rows(base.by_op), _rows(head.by_op)
     whole = (head.flops or 1, head.traffic_elems or 1)
@@ -72,7 +72,7 @@ def _rows(by_op: Iterable[OpCost]) -> Mapping[tuple[str, str], _Costs]:
     }
 
 
-def _moved(key: tuple[str, str], before: _Costs | None, after: _Costs | None) -> Moved | None:
+def _moved(key: tuple[str, str], before: _Costs | None, after: _Costs | None) -> CostChange | None:
     if before == after:
         return None
     nothing = (0, 0, 0, 0)
@@ -80,4 +80,4 @@ def _moved(key: tuple[str, str], before: _Costs | None, after: _Costs | None) ->
     state: Literal["added", "removed", "changed"] = (
         "added" if before is None else "removed" if after is None else "changed"
     )
-    return Moved(*key, flops, access, traffic, ops, state)
+    return CostChange(*key, flops, access, traffic, ops, state)

@@ -7,8 +7,8 @@ from math import isinf
 from statistics import geometric_mean
 from typing import NamedTuple
 
-from backbone_bench.gate.noisy import Decision, Plan, Series, Spread, detectable
-from backbone_bench.gate.verdicts import Change, Finding, Verdict
+from backbone_bench.gate.noisy import Decision, RoundPlan, Series, Spread, min_detectable_effect
+from backbone_bench.gate.verdicts import GateFinding, GateVerdict, MeasuredChange
 from backbone_bench.records import (
     Energy,
     Known,
@@ -83,23 +83,23 @@ def _kind(quantity: Quantity) -> MeasuredKind:
     return quantity.measured_as
 
 
-def one_sided(subject: str, rounds: Sequence[BaseHead]) -> Iterator[Finding]:
+def one_sided(subject: str, rounds: Sequence[BaseHead]) -> Iterator[GateFinding]:
     """What only one of the two sides has, and sides that cannot be compared."""
     base, head = rounds[0]
     if is_measured(base) and is_measured(head):
         unlike = [str(one) for one in fingerprint.differences(base, head) if one.must]
         if unlike:
-            yield Finding(subject, "measured", Verdict.INCOMPARABLE, reason="; ".join(unlike))
+            yield GateFinding(subject, "measured", GateVerdict.INCOMPARABLE, reason="; ".join(unlike))
             return
     for metric in MEASURED:
         before, now = value(base, metric), value(head, metric)
         if isinstance(now, Missing) and not isinstance(before, Missing) and was_asked(now):
-            yield Finding(
-                subject, metric.key, Verdict.MISSING, before, reason=now.message, informal=metric.informational
+            yield GateFinding(
+                subject, metric.key, GateVerdict.MISSING, before, reason=now.message, informal=metric.informational
             )
         elif isinstance(before, Missing) and not isinstance(now, Missing):
-            yield Finding(
-                subject, metric.key, Verdict.NEW, None, now, reason=f"the baseline has none: {before.message}"
+            yield GateFinding(
+                subject, metric.key, GateVerdict.NEW, None, now, reason=f"the baseline has none: {before.message}"
             )
 
 
@@ -130,12 +130,14 @@ def _flags(record: Record) -> set[str]:
     return {flag for part in parts if not isinstance(part, Missing) for flag in part.flags}
 
 
-def finding(subject: str, metric: Quantity, decision: Decision, rounds: Sequence[BaseHead], plan: Plan) -> Finding:
+def finding(
+    subject: str, metric: Quantity, decision: Decision, rounds: Sequence[BaseHead], plan: RoundPlan
+) -> GateFinding:
     """A verdict with what it stands on; base and head are geometric means, so that their ratio is the change."""
     judged = rounds[: len(decision.series.changes)]  # the rerun of a suspect comes after them
     used = values(_head_over_base(judged), partial(value, quantity=metric))
     assert not isinstance(used, Missing)
-    return Finding(
+    return GateFinding(
         subject,
         metric.key,
         decision.verdict,
@@ -143,7 +145,7 @@ def finding(subject: str, metric: Quantity, decision: Decision, rounds: Sequence
         head=_mean([pair.numerator for pair in used]),
         change=_change(decision.series),
         threshold=decision.series.threshold,
-        detectable=detectable(decision.series, plan),
+        detectable=min_detectable_effect(decision.series, plan),
         confirmed=_change(decision.rerun) if decision.rerun else None,
         reason=_reason(decision),
         informal=decision.series.informal,
@@ -155,17 +157,17 @@ def _mean(values: Sequence[float]) -> float:
     return values[0] if len(set(values)) == 1 else geometric_mean(values)
 
 
-def _change(of: Series) -> Change:
+def _change(of: Series) -> MeasuredChange:
     point, low, high = of.ratio()
     is_open = len(of.changes) < 2 and not of.is_calibrated
-    return Change(
+    return MeasuredChange(
         point, None if is_open else low, None if is_open or isinf(high) else high, len(of.changes),
         source="calibration" if of.is_calibrated else "rounds",
     )  # fmt: skip
 
 
 def _reason(decision: Decision) -> str:
-    if decision.verdict is not Verdict.INCONCLUSIVE:
+    if decision.verdict is not GateVerdict.INCONCLUSIVE:
         return ""
     if decision.rerun is not None:
         return "it looked regressed, and a rerun on fresh processes did not confirm it"

@@ -13,13 +13,13 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from backbone_bench.gate.verdicts import Verdict
+from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.stats import ratios, samples
 
 ALPHA = 0.05
 
 
-class Key(NamedTuple):
+class SeriesKey(NamedTuple):
     """One quantity of one workload."""
 
     subject: str
@@ -56,19 +56,19 @@ class Series:
         """The noise to judge by, if any is known."""
         if len(self.changes) < 2:
             return self.known
-        return Spread(samples.deviation(self.changes), len(self.changes) - 1)
+        return Spread(samples.stdev(self.changes), len(self.changes) - 1)
 
     def ratio(self) -> ratios.Ratio:
         """Head over base with the one-sided bounds at 95 %."""
         if not self.is_calibrated or self.known is None:
-            return ratios.of_logs(self.changes, 1 - 2 * ALPHA)
+            return ratios.log_ratio_ci(self.changes, 1 - 2 * ALPHA)
         half = samples.student_t(self.known.freedom, 1 - 2 * ALPHA) * self.known.deviation
         return ratios.Ratio(*(ratios.ratio_of(self.changes[0] + shift) for shift in (0, -half, half)))
 
     def p_above(self, bound: float = 0.0) -> float:
         """How likely this is where the truth is no more than `bound`."""
         if not self.is_calibrated or self.known is None or not self.known.deviation:
-            return ratios.p_above(self.changes, bound)
+            return ratios.p_value_greater(self.changes, bound)
         return samples.t_beyond((self.changes[0] - bound) / self.known.deviation, self.known.freedom)
 
     @property
@@ -88,17 +88,17 @@ class Series:
 class Decision:
     """What was decided of one quantity, and on what."""
 
-    verdict: Verdict
+    verdict: GateVerdict
     series: Series
     is_clear: bool  # certainly no worse than allowed: no further rounds are needed
     rerun: Series | None = None  # of what had regressed at first
 
 
-Measure = Callable[[Collection[str], int], Mapping[Key, Series]]  # subjects and rounds in, fresh rounds out
+MeasureSeries = Callable[[Collection[str], int], Mapping[SeriesKey, Series]]  # subjects and rounds in, fresh rounds out
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RoundPlan:
     """How much is measured before a verdict."""
 
     rounds: int = 5
@@ -106,14 +106,14 @@ class Plan:
     confirm: bool = True  # measure again what has regressed
 
 
-def judge(family: Mapping[Key, Series]) -> dict[Key, Decision]:
+def judge(family: Mapping[SeriesKey, Series]) -> dict[SeriesKey, Decision]:
     """A verdict on each; what is formal is one family, so that many tests together cry wolf no oftener than one."""
     formal = {key: series for key, series in family.items() if not series.informal}
     informal = {key: series for key, series in family.items() if series.informal}
     return {**_judge(formal), **_judge(informal)}
 
 
-def _judge(family: Mapping[Key, Series]) -> dict[Key, Decision]:
+def _judge(family: Mapping[SeriesKey, Series]) -> dict[SeriesKey, Decision]:
     worse = ratios.holm([series.p_above() for series in family.values()])
     better = ratios.holm([series.p_below() for series in family.values()])
     return {
@@ -126,33 +126,33 @@ def _decision(series: Series, p_worse: float, p_better: float) -> Decision:
     allowed = math.log1p(series.threshold)
     is_clear = series.p_below(allowed) < ALPHA
     if p_worse < ALPHA and series.middle > allowed:
-        verdict = Verdict.REGRESSED
+        verdict = GateVerdict.REGRESSED
     elif p_better < ALPHA and series.middle < -allowed:
-        verdict = Verdict.IMPROVED
+        verdict = GateVerdict.IMPROVED
     else:
-        verdict = Verdict.PASS if is_clear else Verdict.INCONCLUSIVE
+        verdict = GateVerdict.PASS if is_clear else GateVerdict.INCONCLUSIVE
     return Decision(verdict, series, is_clear)
 
 
-def decide(measure: Measure, subjects: Collection[str], plan: Plan) -> dict[Key, Decision]:
+def decide(measure: MeasureSeries, subjects: Collection[str], plan: RoundPlan) -> dict[SeriesKey, Decision]:
     """Measure and judge; double the rounds where needed; measure again what has regressed, and believe both or none."""
     decided = _decide(measure, subjects, plan)
-    suspects = {key for key, decision in decided.items() if decision.verdict is Verdict.REGRESSED}
+    suspects = {key for key, decision in decided.items() if decision.verdict is GateVerdict.REGRESSED}
     if not plan.confirm or not suspects:
         return decided
     again = _decide(measure, _subjects(suspects), plan, only=suspects)
     for key in suspects:
         rerun = again.get(key)
-        confirmed = rerun is not None and rerun.verdict is Verdict.REGRESSED
-        verdict = Verdict.REGRESSED if confirmed else Verdict.INCONCLUSIVE
+        confirmed = rerun is not None and rerun.verdict is GateVerdict.REGRESSED
+        verdict = GateVerdict.REGRESSED if confirmed else GateVerdict.INCONCLUSIVE
         decided[key] = replace(decided[key], verdict=verdict, rerun=rerun.series if rerun else None)
     return decided
 
 
 def _decide(
-    measure: Measure, subjects: Collection[str], plan: Plan, only: Collection[Key] | None = None
-) -> dict[Key, Decision]:
-    def take(some: Collection[str]) -> dict[Key, Series]:
+    measure: MeasureSeries, subjects: Collection[str], plan: RoundPlan, only: Collection[SeriesKey] | None = None
+) -> dict[SeriesKey, Decision]:
+    def take(some: Collection[str]) -> dict[SeriesKey, Series]:
         return {key: series for key, series in measure(some, plan.rounds).items() if only is None or key in only}
 
     seen = take(subjects)
@@ -164,18 +164,18 @@ def _decide(
     return judge({key: series.more(more.get(key)) for key, series in seen.items()})
 
 
-def _subjects(keys: Collection[Key]) -> list[str]:
+def _subjects(keys: Collection[SeriesKey]) -> list[str]:
     """Each once, in a fixed order."""
     return sorted({key.subject for key in keys})
 
 
-def detectable(series: Series, plan: Plan) -> float | None:
+def min_detectable_effect(series: Series, plan: RoundPlan) -> float | None:
     """The least change that this plan calls in four cases of five; None where no noise is known, or no change is."""
     spread = series.spread
     if spread is None:
         return None
     if series.is_calibrated:
-        least = ratios.detectable(spread.deviation, 1, series.threshold, freedom=spread.freedom)
+        least = ratios.min_detectable_effect(spread.deviation, 1, series.threshold, freedom=spread.freedom)
     else:
-        least = ratios.detectable(spread.deviation, plan.rounds * (1 + plan.double), series.threshold)
+        least = ratios.min_detectable_effect(spread.deviation, plan.rounds * (1 + plan.double), series.threshold)
     return least if math.isfinite(least) else None

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from backbone_bench.gate import exact, measured
 from backbone_bench.gate.measured import THRESHOLDS, BaseHead, Noise
-from backbone_bench.gate.noisy import Key, Plan, Series, decide
-from backbone_bench.gate.verdicts import Finding, Verdict
+from backbone_bench.gate.noisy import RoundPlan, Series, SeriesKey, decide
+from backbone_bench.gate.verdicts import GateFinding, GateVerdict
 from backbone_bench.records import Record, matching
 from backbone_bench.records.quantities import QUANTITIES, MeasuredKind
 
@@ -19,23 +19,23 @@ class Unpaired(Exception):
     """There are no two sides of a workload, and this is what it comes to."""
 
     def __init__(
-        self, verdict: Verdict, reason: str, *, subject: str | None = None, exit_code: int | None = None
+        self, verdict: GateVerdict, reason: str, *, subject: str | None = None, exit_code: int | None = None
     ) -> None:
         super().__init__(reason)
         self.verdict, self.reason, self.subject, self.exit_code = verdict, reason, subject, exit_code
 
-    def finding(self, name: str) -> Finding:
-        return Finding(self.subject or name, "", self.verdict, reason=self.reason, exit_code=self.exit_code)
+    def finding(self, name: str) -> GateFinding:
+        return GateFinding(self.subject or name, "", self.verdict, reason=self.reason, exit_code=self.exit_code)
 
 
 Take = Callable[[str, int], Sequence[BaseHead]]  # a workload's name and a number of rounds in; raises Unpaired
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class GateRules:
     """What is allowed and how sure one must be."""
 
-    plan: Plan = field(default_factory=Plan)
+    plan: RoundPlan = field(default_factory=RoundPlan)
     thresholds: Mapping[MeasuredKind, float] = field(default_factory=lambda: THRESHOLDS)
     noise: Noise = field(default_factory=dict)
 
@@ -45,13 +45,13 @@ class Session:
     """What has been taken so far, by workload."""
 
     take: Take
-    rules: Rules
+    rules: GateRules
     rounds: dict[str, list[BaseHead]] = field(default_factory=dict)
     unpaired: dict[str, Unpaired] = field(default_factory=dict)
 
-    def measure(self, names: Collection[str], count: int) -> Mapping[Key, Series]:
+    def measure(self, names: Collection[str], count: int) -> Mapping[SeriesKey, Series]:
         """Take further rounds; a workload that has no two sides is left out from then on."""
-        taken: dict[Key, Series] = {}
+        taken: dict[SeriesKey, Series] = {}
         for name in names:
             if name in self.unpaired:
                 continue
@@ -62,15 +62,15 @@ class Session:
                 continue
             self.rounds.setdefault(name, []).extend(fresh)
             found = measured.series(fresh, self.rules.thresholds, self.rules.noise)
-            taken |= {Key(name, metric): series for metric, series in found.items()}
+            taken |= {SeriesKey(name, metric): series for metric, series in found.items()}
         return taken
 
 
-def gate(names: Sequence[str], take: Take, rules: Rules) -> tuple[list[Finding], list[str]]:
+def gate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[GateFinding], list[str]]:
     """Findings on every workload, and remarks that a reader needs."""
     session = Session(take, rules)
     decisions = decide(session.measure, names, rules.plan)
-    findings: list[Finding] = []
+    findings: list[GateFinding] = []
     remarks: list[str] = []
     for name in names:
         if error := session.unpaired.get(name):

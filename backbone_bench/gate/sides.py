@@ -15,14 +15,14 @@ from backbone_bench.gate import stored
 from backbone_bench.gate.checkout import Checkout
 from backbone_bench.gate.measured import BaseHead
 from backbone_bench.gate.session import Take, Unpaired
-from backbone_bench.gate.verdicts import Verdict
+from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
 from backbone_bench.run import runner
-from backbone_bench.run.runner import Outcome, Run, Told, Worker
+from backbone_bench.run.runner import JobResult, ProgressCallback, RunJob, Worker
 from backbone_bench.versus.rounds import rounds
 
-Begin = Callable[[str], Told]  # a workload is begun; what is returned hears how it goes
+Begin = Callable[[str], ProgressCallback]  # a workload is begun; what is returned hears how it goes
 Jobs = Mapping[str, Job]
 
 
@@ -43,7 +43,7 @@ def named(jobs: Iterable[Job]) -> Jobs:
     return found
 
 
-def counted(jobs: Jobs) -> stored.Run:
+def counted(jobs: Jobs) -> stored.FetchRecords:
     """Counts alone, all in this process."""
 
     def count(name: str, _count: int) -> Sequence[Record]:
@@ -52,14 +52,14 @@ def counted(jobs: Jobs) -> stored.Run:
         try:
             return [profiler.count(jobs[name])]
         except UserError as error:
-            raise Unpaired(Verdict.INVALID, str(error), exit_code=error.exit_code) from None
+            raise Unpaired(GateVerdict.INVALID, str(error), exit_code=error.exit_code) from None
 
     return count
 
 
-def fresh(jobs: Jobs, run: Run, begin: Begin) -> stored.Run:
+def fresh(jobs: Jobs, run: RunJob, begin: Begin) -> stored.FetchRecords:
     """Records of now, each from a process of its own."""
-    run = here(run)
+    run = head_side(run)
 
     def take(name: str, count: int) -> Sequence[Record]:
         told = begin(name)
@@ -73,46 +73,46 @@ def fresh(jobs: Jobs, run: Run, begin: Begin) -> stored.Run:
     return take
 
 
-def _within(told: Told, number: int, count: int) -> Told:
+def _within(told: ProgressCallback, number: int, count: int) -> ProgressCallback:
     return lambda phase, share: told(f"process {number + 1}: {phase}", (number + share) / count)
 
 
-def in_turn(jobs: Jobs, runs: tuple[Run, Run], begin: Begin) -> Take:
+def in_turn(jobs: Jobs, runs: tuple[RunJob, RunJob], begin: Begin) -> Take:
     """Rounds of both sides, in alternating order."""
     return lambda name, count: [
         BaseHead(one.a, one.b) for one in rounds(jobs[name], jobs[name], count, begin(name), runs)
     ]
 
 
-def here(run: Run) -> Run:
+def head_side(run: RunJob) -> RunJob:
     """The working tree's side: what fails is invalid, and its exit code is the gate's."""
 
-    def attempt(job: Job, told: Told) -> Outcome:
+    def attempt(job: Job, told: ProgressCallback) -> JobResult:
         outcome = run(job, told)
         if outcome.failure is not None:
-            raise Unpaired(Verdict.INVALID, outcome.failure.message, exit_code=outcome.failure.exit_code)
+            raise Unpaired(GateVerdict.INVALID, outcome.failure.message, exit_code=outcome.failure.exit_code)
         return outcome
 
     return attempt
 
 
-def of_revision(at: Checkout, python: Path | None = None, timeout_s: float | None = None) -> Run:
+def of_revision(at: Checkout, python: Path | None = None, timeout_s: float | None = None) -> RunJob:
     """The revision's side, in its own checkout, under its own interpreter where one is given."""
-    return there(str(at), runner.isolated(timeout_s, _worker(at, python)))
+    return base_side(str(at), runner.isolated(timeout_s, _worker(at, python)))
 
 
-def there(name: str, run: Run) -> Run:
+def base_side(name: str, run: RunJob) -> RunJob:
     """The older side: what it does not have is new, and another way to fail is invalid."""
 
-    def attempt(job: Job, told: Told) -> Outcome:
+    def attempt(job: Job, told: ProgressCallback) -> JobResult:
         try:
             outcome = run(job, told)
         except ValidationError:
             reason = f"the backbone-bench of {name} speaks another protocol: one gate cannot run both"
-            raise Unpaired(Verdict.INVALID, reason) from None
+            raise Unpaired(GateVerdict.INVALID, reason) from None
         if outcome.failure is not None:
             lacks = outcome.failure.exit_code == UserError.exit_code
-            raise Unpaired(Verdict.NEW if lacks else Verdict.INVALID, f"at {name}: {outcome.failure.message}")
+            raise Unpaired(GateVerdict.NEW if lacks else GateVerdict.INVALID, f"at {name}: {outcome.failure.message}")
         return outcome
 
     return attempt

@@ -4,16 +4,16 @@ from collections.abc import Callable, Iterable, Sequence
 
 from backbone_bench.gate.measured import BaseHead
 from backbone_bench.gate.session import Unpaired
-from backbone_bench.gate.verdicts import Finding, Verdict
+from backbone_bench.gate.verdicts import GateFinding, GateVerdict
 from backbone_bench.records import Record, matching
 
-Run = Callable[[str, int], Sequence[Record]]  # a workload's name and a number of processes in; raises Unpaired
+FetchRecords = Callable[[str, int], Sequence[Record]]  # a workload's name and a number of processes in; raises Unpaired
 
 
 class Stored:
     """Pairs whatever `run` brings with the records of a baseline; keeps what it brought."""
 
-    def __init__(self, baseline: Iterable[Record], run: Run) -> None:
+    def __init__(self, baseline: Iterable[Record], run: FetchRecords) -> None:
         self._baseline = matching.by_cost(baseline)
         self._run = run
         self.heads: list[Record] = []
@@ -25,14 +25,16 @@ class Stored:
         workload = heads[0].workload
         same = self._baseline.get(matching.on_paper(workload))
         if same is None:
-            raise Unpaired(Verdict.NEW, "the baseline does not have this workload", subject=matching.subject(workload))
+            raise Unpaired(
+                GateVerdict.NEW, "the baseline does not have this workload", subject=matching.subject(workload)
+            )
         alike = [record for record in same if record.workload.key == workload.key]
         return [BaseHead(base, head) for base, head in zip(alike or same, heads, strict=False)]
 
 
-def missing(baseline: Iterable[Record], heads: Iterable[Record]) -> list[Finding]:
+def missing(baseline: Iterable[Record], heads: Iterable[Record]) -> list[GateFinding]:
     """What a baseline has and a whole file of current records has not."""
     present = matching.by_cost(heads)
     lost = (group for key, group in matching.by_cost(baseline).items() if key not in present)
     reason = "the baseline has this workload, and the current records have not"
-    return [Finding(matching.subject(group[0].workload), "", Verdict.MISSING, reason=reason) for group in lost]
+    return [GateFinding(matching.subject(group[0].workload), "", GateVerdict.MISSING, reason=reason) for group in lost]

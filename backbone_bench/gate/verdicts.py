@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from backbone_bench.records import STRICT
 
 
-class Verdict(StrEnum):
+class GateVerdict(StrEnum):
     """In the order in which a reader wants to see them: what fails first, what is fine last."""
 
     INVALID = "invalid"  # a side could not be run
@@ -33,7 +33,7 @@ class NextStep(NamedTuple):
     command: Literal["", "again", "accept"] = ""
 
 
-class Row(NamedTuple):
+class VerdictRow(NamedTuple):
     """Everything that a report says and does about a verdict, but for its numbers."""
 
     meaning: str  # below the table
@@ -48,30 +48,30 @@ class Row(NamedTuple):
 _ACCEPT = NextStep("Where the change is meant, say why, and it is accepted:", "accept")
 
 # The one table of verdicts: a new one is a row here, and a function of `report.sentences` where it has numbers to tell.
-VERDICTS: Mapping[Verdict, Row] = {
-    Verdict.INVALID: Row(
+VERDICTS: Mapping[GateVerdict, VerdictRow] = {
+    GateVerdict.INVALID: VerdictRow(
         "could not be run",
         exit_code=3,
         junit="error",
         says="could not be run",
         next_steps=(NextStep("Mend what could not be run: the reason stands above."),),
     ),
-    Verdict.REGRESSED: Row(
+    GateVerdict.REGRESSED: VerdictRow(
         "certainly worse, and by more than is allowed",
         exit_code=1,
         next_steps=(NextStep("See whether it is gone:", "again"),),
     ),
-    Verdict.CHANGED: Row(
+    GateVerdict.CHANGED: VerdictRow(
         "a count is another than in the baseline, and nobody has accepted that", exit_code=1, next_steps=(_ACCEPT,)
     ),
-    Verdict.MISSING: Row(
+    GateVerdict.MISSING: VerdictRow(
         "in the baseline, and not here",
         exit_code=3,
         junit="error",
         says="is in the baseline and was not measured now",
         next_steps=(_ACCEPT,),
     ),
-    Verdict.INCOMPARABLE: Row(
+    GateVerdict.INCOMPARABLE: VerdictRow(
         "not measured under the same conditions",
         exit_code=4,
         junit="error",
@@ -84,7 +84,7 @@ VERDICTS: Mapping[Verdict, Row] = {
             ),
         ),
     ),
-    Verdict.INCONCLUSIVE: Row(
+    GateVerdict.INCONCLUSIVE: VerdictRow(
         "too much noise to say",
         next_steps=(
             NextStep(
@@ -93,15 +93,17 @@ VERDICTS: Mapping[Verdict, Row] = {
             ),
         ),
     ),
-    Verdict.NEW: Row("not in the baseline", warns=False),
-    Verdict.IMPROVED: Row("certainly better, and by more than is allowed the other way", warns=False, decided=True),
-    Verdict.PASS: Row("the same, or certainly no worse than is allowed", warns=False, decided=True),
+    GateVerdict.NEW: VerdictRow("not in the baseline", warns=False),
+    GateVerdict.IMPROVED: VerdictRow(
+        "certainly better, and by more than is allowed the other way", warns=False, decided=True
+    ),
+    GateVerdict.PASS: VerdictRow("the same, or certainly no worse than is allowed", warns=False, decided=True),
 }
 _FIRST = (2, 3, 1, 4)  # of the exit codes, where several apply
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Change:
+class MeasuredChange:
     """Head over base as a ratio, with one-sided 95 % bounds; None where one round alone has none."""
 
     ratio: float
@@ -112,7 +114,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Moved:
+class CostChange:
     """What an operation kind of one module costs more (or less) than before, in one pass."""
 
     module: str  # dotted path; empty for the model itself
@@ -125,19 +127,19 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Finding:
+class GateFinding:
     """What became of one quantity of one workload."""
 
     subject: str  # the workload in words, the same on both sides
     metric: str  # the quantity with its unit, `flops`, `wall_s`; empty where it is about all of them
-    verdict: Verdict
+    verdict: GateVerdict
     base: int | float | str | None = None
     head: int | float | str | None = None
-    change: Change | None = None
+    change: MeasuredChange | None = None
     threshold: float | None = None  # the share that it may be worse; None for what is exact
     detectable: float | None = None  # the least change seen four times in five
-    confirmed: Change | None = None  # the rerun of what had regressed
-    moved: tuple[Moved, ...] = ()  # where within the model an exact cost changed
+    confirmed: MeasuredChange | None = None  # the rerun of what had regressed
+    moved: tuple[CostChange, ...] = ()  # where within the model an exact cost changed
     direction: Direction | None = None  # of an exact change
     reason: str = ""
     informal: bool = False  # shown, and no reason to fail: one process a side, or a quantity for information
@@ -155,31 +157,31 @@ class Acknowledgement:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Report:
+class GateReport:
     """All findings of one gate, and what a reader must know to understand them."""
 
     base: str  # the baseline in words: a file, a revision
     head: str
-    findings: tuple[Finding, ...]
+    findings: tuple[GateFinding, ...]
     remarks: tuple[str, ...] = ()
     acknowledged: str | None = None  # the reason given for what changed
     again: str = ""  # the command that made this report
     accept: str = ""  # the command that acknowledges what changed
-    fail_on: tuple[Verdict, ...] = ()  # verdicts that fail too, because the user says so
+    fail_on: tuple[GateVerdict, ...] = ()  # verdicts that fail too, because the user says so
     schema_version: Literal["1"] = "1"
 
     @property
-    def ordered(self) -> tuple[Finding, ...]:
+    def ordered(self) -> tuple[GateFinding, ...]:
         """The findings as a reader wants them: what fails first."""
-        order = list(Verdict)
+        order = list(GateVerdict)
         return tuple(sorted(self.findings, key=lambda found: order.index(found.verdict)))
 
-    def code(self, found: Finding) -> int:
+    def code(self, found: GateFinding) -> int:
         """The exit code that a finding asks for; 0 where it is no failure.
 
         What is acknowledged is none, unless it could not be run; what `fail_on` names is one, informal or not.
         """
-        if self.acknowledged is not None and found.verdict is not Verdict.INVALID:
+        if self.acknowledged is not None and found.verdict is not GateVerdict.INVALID:
             return 0
         if found.exit_code is not None:
             return found.exit_code
@@ -187,7 +189,7 @@ class Report:
             return 1
         return 0 if found.informal else VERDICTS[found.verdict].exit_code
 
-    def fails(self, found: Finding) -> bool:
+    def fails(self, found: GateFinding) -> bool:
         """Whether a finding is a failure: the one answer for the exit code, JUnit, GitHub and every sentence."""
         return self.code(found) != 0
 
@@ -198,7 +200,7 @@ class Report:
         return next((code for code in _FIRST if code in codes), 0)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> GateVerdict:
         """The most serious of those that count."""
         counting = [found for found in self.ordered if not found.informal]
-        return counting[0].verdict if counting else Verdict.PASS
+        return counting[0].verdict if counting else GateVerdict.PASS

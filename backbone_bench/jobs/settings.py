@@ -44,9 +44,9 @@ def _no_flag(value: object) -> object:
 
 
 Word = Annotated[str, Field(min_length=1)]
-Whole = Annotated[int, BeforeValidator(_no_flag)]
-Count = Annotated[Whole, Field(ge=1, le=1 << 31)]
-Threads = Annotated[Whole, Field(ge=1, le=1 << 15)]
+WholeNumber = Annotated[int, BeforeValidator(_no_flag)]
+PositiveCount = Annotated[WholeNumber, Field(ge=1, le=1 << 31)]
+ThreadCount = Annotated[WholeNumber, Field(ge=1, le=1 << 15)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_no_flag)]
 
 
@@ -59,16 +59,16 @@ class Settings:
     all: bool = False  # the whole zoo
     arg: Many[Word] = ()  # name=value, for the model's factory
     device: Many[Word] = ("auto",)
-    batch_size: Many[Count | Literal["auto"]] = (1,)
+    batch_size: Many[PositiveCount | Literal["auto"]] = (1,)
     input: Many[Word] = ()
-    input_size: Count | None = None
+    input_size: PositiveCount | None = None
     precision: Many[Precision] = ("fp32",)
     memory_format: Many[MemoryFormat] = ("contiguous",)
-    threads: Many[Threads | Literal["auto"]] = ("auto",)  # auto: as torch chooses
+    threads: Many[ThreadCount | Literal["auto"]] = ("auto",)  # auto: as torch chooses
     compile: Word | None = None
     train: bool = False
     cache: CacheState = "warm"
-    seed: Annotated[Whole, Field(ge=0, lt=1 << 63)] = 0
+    seed: Annotated[WholeNumber, Field(ge=0, lt=1 << 63)] = 0
     latency: bool = True
     energy: EnergyWish = "auto"
     energy_window: Seconds | None = None  # seconds of one trial
@@ -117,14 +117,14 @@ _SETTINGS: TypeAdapter[Settings] = TypeAdapter(Settings)
 NAMES: tuple[str, ...] = tuple(field.name.replace("_", "-") for field in fields(Settings))
 
 
-class Resolved(NamedTuple):
+class ResolvedSettings(NamedTuple):
     """The settings in force, and where each comes from."""
 
     settings: Settings
     origins: Mapping[str, str]
 
 
-class Source(NamedTuple):
+class SettingSource(NamedTuple):
     """Settings from one place, by name, as they stand there."""
 
     origin: str
@@ -135,7 +135,7 @@ class Source(NamedTuple):
 _TOGETHER = (frozenset(("model", "family", "all")), frozenset(("input", "input-size")))
 
 
-def resolve(sources: Iterable[Source]) -> Resolved:
+def resolve(sources: Iterable[SettingSource]) -> ResolvedSettings:
     """What all sources together say: the first that speaks of a setting is heard. Raises UserError for a wrong one."""
     values: dict[str, Any] = {}
     origins = dict.fromkeys(NAMES, "default")
@@ -146,10 +146,10 @@ def resolve(sources: Iterable[Source]) -> Resolved:
             origins[name] = "default"
         values |= source.values
         origins |= dict.fromkeys(source.values, source.origin)
-    return Resolved(_validated(values, origins), origins)
+    return ResolvedSettings(_validated(values, origins), origins)
 
 
-def _check_names(source: Source) -> None:
+def _check_names(source: SettingSource) -> None:
     for name in source.values:
         if name not in NAMES:
             hint = did_you_mean(name, NAMES, f"There are {', '.join(NAMES)}.")
@@ -204,14 +204,14 @@ def _wanted(error: Any) -> str:
     return _WANTED.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
 
 
-def here(environ: Mapping[str, str], folder: Path) -> Iterator[Source]:
+def here(environ: Mapping[str, str], folder: Path) -> Iterator[SettingSource]:
     """What is set outside the command line, the first place first."""
     ours = ((name.removeprefix(PREFIX), text) for name, text in environ.items() if name.startswith(PREFIX))
-    yield Source("environment", {name.lower().replace("_", "-"): text for name, text in ours})
+    yield SettingSource("environment", {name.lower().replace("_", "-"): text for name, text in ours})
     if found := _nearest("bench.toml", folder):
-        yield Source(str(found), _read(found))
+        yield SettingSource(str(found), _read(found))
     if found := _nearest("pyproject.toml", folder):
-        yield Source(f"{found}, [tool.backbone-bench]", _table(_read(found), "tool", "backbone-bench", of=found))
+        yield SettingSource(f"{found}, [tool.backbone-bench]", _table(_read(found), "tool", "backbone-bench", of=found))
 
 
 def _nearest(name: str, folder: Path) -> Path | None:

@@ -12,10 +12,10 @@ from backbone_bench import records
 from backbone_bench.base.choices import SourceName
 
 Step = Callable[[], object]
-Mode = Literal["wall", "device", "graph"]
+LatencyMode = Literal["wall", "device", "graph"]
 
 
-class Lacking(Exception):
+class Unavailable(Exception):
     """Something cannot be had of this device; `missing` says why."""
 
     def __init__(self, missing: records.Missing) -> None:
@@ -23,19 +23,19 @@ class Lacking(Exception):
         self.missing = missing
 
 
-class EventsFailed(Lacking):
+class EventsFailed(Unavailable):
     """The device has no events, or events that do not count."""
 
 
-class CaptureFailed(Lacking):
+class CaptureFailed(Unavailable):
     """The step cannot be captured into a graph."""
 
 
-class ClockFailed(Lacking):
+class ClockFailed(Unavailable):
     """The clock does not move within a call."""
 
 
-class SourceFailed(Lacking):
+class SourceFailed(Unavailable):
     """A power source does not answer."""
 
 
@@ -59,7 +59,7 @@ class Device(Protocol):
 
     name: str
     is_host: bool  # the CPU itself
-    modes: tuple[Mode, ...]  # those that this kind of device can have at all
+    modes: tuple[LatencyMode, ...]  # those that this kind of device can have at all
     cache_bytes: records.Known[int]  # of the last-level cache: a model that fits in it stays warm
 
     def now_s(self) -> float:
@@ -104,7 +104,7 @@ class Progress(Protocol):
     def __call__(self, phase: str, done: float, /) -> None: ...
 
 
-class Watch(Protocol):
+class Watcher(Protocol):
     """Looks at clocks, heat and company before, between and after timed parts, never inside one."""
 
     def look(self) -> None:

@@ -33,7 +33,7 @@ def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: st
     plots = draw(records)
     files |= {f"plots/{plot.name}.svg": svg.file(plot) for plot in plots}
     pictures = {f"plots/{plot.name}.png": pngs.draw(plot) for plot in plots} if png else {}
-    with signals.held():  # all of one folder is of the same records
+    with signals.deferred():  # all of one folder is of the same records
         for name, text in files.items():
             store.write(folder / name, text)
         for name, picture in pictures.items():

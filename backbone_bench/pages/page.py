@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from backbone_bench.claims.judges.engine import Outcome
+from backbone_bench.claims.judges.engine import ClaimResult
 from backbone_bench.claims.report import tables
 from backbone_bench.claims.report.working import working
 from backbone_bench.records import Missing, Record
@@ -26,7 +26,7 @@ from backbone_bench.report.tables import escape
 from backbone_bench.report.tables.table import Table, without_empty
 from backbone_bench.report.views.columns import COLUMNS, COMPARE
 from backbone_bench.report.views.compare import View, compare
-from backbone_bench.report.views.conditions import leaves, machine, places
+from backbone_bench.report.views.conditions import environment_groups, leaves, machine
 from backbone_bench.report.views.layers import dearest_table
 from backbone_bench.report.views.tree import Node, tree
 
@@ -72,7 +72,7 @@ class _Place(NamedTuple):
     facts: tuple[tuple[str, str], ...]
 
 
-def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[Outcome] = ()) -> str:
+def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[ClaimResult] = ()) -> str:
     """The page of these records: the tables of a view, and the claims that came to these outcomes."""
     style, script = _style(), _asset("page.js")
     parts: dict[str, Any] = {
@@ -81,7 +81,7 @@ def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[Outco
         "claims": _claims(outcomes) if outcomes else None,
         "layers": list(_layers(records)),
         "traces": list(_traces(records)),
-        "environments": [_place(place.records[0]) for place in places(records)],
+        "environments": [_place(place.records[0]) for place in environment_groups(records)],
         "commands": list(dict.fromkeys(shlex.join(record.tool.argv) for record in records)),
     }
     absent = {"plots": not parts["plots"], "claims": not outcomes, "layers": not parts["layers"]}
@@ -158,7 +158,7 @@ def _traces(records: Sequence[Record]) -> Iterator[_Trace]:
             yield _Trace(title, str(COLUMNS["flags"].value(record)), _inline(panels, SERIES), watched)
 
 
-def _claims(outcomes: Sequence[Outcome]) -> _Claims:
+def _claims(outcomes: Sequence[ClaimResult]) -> _Claims:
     workings = (_Working(f"{one.entry.claim.id}: {one.verdict.value}", working(one)) for one in outcomes)
     return _Claims(without_empty(tables.table_of(outcomes)), tuple(workings))
 

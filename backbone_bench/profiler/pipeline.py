@@ -24,17 +24,17 @@ from backbone_bench.measure.energy.choose import meter_for
 from backbone_bench.measure.energy.load import Load
 from backbone_bench.measure.latency import meter as latency_meter
 from backbone_bench.measure.latency import plan as latency_plan
-from backbone_bench.measure.latency.meter import Measured
+from backbone_bench.measure.latency.meter import MeasuredLatency
 from backbone_bench.measure.nvml.find import watch_for
-from backbone_bench.measure.protocols import Device, Progress, Step, Watch
+from backbone_bench.measure.protocols import Device, Progress, Step, Watcher
 from backbone_bench.profiler.subject import Subject
 from backbone_bench.records import NOT_ASKED, PENDING, Environment, Known, Missing, ModelCost, Record, Tool, Workload
 from backbone_bench.records import Energy as EnergyRecord
 from backbone_bench.zoo import user
-from backbone_bench.zoo.sources import NOTHING, Held, Loaded
+from backbone_bench.zoo.sources import NO_MODEL, InMemoryModel, Loaded
 
 
-def count(job: Job, held: Held = NOTHING) -> Record:
+def count(job: Job, held: InMemoryModel = NO_MODEL) -> Record:
     """Counts alone: no arithmetic, no weights, no device. What is `held` need not be made from the job's words."""
     subject = Subject(job, held)
     with precision.untouched():
@@ -44,7 +44,7 @@ def count(job: Job, held: Held = NOTHING) -> Record:
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
-def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: Held = NOTHING) -> Record:
+def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: InMemoryModel = NO_MODEL) -> Record:
     """Count and measure. `keep` is handed the record whenever more of it is known: what comes next may crash.
 
     Raises UserError for what the user can put right, CouldNotMeasure for what
@@ -79,7 +79,7 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: He
     return measured
 
 
-def locate(job: Job) -> tuple[Workload, Environment]:
+def resolve(job: Job) -> tuple[Workload, Environment]:
     """What a job would run, and where, with the switches as they would be."""
     subject = Subject(job)
     device = available.resolve(job.device)
@@ -194,14 +194,14 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Prog
     )
 
 
-def _latency(job: Job, step: Step, device: Device, watch: Watch, told: Progress) -> Measured | None:
+def _latency(job: Job, step: Step, device: Device, watch: Watcher, told: Progress) -> MeasuredLatency | None:
     if not job.latency:
         return None
     chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
     return latency_meter.measure(step, device, watch, chosen, told)
 
 
-def _energy(job: Job, load: Load, device: Device, watch: Watch, told: Progress) -> Known[EnergyRecord]:
+def _energy(job: Job, load: Load, device: Device, watch: Watcher, told: Progress) -> Known[EnergyRecord]:
     if job.energy == "off":
         return NOT_ASKED
     meter = meter_for(device.name, whole_card=job.allow_whole_card)

@@ -7,10 +7,10 @@ import torch
 from backbone_bench.jobs.job import Job
 from backbone_bench.measure.call import precision
 from backbone_bench.measure.call.step import set_mode
-from backbone_bench.measure.call.weights import settle
+from backbone_bench.measure.call.weights import lsuv_init
 from backbone_bench.records import TensorSpec, Workload
 from backbone_bench.zoo import sources
-from backbone_bench.zoo.sources import NOTHING, Held, Loaded, Request
+from backbone_bench.zoo.sources import NO_MODEL, InMemoryModel, Loaded, Request
 
 # What somebody has built: it has its values, and they are not ours to change.
 _BUILT = ("import", "file", "exported", "object")
@@ -21,7 +21,7 @@ class Subject:
     """The model that a job names, or the one that a program holds."""
 
     job: Job
-    held: Held = NOTHING
+    held: InMemoryModel = NO_MODEL
 
     def of_batch(self, batch: int) -> "Subject":
         """The same with so many images in a call."""
@@ -38,7 +38,7 @@ class Subject:
         """With values. What the zoo and the extras build has random weights: they are settled first."""
         loaded = self.with_values(counted)
         if loaded is not counted:
-            settle(loaded.model, *loaded.inputs[:2], batch=loaded.inputs.batch, seed=self.job.seed)
+            lsuv_init(loaded.model, *loaded.inputs[:2], batch=loaded.inputs.batch, seed=self.job.seed)
         return loaded
 
     def with_values(self, counted: Loaded) -> Loaded:

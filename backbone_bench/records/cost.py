@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import computed_field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.records.missing import STRICT, Change, Count, Known, Missing
+from backbone_bench.records.missing import STRICT, Count, Known, Missing, SignedCount
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -115,7 +115,7 @@ class Difference:
     """Why another counter's FLOPs are not ours, and by how much: its figure minus ours."""
 
     cause: str
-    flops: Change
+    flops: SignedCount
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -125,7 +125,7 @@ class CrossCheck:
     counter: str  # with its version
     flops: Count
     differences: tuple[Difference, ...]
-    residue_flops: Change  # what no cause explains
+    residue_flops: SignedCount  # what no cause explains
     twins: Mapping[str, str]  # the same network in other libraries, and whether it is the same
 
     @computed_field

@@ -8,10 +8,10 @@ from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import SourceName
-from backbone_bench.records.missing import STRICT, Batch, Count, Known, Missing, Quantities, Quantity
+from backbone_bench.records.missing import STRICT, Batch, Count, Known, MeasuredValue, MeasuredValues, Missing
 from backbone_bench.stats import samples
 
-_Positive = Annotated[Quantity, Field(gt=0)]  # a window of no joules or no seconds is no measurement
+_Positive = Annotated[MeasuredValue, Field(gt=0)]  # a window of no joules or no seconds is no measurement
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -22,8 +22,8 @@ class EnergyTrial:
     window_s: _Positive
     run_s: _Positive  # time of one run under the same load
     ticks: Count  # changes of the reading that were seen in the window
-    edge_j: Quantity  # what the two ends of the window may add or hide
-    temperature_c: Known[tuple[Quantity, Quantity]]  # before and after
+    edge_j: MeasuredValue  # what the two ends of the window may add or hide
+    temperature_c: Known[tuple[MeasuredValue, MeasuredValue]]  # before and after
 
     @computed_field
     @property
@@ -37,7 +37,7 @@ class PaperEnergy:
     """Energy as the VoVNet paper took it (section 4.1): a reading every 100 ms, their mean over images per second."""
 
     source: SourceName
-    readings_w: Annotated[Quantities, Field(min_length=1)]
+    readings_w: Annotated[MeasuredValues, Field(min_length=1)]
     run_s: _Positive
     batch: Batch
 
@@ -54,13 +54,13 @@ class Energy:
 
     source: SourceName
     skipped: tuple[Missing, ...]  # better sources that did not answer, and why
-    tick_s: Known[Quantity]  # how often the reading changes, as probed
-    averaging_s: Known[Quantity]  # how much of the past one reading averages
+    tick_s: Known[MeasuredValue]  # how often the reading changes, as probed
+    averaging_s: Known[MeasuredValue]  # how much of the past one reading averages
     batch: Batch
     trials: Annotated[tuple[EnergyTrial, ...], Field(min_length=1)]
-    idle_w: Known[Quantity]
-    sensor_relative: Known[Quantity]  # the sensor's own proportional error: a gain, the same in every trial
-    cross_check_j_per_j: Known[Quantity]  # the counter over the integral of the power sensor, in the same windows
+    idle_w: Known[MeasuredValue]
+    sensor_relative: Known[MeasuredValue]  # the sensor's own proportional error: a gain, the same in every trial
+    cross_check_j_per_j: Known[MeasuredValue]  # the counter over the integral of the power sensor, in the same windows
     paper: Known[PaperEnergy] | None = None  # None where it was not asked for
     flags: tuple[str, ...] = ()
 

@@ -14,15 +14,15 @@ from typing import Literal, NamedTuple
 
 from backbone_bench.records import Environment, Gpu, Missing, Record, Workload
 
-Value = str | int | float | bool | None
+FieldValue = str | int | float | bool | None
 
 
-class Difference(NamedTuple):
+class FieldDifference(NamedTuple):
     """A field in which two records differ; `must`: they cannot be compared for it."""
 
     field: str
-    old: Value
-    new: Value
+    old: FieldValue
+    new: FieldValue
     must: bool
 
     def __str__(self) -> str:
@@ -43,7 +43,7 @@ _WORKLOAD = tuple(field.name for field in fields(Workload) if field.name != "see
 _COUNTED = ("model", "source", "arguments", "inputs", "mode")  # what a count depends on
 
 
-def fingerprint(workload: Workload, environment: Environment) -> Mapping[str, Value]:
+def fingerprint(workload: Workload, environment: Environment) -> Mapping[str, FieldValue]:
     """Every value that must agree, by name, as plain data."""
     values = {f"workload.{name}": _plain(getattr(workload, name)) for name in _WORKLOAD}
     return values | {name: _plain(_value(environment, name)) for name in _MUST}
@@ -55,7 +55,9 @@ def digest(workload: Workload, environment: Environment) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def differences(old: Record, new: Record, *, of: Literal["measured", "counted"] = "measured") -> tuple[Difference, ...]:
+def differences(
+    old: Record, new: Record, *, of: Literal["measured", "counted"] = "measured"
+) -> tuple[FieldDifference, ...]:
     """In what two records differ that bears on comparing what was measured, or counted."""
     rows: list[tuple[str, object, object, bool]] = [
         (f"workload.{name}", getattr(old.workload, name), getattr(new.workload, name), True)
@@ -63,11 +65,11 @@ def differences(old: Record, new: Record, *, of: Literal["measured", "counted"] 
     ]
     for name in (*_MUST, *_WARN) if of == "measured" else ():
         rows.append((name, _value(old.environment, name), _value(new.environment, name), name in _MUST))
-    plain = [Difference(name, _plain(before), _plain(after), must) for name, before, after, must in rows]
+    plain = [FieldDifference(name, _plain(before), _plain(after), must) for name, before, after, must in rows]
     return tuple(row for row in plain if row.old != row.new)
 
 
-def comparable(found: tuple[Difference, ...]) -> bool:
+def comparable(found: tuple[FieldDifference, ...]) -> bool:
     """Whether differences leave two records comparable."""
     return not any(difference.must for difference in found)
 
@@ -88,7 +90,7 @@ def _branch(driver: object) -> object:
     return match[0] if match else driver
 
 
-def _plain(value: object) -> Value:
+def _plain(value: object) -> FieldValue:
     """A value as data. What is missing is equal to what is missing for the same reason, and to nothing else."""
     if isinstance(value, Missing):
         return f"missing: {value.missing}"
@@ -97,5 +99,5 @@ def _plain(value: object) -> Value:
     return json.dumps(dict(value) if isinstance(value, Mapping) else value, sort_keys=True)
 
 
-def _said(value: Value) -> str:
+def _said(value: FieldValue) -> str:
     return "nothing" if value is None else str(value)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.records.missing import STRICT, Count, Known, Missing, Quantity, Times
+from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, Missing, Times
 from backbone_bench.stats import samples
 
 CLOCK_STOOD = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
@@ -17,7 +17,7 @@ class WarmUp:
     """How the device was brought to a steady state before samples counted."""
 
     status: Literal["steady", "not_steady"]
-    spent_s: Quantity
+    spent_s: MeasuredValue
     calls: Count
 
 
@@ -29,7 +29,7 @@ class Latency:
     first_calls_s: Times  # one by one, before the warm-up; of a graph, its capture and first replay
     warmup: WarmUp
     status: Literal["converged", "timeout", "quick"]
-    host_load: Known[Quantity]  # the share of this process's cores that others kept busy meanwhile
+    host_load: Known[MeasuredValue]  # the share of this process's cores that others kept busy meanwhile
     calls_per_sample: Count = 1  # of a short graph, so many calls are replayed together and a sample is their mean
     flags: tuple[str, ...] = ()
 

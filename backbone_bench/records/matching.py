@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 
-from backbone_bench.base.grouping import grouped
+from backbone_bench.base.grouping import group_by
 from backbone_bench.records import Record, Workload
 from backbone_bench.records.setting import unusual
 
@@ -18,12 +18,12 @@ def on_paper(workload: Workload) -> str:
 
 def by_cost(records: Iterable[Record]) -> Mapping[str, list[Record]]:
     """The records, those of equal cost on paper together."""
-    return grouped(records, lambda record: on_paper(record.workload))
+    return group_by(records, lambda record: on_paper(record.workload))
 
 
 def by_workload(records: Iterable[Record]) -> Mapping[str, list[Record]]:
     """The records, those of one workload together."""
-    return grouped(records, lambda record: record.workload.key)
+    return group_by(records, lambda record: record.workload.key)
 
 
 def subject(workload: Workload) -> str:

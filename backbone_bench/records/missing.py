@@ -44,7 +44,7 @@ def known(part: T | Missing) -> T:
 # A record may come from anywhere, and every figure is made of others: within these bounds no sum, ratio or square of
 # them is more than a number can hold.
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
-Change = Annotated[int, Field(gt=-(1 << 63), lt=1 << 63)]  # of a count
+SignedCount = Annotated[int, Field(gt=-(1 << 63), lt=1 << 63)]  # of a count
 Batch = Annotated[int, Field(ge=1, le=1 << 31)]
 
 _LEAST, _MOST = 1e-18, 1e18
@@ -64,6 +64,6 @@ def _all_measurable(values: tuple[float, ...]) -> tuple[float, ...]:
     return values
 
 
-Quantity = Annotated[float, AfterValidator(_measurable)]  # seconds, joules, watts, hertz
-Quantities = Annotated[tuple[float, ...], AfterValidator(_all_measurable)]
+MeasuredValue = Annotated[float, AfterValidator(_measurable)]  # seconds, joules, watts, hertz
+MeasuredValues = Annotated[tuple[float, ...], AfterValidator(_all_measurable)]
 Times = Annotated[tuple[Annotated[float, Field(ge=0)], ...], AfterValidator(_all_measurable)]  # in seconds

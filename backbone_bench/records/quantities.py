@@ -24,17 +24,17 @@ from backbone_bench.records.record import Record
 MeasuredKind = Literal["latency", "energy", "memory"]
 
 
-class Words(NamedTuple):
+class ChangeWords(NamedTuple):
     """What a change of a measured quantity is called, as a verb phrase."""
 
     worse: str
     better: str
 
 
-WORDS: Mapping[MeasuredKind, Words] = {
-    "latency": Words("is slower", "is faster"),
-    "energy": Words("uses more energy", "uses less energy"),
-    "memory": Words("takes more memory", "takes less memory"),
+WORDS: Mapping[MeasuredKind, ChangeWords] = {
+    "latency": ChangeWords("is slower", "is faster"),
+    "energy": ChangeWords("uses more energy", "uses less energy"),
+    "memory": ChangeWords("takes more memory", "takes less memory"),
 }
 
 

@@ -10,7 +10,7 @@ from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
 from backbone_bench.records.latency import CLOCK_STOOD, Latencies, Latency
-from backbone_bench.records.missing import STRICT, Count, Known, Missing, Quantities, Quantity
+from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, MeasuredValues, Missing
 from backbone_bench.records.workload import Workload
 
 SCHEMA_VERSION: Literal["1"] = "1"
@@ -36,10 +36,10 @@ class Memory:
 class Watch:
     """What the device went through while it was measured: tags, never discards. One value a look, in order."""
 
-    sm_clock_hz: Known[Quantities]
-    memory_clock_hz: Known[Quantities]
-    temperature_c: Known[Quantities]
-    power_capped_fraction: Known[Quantity]  # of the time between the first and the last look
+    sm_clock_hz: Known[MeasuredValues]
+    memory_clock_hz: Known[MeasuredValues]
+    temperature_c: Known[MeasuredValues]
+    power_capped_fraction: Known[MeasuredValue]  # of the time between the first and the last look
     throttle_reasons: tuple[str, ...]  # every reason seen at any look, in the driver's words
     other_processes: Known[Count]
     flags: tuple[str, ...] = ()

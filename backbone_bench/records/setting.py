@@ -1,7 +1,7 @@
 """Under what settings a model runs: the part that a job and a workload share, and how it reads in words.
 
-A new setting is a field of `Setting`, a row of `SETTING_FACETS`, a field of `jobs.settings.Settings` and an option of
-`bench run`; what it does stands in `measure.call.step`.
+A new setting is a field of `Setting`, a row of `SETTING_CONDITIONS`, a field of `jobs.settings.Settings` and an
+option of `bench run`; what it does stands in `measure.call.step`.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ class Setting:
         return {field.name: getattr(self, field.name) for field in fields(Setting)}
 
 
-class Facet(NamedTuple, Generic[T]):
+class Condition(NamedTuple, Generic[T]):
     """One condition under which something ran: a column where it varies, a word in a caption where it does not."""
 
     key: str
@@ -65,19 +65,19 @@ def _arguments(setting: Setting) -> str:
     return " ".join(f"{name}={value}" for name, value in sorted(setting.arguments.items()))
 
 
-SETTING_FACETS: tuple[Facet[Setting], ...] = (
-    Facet("precision", "precision", lambda setting: setting.precision, usual="fp32"),
-    Facet("mode", "mode", lambda setting: setting.mode, usual="eval"),
-    Facet("arguments", "arguments", _arguments, usual=""),
-    Facet("memory_format", "memory format", lambda setting: setting.memory_format, usual="contiguous"),
-    Facet("compile", "compile", lambda setting: setting.compile or "no", "compile {}".format, usual="no"),
-    Facet("cache", "cache", lambda setting: setting.cache, "{} cache".format, usual="warm"),
-    Facet("threads", "threads", lambda setting: str(setting.threads or "any"), _threads, usual="any"),
-    Facet("seed", "seed", lambda setting: str(setting.seed), "seed {}".format, usual="0", counts=True),
+SETTING_CONDITIONS: tuple[Condition[Setting], ...] = (
+    Condition("precision", "precision", lambda setting: setting.precision, usual="fp32"),
+    Condition("mode", "mode", lambda setting: setting.mode, usual="eval"),
+    Condition("arguments", "arguments", _arguments, usual=""),
+    Condition("memory_format", "memory format", lambda setting: setting.memory_format, usual="contiguous"),
+    Condition("compile", "compile", lambda setting: setting.compile or "no", "compile {}".format, usual="no"),
+    Condition("cache", "cache", lambda setting: setting.cache, "{} cache".format, usual="warm"),
+    Condition("threads", "threads", lambda setting: str(setting.threads or "any"), _threads, usual="any"),
+    Condition("seed", "seed", lambda setting: str(setting.seed), "seed {}".format, usual="0", counts=True),
 )
 
 
 def unusual(setting: Setting, *without: str) -> tuple[str, ...]:
     """What is worth saying of a setting, facet by facet, but for those named."""
-    told = (facet.unusual(setting) for facet in SETTING_FACETS if facet.key not in without)
+    told = (facet.unusual(setting) for facet in SETTING_CONDITIONS if facet.key not in without)
     return tuple(filter(None, told))

@@ -20,7 +20,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from backbone_bench.base.errors import UserError, visible
-from backbone_bench.base.signals import held
+from backbone_bench.base.signals import deferred
 from backbone_bench.records import SCHEMA_VERSION, Record
 
 Json = dict[str, Any]
@@ -60,7 +60,7 @@ def write(path: Path, content: str | bytes) -> None:
     whole = content.encode() if isinstance(content, str) else content
     target = Path(os.path.realpath(path))
     try:
-        with held():
+        with deferred():
             if not _replace(target, whole):
                 target.write_bytes(whole)
     except OSError as error:
@@ -103,7 +103,7 @@ def append(path: Path, record: Record) -> None:
     """Add one line, whole or not at all, even where others add to the file too; raise UserError where it cannot be."""
     line = dump_line(record).encode()
     try:
-        with held(), open(path, "a+b", buffering=0) as file:
+        with deferred(), open(path, "a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             end = _mend_last_line(file)
             try:
@@ -160,7 +160,7 @@ def check_writable(path: Path) -> None:
             raise UserError(f"Cannot write {path}: it is {'a folder' if target.is_dir() else 'no regular file'}.")
         if not target.parent.is_dir():
             raise UserError(f"Cannot write {path}: there is no folder {target.parent}.")
-        with held():
+        with deferred():
             _try(target)
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from None

@@ -13,10 +13,10 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.records.missing import STRICT, Batch
 from backbone_bench.records.setting import Setting
 
-Source = Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
+ModelSource = Literal["zoo", "timm", "torchvision", "import", "file", "exported", "object"]
 
 
-def source_of(model: str) -> Source:
+def source_of(model: str) -> ModelSource:
     """Which source a name of a model speaks of; a model that a program has in its hands has none in its name."""
     scheme, colon, _ = model.partition(":")
     match scheme if colon else "zoo":
@@ -81,7 +81,7 @@ class Workload(Setting):
     """Everything that changes what runs: two records of equal workloads can be laid side by side."""
 
     _: KW_ONLY
-    source: Source
+    source: ModelSource
     inputs: tuple[_Spec, ...]  # the batch included
     batch: Batch
 

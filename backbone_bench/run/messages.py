@@ -18,7 +18,7 @@ class Profile:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Locate:
+class ResolveJobs:
     """Jobs of which only is wanted what they come to here; one answer each, in order."""
 
     jobs: tuple[Job, ...]
@@ -59,7 +59,7 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Here:
+class ResolvedJob:
     """What a job would run, and where."""
 
     workload: Workload
@@ -67,8 +67,8 @@ class Here:
     kind: Literal["here"] = "here"
 
 
-Question = Profile | Locate
-Message = Phase | Kept | Done | Failed | Here
+WorkerRequest = Profile | ResolveJobs
+WorkerMessage = Phase | Kept | Done | Failed | ResolvedJob
 
-QUESTION: TypeAdapter[Question] = TypeAdapter(Question)
-MESSAGE: TypeAdapter[Message] = TypeAdapter(Message)
+REQUEST: TypeAdapter[WorkerRequest] = TypeAdapter(WorkerRequest)
+MESSAGE: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)

@@ -5,12 +5,12 @@ from dataclasses import replace
 
 from backbone_bench.jobs.job import Job, is_quick
 from backbone_bench.records import Missing, Record, fingerprint, was_asked
-from backbone_bench.run.messages import Here
+from backbone_bench.run.messages import ResolvedJob
 
-Locate = Callable[[Sequence[Job]], Sequence[Here | None]]
+Resolve = Callable[[Sequence[Job]], Sequence[ResolvedJob | None]]
 
 
-def answered(jobs: Sequence[Job], records: Sequence[Record], locate: Locate) -> Sequence[Record | None]:
+def already_done(jobs: Sequence[Job], records: Sequence[Record], locate: Resolve) -> Sequence[Record | None]:
     """For each job the latest record that answers it; None for a job that is still to be run, or failed.
 
     `locate` says what jobs come to on this machine; only those are asked about
@@ -53,12 +53,12 @@ def _settled(job: Job, record: Record) -> Job:
     return replace(job, batch=record.workload.batch) if job.batch == "auto" else job
 
 
-def _same(record: Record, here: Here) -> bool:
+def _same(record: Record, here: ResolvedJob) -> bool:
     made = fingerprint.digest(record.workload, record.environment)
     return made == fingerprint.digest(here.workload, here.environment)
 
 
-def again(records: Sequence[Record], locate: Locate) -> Sequence[Job]:
+def jobs_again(records: Sequence[Record], locate: Resolve) -> Sequence[Job]:
     """The job of each record: with the model's own inputs where these are what was run, else with them spelt out."""
     spelt = [Job.from_record(record) for record in records]
     own = [replace(job, inputs=()) for job in spelt]

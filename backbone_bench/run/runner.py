@@ -21,16 +21,27 @@ from typing import IO, NamedTuple
 from pydantic import ValidationError
 
 from backbone_bench.base.errors import CouldNotMeasure, UserError
-from backbone_bench.base.signals import held
+from backbone_bench.base.signals import deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import PENDING, Missing, Record
-from backbone_bench.run.messages import MESSAGE, QUESTION, Done, Failed, Here, Kept, Locate, Phase, Profile, Question
+from backbone_bench.run.messages import (
+    MESSAGE,
+    REQUEST,
+    Done,
+    Failed,
+    Kept,
+    Phase,
+    Profile,
+    ResolvedJob,
+    ResolveJobs,
+    WorkerRequest,
+)
 
-Told = Callable[[str, float], None]
+ProgressCallback = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class JobResult:
     """A row that is over: its record, as far as there is one, and what went wrong, if anything did."""
 
     job: Job
@@ -38,7 +49,7 @@ class Outcome:
     failure: Failed | None = None
 
 
-Run = Callable[[Job, Told], Outcome]
+RunJob = Callable[[Job, ProgressCallback], JobResult]
 
 ENTRY = "from backbone_bench.run.worker import main; main()"  # the same in every version: a gate runs two of them
 _START = f"import json, sys; sys.path[:] = json.loads(sys.argv.pop()); {ENTRY}"
@@ -56,12 +67,14 @@ class Worker(NamedTuple):
         return cls((sys.executable, "-P", "-c", _START, json.dumps(list(path))), folder)
 
 
-def isolated(timeout_s: float | None = None, worker: Worker | None = None) -> Run:
+def isolated(timeout_s: float | None = None, worker: Worker | None = None) -> RunJob:
     """Each job in a fresh process that may take so long."""
     return lambda job, told: run_isolated(job, told, timeout_s, worker)
 
 
-def run_isolated(job: Job, told: Told, timeout_s: float | None = None, worker: Worker | None = None) -> Outcome:
+def run_isolated(
+    job: Job, told: ProgressCallback, timeout_s: float | None = None, worker: Worker | None = None
+) -> JobResult:
     """Run one job in a fresh process and wait for it; `timeout_s` is the most it may take."""
     kept: Record | None = None
     with _child(Profile(job, tuple(sys.argv)), worker or Worker.of()) as process:
@@ -73,7 +86,7 @@ def run_isolated(job: Job, told: Told, timeout_s: float | None = None, worker: W
                     case Kept(record=kept):
                         pass
                     case Done(record=record):
-                        return Outcome(job, record)
+                        return JobResult(job, record)
                     case Failed() as failure:
                         return _failed(job, kept, failure)
         except (TimeoutError, ValidationError) as error:
@@ -81,7 +94,7 @@ def run_isolated(job: Job, told: Told, timeout_s: float | None = None, worker: W
         return _failed(job, kept, Failed(_epitaph(process.wait()), 3))
 
 
-def run_in_process(job: Job, told: Told) -> Outcome:
+def run_in_process(job: Job, told: ProgressCallback) -> JobResult:
     """Run one job here: a crash of the model is a crash of this process; its prints still go to stderr."""
     from backbone_bench.run import worker  # its work loads torch
 
@@ -93,27 +106,27 @@ def run_in_process(job: Job, told: Told) -> Outcome:
             end = worker.unexpected(error)
     if isinstance(end, Failed):
         return _failed(job, kept[-1] if kept else None, end)
-    return Outcome(job, end.record)
+    return JobResult(job, end.record)
 
 
-def locate(jobs: Sequence[Job], worker: Worker | None = None) -> Sequence[Here | None]:
+def resolve(jobs: Sequence[Job], worker: Worker | None = None) -> Sequence[ResolvedJob | None]:
     """What each job would run, and where; None where that cannot be said, as running it will show."""
-    found: list[Here | None] = []
-    with _child(Locate(tuple(jobs)), worker or Worker.of()) as process, suppress(ValidationError):
+    found: list[ResolvedJob | None] = []
+    with _child(ResolveJobs(tuple(jobs)), worker or Worker.of()) as process, suppress(ValidationError):
         for line in _lines(process, None):
             message = MESSAGE.validate_json(line)
-            found.append(message if isinstance(message, Here) else None)
+            found.append(message if isinstance(message, ResolvedJob) else None)
     # A model may have written into our pipe, or taken the process down.
     return [*found, *[None] * (len(jobs) - len(found))]
 
 
-def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
+def _failed(job: Job, kept: Record | None, failure: Failed) -> JobResult:
     """What was known before the failure stays; what was still to come says why it did not.
 
     A job that nobody could run (exit code 2) has no record.
     """
     if kept is None or (failure.exit_code == UserError.exit_code and kept.cost == PENDING):
-        return Outcome(job, None, failure)
+        return JobResult(job, None, failure)
     lost = Missing("failed", failure.message)
     record = replace(
         kept,
@@ -123,14 +136,14 @@ def _failed(job: Job, kept: Record | None, failure: Failed) -> Outcome:
         energy=lost if kept.energy == PENDING else kept.energy,
         watch=lost if kept.watch == PENDING else kept.watch,
     )
-    return Outcome(job, record, failure)
+    return JobResult(job, record, failure)
 
 
 @contextmanager
-def _child(question: Question, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
+def _child(question: WorkerRequest, worker: Worker) -> Iterator[subprocess.Popen[bytes]]:
     """The process with its job; whatever of it and its own children is left in the end is killed."""
     with ExitStack() as end:
-        with held():
+        with deferred():
             process = _start(worker)
             end.callback(_kill, process)
         assert process.stdin is not None
@@ -153,13 +166,13 @@ def _start(worker: Worker) -> subprocess.Popen[bytes]:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    with held(), suppress(BrokenPipeError), process, suppress(ProcessLookupError):  # closes the pipes and waits
+    with deferred(), suppress(BrokenPipeError), process, suppress(ProcessLookupError):  # closes the pipes and waits
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _ask(stdin: IO[bytes], question: Question) -> None:
+def _ask(stdin: IO[bytes], question: WorkerRequest) -> None:
     """Hand the question over; stdin stays open, since its end tells the child that the parent is gone."""
-    stdin.write(QUESTION.dump_json(question) + b"\n")
+    stdin.write(REQUEST.dump_json(question) + b"\n")
     stdin.flush()
 
 

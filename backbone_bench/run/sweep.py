@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from backbone_bench.base.errors import UserError, visible
-from backbone_bench.base.signals import Stopped, held
+from backbone_bench.base.signals import Interrupted, deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.run.runner import Outcome, Run, Told
+from backbone_bench.run.runner import JobResult, ProgressCallback, RunJob
 
 T = TypeVar("T")
 
@@ -20,8 +20,8 @@ T = TypeVar("T")
 class Sweep(NamedTuple):
     """The rows that are over, and what kept the others from being run, if anything did."""
 
-    outcomes: tuple[Outcome, ...]
-    ended: Stopped | UserError | None = None
+    outcomes: tuple[JobResult, ...]
+    ended: Interrupted | UserError | None = None
 
     @property
     def records(self) -> tuple[Record, ...]:
@@ -35,19 +35,21 @@ class Sweep(NamedTuple):
         return min((outcome.failure.exit_code for outcome in self.outcomes if outcome.failure), default=0)
 
 
-def sweep(jobs: Sequence[Job], run: Run, begin: Callable[[int, Job], Told], keep: Callable[[Outcome], None]) -> Sweep:
+def sweep(
+    jobs: Sequence[Job], run: RunJob, begin: Callable[[int, Job], ProgressCallback], keep: Callable[[JobResult], None]
+) -> Sweep:
     """Run the jobs in order; `begin` hears of each row and hears its phases, `keep` gets each that is over.
 
     A UserError of `keep` (a full disk) ends the sweep as a signal does.
     """
-    outcomes: list[Outcome] = []
+    outcomes: list[JobResult] = []
     try:
         for number, job in enumerate(jobs, start=1):
             outcome = run(job, begin(number, job))
-            with held():
+            with deferred():
                 outcomes.append(outcome)
                 keep(outcome)
-    except (Stopped, UserError) as ended:
+    except (Interrupted, UserError) as ended:
         return Sweep(tuple(outcomes), ended)
     return Sweep(tuple(outcomes))
 

@@ -20,16 +20,16 @@ from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
 from backbone_bench.run.messages import (
     MESSAGE,
-    QUESTION,
+    REQUEST,
     Done,
     Failed,
-    Here,
     Kept,
-    Locate,
-    Message,
     Phase,
     Profile,
-    Question,
+    ResolvedJob,
+    ResolveJobs,
+    WorkerMessage,
+    WorkerRequest,
 )
 
 T = TypeVar("T")
@@ -43,7 +43,7 @@ def main() -> None:
     os.dup2(2, 1)
     me = os.getpid()
 
-    def send(message: Message) -> None:
+    def send(message: WorkerMessage) -> None:
         if os.getpid() != me:
             os._exit(1)  # a process that the model forked has come back through our code
         answers.write(MESSAGE.dump_json(message) + b"\n")
@@ -60,19 +60,19 @@ def main() -> None:
         case Profile(job=job, argv=argv):
             sys.argv[:] = argv
             send(profile(job, _sparing(send), lambda record: send(Kept(record))))
-        case Locate(jobs=jobs):
+        case ResolveJobs(jobs=jobs):
             for job in jobs:
-                send(locate(job))
+                send(resolve(job))
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(0)
 
 
-def _question(asked: IO[bytes]) -> Question:
+def _question(asked: IO[bytes]) -> WorkerRequest:
     words = asked.readline()
     if not words:
         os._exit(1)  # the parent was gone before it could ask
-    return QUESTION.validate_json(words)
+    return REQUEST.validate_json(words)
 
 
 def unexpected(error: BaseException) -> Failed:
@@ -81,7 +81,7 @@ def unexpected(error: BaseException) -> Failed:
     return Failed(f"failed: {traceback.format_exception_only(error)[-1].splitlines()[0]}", 3)
 
 
-def _sparing(send: Callable[[Message], None]) -> Callable[[str, float], None]:
+def _sparing(send: Callable[[WorkerMessage], None]) -> Callable[[str, float], None]:
     """Progress in steps of 5 %: whoever draws it takes cycles from what is measured."""
     said = ("", -1)
 
@@ -102,11 +102,11 @@ def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record
     return _in_words(job, lambda: Done(profiler.profile(job, told, keep)))
 
 
-def locate(job: Job) -> Here | Failed:
+def resolve(job: Job) -> ResolvedJob | Failed:
     """What a job would run, and where."""
     from backbone_bench import profiler  # loads torch
 
-    return _in_words(job, lambda: Here(*profiler.locate(job)))
+    return _in_words(job, lambda: ResolvedJob(*profiler.resolve(job)))
 
 
 def _in_words(job: Job, work: Callable[[], T]) -> T | Failed:

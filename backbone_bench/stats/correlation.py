@@ -7,7 +7,7 @@ import numpy as np
 
 from backbone_bench.stats.samples import Interval
 
-Array = Any
+FloatSequence = Any
 RESAMPLES = 1000
 FEWEST = 5  # networks: below, every order has a fair chance
 
@@ -30,23 +30,23 @@ def difference(clock: Sequence[float], closer: Sequence[float], than: Sequence[f
     return _middle(_correlation(times, near) - _correlation(times, far))
 
 
-def _draws(networks: int) -> Array:
+def _draws(networks: int) -> FloatSequence:
     return np.random.default_rng(0).integers(0, networks, (RESAMPLES, networks))
 
 
-def _middle(values: Array) -> Interval:
+def _middle(values: FloatSequence) -> Interval:
     low, high = np.quantile(values, (0.025, 0.975))
     return Interval(float(low), float(high))
 
 
-def _ranks(values: Array) -> Array:
+def _ranks(values: FloatSequence) -> FloatSequence:
     """Of each row: how many are less, and half of how many are equal."""
     below = (values[:, None, :] < values[:, :, None]).sum(axis=2)
     equal = (values[:, None, :] == values[:, :, None]).sum(axis=2)
     return below + equal / 2
 
 
-def _correlation(left: Array, right: Array) -> Array:
+def _correlation(left: FloatSequence, right: FloatSequence) -> FloatSequence:
     left = left - left.mean(axis=1, keepdims=True)
     right = right - right.mean(axis=1, keepdims=True)
     scale = np.sqrt((left**2).sum(axis=1) * (right**2).sum(axis=1))

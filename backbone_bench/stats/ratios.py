@@ -53,12 +53,12 @@ def logs(pairs: Sequence[Pair]) -> list[float]:
 
 _MOST_LOGARITHM = math.log(sys.float_info.max)
 CONFIDENCE = 0.99  # of an answer that is looked for while rounds are added, over all looks together
-MOST_LOOKS = 2
+MOST_INTERIMS = 2
 
 
-def look(pairs: Sequence[Pair], looks: int = MOST_LOOKS) -> Ratio:
+def interim_ratio(pairs: Sequence[Pair], looks: int = MOST_INTERIMS) -> Ratio:
     """The ratio with the interval of one of so many looks; together they hold at `CONFIDENCE` (Bonferroni)."""
-    return ratio_by_ranks(pairs, 1 - (1 - CONFIDENCE) / looks)
+    return signed_rank_ratio(pairs, 1 - (1 - CONFIDENCE) / looks)
 
 
 def ratio_of(logarithm: float) -> float:
@@ -71,39 +71,39 @@ def ratio(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
 
     The ends of the interval at 0.90 are the one-sided bounds at 95 %.
     """
-    return of_logs(logs(pairs), confidence)
+    return log_ratio_ci(logs(pairs), confidence)
 
 
-def of_logs(changes: Sequence[float], confidence: float = 0.95) -> Ratio:
+def log_ratio_ci(changes: Sequence[float], confidence: float = 0.95) -> Ratio:
     """The same from the logarithms of the ratios."""
     middle = statistics.fmean(changes)
     if len(changes) < 2:
         return Ratio(ratio_of(middle), 0.0, math.inf)
-    half = samples.student_t(len(changes) - 1, confidence) * samples.deviation(changes) / math.sqrt(len(changes))
+    half = samples.student_t(len(changes) - 1, confidence) * samples.stdev(changes) / math.sqrt(len(changes))
     return Ratio(*map(ratio_of, (middle, middle - half, middle + half)))
 
 
-def ratio_by_ranks(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
+def signed_rank_ratio(pairs: Sequence[Pair], confidence: float = 0.95) -> Ratio:
     """The ratio with an interval that a few disturbed rounds do not ruin; the t-interval where rounds are too few.
 
     It assumes less of the logarithms: that they lie evenly about the true
     ratio, as those of equal things do, whichever way round they are taken.
     """
-    found = samples.signed_ranks(logs(pairs), confidence)
+    found = samples.hodges_lehmann(logs(pairs), confidence)
     if found is None:
         return ratio(pairs, confidence)
     middle, interval = found
     return Ratio(*map(ratio_of, (middle, *interval)))
 
 
-def p_above(changes: Sequence[float], bound: float = 0.0) -> float:
+def p_value_greater(changes: Sequence[float], bound: float = 0.0) -> float:
     """How likely rounds like these are where the true mean of the logarithms is no more than `bound` (one-sided).
 
     1 for a single round: it proves nothing.
     """
     if len(changes) < 2:
         return 1.0
-    error = samples.deviation(changes) / math.sqrt(len(changes))
+    error = samples.stdev(changes) / math.sqrt(len(changes))
     distance = statistics.fmean(changes) - bound
     if error == 0:  # a count, or a clock too coarse to see any noise
         return 0.0 if distance > 0 else 1.0
@@ -123,7 +123,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-def detectable(
+def min_detectable_effect(
     deviation: float, rounds: int, threshold: float, *, freedom: int | None = None, power: float = 0.8
 ) -> float:
     """The least change, as a share, that is called with this power: it must be both certain and above `threshold`.

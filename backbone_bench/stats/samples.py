@@ -45,7 +45,7 @@ def median_interval(samples: Sequence[float]) -> Interval | None:
         return _order_statistics(samples)
     count = min(MOST_BLOCKS, max(FEWEST_BLOCKS, independent_blocks(samples)))
     medians = [statistics.median(block) for block in _blocks(samples, count)]
-    middle, half = statistics.median(samples), student_t(count - 1) * deviation(medians) / math.sqrt(count)
+    middle, half = statistics.median(samples), student_t(count - 1) * stdev(medians) / math.sqrt(count)
     return Interval(middle - half, middle + half)
 
 
@@ -107,7 +107,7 @@ def t_beyond(t: float, freedom: int) -> float:
     return (1 - within) / 2 if t > 0 else (1 + within) / 2
 
 
-def deviation(values: Sequence[float]) -> float:
+def stdev(values: Sequence[float]) -> float:
     """The standard deviation of two values at least; ten times as quick as `statistics.stdev`, which adds fractions."""
     middle = statistics.fmean(values)
     return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (len(values) - 1))
@@ -117,10 +117,10 @@ def mean_half_width(values: Sequence[float]) -> float | None:
     """Half of the 95 % t-interval of the mean of independent values; None with fewer than two."""
     if len(values) < 2:
         return None
-    return student_t(len(values) - 1) * deviation(values) / math.sqrt(len(values))
+    return student_t(len(values) - 1) * stdev(values) / math.sqrt(len(values))
 
 
-def signed_ranks(values: Sequence[float], confidence: float = 0.95) -> tuple[float, Interval] | None:
+def hodges_lehmann(values: Sequence[float], confidence: float = 0.95) -> tuple[float, Interval] | None:
     """The middle of independent values that lie evenly about it, with an interval; None with too few values.
 
     The Hodges-Lehmann estimate, the median of the means of all pairs, and the

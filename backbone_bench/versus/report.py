@@ -8,37 +8,37 @@ from typing import Any, NamedTuple
 
 from backbone_bench.records import SCHEMA_VERSION, meanings
 from backbone_bench.records.quantities import QUANTITIES
-from backbone_bench.report.tables.answer import Answer, Paragraph, Part
+from backbone_bench.report.tables.answer import Answer, AnswerPart, Paragraph
 from backbone_bench.report.tables.table import tabulate
-from backbone_bench.report.views.beside import EXACT, Figure, columns
+from backbone_bench.report.views.beside import EXACT, RatioRow, columns
 from backbone_bench.report.views.conditions import STARTED, differing, machine, shared
 from backbone_bench.stats.ratios import CONFIDENCE
-from backbone_bench.versus.rule import By, Comparison, Verdict, counts, quantity
+from backbone_bench.versus.rule import By, Comparison, SpeedVerdict, counts, quantity
 
 _SAME = 0.01  # counts as close as this lead nobody to expect anything
 
 
-class Names(NamedTuple):
+class SideNames(NamedTuple):
     """What the two sides are called."""
 
     a: str
     b: str
 
 
-def names(found: Comparison) -> Names:
+def names(found: Comparison) -> SideNames:
     """Their models, and what else differs; where nothing does, A and B."""
     sides = found.a, found.b
     unlike = [facet for facet in differing(sides) if facet.key != STARTED.key]
     if unlike:
-        return Names(*(f"{side.workload.model} ({', '.join(one.said(side) for one in unlike)})" for side in sides))
+        return SideNames(*(f"{side.workload.model} ({', '.join(one.said(side) for one in unlike)})" for side in sides))
     a, b = (side.workload.model for side in sides)
-    return Names(a, b) if a != b else Names(f"{a} (A)", f"{b} (B)")
+    return SideNames(a, b) if a != b else SideNames(f"{a} (A)", f"{b} (B)")
 
 
 # In words.
 
 
-def verdict(found: Comparison, called: Names) -> str:
+def verdict(found: Comparison, called: SideNames) -> str:
     """`resnet18 is faster than resnet34: it takes 0.546 times as long (99 % interval 0.541 to 0.551, 6 rounds).`"""
     a, b = called
     low, point, high = (_plain(value) for value in (found.ratio.low, found.ratio.point, found.ratio.high))
@@ -53,7 +53,7 @@ def verdict(found: Comparison, called: Names) -> str:
             return f"{a} is {_word(told, found.question.by)} than {b}: it {cost} {sure}."
 
 
-def expectation(found: Comparison, called: Names) -> str:
+def expectation(found: Comparison, called: SideNames) -> str:
     """One sentence: what the counts would have led one to expect, and whether it came so."""
     ratios = found.count_ratios
     less = _listed({name: ratio for name, ratio in ratios.items() if ratio < 1 - _SAME})
@@ -77,7 +77,7 @@ def _listed(ratios: Mapping[str, float]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
-def _against(found: Comparison, expected: Verdict | None) -> str:
+def _against(found: Comparison, expected: SpeedVerdict | None) -> str:
     """The end of the sentence where all counts agree."""
     match found.verdict:
         case "unclear":
@@ -102,7 +102,7 @@ def _against_both(found: Comparison) -> str:
             return f"; it is {_word(told, found.question.by)}."
 
 
-def _word(told: Verdict, by: By) -> str:
+def _word(told: SpeedVerdict, by: By) -> str:
     words = ("thriftier", "hungrier") if by == "energy" else ("faster", "slower")
     return words[told == "more"]
 
@@ -123,7 +123,7 @@ def answer(found: Comparison) -> Answer:
     """The verdict above its figures and what was to be expected below; for programs the figures, or a document."""
     called = names(found)
 
-    def parts() -> list[Part]:
+    def parts() -> list[AnswerPart]:
         shown = columns("per image", *called)
         table = tabulate(_figures(found), shown, title=verdict(found, called), caption=_caption(found))
         return [table, *map(Paragraph, filter(None, (expectation(found, called), _odd(found))))]
@@ -146,19 +146,19 @@ def _odd(found: Comparison) -> str:
     return said and f"Of {2 * len(found.pairs)} processes: {said}. {meanings(found.flags)}".rstrip()
 
 
-def _figures(found: Comparison) -> Sequence[Figure]:
+def _figures(found: Comparison) -> Sequence[RatioRow]:
     a, b = counts(found.a), counts(found.b)
     counted = [
-        Figure(name, QUANTITIES[name].title, QUANTITIES[name].unit, a[name], b[name], ratio, ratio, ratio)
+        RatioRow(name, QUANTITIES[name].title, QUANTITIES[name].unit, a[name], b[name], ratio, ratio, ratio)
         for name, ratio in found.count_ratios.items()
     ]
     by, asked = found.question.by, quantity(found.question.by)
     key = f"{by}_per_image_{asked.key.rpartition('_')[2]}"
     middles = (median(pair.numerator for pair in found.pairs), median(pair.denominator for pair in found.pairs))
-    return [*counted, Figure(key, by, asked.unit, *middles, *found.ratio)]
+    return [*counted, RatioRow(key, by, asked.unit, *middles, *found.ratio)]
 
 
-def _document(found: Comparison, called: Names) -> dict[str, Any]:
+def _document(found: Comparison, called: SideNames) -> dict[str, Any]:
     """For programs: base units, everything per image."""
     figures = {row.key: {"a": row.a, "b": row.b, "ratio": row.ratio} for row in _figures(found)}
     return {

@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Missing, Record, Turn
-from backbone_bench.run.runner import Outcome, Run, Told, run_isolated
+from backbone_bench.run.runner import JobResult, ProgressCallback, RunJob, run_isolated
 from backbone_bench.stats import ratios
-from backbone_bench.versus.rule import Comparison, Question, decide, flags, quantity, values
+from backbone_bench.versus.rule import Comparison, ComparisonQuestion, decide, flags, quantity, values
 
 
 class Round(NamedTuple):
@@ -26,7 +26,7 @@ class Round(NamedTuple):
 
 
 def rounds(
-    a: Job, b: Job, count: int, told: Told, runs: tuple[Run, Run] = (run_isolated, run_isolated)
+    a: Job, b: Job, count: int, told: ProgressCallback, runs: tuple[RunJob, RunJob] = (run_isolated, run_isolated)
 ) -> Sequence[Round]:
     """Run both jobs so many times, in alternating order; raise CouldNotMeasure where one of them fails.
 
@@ -43,23 +43,27 @@ def rounds(
     return pairs
 
 
-def _within(told: Told, where: str, rows_over: int, count: int) -> Told:
+def _within(told: ProgressCallback, where: str, rows_over: int, count: int) -> ProgressCallback:
     """The progress of one row as that of all rounds."""
     return lambda phase, share: told(f"{where}: {phase}", (rows_over + share) / (2 * count))
 
 
-def _whole(outcome: Outcome) -> Record:
+def _whole(outcome: JobResult) -> Record:
     if outcome.failure is not None:
         raise CouldNotMeasure(f"{outcome.job}: {outcome.failure.message}")
     assert outcome.record is not None  # what has not failed has a record
     return outcome.record
 
 
-Keep = Callable[[Record], None]
+KeepRecord = Callable[[Record], None]
 
 
-def contest(
-    sides: tuple[Job, Job], question: Question, told: Told, run: Run = run_isolated, keep: Keep = lambda record: None
+def compare_paired(
+    sides: tuple[Job, Job],
+    question: ComparisonQuestion,
+    told: ProgressCallback,
+    run: RunJob = run_isolated,
+    keep: KeepRecord = lambda record: None,
 ) -> Comparison:
     """Rounds of A and B until the rule decides or all are over; raise CouldNotMeasure where a side has no answer.
 
@@ -86,11 +90,11 @@ def contest(
     return Comparison(taken[0].a, taken[0].b, question, pairs, odd)
 
 
-def _in_turn(run: Run, comparison: str, side: Literal["A", "B"], keep: Keep) -> Run:
+def _in_turn(run: RunJob, comparison: str, side: Literal["A", "B"], keep: KeepRecord) -> RunJob:
     """The run of one side, whose records say which turn of the comparison they are."""
     numbers = counting(1)
 
-    def attempt(job: Job, told: Told) -> Outcome:
+    def attempt(job: Job, told: ProgressCallback) -> JobResult:
         outcome = run(job, told)
         if outcome.record is None:
             return outcome

@@ -21,11 +21,11 @@ FEWEST, USUAL = 4, 18  # rounds
 THRESHOLD = 0.03  # the least difference that matters, as a share
 
 By = Literal["wall", "device", "graph", "energy"]
-Verdict = Literal["less", "more", "no_difference", "unclear"]  # of A's time or energy against B's
+SpeedVerdict = Literal["less", "more", "no_difference", "unclear"]  # of A's time or energy against B's
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class DecisionRule:
     """When to look, and what is called a difference."""
 
     rounds: int = USUAL
@@ -40,9 +40,9 @@ class Rule:
 
     def ratio(self, pairs: Sequence[ratios.Pair]) -> Ratio:
         """The ratio with the interval of one look."""
-        return ratios.look(pairs, len(self.looks))
+        return ratios.interim_ratio(pairs, len(self.looks))
 
-    def verdict(self, ratio: Ratio) -> Verdict:
+    def verdict(self, ratio: Ratio) -> SpeedVerdict:
         """From the interval alone: within the threshold on both sides, beyond one, or neither."""
         low, high = ratio.low / self.bound, ratio.high / self.bound
         if low >= 1 / (1 + self.threshold) and high <= 1 + self.threshold:
@@ -53,14 +53,14 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class ComparisonQuestion:
     """What is compared, and by which rule."""
 
     by: By = "wall"
-    rule: Rule = field(default_factory=Rule)
+    rule: DecisionRule = field(default_factory=DecisionRule)
 
 
-def decide(rule: Rule, more: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
+def decide(rule: DecisionRule, more: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
     """The pairs after the first look that decides, else after the last; `more` measures so many further rounds."""
     pairs: tuple[ratios.Pair, ...] = ()
     for look in rule.looks:
@@ -122,7 +122,7 @@ class Comparison:
 
     a: Record  # of the first round
     b: Record
-    question: Question
+    question: ComparisonQuestion
     pairs: tuple[ratios.Pair, ...]  # A over B, round by round
     flags: Mapping[str, int] = field(default_factory=dict)  # what was odd, and in how many of the processes
 
@@ -131,7 +131,7 @@ class Comparison:
         return self.question.rule.ratio(self.pairs)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> SpeedVerdict:
         return self.question.rule.verdict(self.ratio)
 
     @property

@@ -4,28 +4,28 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from backbone_bench.base.errors import CouldNotMeasure, UserError
-from backbone_bench.base.signals import Stopped, held
+from backbone_bench.base.signals import Interrupted, deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.run.runner import Run, Told
-from backbone_bench.versus.rounds import contest
-from backbone_bench.versus.rule import Question
+from backbone_bench.run.runner import ProgressCallback, RunJob
+from backbone_bench.versus.rounds import compare_paired
+from backbone_bench.versus.rule import ComparisonQuestion
 
 
-class Contest(NamedTuple):
+class ComparisonJob(NamedTuple):
     """Two sides and what is asked of them."""
 
     title: str
     sides: tuple[Job, Job]
-    question: Question
+    question: ComparisonQuestion
 
 
-class Ended(NamedTuple):
+class SeriesEnd(NamedTuple):
     """How many comparisons are over, those of them that failed, and what kept the others from being made."""
 
     over: int
     failures: tuple[str, ...]
-    by: Stopped | UserError | None = None
+    by: Interrupted | UserError | None = None
 
     @property
     def exit_code(self) -> int:
@@ -34,22 +34,25 @@ class Ended(NamedTuple):
         return CouldNotMeasure.exit_code if self.failures else 0
 
 
-def hold(
-    contests: Sequence[Contest], run: Run, begin: Callable[[int, Contest], Told], keep: Callable[[Record], None]
-) -> Ended:
+def run_all(
+    contests: Sequence[ComparisonJob],
+    run: RunJob,
+    begin: Callable[[int, ComparisonJob], ProgressCallback],
+    keep: Callable[[Record], None],
+) -> SeriesEnd:
     """Hold them in order; `begin` hears of each, `keep` gets every record at once.
 
     A UserError of `keep` (a full disk) ends it all as a signal does.
     """
     over, failures = 0, []
-    kept = held()(keep)
+    kept = deferred()(keep)
     try:
         for number, one in enumerate(contests, start=1):
             try:
-                contest(one.sides, one.question, begin(number, one), run, kept)
+                compare_paired(one.sides, one.question, begin(number, one), run, kept)
             except CouldNotMeasure as failure:
                 failures.append(f"{one.title}: {failure}")
             over = number
-    except (Stopped, UserError) as ended:
-        return Ended(over, tuple(failures), ended)
-    return Ended(over, tuple(failures))
+    except (Interrupted, UserError) as ended:
+        return SeriesEnd(over, tuple(failures), ended)
+    return SeriesEnd(over, tuple(failures))

@@ -22,7 +22,7 @@ class Paper(NamedTuple):
     year: int
 
 
-class Entry(NamedTuple):
+class CatalogueEntry(NamedTuple):
     """A network of the zoo and what it costs at its usual input, batch 1, in eval mode."""
 
     name: str
@@ -35,17 +35,17 @@ class Entry(NamedTuple):
 
 
 @cache
-def entries() -> Mapping[str, Entry]:
+def entries() -> Mapping[str, CatalogueEntry]:
     """All networks by name, family by family."""
     table = json.loads(FILE.read_text(encoding="utf-8"))
     papers = {arxiv: Paper(title, arxiv, year) for arxiv, (title, year) in table["papers"].items()}
     return {
-        name: Entry(name, family, papers[arxiv], module, (channels, height, width), params, flops)
+        name: CatalogueEntry(name, family, papers[arxiv], module, (channels, height, width), params, flops)
         for name, family, arxiv, module, (channels, height, width), params, flops in table["models"]
     }
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> CatalogueEntry:
     """The network of that name; raise UserError with the closest names where there is none."""
     try:
         return entries()[name]

@@ -25,7 +25,7 @@ G3 = ((1, False), (2, False), (4, False), (2, True), (4, True))
 G4 = (32, 64, 128)
 
 
-class Stack(nn.Sequential):
+class BlockStack(nn.Sequential):
     """Equal blocks, one after the other."""
 
     def __init__(self, channels: int, *blocks: nn.Module) -> None:
@@ -51,17 +51,17 @@ class Sum(nn.Module):
         return first
 
 
-def unequal_widths(c1: int, c2: int, blocks: int = 10) -> Stack:
+def unequal_widths(c1: int, c2: int, blocks: int = 10) -> BlockStack:
     """G1: ten blocks of two 1x1 convolutions, from `c1` to `c2` channels and back."""
-    return Stack(c1, *(nn.Sequential(conv(c1, c2, 1), conv(c2, c1, 1)) for _ in range(blocks)))
+    return BlockStack(c1, *(nn.Sequential(conv(c1, c2, 1), conv(c2, c1, 1)) for _ in range(blocks)))
 
 
-def grouped(groups: int, channels: int, layers: int = 10) -> Stack:
+def grouped(groups: int, channels: int, layers: int = 10) -> BlockStack:
     """G2: ten 1x1 convolutions in groups."""
-    return Stack(channels, *(conv(channels, channels, 1, groups=groups) for _ in range(layers)))
+    return BlockStack(channels, *(conv(channels, channels, 1, groups=groups) for _ in range(layers)))
 
 
-def fragmented(channels: int, pieces: int, *, parallel: bool = False, blocks: int = 10) -> Stack:
+def fragmented(channels: int, pieces: int, *, parallel: bool = False, blocks: int = 10) -> BlockStack:
     """G3: ten blocks of some 1x1 convolutions, narrowed so that a block costs as much as one of `channels`."""
     width = int(channels / pieces**0.5)
 
@@ -69,10 +69,10 @@ def fragmented(channels: int, pieces: int, *, parallel: bool = False, blocks: in
         convolutions = [conv(width, width, 1) for _ in range(pieces)]
         return Sum(*convolutions) if parallel else nn.Sequential(*convolutions)
 
-    return Stack(width, *(block() for _ in range(blocks)))
+    return BlockStack(width, *(block() for _ in range(blocks)))
 
 
-def elementwise(channels: int, *, relus: bool, shortcut: bool, blocks: int = 10) -> Stack:
+def elementwise(channels: int, *, relus: bool, shortcut: bool, blocks: int = 10) -> BlockStack:
     """G4: ten bottlenecks with and without their ReLUs and their shortcut."""
     inner = channels // 4
 
@@ -84,4 +84,4 @@ def elementwise(channels: int, *, relus: bool, shortcut: bool, blocks: int = 10)
                 body.append(relu())
         return Sum(body, nn.Identity()) if shortcut else body
 
-    return Stack(channels, *(block() for _ in range(blocks)))
+    return BlockStack(channels, *(block() for _ in range(blocks)))

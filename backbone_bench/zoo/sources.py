@@ -20,22 +20,22 @@ from torch import Tensor, nn
 
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.pytree import map_tensors, tensors_of
-from backbone_bench.records import Scalar, Source, TensorSpec, source_of
+from backbone_bench.records import ModelSource, Scalar, TensorSpec, source_of
 from backbone_bench.zoo import catalogue, modes, registry, user
 from backbone_bench.zoo.user import Example
 
-Shape = tuple[int, ...]
+ImageShape = tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class InMemoryModel:
     """What a program has in its hands where others give words: a model, inputs with their batch, or both."""
 
     model: nn.Module | None = None
     example: Example | None = None
 
 
-NOTHING = Held()
+NO_MODEL = InMemoryModel()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Request:
     inputs: tuple[TensorSpec, ...] = ()  # one image each: the batch is added
     size: int | None = None  # of a square image, where no inputs are given
     batch: int = 1
-    held: Held = NOTHING
+    held: InMemoryModel = NO_MODEL
 
     @property
-    def source(self) -> Source:
+    def source(self) -> ModelSource:
         return source_of(self.model) if self.held.model is None else "object"
 
 
@@ -75,7 +75,7 @@ class Inputs(NamedTuple):
 class Loaded:
     """A model that can be called with its inputs."""
 
-    source: Source
+    source: ModelSource
     model: nn.Module
     inputs: Inputs
 
@@ -97,7 +97,7 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
     """
     source = request.source
     name = request.model.partition(":")[2]
-    shape: Shape | None = None  # of one image, where the source knows it
+    shape: ImageShape | None = None  # of one image, where the source knows it
     match source:
         case "zoo":
             model, shape = _from_zoo(request, on_meta=on_meta)
@@ -119,7 +119,7 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
     return Loaded(source, modes.evaluating(model), _inputs(request, shape, lambda: _own_example(model, request)))
 
 
-def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, Shape]:
+def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, ImageShape]:
     if request.model.endswith((".pt", ".pth")):
         raise UserError(
             f"{request.model} is a pickle, and loading one runs whatever it holds: "
@@ -132,7 +132,7 @@ def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, Shape]:
     return user.run(build, request.model), model.input_shape
 
 
-def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, Shape]:
+def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, ImageShape]:
     timm = _extra("timm")
     if not timm.is_model(name):
         raise UserError(
@@ -144,7 +144,7 @@ def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> 
     return model, _built_for(model.pretrained_cfg["input_size"], arguments)
 
 
-def _built_for(usual: Shape, arguments: Mapping[str, Scalar]) -> Shape:
+def _built_for(usual: ImageShape, arguments: Mapping[str, Scalar]) -> ImageShape:
     """The image that timm's arguments speak of: its configuration keeps the usual one."""
     channels, side = arguments.get("in_chans"), arguments.get("img_size")
     sides = (side, side) if isinstance(side, int) else usual[1:]
@@ -155,7 +155,9 @@ def _built_for(usual: Shape, arguments: Mapping[str, Scalar]) -> Shape:
 _SLOW_TO_DRAW = frozenset(("googlenet", "inception_v3"))
 
 
-def _from_torchvision(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> tuple[nn.Module, Shape | None]:
+def _from_torchvision(
+    name: str, arguments: Mapping[str, Scalar], *, on_meta: bool
+) -> tuple[nn.Module, ImageShape | None]:
     models = _extra("torchvision").models
     if name not in models.list_models():
         raise UserError(
@@ -212,7 +214,7 @@ def _extra(name: str) -> ModuleType:
 # Inputs.
 
 
-def _inputs(request: Request, shape: Shape | None, own: Callable[[], Example | None]) -> Inputs:
+def _inputs(request: Request, shape: ImageShape | None, own: Callable[[], Example | None]) -> Inputs:
     """Those held, else those asked for, else the model's own."""
     if request.held.example is not None:
         return _batched(request, map_tensors(request.held.example, _copy))  # a model may write into what it is given
@@ -223,7 +225,7 @@ def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().clone()
 
 
-def _asked(request: Request, shape: Shape | None) -> Inputs | None:
+def _asked(request: Request, shape: ImageShape | None) -> Inputs | None:
     """Those asked for, else an image of the size asked for or of the model's usual one; None where nothing says."""
     specs = request.inputs
     if not specs and request.size is not None:
@@ -271,7 +273,7 @@ def called_with(example: Any) -> Example:
     return (example if isinstance(example, tuple) else (example,)), {}
 
 
-def _image(example: Example | None) -> Shape | None:
+def _image(example: Example | None) -> ImageShape | None:
     """The shape of the one image that an example holds, where it does: its channels are asked for at any size."""
     shapes = [tuple(tensor.shape) for tensor in tensors_of(example)]
     return shapes[0][1:] if len(shapes) == 1 and len(shapes[0]) == 4 else None

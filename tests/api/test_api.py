@@ -151,7 +151,7 @@ def test_records_are_read_without_torch(tmp_path):
 def test_a_device_of_others_is_theirs_again(monkeypatch):
     """No accelerator is here: torch's calls are scripted."""
     chosen: list[int] = []
-    monkeypatch.setattr(available, "look", lambda: available.Torch("2", "cuda", 2))
+    monkeypatch.setattr(available, "probe", lambda: available.TorchBuild("2", "cuda", 2))
     monkeypatch.setattr(torch.accelerator, "current_device_index", lambda: 1)
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: 0)
     monkeypatch.setattr(torch.accelerator, "memory_stats", lambda: {})

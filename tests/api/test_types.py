@@ -10,7 +10,7 @@ from torch import nn
 
 import backbone_bench
 from backbone_bench import Missing, Record
-from backbone_bench.claims.data.verdicts import Finding
+from backbone_bench.claims.data.verdicts import CheckFinding
 from backbone_bench.records import Latencies, Latency, ModelCost
 
 
@@ -34,7 +34,7 @@ def milliseconds(model: nn.Module) -> float | None:
 def reasons(model: nn.Module) -> list[str]:
     backbone_bench.check(model, "3x8x8", flops=1.5)  # type: ignore[arg-type]  # a figure is an integer or as written
     verdicts = backbone_bench.check(model, "3x8x8", flops="1M", flops_convention=2)
-    assert_type(verdicts, Mapping[str, Finding])
+    assert_type(verdicts, Mapping[str, CheckFinding])
     return [finding.reason for finding in verdicts.values()]
 
 

@@ -7,14 +7,14 @@ import time
 import pytest
 
 from backbone_bench.base import signals
-from backbone_bench.base.signals import PATIENCE_S, Stopped, Stops
+from backbone_bench.base.signals import PATIENCE_S, Interrupted, SignalState
 
 
 @pytest.fixture
 def scripted():
     """Signals at moments that a test says."""
     now_s = [100.0]
-    told = Stops(lambda: now_s[0])
+    told = SignalState(lambda: now_s[0])
 
     def come(after_s=0.0, number=signal.SIGTERM):
         now_s[0] += after_s
@@ -25,7 +25,7 @@ def scripted():
 
 def test_a_signal_is_raised_where_the_program_stands(scripted):
     _, come = scripted
-    with pytest.raises(Stopped, match="stopped by SIGINT") as caught:
+    with pytest.raises(Interrupted, match="stopped by SIGINT") as caught:
         come(number=signal.SIGINT)
     assert caught.value.exit_code == 130
 
@@ -33,7 +33,7 @@ def test_a_signal_is_raised_where_the_program_stands(scripted):
 def test_a_signal_waits_until_everything_that_must_not_be_cut_is_over(scripted):
     told, come = scripted
     done = []
-    with pytest.raises(Stopped), told.held():  # noqa: PT012  # it is raised at the end
+    with pytest.raises(Interrupted), told.held():  # noqa: PT012  # it is raised at the end
         with told.held():
             come()
         done.append("inner")
@@ -44,10 +44,10 @@ def test_a_signal_waits_until_everything_that_must_not_be_cut_is_over(scripted):
 
 def test_a_repeat_within_a_second_is_the_same_wish_and_a_later_one_waits_for_nothing(scripted):
     told, come = scripted
-    with pytest.raises(Stopped), told.held():  # noqa: PT012  # it is raised at the end
+    with pytest.raises(Interrupted), told.held():  # noqa: PT012  # it is raised at the end
         come()
         come(PATIENCE_S / 2, signal.SIGINT)
-        with pytest.raises(Stopped, match="SIGINT"):
+        with pytest.raises(Interrupted, match="SIGINT"):
             come(PATIENCE_S / 2, signal.SIGINT)
 
 
@@ -59,7 +59,7 @@ def test_what_must_not_be_cut_and_fails_says_so(scripted):
     assert told.came is not None
 
 
-class Interrupted:
+class Finalized:
     """It is asked to end while it is being finalized, where nothing can be raised."""
 
     def __del__(self):
@@ -67,8 +67,8 @@ class Interrupted:
 
 
 def test_a_signal_that_a_finalizer_swallows_comes_again(capfd):
-    with pytest.raises(Stopped), signals.heard():  # noqa: PT012  # it comes from outside
-        Interrupted()
+    with pytest.raises(Interrupted), signals.handled():  # noqa: PT012  # it comes from outside
+        Finalized()
         time.sleep(30)
     assert capfd.readouterr().err == ""
 
@@ -76,7 +76,7 @@ def test_a_signal_that_a_finalizer_swallows_comes_again(capfd):
 def test_handlers_are_those_of_before_in_the_end_and_what_is_ignored_stays_so():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        with signals.heard() as outer, signals.heard() as inner:
+        with signals.handled() as outer, signals.handled() as inner:
             assert outer is inner
             assert signal.getsignal(signal.SIGTERM) == outer.come
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
@@ -86,5 +86,5 @@ def test_handlers_are_those_of_before_in_the_end_and_what_is_ignored_stays_so():
 
 
 def test_where_nobody_hears_signals_nothing_changes():
-    with pytest.raises(KeyboardInterrupt), signals.held():
+    with pytest.raises(KeyboardInterrupt), signals.deferred():
         signal.raise_signal(signal.SIGINT)

@@ -7,23 +7,23 @@ import pytest
 
 from backbone_bench.claims.data import papers
 from backbone_bench.claims.data.checks import (
-    Bound,
-    Correlation,
-    Count,
-    Delta,
-    Family,
-    Law,
-    Needs,
-    Order,
-    Pair,
-    Ranks,
-    Ratio,
-    Table,
-    Value,
+    BoundCheck,
+    CorrelationCheck,
+    CountCheck,
+    DeltaCheck,
+    FamilyCheck,
+    LawCheck,
+    NeedsCheck,
+    OrderCheck,
+    PairCheck,
+    RanksCheck,
+    RatioCheck,
+    TableCheck,
+    ValueCheck,
 )
-from backbone_bench.claims.data.subjects import Stack
-from backbone_bench.claims.data.verdicts import Verdict
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.data.subjects import LayerStack
+from backbone_bench.claims.data.verdicts import ClaimVerdict
+from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import engine
 
 ENTRIES = list(papers.entries(papers.shipped()))
@@ -31,7 +31,7 @@ PARTS = [(entry, number) for entry in ENTRIES for number in range(len(entry.clai
 
 
 def part_name(value):
-    return value.claim.id if isinstance(value, papers.Entry) else str(value + 1)
+    return value.claim.id if isinstance(value, papers.ClaimEntry) else str(value + 1)
 
 
 def numeric(*kinds):
@@ -115,7 +115,7 @@ EXPLAINED = [
 @pytest.mark.parametrize(("claim", "number", "cause", "closed"), EXPLAINED)
 def test_a_difference_is_explained_by_its_cause(outcomes, claim, number, cause, closed):
     finding = outcomes[claim].judged[number].finding
-    assert finding.verdict is Verdict.EXPLAINED
+    assert finding.verdict is ClaimVerdict.EXPLAINED
     assert cause in finding.reason
     assert finding.reason.endswith(closed)
 
@@ -125,17 +125,17 @@ def test_the_article_on_densenet_is_judged_pair_by_pair(outcomes):
     verdicts = {
         (part.check.metric, *map(str, part.check.rising)): part.finding.verdict
         for part in parts
-        if isinstance(part.check, Order)
+        if isinstance(part.check, OrderCheck)
     }
-    assert verdicts["flops", "densenet201@224", "resnet50@224"] is Verdict.FAILS
-    assert verdicts["flops", "densenet161@224", "resnet101@224"] is Verdict.HOLDS
-    assert verdicts["flops", "densenet161@224", "resnet101_v1@224"] is Verdict.FAILS
-    assert verdicts["params", "densenet201@224", "resnet50@224"] is Verdict.HOLDS
+    assert verdicts["flops", "densenet201@224", "resnet50@224"] is ClaimVerdict.FAILS
+    assert verdicts["flops", "densenet161@224", "resnet101@224"] is ClaimVerdict.HOLDS
+    assert verdicts["flops", "densenet161@224", "resnet101_v1@224"] is ClaimVerdict.FAILS
+    assert verdicts["params", "densenet201@224", "resnet50@224"] is ClaimVerdict.HOLDS
 
 
 def test_parity_alone_fixes_the_access_of_osa(outcomes):
     tight, loose = (
-        part.finding for part in outcomes["osa-5x43-access-absolute"].judged if isinstance(part.check, Family)
+        part.finding for part in outcomes["osa-5x43-access-absolute"].judged if isinstance(part.check, FamilyCheck)
     )
     assert tight.found.startswith("2.441 M to 2.624 M")
     assert loose.found.startswith("2.427 M to 2.638 M")
@@ -143,7 +143,7 @@ def test_parity_alone_fixes_the_access_of_osa(outcomes):
 
 def test_access_is_least_at_equal_widths_and_only_there(outcomes):
     swept = outcomes["article-access-least-at-equal-widths"].judged[0].finding
-    assert swept.verdict is Verdict.HOLDS
+    assert swept.verdict is ClaimVerdict.HOLDS
     assert "share = 1: left over right 1" in swept.working
     assert sum("left over right 1" in line and "to" not in line for line in swept.working) == 1
 
@@ -151,43 +151,43 @@ def test_access_is_least_at_equal_widths_and_only_there(outcomes):
 # A verdict that cannot turn says nothing.
 
 
-@numeric(Count, Ratio, Delta, Value, Family)
+@numeric(CountCheck, RatioCheck, DeltaCheck, ValueCheck, FamilyCheck)
 def test_a_published_figure_off_by_twice_its_tolerance_turns_the_verdict(outcomes, evidence, entry, number):
     check, found = entry.claim.check[number], outcomes[entry.claim.id].judged[number].finding
     shift = 2 * check.tolerance.slack(check.expected)
-    if found.verdict is Verdict.FAILS:
+    if found.verdict is ClaimVerdict.FAILS:
         moved = replace(check, expected=found.found_value)  # it fails by more than that: what was found must hold
-    elif isinstance(check, Family):
+    elif isinstance(check, FamilyCheck):
         moved = replace(check, expected=check.expected + 2 * shift)  # beyond the farthest of the family
     else:
         moved = replace(check, expected=check.expected + (-shift if found.found_value > check.expected else shift))
     assert judged(entry, moved, evidence).verdict is not found.verdict
 
 
-@numeric(Law, Table)
+@numeric(LawCheck, TableCheck)
 def test_a_formula_off_by_twice_its_tolerance_turns_the_verdict(outcomes, evidence, entry, number):
     check, found = entry.claim.check[number], outcomes[entry.claim.id].judged[number].finding
-    assert found.verdict is Verdict.HOLDS
+    assert found.verdict is ClaimVerdict.HOLDS
     worst = 1 + 2 * check.tolerance.relative
     factors = [worst, 1 / worst]
-    if isinstance(check, Law) and check.relation == ">=" and check.touches is None:
+    if isinstance(check, LawCheck) and check.relation == ">=" and check.touches is None:
         factors = [1.1]  # an inequality with room: the room is 2.8 % at its least
     scaled = [type(check.right)(f"({check.right}) * {factor}") for factor in factors]
     verdicts = [judged(entry, replace(check, right=right), evidence).verdict for right in scaled]
-    assert Verdict.FAILS in verdicts
+    assert ClaimVerdict.FAILS in verdicts
 
 
-@numeric(Order)
+@numeric(OrderCheck)
 def test_an_order_and_its_reverse_never_both_hold(outcomes, evidence, entry, number):
     check, found = entry.claim.check[number], outcomes[entry.claim.id].judged[number].finding
     turned = judged(entry, replace(check, rising=check.rising[::-1]), evidence).verdict
-    assert {turned, found.verdict} != {Verdict.HOLDS}
+    assert {turned, found.verdict} != {ClaimVerdict.HOLDS}
 
 
-@numeric(Bound)
+@numeric(BoundCheck)
 def test_a_limit_moved_past_what_was_found_turns_the_verdict(outcomes, evidence, entry, number):
     check, found = entry.claim.check[number], outcomes[entry.claim.id].judged[number].finding
-    past = found.found_value * (2 if found.verdict is Verdict.FAILS else 0.5)
+    past = found.found_value * (2 if found.verdict is ClaimVerdict.FAILS else 0.5)
     moved = replace(check, below=past) if check.below is not None else replace(check, above=1 / past * past**2 * 4)
     assert judged(entry, moved, evidence).verdict is not found.verdict
 
@@ -195,24 +195,24 @@ def test_a_limit_moved_past_what_was_found_turns_the_verdict(outcomes, evidence,
 def closed_form(check) -> bool:
     """Whether a check needs no evidence: arithmetic on layers that the claim itself gives."""
     subjects = [getattr(check, name, None) for name in ("of", "to", "minus")] + list(getattr(check, "rising", ()))
-    return isinstance(check, Law | Value) or any(isinstance(subject, Stack) for subject in subjects)
+    return isinstance(check, LawCheck | ValueCheck) or any(isinstance(subject, LayerStack) for subject in subjects)
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=part_name)
 def test_without_evidence_a_claim_is_unmeasured(entry):
-    for part in engine.judge(entry, Book()).judged:
+    for part in engine.judge(entry, Evidence()).judged:
         if not closed_form(part.check):
-            assert part.finding.verdict is Verdict.UNMEASURED
+            assert part.finding.verdict is ClaimVerdict.UNMEASURED
             assert part.finding.reason
         assert part.published is None
 
 
 def test_that_a_device_is_not_here_is_no_news_and_that_a_count_is_missing_is():
     for entry in ENTRIES:
-        outcome = engine.judge(entry, Book())
+        outcome = engine.judge(entry, Evidence())
         judging = [check for check in entry.claim.check if not check.aside]
-        if outcome.verdict is Verdict.UNMEASURED and entry.claim.expects is not Verdict.UNMEASURED:
-            waits = any(isinstance(check, Pair | Correlation | Ranks | Needs) for check in judging)
+        if outcome.verdict is ClaimVerdict.UNMEASURED and entry.claim.expects is not ClaimVerdict.UNMEASURED:
+            waits = any(isinstance(check, PairCheck | CorrelationCheck | RanksCheck | NeedsCheck) for check in judging)
             assert any(text.startswith(f"{entry.claim.id}: ") for text in outcome.surprises) == (not waits)
 
 

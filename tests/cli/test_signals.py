@@ -38,10 +38,10 @@ def rows(monkeypatch):
     def run(job, told, timeout_s=None, worker=None):
         if job.model == "resnet34":
             os.kill(os.getpid(), asked[0])
-        return runner.Outcome(job, record(job.model, 4_000_000, 0.001))
+        return runner.JobResult(job, record(job.model, 4_000_000, 0.001))
 
     monkeypatch.setattr(runner, "run_isolated", run)
-    monkeypatch.setattr(runner, "locate", lambda jobs, worker=None: [Failed("not here", 2)] * len(jobs))
+    monkeypatch.setattr(runner, "resolve", lambda jobs, worker=None: [Failed("not here", 2)] * len(jobs))
     return asked
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from backbone_bench.records import store
 from backbone_bench.run import runner
-from backbone_bench.run.messages import Failed, Here
+from backbone_bench.run.messages import Failed, ResolvedJob
 from tests.report.samples import CPU, RESNET50, VOVNET39, record
 
 
@@ -143,15 +143,15 @@ def scripted(monkeypatch):
     def run(job, told, timeout_s=None, worker=None):
         told("measuring", 0.5)
         if job.model == "vgg19":
-            return runner.Outcome(job, None, Failed("was killed", 3))
+            return runner.JobResult(job, None, Failed("was killed", 3))
         made = record(job.model, 4_000_000, 0.001 if job.model == "resnet18" else 0.002)
-        return runner.Outcome(job, replace(made, workload=replace(made.workload, precision=job.precision)))
+        return runner.JobResult(job, replace(made, workload=replace(made.workload, precision=job.precision)))
 
     def locate(jobs, worker=None):
-        return [Here(replace(RESNET50.workload, model=job.model), CPU) for job in jobs]
+        return [ResolvedJob(replace(RESNET50.workload, model=job.model), CPU) for job in jobs]
 
     monkeypatch.setattr(runner, "run_isolated", run)
-    monkeypatch.setattr(runner, "locate", locate)
+    monkeypatch.setattr(runner, "resolve", locate)
 
 
 def test_versus_writes_what_it_prints_and_keeps_every_record(bench, elsewhere, scripted):

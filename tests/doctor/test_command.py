@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from backbone_bench import doctor
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.cli.app import app
-from backbone_bench.doctor import Line, host
+from backbone_bench.doctor import DoctorLine, host
 
 
 def test_this_machine_is_examined_and_its_cpu_can_be_timed():
@@ -19,7 +19,7 @@ def test_this_machine_is_examined_and_its_cpu_can_be_timed():
 
 
 def test_a_machine_whose_cpu_cannot_be_timed_ends_with_three_and_still_prints(monkeypatch):
-    monkeypatch.setattr(doctor, "examine", lambda: (Line(host.TIMING, "missing", "broken"),))
+    monkeypatch.setattr(doctor, "examine", lambda: (DoctorLine(host.TIMING, "missing", "broken"),))
     told = CliRunner().invoke(app, ["doctor"])
     assert isinstance(told.exception, CouldNotMeasure)
     assert told.exception.exit_code == 3
@@ -28,5 +28,5 @@ def test_a_machine_whose_cpu_cannot_be_timed_ends_with_three_and_still_prints(mo
 
 @pytest.mark.parametrize(("grade", "enough"), [("good", True), ("weak", True), ("missing", False)])
 def test_only_the_line_on_the_cpus_timing_decides(grade, enough):
-    lines = (Line("cuda:0 NVML", "missing", "gone"), Line(host.TIMING, grade, "clock"))
+    lines = (DoctorLine("cuda:0 NVML", "missing", "gone"), DoctorLine(host.TIMING, grade, "clock"))
     assert doctor.can_measure(lines) == enough

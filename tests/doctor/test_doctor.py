@@ -8,8 +8,8 @@ import pytest
 
 from backbone_bench.cli.doctor import answer
 from backbone_bench.doctor import can_measure, examine
-from backbone_bench.doctor.here import Accelerator, Here
-from backbone_bench.measure.devices.available import Torch
+from backbone_bench.doctor.here import AcceleratorReport, MachineReport
+from backbone_bench.measure.devices.available import TorchBuild
 from backbone_bench.measure.nvml.card import open_card
 from backbone_bench.records import Missing
 from backbone_bench.report.tables.formats import write as written
@@ -20,8 +20,8 @@ def as_text(lines, form):
     return written(answer(lines), form)
 
 
-CUDA = Torch("2.13.0+cu130", "cuda", 1, "CUDA 13.0")
-CPU_ONLY = Torch("2.13.0+cpu", None, 0)
+CUDA = TorchBuild("2.13.0+cu130", "cuda", 1, "CUDA 13.0")
+CPU_ONLY = TorchBuild("2.13.0+cpu", None, 0)
 GIB = 1024**2  # in the kB of /proc/meminfo
 
 FILES = {
@@ -44,7 +44,7 @@ def write(root, files):
 def host(tmp_path, world):
     """A healthy host without a GPU."""
     write(tmp_path, FILES)
-    return Here(
+    return MachineReport(
         torch=CPU_ONLY,
         versions={"backbone-bench": "0.1.0", "Python": "3.12.3", "numpy": "2.4.6"},
         capability="AVX512",
@@ -64,7 +64,7 @@ def with_gpu(host, world):
 
     def examined(identity=None, **changes):
         card = open_card(identity or world.identity, world, host.files)
-        device = Accelerator("cuda:0", NAME, None, None, card)
+        device = AcceleratorReport("cuda:0", NAME, None, None, card)
         return examine(replace(host, torch=CUDA, accelerators=(device,), **changes))
 
     return examined
@@ -215,14 +215,14 @@ def test_an_old_driver(old_world, with_gpu, golden):
 
 
 def test_a_device_that_is_no_nvidia_card(host, golden):
-    device = Accelerator(
+    device = AcceleratorReport(
         "mps:0",
         "Apple M3",
         None,
         Missing("no_graphs", "graphs are taken on CUDA only, and this is mps:0"),
         Missing("not_nvidia", "mps:0 is not an NVIDIA GPU: its clocks and power are not read yet."),
     )
-    place = replace(host, torch=Torch("2.13.0", "mps", 1, "mps"), accelerators=(device,))
+    place = replace(host, torch=TorchBuild("2.13.0", "mps", 1, "mps"), accelerators=(device,))
     golden("not_nvidia.md", as_text(examine(place), "md"))
 
 

@@ -18,9 +18,9 @@ from typing import NamedTuple, TypeVar, get_args
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data import figures, subjects
 from backbone_bench.claims.data import papers as data
-from backbone_bench.claims.data.metrics import Convolution
+from backbone_bench.claims.data.metrics import ConvolutionShape
 from backbone_bench.claims.evidence import publications
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import engine, plan
 from backbone_bench.claims.report import tables as claim_report
 from backbone_bench.claims.report import working
@@ -28,8 +28,8 @@ from backbone_bench.cli import choose, gate_output, options
 from backbone_bench.gate import baseline, comparisons
 from backbone_bench.gate.report import text as gate
 from backbone_bench.gate.report import trackers
-from backbone_bench.gate.session import Rules
-from backbone_bench.gate.verdicts import Acknowledgement, Report
+from backbone_bench.gate.session import GateRules
+from backbone_bench.gate.verdicts import Acknowledgement, GateReport
 from backbone_bench.jobs import settings
 from backbone_bench.jobs.job import Job
 from backbone_bench.pages import page
@@ -162,13 +162,13 @@ def show_page(text: bytes) -> None:
 
 def judge_by_records(text: bytes) -> None:
     """The shipped claims that need a clock, by these records."""
-    book = Book(count=_count, shapes=_shapes, records=_read(text))
+    book = Evidence(count=_count, shapes=_shapes, records=_read(text))
     outcomes = engine.judge_all(_timed(), book)
     write(claim_report.answer(outcomes), "md")
 
 
 @cache
-def _timed() -> tuple[data.Entry, ...]:
+def _timed() -> tuple[data.ClaimEntry, ...]:
     entries = data.entries(data.shipped())
     return tuple(entry for entry in entries if any(isinstance(check, engine.CLOCK) for check in entry.claim.check))
 
@@ -193,10 +193,10 @@ def _baselines() -> list[bytes]:
 def compare_with_baseline(text: bytes) -> None:
     """A baseline is read, compared with records of the same and of other workloads, told, and written again."""
     stored = baseline.read(_kept("baseline.json", text))
-    rules = Rules(noise=stored.noise)
+    rules = GateRules(noise=stored.noise)
     for heads in (stored.records[::-1], _records()):
         compared = comparisons.files(stored, heads, rules)
-        report = Report("baseline", "now", tuple(compared.findings), tuple(compared.remarks))
+        report = GateReport("baseline", "now", tuple(compared.findings), tuple(compared.remarks))
         for form in ("md", "json", "csv", "table", "junit"):
             write(gate.answer(report), form)
     path = _folder() / "again.json"
@@ -221,8 +221,8 @@ def _count(model: str, arguments: Mapping[str, object], size: int | None, batch:
     return ModelCost(1000, 4000, Missing("none", "none"), "meta", rows)
 
 
-def _shapes(model: str, arguments: Mapping[str, object], size: int | None) -> tuple[Convolution, ...]:
-    return (Convolution(9, 64, 64, 3136, 1), Convolution(1, 64, 256, 3136, 2)) if len(model) > 1 else ()
+def _shapes(model: str, arguments: Mapping[str, object], size: int | None) -> tuple[ConvolutionShape, ...]:
+    return (ConvolutionShape(9, 64, 64, 3136, 1), ConvolutionShape(1, 64, 256, 3136, 2)) if len(model) > 1 else ()
 
 
 def _claims() -> list[bytes]:
@@ -242,7 +242,7 @@ def judge_claims(text: bytes) -> None:
     """A file of claims is read, judged by counts, records and publications, and told."""
     paper = data.read(_kept("claims.toml", text))
     entries = list(data.entries((paper,)))
-    book = Book(count=_count, shapes=_shapes, records=_records(), publications=_publications())
+    book = Evidence(count=_count, shapes=_shapes, records=_records(), publications=_publications())
     plan.wanted(entries, book, ("time", "energy"))
     outcomes = engine.judge_all(entries, book)
     for form in ("md", "csv", "json", "table"):

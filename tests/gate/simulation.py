@@ -16,8 +16,8 @@ import numpy as np
 from scipy.signal import lfilter
 from scipy.stats import mannwhitneyu
 
-from backbone_bench.gate.noisy import Key, Plan, Series, decide
-from backbone_bench.gate.verdicts import Verdict
+from backbone_bench.gate.noisy import RoundPlan, Series, SeriesKey, decide
+from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.stats import samples as stats
 
 TRIALS, RANK_TRIALS, THRESHOLD = 2000, 1000, 0.03
@@ -86,7 +86,7 @@ def draw(scene: Scene, trials: int, seed: int = 7) -> np.ndarray:
 class Gate:
     """The gate's own code, served with rounds that were drawn before."""
 
-    def __init__(self, medians: np.ndarray, plan: Plan, kind: type[Series]) -> None:
+    def __init__(self, medians: np.ndarray, plan: RoundPlan, kind: type[Series]) -> None:
         self._changes = np.log(medians[..., 1] / medians[..., 0])
         self._plan, self._kind = plan, kind
 
@@ -95,15 +95,15 @@ class Gate:
         subjects = [str(n) for n in range(self._changes.shape[1])]
         used = dict.fromkeys(subjects, 0)
 
-        def measure(some: Collection[str], rounds: int) -> Mapping[Key, Series]:
+        def measure(some: Collection[str], rounds: int) -> Mapping[SeriesKey, Series]:
             taken = {}
             for subject in some:
                 changes = self._changes[trial, int(subject), used[subject] : used[subject] + rounds]
                 used[subject] += rounds
-                taken[Key(subject, "wall_s")] = self._kind(tuple(changes.tolist()), THRESHOLD)
+                taken[SeriesKey(subject, "wall_s")] = self._kind(tuple(changes.tolist()), THRESHOLD)
             return taken
 
-        return any(one.verdict is Verdict.REGRESSED for one in decide(measure, subjects, self._plan).values())
+        return any(one.verdict is GateVerdict.REGRESSED for one in decide(measure, subjects, self._plan).values())
 
 
 class Ranked(Series):
@@ -113,7 +113,7 @@ class Ranked(Series):
 
     @property
     def middle(self) -> float:
-        found = stats.signed_ranks(self.changes) if len(self.changes) >= self.FEWEST else None
+        found = stats.hodges_lehmann(self.changes) if len(self.changes) >= self.FEWEST else None
         return super().middle if found is None else found[0]
 
     def p_above(self, bound: float = 0.0) -> float:
@@ -132,7 +132,7 @@ def _rank_sum_beyond(count: int) -> np.ndarray:
     return ways[::-1].cumsum()[::-1] / 2**count
 
 
-def gate(samples: np.ndarray, plan: Plan = Plan(), kind: type[Series] = Series) -> float:  # noqa: B008 - frozen
+def gate(samples: np.ndarray, plan: RoundPlan = RoundPlan(), kind: type[Series] = Series) -> float:  # noqa: B008 - frozen
     """The share of trials in which the gate calls anything regressed."""
     judge = Gate(np.median(samples, axis=-1), plan, kind)
     return float(np.mean([judge.regressed(trial) for trial in range(len(samples))]))

@@ -14,10 +14,10 @@ from backbone_bench.base.program import commit
 from backbone_bench.cli import gate
 from backbone_bench.gate import baseline, sides
 from backbone_bench.gate.measured import THRESHOLDS
-from backbone_bench.gate.noisy import Plan
+from backbone_bench.gate.noisy import RoundPlan
 from backbone_bench.records import store
 from backbone_bench.run import runner
-from backbone_bench.run.runner import Outcome
+from backbone_bench.run.runner import JobResult
 from tests.gate.conftest import git, widen
 from tests.gate.samples import COST, WIDER, counted, processes
 
@@ -167,10 +167,12 @@ def scripted(repository, monkeypatch):
 
     def of_revision(at, python, timeout_s):
         bases.append((at.commit, python))
-        return lambda job, told: Outcome(job, counted(job.model, costs[0]))
+        return lambda job, told: JobResult(job, counted(job.model, costs[0]))
 
     monkeypatch.setattr(sides, "of_revision", of_revision)
-    monkeypatch.setattr(runner, "isolated", lambda timeout_s: lambda job, told: Outcome(job, counted("net", costs[1])))
+    monkeypatch.setattr(
+        runner, "isolated", lambda timeout_s: lambda job, told: JobResult(job, counted("net", costs[1]))
+    )
     return costs, bases
 
 
@@ -252,4 +254,4 @@ def test_the_page_and_the_options_allow_what_the_rules_allow():
     options = signature(gate.gate).parameters
     assert options["latency_threshold"].default == 100 * latency
     assert options["energy_threshold"].default == 100 * energy
-    assert options["rounds"].default == Plan().rounds
+    assert options["rounds"].default == RoundPlan().rounds

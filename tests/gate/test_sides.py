@@ -9,12 +9,12 @@ import pytest
 from backbone_bench.base.errors import UserError
 from backbone_bench.gate import checkout, comparisons, sides
 from backbone_bench.gate.baseline import Baseline
-from backbone_bench.gate.noisy import Plan
-from backbone_bench.gate.session import Rules
-from backbone_bench.gate.verdicts import Verdict
+from backbone_bench.gate.noisy import RoundPlan
+from backbone_bench.gate.session import GateRules
+from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.run.messages import Failed
-from backbone_bench.run.runner import Outcome, Run, Told
+from backbone_bench.run.runner import JobResult, ProgressCallback, RunJob
 from tests.gate.conftest import git
 from tests.gate.samples import counted, processes, timed
 
@@ -22,36 +22,36 @@ NOISE = (-0.002, 0.001, 0.0, 0.002, -0.001)
 JOBS = sides.named([Job("net", {}, threads=1)])
 
 
-def begin(_name: str) -> Told:
+def begin(_name: str) -> ProgressCallback:
     return lambda _phase, _share: None
 
 
-def taking(*seconds: float) -> Run:
+def taking(*seconds: float) -> RunJob:
     """A run whose processes take so long, one after the other, and round again, with a little noise."""
     turns = iter([one * (1 + noise) for _ in range(40) for one in seconds for noise in NOISE])
-    return lambda job, _told: Outcome(job, timed(next(turns), job.model))
+    return lambda job, _told: JobResult(job, timed(next(turns), job.model))
 
 
-def failing(message: str, exit_code: int) -> Run:
-    return lambda job, _told: Outcome(job, None, Failed(message, exit_code))
+def failing(message: str, exit_code: int) -> RunJob:
+    return lambda job, _told: JobResult(job, None, Failed(message, exit_code))
 
 
-def verdicts(compared: comparisons.Compared) -> dict[str, Verdict]:
+def verdicts(compared: comparisons.Compared) -> dict[str, GateVerdict]:
     return {found.metric: found.verdict for found in compared.findings}
 
 
 def test_two_equal_sides_pass_and_one_slower_is_regressed():
-    same = comparisons.revisions(JOBS, Rules(), (taking(0.04), taking(0.04)), begin)
-    slower = comparisons.revisions(JOBS, Rules(), (taking(0.04), taking(0.042)), begin)
-    assert verdicts(same)["wall_s"] is Verdict.PASS
-    assert verdicts(slower)["wall_s"] is Verdict.REGRESSED
+    same = comparisons.revisions(JOBS, GateRules(), (taking(0.04), taking(0.04)), begin)
+    slower = comparisons.revisions(JOBS, GateRules(), (taking(0.04), taking(0.042)), begin)
+    assert verdicts(same)["wall_s"] is GateVerdict.PASS
+    assert verdicts(slower)["wall_s"] is GateVerdict.REGRESSED
 
 
 def test_a_slowdown_that_does_not_come_again_is_no_regression():
     slow_for_ten, fast_then = [0.042] * 2, [0.04] * 2
-    compared = comparisons.revisions(JOBS, Rules(), (taking(0.04), taking(*slow_for_ten, *fast_then)), begin)
+    compared = comparisons.revisions(JOBS, GateRules(), (taking(0.04), taking(*slow_for_ten, *fast_then)), begin)
     (found,) = (one for one in compared.findings if one.metric == "wall_s")
-    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.verdict is GateVerdict.INCONCLUSIVE
     assert "did not confirm" in found.reason
     assert found.confirmed is not None
 
@@ -59,11 +59,11 @@ def test_a_slowdown_that_does_not_come_again_is_no_regression():
 def test_the_sides_take_turns_and_change_who_is_first():
     order: list[str] = []
 
-    def side(name: str) -> Run:
+    def side(name: str) -> RunJob:
         run = taking(0.04)
         return lambda job, told: order.append(name) or run(job, told)  # type: ignore[func-returns-value]
 
-    comparisons.revisions(JOBS, Rules(), (side("base"), side("head")), begin)
+    comparisons.revisions(JOBS, GateRules(), (side("base"), side("head")), begin)
     assert order == ["base", "head", "head", "base"] * 2 + ["base", "head"]
 
 
@@ -71,42 +71,47 @@ def test_counts_alone_need_one_round():
     jobs = sides.named([Job("net", {}, latency=False, energy="off")])
     asked = iter(range(2))
 
-    def run(job: Job, _told: Told) -> Outcome:
+    def run(job: Job, _told: ProgressCallback) -> JobResult:
         next(asked)
-        return Outcome(job, counted(job.model))
+        return JobResult(job, counted(job.model))
 
-    assert verdicts(comparisons.revisions(jobs, Rules(), (run, run), begin)) == {"cost": Verdict.PASS}
+    assert verdicts(comparisons.revisions(jobs, GateRules(), (run, run), begin)) == {"cost": GateVerdict.PASS}
 
 
 def test_a_model_that_the_base_does_not_have_is_new_and_one_that_fails_here_is_invalid():
-    lacking = sides.there("HEAD~1", failing("no such file", 2))
-    new = comparisons.revisions(JOBS, Rules(), (lacking, sides.here(taking(0.04))), begin)
-    broken = comparisons.revisions(JOBS, Rules(), (taking(0.04), sides.here(failing("out of memory", 3))), begin)
-    assert [(found.verdict, found.exit_code) for found in new.findings] == [(Verdict.NEW, None)]
-    assert [(found.verdict, found.exit_code) for found in broken.findings] == [(Verdict.INVALID, 3)]
+    lacking = sides.base_side("HEAD~1", failing("no such file", 2))
+    new = comparisons.revisions(JOBS, GateRules(), (lacking, sides.head_side(taking(0.04))), begin)
+    broken = comparisons.revisions(
+        JOBS, GateRules(), (taking(0.04), sides.head_side(failing("out of memory", 3))), begin
+    )
+    assert [(found.verdict, found.exit_code) for found in new.findings] == [(GateVerdict.NEW, None)]
+    assert [(found.verdict, found.exit_code) for found in broken.findings] == [(GateVerdict.INVALID, 3)]
 
 
 def test_what_runs_now_is_compared_with_a_baseline_whose_rounds_cannot_be_doubled():
     taken = []
     run = taking(0.0405)
 
-    def counting(job: Job, told: Told) -> Outcome:
+    def counting(job: Job, told: ProgressCallback) -> JobResult:
         taken.append(job)
         return run(job, told)
 
     compared = comparisons.now(
-        Baseline(tuple(processes(0.04, [20 * one for one in NOISE]))), JOBS, Rules(), sides.fresh(JOBS, counting, begin)
+        Baseline(tuple(processes(0.04, [20 * one for one in NOISE]))),
+        JOBS,
+        GateRules(),
+        sides.fresh(JOBS, counting, begin),
     )
-    assert verdicts(compared)["wall_s"] is Verdict.INCONCLUSIVE
+    assert verdicts(compared)["wall_s"] is GateVerdict.INCONCLUSIVE
     assert len(taken) == len(compared.heads) == 5
 
 
 def test_a_thing_against_itself_tells_the_noise_of_the_machine():
-    compared = comparisons.itself(JOBS, Rules(Plan(rounds=3)), taking(0.04), begin)
+    compared = comparisons.itself(JOBS, GateRules(RoundPlan(rounds=3)), taking(0.04), begin)
     wall = next(one for one in compared.calibrations if one.metric == "wall_s")
     assert wall.rounds == 6
     assert 0 < wall.deviation < 0.01
-    assert verdicts(compared)["wall_s"] is Verdict.PASS
+    assert verdicts(compared)["wall_s"] is GateVerdict.PASS
 
 
 def test_two_jobs_of_one_description_are_two_workloads():

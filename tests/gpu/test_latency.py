@@ -9,13 +9,13 @@ from torch import nn
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.measure.call import precision
 from backbone_bench.measure.call.step import prepared
-from backbone_bench.measure.call.weights import settle
+from backbone_bench.measure.call.weights import lsuv_init
 from backbone_bench.measure.devices import available
-from backbone_bench.measure.latency.meter import Measured, measure
+from backbone_bench.measure.latency.meter import MeasuredLatency, measure
 from backbone_bench.measure.latency.plan import ALL_MODES, choose
 from backbone_bench.measure.latency.timers import Pairs
 from backbone_bench.measure.nvml.find import watch_for
-from backbone_bench.measure.protocols import Mode, Watch
+from backbone_bench.measure.protocols import LatencyMode, Watcher
 from backbone_bench.records import Latency, Missing, Workload
 from backbone_bench.zoo import catalogue, registry
 from tests.gpu.card import NAME, NEEDS_CARD
@@ -35,26 +35,26 @@ class Blind:
 
 
 def measured(
-    workload: Workload = RESNET18, watch: Watch | None = None, modes: tuple[Mode, ...] = ALL_MODES
-) -> Measured:
+    workload: Workload = RESNET18, watch: Watcher | None = None, modes: tuple[LatencyMode, ...] = ALL_MODES
+) -> MeasuredLatency:
     device = available.resolve(NAME)
     torch.manual_seed(workload.seed)
     model = registry.load_all()[workload.model].build()
     image = torch.empty(workload.batch, 3, 224, 224, device="meta")
-    settle(model, [image], {}, batch=workload.batch)
+    lsuv_init(model, [image], {}, batch=workload.batch)
     plan = replace(choose(cold=workload.cache == "cold"), modes=modes)
     with precision.applied(workload, NAME), prepared(model, [image], {}, workload, NAME) as step:
         return measure(step, device, watch or watch_for(NAME), plan)
 
 
 @pytest.fixture(scope="module")
-def single() -> Measured:
+def single() -> MeasuredLatency:
     """ResNet-18 on one image."""
     return measured()
 
 
 @pytest.fixture(scope="module")
-def wide() -> Measured:
+def wide() -> MeasuredLatency:
     """ResNet-18 on 64 images."""
     return measured(replace(RESNET18, batch=64))
 
@@ -131,7 +131,7 @@ def test_a_network_that_fits_in_the_cache_is_slower_when_that_is_flushed(single)
 
 
 def test_a_watch_changes_the_wall_time_by_less_than_one_percent():
-    def wall_s(watch: Watch | None) -> float:
+    def wall_s(watch: Watcher | None) -> float:
         return known(measured(replace(RESNET18, batch=32), watch, modes=("wall",)).latency.wall).median_s
 
     ratios = sorted(wall_s(None) / wall_s(Blind()) for _ in range(3))
@@ -165,7 +165,7 @@ def _one_of_each_family() -> list[str]:
 def test_every_family_can_be_captured_and_computes_the_same(name):
     model = registry.load_all()[name].build()
     image = torch.empty(1, 3, 224, 224, device="meta")
-    settle(model, [image], {})
+    lsuv_init(model, [image], {})
     workload = replace(RESNET18, model=name)
     device = available.resolve(NAME)
     with precision.applied(workload, NAME), prepared(model, [image], {}, workload, NAME) as step:

@@ -6,18 +6,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.jobs.settings import NAMES, Settings, Source, here, resolve
+from backbone_bench.jobs.settings import NAMES, Settings, SettingSource, here, resolve
 
 PLACES = ("command line", "environment", "bench.toml", "pyproject.toml")
 
 
 def settings(**values):
-    return resolve([Source("bench.toml", {name.replace("_", "-"): value for name, value in values.items()})]).settings
+    return resolve(
+        [SettingSource("bench.toml", {name.replace("_", "-"): value for name, value in values.items()})]
+    ).settings
 
 
 @given(st.lists(st.none() | st.integers(0, 9), min_size=4, max_size=4))
 def test_the_first_place_that_speaks_of_a_setting_is_heard(seeds):
-    sources = [Source(place, {} if seed is None else {"seed": seed}) for place, seed in zip(PLACES, seeds, strict=True)]
+    sources = [
+        SettingSource(place, {} if seed is None else {"seed": seed}) for place, seed in zip(PLACES, seeds, strict=True)
+    ]
     resolved = resolve(sources)
     spoken = [(seed, place) for seed, place in zip(seeds, PLACES, strict=True) if seed is not None]
     assert (resolved.settings.seed, resolved.origins["seed"]) == (spoken[0] if spoken else (0, "default"))
@@ -30,7 +34,7 @@ def test_the_first_place_that_speaks_of_a_setting_is_heard(seeds):
 )
 def test_any_value_is_taken_or_refused_in_one_line_that_names_place_and_setting(values):
     try:
-        assert isinstance(resolve([Source("bench.toml", values)]).settings, Settings)
+        assert isinstance(resolve([SettingSource("bench.toml", values)]).settings, Settings)
     except UserError as error:
         line = str(error)
         assert "\n" not in line
@@ -48,7 +52,7 @@ def test_any_value_is_taken_or_refused_in_one_line_that_names_place_and_setting(
 )
 def test_an_unknown_setting_is_refused_with_the_closest_name(name, hint):
     with pytest.raises(UserError, match="there is no setting") as refused:
-        resolve([Source("bench.toml", {name: 1})])
+        resolve([SettingSource("bench.toml", {name: 1})])
     assert hint in str(refused.value)
     assert refused.value.exit_code == 2
 
@@ -67,7 +71,7 @@ def test_an_unknown_setting_is_refused_with_the_closest_name(name, hint):
 )
 def test_a_wrong_value_is_told_with_what_it_should_be(name, value, line):
     with pytest.raises(UserError) as refused:
-        resolve([Source("bench.toml", {name: value})])
+        resolve([SettingSource("bench.toml", {name: value})])
     assert str(refused.value) == f"bench.toml: {line}"
 
 
@@ -106,7 +110,7 @@ def test_every_combination_is_a_row_once(models, matrix):
     ],
 )
 def test_the_first_place_that_says_which_models_says_all_of_them(near, far, model, family):
-    chosen = resolve([Source("command line", near), Source("bench.toml", far)]).settings
+    chosen = resolve([SettingSource("command line", near), SettingSource("bench.toml", far)]).settings
     assert (chosen.model, chosen.family, chosen.seed) == (model, family, near.get("seed", far.get("seed", 0)))
 
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, Mode, Step
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, LatencyMode, Step
 from backbone_bench.records import Known, Memory, Missing
 
 NOTHING = Missing("scripted", "there is no such thing in this world")
@@ -38,7 +38,7 @@ class World:
     # The device protocol.
     name: str = "scripted:0"
     is_host = False
-    modes: tuple[Mode, ...] = ("wall", "device", "graph")
+    modes: tuple[LatencyMode, ...] = ("wall", "device", "graph")
     cache_bytes: Known[int] = NOTHING
     allocated: Callable[[int], int] = lambda calls: 0  # by the number of calls so far
     flush_s: float = 0.0

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench.claims.data.checks import Needs
-from backbone_bench.claims.data.papers import Claim, Entry, Paper
-from backbone_bench.claims.data.verdicts import Finding, Verdict
-from backbone_bench.claims.judges.engine import Judged, Outcome
+from backbone_bench.claims.data.checks import NeedsCheck
+from backbone_bench.claims.data.papers import Claim, ClaimEntry, ClaimsPaper
+from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict
+from backbone_bench.claims.judges.engine import CheckResult, ClaimResult
 from backbone_bench.pages.page import page
 from backbone_bench.records import Latencies
 from tests.conftest import Golden
@@ -23,10 +23,16 @@ in_browser = pytest.mark.skipif(
     CHROMIUM is None and os.environ.get("CI") != "true", reason="no Chromium: apt-get install chromium"
 )
 NOISY = record("noisy", 3_000_000_000, 0.04, latency=Latencies(latency(0.04, n=60), NO_EVENTS, NO_GRAPH))
-CLAIM = Claim(id="an-id", sentence=NASTY, where=NASTY, expects=Verdict.HOLDS, check=(Needs(kind="needs", needs=NASTY),))
-OUTCOME = Outcome(
-    Entry(Paper(key="k", title=NASTY, short=NASTY, claim=(CLAIM,)), CLAIM),
-    (Judged(CLAIM.check[0], Finding(Verdict.HOLDS, expected="1", found="2", reason=NASTY, working=(NASTY,))),),
+CLAIM = Claim(
+    id="an-id", sentence=NASTY, where=NASTY, expects=ClaimVerdict.HOLDS, check=(NeedsCheck(kind="needs", needs=NASTY),)
+)
+OUTCOME = ClaimResult(
+    ClaimEntry(ClaimsPaper(key="k", title=NASTY, short=NASTY, claim=(CLAIM,)), CLAIM),
+    (
+        CheckResult(
+            CLAIM.check[0], CheckFinding(ClaimVerdict.HOLDS, expected="1", found="2", reason=NASTY, working=(NASTY,))
+        ),
+    ),
 )
 
 

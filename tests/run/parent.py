@@ -14,14 +14,14 @@ from tests.run.test_isolation import STAND_IN, silent
 def main(path: Path, count: int, model: str) -> int:
     jobs = [Job(model, {}, seed=seed) for seed in range(count)]
     found = store.read([path], warn=print) if path.exists() else ()
-    records = resume.answered(jobs, found, partial(runner.locate, worker=STAND_IN))
+    records = resume.already_done(jobs, found, partial(runner.resolve, worker=STAND_IN))
     left = [job for job, record in zip(jobs, records, strict=True) if record is None]
     run = partial(runner.run_isolated, worker=STAND_IN)
-    with signals.heard():
+    with signals.handled():
         return sweep.sweep(left, run, lambda number, job: silent, lambda row: keep(path, row)).exit_code
 
 
-def keep(path: Path, row: runner.Outcome) -> None:
+def keep(path: Path, row: runner.JobResult) -> None:
     assert row.record is not None
     store.append(path, row.record)
 

@@ -109,7 +109,7 @@ def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record
     return made
 
 
-def locate(job: Job) -> tuple[Workload, Environment]:
+def resolve(job: Job) -> tuple[Workload, Environment]:
     """Where `profile` would run."""
     if job.model == "shouts":
         shouts()
@@ -119,6 +119,6 @@ def locate(job: Job) -> tuple[Workload, Environment]:
 
 if __name__ == "__main__":
     stand_in = types.ModuleType("backbone_bench.profiler")
-    vars(stand_in).update(profile=profile, locate=locate)
+    vars(stand_in).update(profile=profile, resolve=resolve)
     vars(backbone_bench)["profiler"] = stand_in  # in the place of the one that loads torch
     worker.main()

@@ -8,7 +8,7 @@ import pytest
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, ModelCost
-from backbone_bench.run.runner import ENTRY, Worker, locate, run_isolated
+from backbone_bench.run.runner import ENTRY, Worker, resolve, run_isolated
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = Worker((sys.executable, "-m", "tests.run.stand_in"), ROOT)
@@ -123,5 +123,5 @@ def test_a_child_imports_what_its_parent_does_whatever_lies_in_its_folder(tmp_pa
 
 
 def test_a_model_that_writes_where_answers_go_costs_what_comes_after_it_another_run_only():
-    found = locate([job("fine"), job("shouts"), job("fine")], STAND_IN)
+    found = resolve([job("fine"), job("shouts"), job("fine")], STAND_IN)
     assert [here is not None for here in found] == [True, False, False]

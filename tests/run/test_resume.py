@@ -4,8 +4,8 @@ import pytest
 
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing
-from backbone_bench.run.messages import Here
-from backbone_bench.run.resume import again, answered, answers
+from backbone_bench.run.messages import ResolvedJob
+from backbone_bench.run.resume import already_done, answers, jobs_again
 from tests.report.samples import NO_EVENTS, NO_GRAPH, counted, gpu_record, latency, record
 
 JOB = Job("one", {}, threads=2)
@@ -17,7 +17,7 @@ AUTO = replace(RECORD, flags=("auto_batch",))
 
 def here(jobs):
     """This machine is the one that made the records."""
-    return [Here(replace(RECORD.workload, model=job.model, batch=job.batch), RECORD.environment) for job in jobs]
+    return [ResolvedJob(replace(RECORD.workload, model=job.model, batch=job.batch), RECORD.environment) for job in jobs]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_only_a_record_that_is_whole_for_the_job_answers_it(made, job, does):
 
 def test_a_job_is_answered_by_the_latest_record_made_in_these_circumstances():
     later = replace(RECORD, id="later", started_utc="2001-01-01T00:00:00Z")  # whatever the clock on the wall said
-    assert answered([JOB, replace(JOB, model="other")], [RECORD, later], here) == [later, None]
+    assert already_done([JOB, replace(JOB, model="other")], [RECORD, later], here) == [later, None]
 
 
 def test_a_record_of_another_machine_or_of_another_default_input_answers_nothing():
@@ -76,8 +76,8 @@ def test_a_record_of_another_machine_or_of_another_default_input_answers_nothing
     def other_input(jobs):
         return [replace(place, workload=replace(place.workload, inputs=("1x3x64x64:float32",))) for place in here(jobs)]
 
-    assert answered([JOB], [RECORD], elsewhere) == [None]
-    assert answered([JOB], [RECORD], other_input) == [None]
+    assert already_done([JOB], [RECORD], elsewhere) == [None]
+    assert already_done([JOB], [RECORD], other_input) == [None]
 
 
 @pytest.mark.parametrize(("precision", "dtype"), [("fp16", "float16"), ("bf16", "bfloat16"), ("amp", "float32")])
@@ -90,14 +90,14 @@ def test_inputs_are_told_apart_as_the_model_takes_them_not_as_they_are_asked_for
 
 
 def test_a_job_that_cannot_be_located_is_run():
-    assert answered([JOB], [RECORD], lambda jobs: [None] * len(jobs)) == [None]
+    assert already_done([JOB], [RECORD], lambda jobs: [None] * len(jobs)) == [None]
 
 
 def test_nothing_is_asked_where_no_record_could_answer():
     def locate(jobs):
         pytest.fail("a process was started for nothing")
 
-    assert answered([JOB], [FAILED], locate) == [None]
+    assert already_done([JOB], [FAILED], locate) == [None]
 
 
 def test_a_batch_that_was_found_the_largest_is_not_sought_again():
@@ -108,7 +108,7 @@ def test_a_batch_that_was_found_the_largest_is_not_sought_again():
         return here(jobs)
 
     found = replace(AUTO, workload=replace(AUTO.workload, batch=64))
-    assert answered([replace(JOB, batch="auto")], [found], locate) == [found]
+    assert already_done([replace(JOB, batch="auto")], [found], locate) == [found]
     assert asked == [64]
 
 
@@ -127,5 +127,5 @@ def test_a_rerun_asks_for_energy_where_the_record_was_asked_for_it(reason, energ
 
 def test_a_rerun_takes_the_models_own_inputs_where_these_were_run_and_spells_them_out_elsewhere():
     other = replace(RECORD, workload=replace(RECORD.workload, inputs=("1x3x64x64:float32",)))
-    own, spelt = again([RECORD, other], here)
+    own, spelt = jobs_again([RECORD, other], here)
     assert (own.inputs, spelt.inputs) == ((), ("3x64x64:float32",))

@@ -17,10 +17,10 @@ import torch
 from torch.utils.benchmark import Timer
 
 from backbone_bench.measure.call.step import prepared
-from backbone_bench.measure.call.weights import settle
+from backbone_bench.measure.call.weights import lsuv_init
 from backbone_bench.measure.devices.cpu import Host
 from backbone_bench.measure.latency.meter import sample, warm_up
-from backbone_bench.measure.latency.rules import Settling, Stopping
+from backbone_bench.measure.latency.rules import StoppingRule, WarmUpRule
 from backbone_bench.measure.latency.timers import Wall
 from backbone_bench.measure.protocols import Step
 from backbone_bench.records import Workload
@@ -35,10 +35,10 @@ WORKLOAD = Workload("resnet18", {}, source="zoo", inputs=("1x3x224x224:float32",
 def resnet18(size: int) -> Iterator[Step]:
     """One closure for everybody, warm."""
     model, image = registry.load("resnet18", "resnet").build(), torch.empty(1, 3, size, size, device="meta")
-    settle(model, [image], {})
+    lsuv_init(model, [image], {})
     with prepared(model, [image], {}, WORKLOAD, "cpu") as step:
         host = Host()
-        warm_up(Wall(step, host), host, Settling(max_s=5), lambda done: None)
+        warm_up(Wall(step, host), host, WarmUpRule(max_s=5), lambda done: None)
         yield step
 
 
@@ -86,7 +86,7 @@ def overhead() -> str:
     def nothing() -> None: ...
 
     host = Host()
-    rule = Stopping(min_busy_s=math.inf, many_samples=100_000, max_samples=50_000)
+    rule = StoppingRule(min_busy_s=math.inf, many_samples=100_000, max_samples=50_000)
     shown_s: list[float] = []
     spent_s: list[float] = []
     for _ in range(5):
@@ -135,7 +135,7 @@ Way = Callable[[Stretch], Answer]
 
 def ours(half_width: float) -> Way:
     """The product's loop and rule, asked for an interval of this half-width."""
-    asked = Stopping(min_samples=20, min_busy_s=0, half_width=half_width, max_s=1e9)
+    asked = StoppingRule(min_samples=20, min_busy_s=0, half_width=half_width, max_s=1e9)
 
     def way(stretch: Stretch) -> Answer:
         rule = replace(asked, max_samples=len(stretch.stream_s) // 2)  # beyond, the stream would repeat itself

@@ -40,7 +40,7 @@ def test_what_slows_both_sides_of_every_round_alike_changes_nothing(pairs, facto
 
 def test_one_round_leaves_the_interval_open_and_proves_nothing():
     assert ratios.ratio([Pair(3.0, 1.0)]) == pytest.approx((3.0, 0.0, math.inf))
-    assert ratios.p_above([math.log(3.0)]) == 1.0
+    assert ratios.p_value_greater([math.log(3.0)]) == 1.0
 
 
 def test_a_negative_time_is_refused():
@@ -51,15 +51,15 @@ def test_a_negative_time_is_refused():
 def test_p_values_are_those_of_the_one_sided_t_test():
     changes = [0.01, 0.03, 0.02, 0.05, -0.01]
     above = scipy_stats.ttest_1samp(changes, 0.01, alternative="greater").pvalue
-    assert ratios.p_above(changes, 0.01) == pytest.approx(above, rel=1e-9)
-    assert ratios.p_above(changes, 0.09) == pytest.approx(
+    assert ratios.p_value_greater(changes, 0.01) == pytest.approx(above, rel=1e-9)
+    assert ratios.p_value_greater(changes, 0.09) == pytest.approx(
         scipy_stats.ttest_1samp(changes, 0.09, alternative="greater").pvalue, rel=1e-9
     )
 
 
 def test_rounds_without_any_noise_are_certain():
-    assert ratios.p_above([0.02, 0.02]) == 0
-    assert ratios.p_above([0.0, 0.0]) == 1
+    assert ratios.p_value_greater([0.02, 0.02]) == 0
+    assert ratios.p_value_greater([0.0, 0.0]) == 1
     assert ratios.ratio([Pair(3.0, 2.0), Pair(3.0, 2.0)]) == pytest.approx((1.5, 1.5, 1.5))
 
 
@@ -78,7 +78,7 @@ def test_holm_lies_between_no_correction_and_bonferroni(values):
 @pytest.mark.parametrize("deviation", [0.004, 0.02, 0.06])
 def test_the_detectable_change_is_detected_four_times_in_five(rounds, deviation):
     threshold = 0.03
-    change = math.log1p(ratios.detectable(deviation, rounds, threshold))
+    change = math.log1p(ratios.min_detectable_effect(deviation, rounds, threshold))
     drawn = np.random.default_rng(5).normal(change, deviation, (4000, rounds))
     certain = scipy_stats.ttest_1samp(drawn, 0, axis=1, alternative="greater").pvalue < 0.05
     assert np.mean(certain & (drawn.mean(axis=1) > math.log1p(threshold))) == pytest.approx(0.8, abs=0.05)

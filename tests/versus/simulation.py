@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from backbone_bench.stats.ratios import Pair
-from backbone_bench.versus.rule import Rule, decide
+from backbone_bench.versus.rule import DecisionRule, decide
 
-RULE = Rule()
+RULE = DecisionRule()
 
 
 class Machine(NamedTuple):

@@ -6,9 +6,9 @@ from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, Record
 from backbone_bench.run.messages import Failed
-from backbone_bench.run.runner import Outcome
-from backbone_bench.versus.rounds import Round, contest, rounds
-from backbone_bench.versus.rule import Question, Rule, quantity, values
+from backbone_bench.run.runner import JobResult
+from backbone_bench.versus.rounds import Round, compare_paired, rounds
+from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule, quantity, values
 from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record
 
 A, B = Job("a", {}), Job("b", {})
@@ -28,7 +28,7 @@ class Machine:
         told("measuring", 0.5)
         took_s = {"a": 1.0, "b": 2.0}[job.model] * (1 + self.slower * len(self.order))
         self.order.append(job.model)
-        return Outcome(job, record(job.model, 4_000_000, took_s))
+        return JobResult(job, record(job.model, 4_000_000, took_s))
 
 
 @pytest.mark.parametrize(("count", "order"), [(1, "ab"), (2, "abba"), (5, "abbaabbaab")])
@@ -59,22 +59,22 @@ def test_progress_never_goes_back_and_names_round_and_side():
 
 def test_a_side_that_fails_ends_the_rounds_with_its_reason():
     def broken(job, told):
-        return Outcome(job, None, Failed("was killed", 3))
+        return JobResult(job, None, Failed("was killed", 3))
 
     with pytest.raises(CouldNotMeasure, match=r"b \(fp32, auto\): was killed"):
         rounds(A, B, 3, silent, (Machine(), broken))
 
 
 def test_a_steady_slowdown_cancels():
-    found = contest((A, B), Question(rule=Rule(6)), silent, Machine(slower=0.01))
+    found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(6)), silent, Machine(slower=0.01))
     assert found.ratio.point == pytest.approx(0.5, rel=1e-3)
     assert found.verdict == "less"
 
 
 def test_every_record_is_kept_at_once_with_its_turn():
     kept: list[Record] = []
-    contest((A, B), Question(rule=Rule(4)), silent, Machine(), kept.append)
-    contest((A, B), Question(rule=Rule(4)), silent, Machine(), kept.append)
+    compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, Machine(), kept.append)
+    compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, Machine(), kept.append)
     turns = [record.turn for record in kept if record.turn]
     assert [(turn.round, turn.side) for turn in turns] == 2 * [
         (1, "A"), (1, "B"), (2, "B"), (2, "A"), (3, "A"), (3, "B"), (4, "B"), (4, "A"),
@@ -86,9 +86,9 @@ def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
     def crowded(job, told):
         made = record(job.model, 4_000_000, 1.0)
         busy = replace(latency(1.0), flags=("host_busy",) if job.model == "a" else ())
-        return Outcome(job, replace(made, latency=Latencies(busy, NO_EVENTS, NO_GRAPH), flags=("nan_output",)))
+        return JobResult(job, replace(made, latency=Latencies(busy, NO_EVENTS, NO_GRAPH), flags=("nan_output",)))
 
-    found = contest((A, B), Question(rule=Rule(4)), silent, crowded)
+    found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, crowded)
     assert found.flags == {"nan_output": 8, "host_busy": 4}
 
 
@@ -96,7 +96,7 @@ def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
     pair = Round(gpu_record("a", 1, 0.1), record("b", 1, 0.1))
     assert values([pair], quantity("graph").of) == Missing("no_graph", "only CUDA captures graphs")
     with pytest.raises(CouldNotMeasure, match="energy cannot be compared: libnvidia-ml"):
-        contest((A, B), Question("energy"), silent, Machine())
+        compare_paired((A, B), ComparisonQuestion("energy"), silent, Machine())
 
 
 def test_what_is_compared_is_that_of_one_image():

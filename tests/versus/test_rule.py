@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.stats.ratios import CONFIDENCE, Pair, Ratio, look, ratio_by_ranks
-from backbone_bench.versus.rule import FEWEST, Rule, decide
+from backbone_bench.stats.ratios import CONFIDENCE, Pair, Ratio, interim_ratio, signed_rank_ratio
+from backbone_bench.versus.rule import FEWEST, DecisionRule, decide
 from tests.versus.simulation import NOISY, QUIET, SHARED, TYPICAL, verdicts
 
 TRIALS = 2000
@@ -14,7 +14,7 @@ ratios = st.floats(0.1, 10)
 
 @given(st.integers(FEWEST, 100))
 def test_the_first_look_is_after_an_even_third_and_the_last_after_all_rounds(rounds):
-    *early, last = Rule(rounds).looks
+    *early, last = DecisionRule(rounds).looks
     assert last == rounds
     for taken in early:
         assert taken % 2 == 0
@@ -24,7 +24,11 @@ def test_the_first_look_is_after_an_even_third_and_the_last_after_all_rounds(rou
 @given(st.tuples(ratios, ratios, ratios).map(sorted), st.floats(0.001, 1))
 def test_swapping_the_sides_turns_the_verdict_round(bounds, threshold):
     low, point, high = bounds
-    rule, ratio, swapped = Rule(threshold=threshold), Ratio(point, low, high), Ratio(1 / point, 1 / high, 1 / low)
+    rule, ratio, swapped = (
+        DecisionRule(threshold=threshold),
+        Ratio(point, low, high),
+        Ratio(1 / point, 1 / high, 1 / low),
+    )
     mirror = {"less": "more", "more": "less", "no_difference": "no_difference", "unclear": "unclear"}
     on_edge = any(math.isclose(bound, edge) for bound in (low, high) for edge in (1 + threshold, 1 / (1 + threshold)))
     assert on_edge or rule.verdict(swapped) == mirror[rule.verdict(ratio)]
@@ -32,7 +36,7 @@ def test_swapping_the_sides_turns_the_verdict_round(bounds, threshold):
 
 @given(ratios, st.floats(0, 2), st.floats(0.001, 1))
 def test_a_wider_interval_never_turns_a_verdict_into_another_but_unclear(point, width, threshold):
-    rule = Rule(threshold=threshold)
+    rule = DecisionRule(threshold=threshold)
     narrow = rule.verdict(Ratio(point, point, point))
     wide = rule.verdict(Ratio(point, point / (1 + width), point * (1 + width)))
     assert wide in (narrow, "unclear", "less" if point < 1 else "more")
@@ -41,8 +45,8 @@ def test_a_wider_interval_never_turns_a_verdict_into_another_but_unclear(point, 
 
 def test_each_look_is_more_certain_than_both_together_by_what_two_looks_may_err():
     pairs = [Pair(1.0 + 0.01 * (n % 5), 1.0) for n in range(18)]
-    assert look(pairs, looks=2) == ratio_by_ranks(pairs, 0.995)
-    assert look(pairs, looks=1) == ratio_by_ranks(pairs, CONFIDENCE) != look(pairs, looks=2)
+    assert interim_ratio(pairs, looks=2) == signed_rank_ratio(pairs, 0.995)
+    assert interim_ratio(pairs, looks=1) == signed_rank_ratio(pairs, CONFIDENCE) != interim_ratio(pairs, looks=2)
 
 
 def test_a_clear_answer_ends_the_rounds_at_the_first_look_and_an_unclear_one_does_not():
@@ -56,10 +60,10 @@ def test_a_clear_answer_ends_the_rounds_at_the_first_look_and_an_unclear_one_doe
         return more
 
     clear = [Pair(2.0 + 0.01 * (n % 2), 1.0) for n in range(18)]
-    assert len(decide(Rule(18), rounds(clear))) == 6
+    assert len(decide(DecisionRule(18), rounds(clear))) == 6
     asked.clear()
     unclear = [Pair((0.5, 2.0)[n % 2], 1.0) for n in range(18)]
-    assert len(decide(Rule(18), rounds(unclear))) == 18
+    assert len(decide(DecisionRule(18), rounds(unclear))) == 18
     assert asked == [6, 12]
 
 

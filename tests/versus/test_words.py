@@ -8,7 +8,7 @@ from backbone_bench.records import MEANINGS, Missing
 from backbone_bench.report.tables.formats import write
 from backbone_bench.stats.ratios import Pair
 from backbone_bench.versus.report import answer, expectation, names, verdict
-from backbone_bench.versus.rule import Comparison, Question, Rule
+from backbone_bench.versus.rule import Comparison, ComparisonQuestion, DecisionRule
 from tests.report.samples import cost, gpu_record, record
 
 ONE, OTHER = record("one", 4_000_000_000, 1.0), record("other", 8_000_000_000, 1.0)
@@ -18,7 +18,7 @@ UNCLEAR = [Pair(0.5, 1.0), Pair(2.0, 1.0)] * 9  # t(17) at 99.5 % is 3.222: exp(
 
 def comparison(a, b, told, by="wall"):
     pairs = UNCLEAR if told == "unclear" else [Pair(TIMES[told], 1.0)] * 6
-    found = Comparison(a, b, Question(by, Rule(18)), tuple(pairs))
+    found = Comparison(a, b, ComparisonQuestion(by, DecisionRule(18)), tuple(pairs))
     assert found.verdict == told
     return found
 

@@ -8,7 +8,7 @@ from backbone_bench.records import ModelCost
 from backbone_bench.zoo import shufflenet_micro as micro
 
 
-def costs(stack: micro.Stack) -> ModelCost:
+def costs(stack: micro.BlockStack) -> ModelCost:
     return count(stack, stack.example_inputs())
 
 
@@ -56,5 +56,5 @@ def test_g4_relus_and_shortcuts_cost_traffic_and_operations_but_no_flops(channel
 
 def test_a_sum_adds_its_branches():
     two = micro.Sum(nn.Identity(), nn.Identity())
-    (image,) = micro.Stack(4).example_inputs()
+    (image,) = micro.BlockStack(4).example_inputs()
     assert (two(image + 1) == 2).all()

@@ -12,9 +12,9 @@ from typing import Any
 
 from backbone_bench.base.errors import UserError
 
-Number = Any  # a float, or a numpy array of them: both know the operations below
+FloatOrArray = Any  # a float, or a numpy array of them: both know the operations below
 
-_BINARY: dict[type[ast.operator], Callable[[Number, Number], Number]] = {
+_BINARY: dict[type[ast.operator], Callable[[FloatOrArray, FloatOrArray], FloatOrArray]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -47,7 +47,7 @@ class Expression(str):
     def names(self) -> frozenset[str]:
         return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)) - {"sqrt"}
 
-    def value(self, names: Mapping[str, Number]) -> Number:
+    def value(self, names: Mapping[str, FloatOrArray]) -> FloatOrArray:
         """The result; raise UserError for an unknown name or a division by zero."""
         try:
             return _finite(_value(self._tree, names))
@@ -82,7 +82,7 @@ def _check(node: ast.expr) -> None:
             raise ValueError(f"{ast.unparse(node)!r} is no part of a formula: use + - * / sqrt( ) and names")
 
 
-def _value(node: ast.expr, names: Mapping[str, Number]) -> Number:
+def _value(node: ast.expr, names: Mapping[str, FloatOrArray]) -> FloatOrArray:
     match node:
         case ast.Constant(value=int() | float() as number):
             return float(number)
@@ -97,13 +97,13 @@ def _value(node: ast.expr, names: Mapping[str, Number]) -> Number:
     raise AssertionError(ast.dump(node))
 
 
-def _finite(value: Number) -> Number:
+def _finite(value: FloatOrArray) -> FloatOrArray:
     if isinstance(value, float) and not math.isfinite(value):
         raise ArithmeticError("it is not finite")
     return value
 
 
-def _root(value: Number) -> Number:
+def _root(value: FloatOrArray) -> FloatOrArray:
     root = value**0.5
     if isinstance(root, complex):
         raise ArithmeticError("a root of a negative number")

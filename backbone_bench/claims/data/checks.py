@@ -7,14 +7,14 @@ from pydantic import Discriminator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.claims.data.layers import STRICT, Formula, Layer
-from backbone_bench.claims.data.subjects import Axes, Metric, Named, Positive, Subject, Tolerance
-from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.data.subjects import Axes, MetricName, Named, Positive, Subject, Tolerance
+from backbone_bench.claims.data.verdicts import ClaimVerdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class _Check:
-    expects: Verdict | None = None  # of this check alone, where the claim's does not say it
-    expects_published: Verdict | None = None
+    expects: ClaimVerdict | None = None  # of this check alone, where the claim's does not say it
+    expects_published: ClaimVerdict | None = None
     aside: bool = False  # shown beside the claim, no part of its verdict
     note: str = ""
 
@@ -23,22 +23,22 @@ class _Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Count(_Check):
+class CountCheck(_Check):
     """A figure of one network."""
 
     kind: Literal["count"]
-    metric: Metric
+    metric: MetricName
     of: Subject
     expected: float
     tolerance: Tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Ratio(_Check):
+class RatioCheck(_Check):
     """One network's figure over another's, or the change or the saving that this makes."""
 
     kind: Literal["ratio"]
-    metric: Metric
+    metric: MetricName
     of: Subject
     to: Subject
     form: Literal["ratio", "change", "saving"] = "ratio"
@@ -47,11 +47,11 @@ class Ratio(_Check):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Delta(_Check):
+class DeltaCheck(_Check):
     """What one network has more than another."""
 
     kind: Literal["delta"]
-    metric: Metric
+    metric: MetricName
     of: Subject
     minus: Subject
     expected: float
@@ -59,20 +59,20 @@ class Delta(_Check):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Order(_Check):
+class OrderCheck(_Check):
     """Networks in rising order of a figure."""
 
     kind: Literal["order"]
-    metric: Metric
+    metric: MetricName
     rising: Annotated[tuple[Subject, ...], Field(min_length=2)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Bound(_Check):
+class BoundCheck(_Check):
     """A figure below or above a limit."""
 
     kind: Literal["bound"]
-    metric: Metric
+    metric: MetricName
     of: Subject
     below: float | None = None
     above: float | None = None
@@ -88,7 +88,7 @@ class Bound(_Check):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Law(_Check):
+class LawCheck(_Check):
     """A relation between two formulas that must hold all over a sweep; the costs of `layers` are names in them."""
 
     kind: Literal["law"]
@@ -104,7 +104,7 @@ class Law(_Check):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Value(_Check):
+class ValueCheck(_Check):
     """The value of a formula at a point."""
 
     kind: Literal["value"]
@@ -116,21 +116,21 @@ class Value(_Check):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Family(_Check):
+class FamilyCheck(_Check):
     """A figure of every stack of a sweep that matches a network in other figures: what a paper leaves unnamed."""
 
     kind: Literal["family"]
     axes: Axes
     layers: tuple[Layer, ...]
     like: Named
-    parity: Mapping[Metric, Positive]  # the most by which each of these may differ, as a share
-    metric: Metric
+    parity: Mapping[MetricName, Positive]  # the most by which each of these may differ, as a share
+    metric: MetricName
     expected: float
     tolerance: Tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Table(_Check):
+class TableCheck(_Check):
     """A relation between columns of a published table, row by row."""
 
     kind: Literal["table"]
@@ -142,51 +142,51 @@ class Table(_Check):
 
 # With a clock.
 
-Quantity = Literal["time", "energy"]
-Device = Literal["gpu", "cpu"]
+ClockQuantity = Literal["time", "energy"]
+DeviceKind = Literal["gpu", "cpu"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Pair(_Check):
+class PairCheck(_Check):
     """One network's time or energy per image over another's, against a bound; or that per unit of a count, `per`."""
 
     kind: Literal["pair"]
-    quantity: Quantity
+    quantity: ClockQuantity
     of: Named
     to: Named
     relation: Literal["<", ">"]
     bound: Positive = 1.0
-    per: Metric | None = None  # `flops`: whether the FLOPs of one take longer each
+    per: MetricName | None = None  # `flops`: whether the FLOPs of one take longer each
     published: Positive | None = None  # the paper's own ratio: shown, not judged
-    device: Device = "gpu"  # a witness of another kind is shown and not heard
+    device: DeviceKind = "gpu"  # a witness of another kind is shown and not heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Correlation(_Check):
+class CorrelationCheck(_Check):
     """Time or energy goes with one metric rather than with another, over all networks that were measured."""
 
     kind: Literal["correlation"]
-    quantity: Quantity
-    closer: Metric
-    than: Metric
-    also: tuple[Metric, ...] = ()  # shown beside the two
+    quantity: ClockQuantity
+    closer: MetricName
+    than: MetricName
+    also: tuple[MetricName, ...] = ()  # shown beside the two
     detectors: bool = False  # where whole detectors are all that anybody has published, they are heard
-    device: Device = "gpu"
+    device: DeviceKind = "gpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Ranks(_Check):
+class RanksCheck(_Check):
     """A metric puts pairs of networks in the order in which time or energy does."""
 
     kind: Literal["ranks"]
-    quantity: Quantity
-    metric: Metric
+    quantity: ClockQuantity
+    metric: MetricName
     pairs: Annotated[tuple[tuple[Named, Named], ...], Field(min_length=1)]
-    device: Device = "gpu"
+    device: DeviceKind = "gpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Needs(_Check):
+class NeedsCheck(_Check):
     """What cannot be checked here, and what it would take."""
 
     kind: Literal["needs"]
@@ -195,6 +195,18 @@ class Needs(_Check):
 
 
 Check = Annotated[
-    Count | Ratio | Delta | Order | Bound | Law | Value | Family | Table | Pair | Correlation | Ranks | Needs,
+    CountCheck
+    | RatioCheck
+    | DeltaCheck
+    | OrderCheck
+    | BoundCheck
+    | LawCheck
+    | ValueCheck
+    | FamilyCheck
+    | TableCheck
+    | PairCheck
+    | CorrelationCheck
+    | RanksCheck
+    | NeedsCheck,
     Discriminator("kind"),
 ]

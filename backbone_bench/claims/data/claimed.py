@@ -3,16 +3,16 @@
 from typing import Literal
 
 from backbone_bench.claims.data import figures
-from backbone_bench.claims.data.checks import Count
+from backbone_bench.claims.data.checks import CountCheck
 from backbone_bench.claims.data.metrics import METRICS
-from backbone_bench.claims.data.papers import Claim, Entry, Paper
+from backbone_bench.claims.data.papers import Claim, ClaimEntry, ClaimsPaper
 from backbone_bench.claims.data.subjects import Network, Tolerance
-from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.data.verdicts import ClaimVerdict
 
 
 def entry(
     network: Network, metric: str, figure: str, *, tolerance: str | None, per_multiply_add: Literal[1, 2]
-) -> Entry:
+) -> ClaimEntry:
     """`figure` as in 4.1G, `tolerance` as in 2%, else half of the figure's last digit. Raises UserError."""
     claimed = figures.parse(figure)
     if tolerance is None:
@@ -23,8 +23,8 @@ def entry(
         id=metric.replace("_", "-"),
         sentence=f"{network} has {METRICS[metric].title} of {figure}.",
         where="as given",
-        expects=Verdict.HOLDS,
+        expects=ClaimVerdict.HOLDS,
         flops_per_multiply_add=per_multiply_add,
-        check=(Count(kind="count", metric=metric, of=network, expected=claimed.value, tolerance=allowed),),
+        check=(CountCheck(kind="count", metric=metric, of=network, expected=claimed.value, tolerance=allowed),),
     )
-    return Entry(Paper(key="given", title="", short="as given", claim=(claim,)), claim)
+    return ClaimEntry(ClaimsPaper(key="given", title="", short="as given", claim=(claim,)), claim)

@@ -12,14 +12,14 @@ _FORM = re.compile(rf"({_DIGITS})(?:\.({_DIGITS}))?(?:[eE]\+?([0-9]{{1,2}}))?\s?
 _SHARE = re.compile(rf"({_DIGITS}(?:\.{_DIGITS})?)\s?(%?)")
 
 
-class Figure(NamedTuple):
+class PublishedNumber(NamedTuple):
     """A published number."""
 
     value: float
     half_digit: float  # half a unit of the last digit that was written
 
 
-def parse(text: str) -> Figure:
+def parse(text: str) -> PublishedNumber:
     """Read `4.1G`, `25.6 M`, `4089184256`, `4.1e9`.
 
     >>> parse("4.1G")
@@ -30,7 +30,7 @@ def parse(text: str) -> Figure:
         raise UserError(f"{text!r} is no figure: write it as 4.1G, 25.6M or 4089184256.")
     whole, decimals, exponent, letter = match.groups()
     scale = SCALES[letter] * 10.0 ** int(exponent or 0)
-    return Figure(float(f"{whole}.{decimals or 0}") * scale, scale * 0.5 * 10.0 ** -len(decimals or ""))
+    return PublishedNumber(float(f"{whole}.{decimals or 0}") * scale, scale * 0.5 * 10.0 ** -len(decimals or ""))
 
 
 def parse_share(text: str) -> float:

@@ -13,14 +13,14 @@ from pydantic import ConfigDict, Field, PlainValidator
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.claims.data.arithmetic import Expression, Number
+from backbone_bench.claims.data.arithmetic import Expression, FloatOrArray
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 MOST_TERMS = 10_000  # of a layer that is repeated by `each`
 MOST_WORK = 100_000_000  # terms times points of a sweep: some seconds
 
 Formula = Annotated[Expression, PlainValidator(Expression)]
-Whole = Annotated[int, Field(gt=0, lt=10_000)]
+LayerCount = Annotated[int, Field(gt=0, lt=10_000)]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -29,9 +29,9 @@ class Layer:
 
     ci: Formula
     co: Formula
-    kernel: Formula | tuple[Whole, Whole] = Expression("1")  # of a square one; or height and width
+    kernel: Formula | tuple[LayerCount, LayerCount] = Expression("1")  # of a square one; or height and width
     side: Formula = Expression("1")  # of the square output
-    stride: Whole = 1
+    stride: LayerCount = 1
     groups: Formula = Expression("1")
     times: Formula = Expression("1")
     each: Mapping[str, Formula] | None = None  # {i = "m"}: the layer once for every whole i from 0 below m
@@ -41,19 +41,21 @@ class Layer:
 class Cost(NamedTuple):
     """What a layer or a stack costs; each a number, or an array over a sweep."""
 
-    flops: Number
-    params: Number
-    access: Number
-    least_access: Number  # of any convolution with as many multiply-adds: the bound at ci = co
-    cio: Number
-    convolutions: Number
-    filters: Number  # output channels
+    flops: FloatOrArray
+    params: FloatOrArray
+    access: FloatOrArray
+    least_access: FloatOrArray  # of any convolution with as many multiply-adds: the bound at ci = co
+    cio: FloatOrArray
+    convolutions: FloatOrArray
+    filters: FloatOrArray  # output channels
 
 
 _NOTHING = Cost(*[0.0] * len(Cost._fields))
 
 
-def convolution(area: Number, ci: Number, co: Number, positions: Number, groups: Number = 1.0) -> Cost:
+def convolution(
+    area: FloatOrArray, ci: FloatOrArray, co: FloatOrArray, positions: FloatOrArray, groups: FloatOrArray = 1.0
+) -> Cost:
     """One convolution of `area` k², without a bias, at stride 1.
 
     The bound is VoVNet's, Section 3.1 (ShuffleNetV2's G1 at k = 1):
@@ -72,7 +74,7 @@ def convolution(area: Number, ci: Number, co: Number, positions: Number, groups:
     )
 
 
-def cost(stack: Sequence[Layer], names: Mapping[str, Number]) -> Cost:
+def cost(stack: Sequence[Layer], names: Mapping[str, FloatOrArray]) -> Cost:
     """What a stack costs where its formulas' names have these values."""
     total = _NOTHING
     try:
@@ -84,7 +86,7 @@ def cost(stack: Sequence[Layer], names: Mapping[str, Number]) -> Cost:
     return total
 
 
-def _each(layer: Layer, names: Mapping[str, Number]) -> Iterator[tuple[Mapping[str, Number], Number]]:
+def _each(layer: Layer, names: Mapping[str, FloatOrArray]) -> Iterator[tuple[Mapping[str, FloatOrArray], FloatOrArray]]:
     """The names for each repetition, and whether it is there (in a sweep over the number of layers, not everywhere)."""
     if layer.each is None:
         yield names, 1.0
@@ -101,7 +103,7 @@ def _each(layer: Layer, names: Mapping[str, Number]) -> Iterator[tuple[Mapping[s
             yield {**names, index: float(i)}, (i < count) * 1.0
 
 
-def _layer(layer: Layer, names: Mapping[str, Number]) -> Cost:
+def _layer(layer: Layer, names: Mapping[str, FloatOrArray]) -> Cost:
     ci, co, side, groups, times = (
         _size(what, getattr(layer, what), names) for what in ("ci", "co", "side", "groups", "times")
     )
@@ -113,7 +115,7 @@ def _layer(layer: Layer, names: Mapping[str, Number]) -> Cost:
     return Cost(*(times * value for value in one))
 
 
-def _size(what: str, formula: Expression, names: Mapping[str, Number]) -> Number:
+def _size(what: str, formula: Expression, names: Mapping[str, FloatOrArray]) -> FloatOrArray:
     value = formula.value(names)
     least = float(value.min() if hasattr(value, "min") else value)
     if not least > 0:
@@ -121,14 +123,14 @@ def _size(what: str, formula: Expression, names: Mapping[str, Number]) -> Number
     return value
 
 
-def _area(kernel: Expression | tuple[int, int], names: Mapping[str, Number]) -> Number:
+def _area(kernel: Expression | tuple[int, int], names: Mapping[str, FloatOrArray]) -> FloatOrArray:
     if isinstance(kernel, tuple):
         return float(kernel[0] * kernel[1])
     side = _size("kernel", kernel, names)
     return side * side
 
 
-def _add(left: Cost, right: Cost, there: Number) -> Cost:
+def _add(left: Cost, right: Cost, there: FloatOrArray) -> Cost:
     return Cost(*(a + there * b for a, b in zip(left, right, strict=True)))
 
 

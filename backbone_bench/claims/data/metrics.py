@@ -16,7 +16,7 @@ from backbone_bench.records.quantities import QUANTITIES
 Rows = Callable[[OpCost], bool]
 
 
-class Convolution(NamedTuple):
+class ConvolutionShape(NamedTuple):
     """The shape of one convolution of a network."""
 
     area: int  # k²
@@ -31,7 +31,7 @@ class Counted(Protocol):
 
     def cost(self, batch: int = 1) -> ModelCost: ...
 
-    def convolutions(self) -> Sequence[Convolution]: ...
+    def convolutions(self) -> Sequence[ConvolutionShape]: ...
 
 
 class Metric(NamedTuple):

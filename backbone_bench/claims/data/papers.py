@@ -15,7 +15,7 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data.checks import Check
 from backbone_bench.claims.data.layers import STRICT
 from backbone_bench.claims.data.reading import revive, toml
-from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.data.verdicts import ClaimVerdict
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -34,16 +34,16 @@ class Claim:
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
     sentence: str
     where: str  # section or table
-    expects: Verdict  # so that exit 1 means news
+    expects: ClaimVerdict  # so that exit 1 means news
     check: Annotated[tuple[Check, ...], Field(min_length=1)]
     original: Original | None = None
     flops_per_multiply_add: Literal[1, 2] | None = None  # None: the paper's
-    published: Verdict | None = None  # expected of published measurements
+    published: ClaimVerdict | None = None  # expected of published measurements
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
-class Paper:
+class ClaimsPaper:
     """One source, and what it claims."""
 
     key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
@@ -60,10 +60,10 @@ class Paper:
         return f"{self.short} (arXiv:{self.arxiv})" if self.arxiv else self.short
 
 
-class Entry(NamedTuple):
+class ClaimEntry(NamedTuple):
     """A claim with its paper."""
 
-    paper: Paper
+    paper: ClaimsPaper
     claim: Claim
 
     @property
@@ -72,7 +72,7 @@ class Entry(NamedTuple):
         return self.claim.flops_per_multiply_add or self.paper.flops_per_multiply_add
 
 
-def shipped() -> tuple[Paper, ...]:
+def shipped() -> tuple[ClaimsPaper, ...]:
     """The papers of the package, by year."""
     folder = resources.files("backbone_bench.claims") / "papers"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
@@ -80,7 +80,7 @@ def shipped() -> tuple[Paper, ...]:
     return tuple(sorted(papers, key=lambda paper: (paper.year or 0, paper.key)))
 
 
-def read(file: Traversable) -> Paper:
+def read(file: Traversable) -> ClaimsPaper:
     """A claims file; raise UserError for whatever is wrong with it."""
     try:
         text = file.read_bytes().decode()
@@ -91,9 +91,9 @@ def read(file: Traversable) -> Paper:
     return parse(text, file.name)
 
 
-def parse(text: str, name: str) -> Paper:
+def parse(text: str, name: str) -> ClaimsPaper:
     """A paper and its claims from TOML; `name` stands in the messages."""
-    paper = revive(Paper, toml(text, name), name)
+    paper = revive(ClaimsPaper, toml(text, name), name)
     seen: set[str] = set()
     for claim in paper.claim:
         if claim.id in seen:
@@ -104,7 +104,7 @@ def parse(text: str, name: str) -> Paper:
     return paper
 
 
-def entries(papers: tuple[Paper, ...]) -> Iterator[Entry]:
+def entries(papers: tuple[ClaimsPaper, ...]) -> Iterator[ClaimEntry]:
     for paper in papers:
         for claim in paper.claim:
-            yield Entry(paper, claim)
+            yield ClaimEntry(paper, claim)

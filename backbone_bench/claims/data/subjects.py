@@ -1,7 +1,7 @@
 """What checks are about: networks, stacks of layers, sweeps, tolerances.
 
 A network is written `resnet34@224` (the size left out: its own), or as a
-table with `arguments` for its builder; a `Stack` is layers that a paper gives in words.
+table with `arguments` for its builder; a `LayerStack` is layers that a paper gives in words.
 """
 
 import re
@@ -21,7 +21,7 @@ _NETWORK = re.compile(r"(?P<model>.+?)(?:@(?P<size>[1-9]\d{0,4}))?")
 
 Positive = Annotated[float, Field(gt=0)]
 TOO_LARGE = 100_000  # pixels along a side
-Size = Annotated[int, Field(gt=0, lt=TOO_LARGE)]
+PixelSize = Annotated[int, Field(gt=0, lt=TOO_LARGE)]
 
 
 def _metric(name: str) -> str:
@@ -31,7 +31,7 @@ def _metric(name: str) -> str:
     return name
 
 
-Metric = Annotated[str, AfterValidator(_metric)]
+MetricName = Annotated[str, AfterValidator(_metric)]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -57,7 +57,7 @@ class Network:
     """A network that the tool can build, at an input size."""
 
     model: str
-    size: Size | None = None  # None: the size of the paper's cost figures
+    size: PixelSize | None = None  # None: the size of the paper's cost figures
     arguments: Mapping[str, Scalar] | None = None
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class Network:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Stack:
+class LayerStack:
     """Layers one after another, as a paper describes them."""
 
     name: str
@@ -99,7 +99,7 @@ def network(text: str) -> Network:
 def _form(value: Any) -> str:
     if isinstance(value, str):
         return "text"
-    return "stack" if isinstance(value, Stack) or (isinstance(value, Mapping) and "layers" in value) else "network"
+    return "stack" if isinstance(value, LayerStack) or (isinstance(value, Mapping) and "layers" in value) else "network"
 
 
 def _in_one_line(subject: Any) -> Any:
@@ -110,12 +110,12 @@ def _in_one_line(subject: Any) -> Any:
 
 if TYPE_CHECKING:  # a text stands in the file; what the field holds is a network
     Named = Network
-    Subject = Network | Stack
+    Subject = Network | LayerStack
 else:
     _Text = Annotated[str, AfterValidator(network), Tag("text")]
     Named = Annotated[_Text | Annotated[Network, Tag("network")], Discriminator(_form), AfterValidator(_in_one_line)]
     Subject = Annotated[
-        _Text | Annotated[Network, Tag("network")] | Annotated[Stack, Tag("stack")],
+        _Text | Annotated[Network, Tag("network")] | Annotated[LayerStack, Tag("stack")],
         Discriminator(_form),
         AfterValidator(_in_one_line),
     ]

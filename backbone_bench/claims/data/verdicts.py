@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Literal
 
 
-class Verdict(StrEnum):
+class ClaimVerdict(StrEnum):
     """The better ones first: a claim of several parts is as good as its worst part."""
 
     HOLDS = "holds"
@@ -16,12 +16,12 @@ class Verdict(StrEnum):
     FAILS = "fails"
 
 
-def worst(verdicts: Iterable[Verdict]) -> Verdict:
+def worst(verdicts: Iterable[ClaimVerdict]) -> ClaimVerdict:
     """
     >>> worst([Verdict.HOLDS, Verdict.FAILS, Verdict.EXPLAINED])
     <Verdict.FAILS: 'fails'>
     """
-    order = list(Verdict)
+    order = list(ClaimVerdict)
     return max(verdicts, key=order.index)
 
 
@@ -29,10 +29,10 @@ Origin = Literal["counted", "measured", "published"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckFinding:
     """What one check of a claim came to."""
 
-    verdict: Verdict
+    verdict: ClaimVerdict
     expected: str
     found: str = ""
     expected_value: float | None = None  # in base units, where it is a number

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from backbone_bench.claims.data.checks import Quantity
+from backbone_bench.claims.data.checks import ClockQuantity
 from backbone_bench.claims.data.subjects import Network
-from backbone_bench.claims.evidence.publications import Key, Kind, Measured, Publication
+from backbone_bench.claims.evidence.publications import DeviceKind, MeasuredScope, ModelKey, Publication
 from backbone_bench.records import Energy, Latency, Missing, Record
 from backbone_bench.records.setting import unusual
 from backbone_bench.stats import ratios
@@ -22,7 +22,7 @@ REPEATABLE = 0.05  # timm's tables of one card, two releases apart: 94 % of the 
 USUAL = 224  # pixels: where a table has several sizes of a network, a correlation takes the nearest to this
 
 
-class Between(NamedTuple):
+class CostRatio(NamedTuple):
     """One network's cost over another's, from one setting."""
 
     ratio: float
@@ -31,7 +31,7 @@ class Between(NamedTuple):
 
 
 @dataclass
-class Turns:
+class PairedRounds:
     """The rounds in which two networks ran one right after the other."""
 
     pairs: list[ratios.Pair] = field(default_factory=list)  # the first's cost over the second's
@@ -39,37 +39,37 @@ class Turns:
 
 
 @dataclass
-class Run:
+class MeasuredSetting:
     """Everything that was measured in one setting."""
 
     setting: str
-    kind: Kind
-    measures: Measured = "backbone"
+    kind: DeviceKind
+    measures: MeasuredScope = "backbone"
     paper: str | None = None  # the key of the paper whose own table it is
     device: str = ""  # of our own, and the day of the latest record
     when: str = ""
     networks: dict[str, Network] = field(default_factory=dict)  # of our own that read images, by name
-    points: dict[Key, Interval] = field(default_factory=dict)
-    turns: dict[tuple[Key, Key], Turns] = field(default_factory=dict)
+    points: dict[ModelKey, Interval] = field(default_factory=dict)
+    turns: dict[tuple[ModelKey, ModelKey], PairedRounds] = field(default_factory=dict)
     publication: Publication | None = None
 
-    def between(self, of: Network, to: Network) -> Between | None:
+    def between(self, of: Network, to: Network) -> CostRatio | None:
         """The cost of one over that of another: from all their rounds where there are any, else from their points."""
         return self._by_turns(self._key(of), self._key(to)) or self._by_points(of, to)
 
-    def _by_turns(self, of: Key, to: Key) -> Between | None:
-        there, back = (self.turns.get(both, Turns()) for both in ((of, to), (to, of)))
+    def _by_turns(self, of: ModelKey, to: ModelKey) -> CostRatio | None:
+        there, back = (self.turns.get(both, PairedRounds()) for both in ((of, to), (to, of)))
         pairs = [*there.pairs, *(pair.inverted for pair in back.pairs)]
         if not pairs:
             return None
-        ratio, odd = ratios.look(pairs), there.flags + back.flags
+        ratio, odd = ratios.interim_ratio(pairs), there.flags + back.flags
         told = [f"{len(pairs)} round{'s' * (len(pairs) != 1)} in turn"]
         if len(pairs) > 1:
             told.insert(0, _span(ratio.low, ratio.high))
         told += [f"{flag} in {count} of {2 * len(pairs)} processes" for flag, count in sorted(odd.items())]
-        return Between(ratio.point, Interval(ratio.low, ratio.high), f" ({', '.join(told)})")
+        return CostRatio(ratio.point, Interval(ratio.low, ratio.high), f" ({', '.join(told)})")
 
-    def _by_points(self, of: Network, to: Network) -> Between | None:
+    def _by_points(self, of: Network, to: Network) -> CostRatio | None:
         """The ratio of the middles, and the least and most that it can be."""
         one, two = self.at(of), self.at(to)
         if one is None or two is None:
@@ -79,9 +79,9 @@ class Run:
         interval = Interval(left.low / right.high, left.high / right.low)
         told = [_span(*interval)] if self.publication is None else []
         told += ["interpolated in pixels"] if guessed or guessed_too else []
-        return Between(middle, interval, f" ({', '.join(told)})" if told else "")
+        return CostRatio(middle, interval, f" ({', '.join(told)})" if told else "")
 
-    def _key(self, network: Network) -> Key:
+    def _key(self, network: Network) -> ModelKey:
         name = self.publication.name(name_of(network)) if self.publication else name_of(network)
         return name, network.size or 0
 
@@ -110,13 +110,13 @@ def name_of(network: Network) -> str:
     return str(Network(network.model, None, network.arguments))
 
 
-def published(publications: Iterable[Publication], quantity: Quantity) -> list[Run]:
+def published(publications: Iterable[Publication], quantity: ClockQuantity) -> list[MeasuredSetting]:
     """Each setting of each publication that has the quantity."""
     runs = []
     for publication in publications:
         meta = publication.meta
         for setting, rows in publication.settings().items():
-            run = Run(setting.text, setting.kind, meta.measures, meta.paper, publication=publication)
+            run = MeasuredSetting(setting.text, setting.kind, meta.measures, meta.paper, publication=publication)
             for key, row in rows.items():
                 cost = publication.cost(row, quantity)
                 if cost is not None:
@@ -126,9 +126,9 @@ def published(publications: Iterable[Publication], quantity: Quantity) -> list[R
     return runs
 
 
-def measured(records: Sequence[Record], quantity: Quantity) -> list[Run]:
+def measured(records: Sequence[Record], quantity: ClockQuantity) -> list[MeasuredSetting]:
     """Records of ours by machine and workload; of several points of one network in a setting the latest counts."""
-    runs: dict[str, Run] = {}
+    runs: dict[str, MeasuredSetting] = {}
     ordered = sorted(records, key=lambda record: record.started_utc)
     for record in ordered:
         point = _interval(record, quantity)
@@ -142,16 +142,16 @@ def measured(records: Sequence[Record], quantity: Quantity) -> list[Run]:
     for a, b in _rounds(ordered):
         one, other = _value(a, quantity), _value(b, quantity)
         if one and other and _setting(a) == _setting(b):
-            turns = _run(runs, a).turns.setdefault((_key(a), _key(b)), Turns())
+            turns = _run(runs, a).turns.setdefault((_key(a), _key(b)), PairedRounds())
             turns.pairs.append(ratios.Pair(one, other))
             turns.flags.update(flag for record in (a, b) for flag in _flags(record))
     return list(runs.values())
 
 
-def _run(runs: dict[str, Run], record: Record) -> Run:
+def _run(runs: dict[str, MeasuredSetting], record: Record) -> MeasuredSetting:
     """The run that a record belongs to, begun where it is the first."""
     setting = _setting(record)
-    run = runs.setdefault(setting, Run(setting, _kind(record), device=record.environment.device_name))
+    run = runs.setdefault(setting, MeasuredSetting(setting, _kind(record), device=record.environment.device_name))
     run.when = max(run.when, record.started_utc[:10])
     return run
 
@@ -167,7 +167,7 @@ def _rounds(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
             yield sides["A"], sides["B"]
 
 
-def _key(record: Record) -> Key:
+def _key(record: Record) -> ModelKey:
     workload = record.workload
     size = workload.specs[0].square if workload.specs else None
     return name_of(Network(workload.model, None, workload.arguments or None)), size or 0
@@ -179,7 +179,7 @@ def _reads_images(record: Record) -> bool:
     return bool(specs) and specs[0].shape[1:2] == (3,)
 
 
-def _kind(record: Record) -> Kind:
+def _kind(record: Record) -> DeviceKind:
     return "cpu" if record.environment.is_host else "gpu"
 
 
@@ -203,7 +203,7 @@ def _flags(record: Record) -> Iterator[str]:
     yield from dict.fromkeys((*record.flags, *(latency.flags if latency else ())))
 
 
-def _value(record: Record, quantity: Quantity) -> float | None:
+def _value(record: Record, quantity: ClockQuantity) -> float | None:
     """Seconds or gross joules an image."""
     if quantity == "energy":
         return record.energy.gross_per_image_j if isinstance(record.energy, Energy) else None
@@ -211,7 +211,7 @@ def _value(record: Record, quantity: Quantity) -> float | None:
     return latency.median_s / record.workload.batch if latency else None
 
 
-def _interval(record: Record, quantity: Quantity) -> Interval | None:
+def _interval(record: Record, quantity: ClockQuantity) -> Interval | None:
     return _time_s(record) if quantity == "time" else _energy_j(record)
 
 

@@ -16,8 +16,10 @@ from pydantic.dataclasses import dataclass
 from backbone_bench.claims.data.layers import STRICT
 from backbone_bench.claims.data.reading import revive, toml
 
-Kind = Literal["gpu", "cpu"]
-Measured = Literal["backbone", "detector", "layers"]  # a network alone, a whole detector around it, a stack of layers
+DeviceKind = Literal["gpu", "cpu"]
+MeasuredScope = Literal[
+    "backbone", "detector", "layers"
+]  # a network alone, a whole detector around it, a stack of layers
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -25,11 +27,11 @@ class Machine:
     """A device by the name that people know it by."""
 
     name: str
-    kind: Kind
+    kind: DeviceKind
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Quantity:
+class PublishedColumn:
     """The column that holds a quantity, and its unit: 1 in the column is `base_units`, or that many images a second."""
 
     column: str
@@ -46,13 +48,13 @@ class Meta:
     source: str
     licence: str
     settings: str  # what all rows share: framework, precision, batch
-    measures: Measured
+    measures: MeasuredScope
     traps: tuple[str, ...] = ()
     paper: str | None = None  # the key of the paper whose own figures these are
     model: str = "model"
     size: int | str = "input_size"  # in pixels, or the column that holds it
-    time: Quantity | None = None
-    energy: Quantity | None = None
+    time: PublishedColumn | None = None
+    energy: PublishedColumn | None = None
     machine: Machine | None = None  # of all rows; else the column `device` names it
     machines: Mapping[str, Machine] | None = None
     setting: Mapping[str, str] | None = None  # columns that make up a setting, and how each is told: "batch {}"
@@ -62,14 +64,14 @@ class Meta:
     prefix: str | None = None  # a source whose names `bench` can build as PREFIX:NAME
 
 
-class Setting(NamedTuple):
+class PublishedSetting(NamedTuple):
     """What rows must share to be compared."""
 
     text: str
-    kind: Kind
+    kind: DeviceKind
 
 
-Key = tuple[str, int]  # model by the source's name, and input size
+ModelKey = tuple[str, int]  # model by the source's name, and input size
 
 
 class Publication:
@@ -78,24 +80,24 @@ class Publication:
     def __init__(self, meta: Meta, rows: Sequence[Mapping[str, str]]) -> None:
         self.meta, self.rows = meta, rows
 
-    def settings(self) -> Mapping[Setting, Mapping[Key, Mapping[str, str]]]:
+    def settings(self) -> Mapping[PublishedSetting, Mapping[ModelKey, Mapping[str, str]]]:
         """The rows by setting, model and input size."""
-        found: dict[Setting, dict[Key, Mapping[str, str]]] = {}
+        found: dict[PublishedSetting, dict[ModelKey, Mapping[str, str]]] = {}
         newest = self.meta.newest
         ordered = sorted(self.rows, key=lambda row: row[newest]) if newest else self.rows
         for row in ordered:
             found.setdefault(self._setting(row), {})[self._key(row)] = row
         return found
 
-    def _setting(self, row: Mapping[str, str]) -> Setting:
+    def _setting(self, row: Mapping[str, str]) -> PublishedSetting:
         meta = self.meta
         machine = meta.machine or (meta.machines or {})[row["device"]]
         words = meta.words or {}
         forms = (meta.setting or {}).items()
         told = [form.format(words.get(row[column], row[column])) for column, form in forms if row[column]]
-        return Setting(", ".join([meta.title, machine.name, *told]), machine.kind)
+        return PublishedSetting(", ".join([meta.title, machine.name, *told]), machine.kind)
 
-    def _key(self, row: Mapping[str, str]) -> Key:
+    def _key(self, row: Mapping[str, str]) -> ModelKey:
         size = self.meta.size
         return row[self.meta.model], size if isinstance(size, int) else int(row[size])
 

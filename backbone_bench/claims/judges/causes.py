@@ -15,7 +15,7 @@ from pydantic.dataclasses import dataclass
 from backbone_bench.claims.data.layers import STRICT
 from backbone_bench.claims.data.metrics import SIZELESS
 from backbone_bench.claims.data.reading import revive, toml
-from backbone_bench.claims.data.subjects import Metric, Network, Size, Stack
+from backbone_bench.claims.data.subjects import LayerStack, MetricName, Network, PixelSize
 from backbone_bench.records import Scalar
 
 
@@ -33,17 +33,17 @@ class Cause:
 
     id: str
     sentence: str
-    factors: Mapping[Metric, float] | None = None
-    instead: Mapping[Metric, Metric] | None = None
-    sizes: tuple[Size, ...] = ()  # tried after all others: each is a count of its own
+    factors: Mapping[MetricName, float] | None = None
+    instead: Mapping[MetricName, MetricName] | None = None
+    sizes: tuple[PixelSize, ...] = ()  # tried after all others: each is a count of its own
     variants: Mapping[str, Variant] | None = None
 
 
-class Reading(NamedTuple):
+class FigureReading(NamedTuple):
     """How a figure is to be found."""
 
     metric: str
-    subjects: tuple[Network | Stack, ...]
+    subjects: tuple[Network | LayerStack, ...]
     factor: float = 1.0
 
 
@@ -54,9 +54,9 @@ def causes() -> tuple[Cause, ...]:
     return revive(tuple[Cause, ...], toml(text, "causes.toml")["cause"], "causes.toml")
 
 
-def readings(cause: Cause, plain: Reading) -> Iterator[Reading]:
+def readings(cause: Cause, plain: FigureReading) -> Iterator[FigureReading]:
     """The other ways to read a figure that a cause opens; none where it does not apply."""
-    changed = Reading(
+    changed = FigureReading(
         (cause.instead or {}).get(plain.metric, plain.metric),
         tuple(_swap(cause.variants or {}, subject) for subject in plain.subjects),
         plain.factor * (cause.factors or {}).get(plain.metric, 1.0),
@@ -71,13 +71,13 @@ def readings(cause: Cause, plain: Reading) -> Iterator[Reading]:
                 yield resized
 
 
-def _swap(variants: Mapping[str, Variant], subject: Network | Stack) -> Network | Stack:
-    if isinstance(subject, Stack) or subject.model not in variants:
+def _swap(variants: Mapping[str, Variant], subject: Network | LayerStack) -> Network | LayerStack:
+    if isinstance(subject, LayerStack) or subject.model not in variants:
         return subject
     variant = variants[subject.model]
     arguments = {**(subject.arguments or {}), **(variant.arguments or {})}
     return Network(variant.model or subject.model, subject.size, arguments or None)
 
 
-def _resize(subject: Network | Stack, size: int) -> Network | Stack:
-    return subject if isinstance(subject, Stack) else Network(subject.model, size, subject.arguments)
+def _resize(subject: Network | LayerStack, size: int) -> Network | LayerStack:
+    return subject if isinstance(subject, LayerStack) else Network(subject.model, size, subject.arguments)

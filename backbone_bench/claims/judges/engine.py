@@ -6,54 +6,54 @@ from typing import Any
 
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.claims.data.checks import (
-    Bound,
+    BoundCheck,
     Check,
-    Correlation,
-    Count,
-    Delta,
-    Family,
-    Law,
-    Needs,
-    Order,
-    Pair,
-    Ranks,
-    Ratio,
-    Table,
-    Value,
+    CorrelationCheck,
+    CountCheck,
+    DeltaCheck,
+    FamilyCheck,
+    LawCheck,
+    NeedsCheck,
+    OrderCheck,
+    PairCheck,
+    RanksCheck,
+    RatioCheck,
+    TableCheck,
+    ValueCheck,
 )
-from backbone_bench.claims.data.papers import Entry
-from backbone_bench.claims.data.verdicts import Finding, NoEvidence, Verdict, worst
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.data.papers import ClaimEntry
+from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NoEvidence, worst
+from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges.clock import judge_clock
 from backbone_bench.claims.judges.counted import judge_bound, judge_figure, judge_order
 from backbone_bench.claims.judges.swept import judge_family, judge_law, judge_table, judge_value
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckResult:
     """One check of a claim with its findings: counted or measured first, then what others published."""
 
     check: Check
-    finding: Finding
-    published: Finding | None = None
+    finding: CheckFinding
+    published: CheckFinding | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ClaimResult:
     """A claim and what it came to."""
 
-    entry: Entry
-    judged: tuple[Judged, ...]
+    entry: ClaimEntry
+    judged: tuple[CheckResult, ...]
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ClaimVerdict:
         return worst(part.finding.verdict for part in self.judged if not part.check.aside)
 
     @property
-    def published(self) -> Verdict | None:
+    def published(self) -> ClaimVerdict | None:
         """The verdict of what others published; None where they published nothing that decides any of it."""
         verdicts = [part.published.verdict for part in self.judged if part.published and not part.check.aside]
-        decided = [verdict for verdict in verdicts if verdict is not Verdict.UNMEASURED]
+        decided = [verdict for verdict in verdicts if verdict is not ClaimVerdict.UNMEASURED]
         return worst(decided) if decided else None
 
     @property
@@ -62,48 +62,48 @@ class Outcome:
         return tuple(_surprises(self))
 
 
-CLOCK = (Pair, Correlation, Ranks)
+CLOCK = (PairCheck, CorrelationCheck, RanksCheck)
 
 
-def judge(entry: Entry, book: Book) -> Outcome:
+def judge(entry: ClaimEntry, book: Evidence) -> ClaimResult:
     """Check one claim."""
-    return Outcome(entry, tuple(_judge_part(check, entry, book) for check in entry.claim.check))
+    return ClaimResult(entry, tuple(_judge_part(check, entry, book) for check in entry.claim.check))
 
 
-def judge_all(entries: Iterable[Entry], book: Book) -> tuple[Outcome, ...]:
+def judge_all(entries: Iterable[ClaimEntry], book: Evidence) -> tuple[ClaimResult, ...]:
     """Check these claims, in order."""
     return tuple(judge(entry, book) for entry in entries)
 
 
-def _judge_part(check: Check, entry: Entry, book: Book) -> Judged:
+def _judge_part(check: Check, entry: ClaimEntry, book: Evidence) -> CheckResult:
     try:
         if isinstance(check, CLOCK):
             ours, *theirs = judge_clock(check, book, entry.paper.key)
-            return Judged(check, ours, *theirs)
-        return Judged(check, _JUDGES[type(check)](check, book, entry.factor))
+            return CheckResult(check, ours, *theirs)
+        return CheckResult(check, _JUDGES[type(check)](check, book, entry.factor))
     except NoEvidence as missing:
-        return Judged(check, Finding(Verdict.UNMEASURED, "", reason=str(missing)))
+        return CheckResult(check, CheckFinding(ClaimVerdict.UNMEASURED, "", reason=str(missing)))
 
 
-def _judge_needs(check: Needs, _book: Book, _per_multiply_add: int) -> Finding:
-    return Finding(Verdict.UNMEASURED, check.published, reason=f"needs {check.needs}")
+def _judge_needs(check: NeedsCheck, _book: Evidence, _per_multiply_add: int) -> CheckFinding:
+    return CheckFinding(ClaimVerdict.UNMEASURED, check.published, reason=f"needs {check.needs}")
 
 
-_JUDGES: Mapping[type, Callable[[Any, Book, int], Finding]] = {
-    Count: judge_figure,
-    Ratio: judge_figure,
-    Delta: judge_figure,
-    Order: judge_order,
-    Bound: judge_bound,
-    Law: judge_law,
-    Value: judge_value,
-    Family: judge_family,
-    Table: judge_table,
-    Needs: _judge_needs,
+_JUDGES: Mapping[type, Callable[[Any, Evidence, int], CheckFinding]] = {
+    CountCheck: judge_figure,
+    RatioCheck: judge_figure,
+    DeltaCheck: judge_figure,
+    OrderCheck: judge_order,
+    BoundCheck: judge_bound,
+    LawCheck: judge_law,
+    ValueCheck: judge_value,
+    FamilyCheck: judge_family,
+    TableCheck: judge_table,
+    NeedsCheck: _judge_needs,
 }
 
 
-def _surprises(outcome: Outcome) -> Iterable[str]:
+def _surprises(outcome: ClaimResult) -> Iterable[str]:
     claim = outcome.entry.claim
     if not _as_expected(outcome.verdict, claim.expects, [check for check in claim.check if not check.aside]):
         yield f"{claim.id}: {outcome.verdict}, expected {claim.expects}"
@@ -118,18 +118,18 @@ def _surprises(outcome: Outcome) -> Iterable[str]:
             yield f"{claim.id}, check {number}: {part.published.verdict} (published), expected {told}"
 
 
-def _as_expected(verdict: Verdict, expected: Verdict, checks: Sequence[Check]) -> bool:
+def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, checks: Sequence[Check]) -> bool:
     """Whether a verdict is no news; that a device is not here is none."""
-    if verdict is Verdict.UNMEASURED and any(isinstance(check, (*CLOCK, Needs)) for check in checks):
+    if verdict is ClaimVerdict.UNMEASURED and any(isinstance(check, (*CLOCK, NeedsCheck)) for check in checks):
         return True
     return verdict == expected
 
 
-def select(entries: Sequence[Entry], names: Sequence[str]) -> tuple[Entry, ...]:
+def select(entries: Sequence[ClaimEntry], names: Sequence[str]) -> tuple[ClaimEntry, ...]:
     """The claims of these ids and papers, in the order given; all where none is named. Raises UserError."""
     if not names:
         return tuple(entries)
-    found: dict[str, Entry] = {}
+    found: dict[str, ClaimEntry] = {}
     for name in names:
         matching = [entry for entry in entries if name in (entry.claim.id, entry.paper.key)]
         if not matching:

@@ -3,18 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 from backbone_bench.claims.data import papers
-from backbone_bench.claims.data.verdicts import NoEvidence, Verdict
+from backbone_bench.claims.data.verdicts import ClaimVerdict, NoEvidence
 from backbone_bench.claims.evidence import publications
-from backbone_bench.claims.evidence.evidence import Book, Count, Size
-from backbone_bench.claims.judges.engine import Outcome, judge
+from backbone_bench.claims.evidence.evidence import CountNetwork, Evidence, OptionalSize
+from backbone_bench.claims.judges.engine import ClaimResult, judge
 from backbone_bench.records import Missing, ModelCost, Record, Scalar, TensorSpec
 from backbone_bench.zoo import catalogue
 
 
-def judged_by(records: Sequence[Record]) -> list[Outcome]:
+def judged_by(records: Sequence[Record]) -> list[ClaimResult]:
     """The shipped claims that these records decide: one that speaks of more networks is not judged."""
     lacking: list[str] = []
-    book = Book(count=_counts(records, lacking), records=records, publications=publications.shipped())
+    book = Evidence(count=_counts(records, lacking), records=records, publications=publications.shipped())
     found = []
     for entry in papers.entries(papers.shipped()):
         lacking.clear()
@@ -24,15 +24,17 @@ def judged_by(records: Sequence[Record]) -> list[Outcome]:
     return found
 
 
-def _decided(outcome: Outcome) -> bool:
+def _decided(outcome: ClaimResult) -> bool:
     parts = [part.finding.verdict for part in outcome.judged if not part.check.aside]
-    return Verdict.UNMEASURED not in parts or (outcome.published is not None and set(parts) == {Verdict.UNMEASURED})
+    return ClaimVerdict.UNMEASURED not in parts or (
+        outcome.published is not None and set(parts) == {ClaimVerdict.UNMEASURED}
+    )
 
 
-def _counts(records: Sequence[Record], lacking: list[str]) -> Count:
+def _counts(records: Sequence[Record], lacking: list[str]) -> CountNetwork:
     """The counts that the records hold, in the place of a counter; `lacking` grows by the models that they do not."""
 
-    def count(model: str, arguments: Mapping[str, Scalar], size: Size, batch: int) -> ModelCost:
+    def count(model: str, arguments: Mapping[str, Scalar], size: OptionalSize, batch: int) -> ModelCost:
         for record in records:
             workload = record.workload
             if (workload.model, dict(workload.arguments), workload.batch) != (model, dict(arguments), batch):
@@ -45,7 +47,7 @@ def _counts(records: Sequence[Record], lacking: list[str]) -> Count:
     return count
 
 
-def _has_size(record: Record, size: Size) -> bool:
+def _has_size(record: Record, size: OptionalSize) -> bool:
     """Whether the record's image is of this height and width; of the catalogue's where none is named."""
     if len(record.workload.inputs) != 1:
         return False

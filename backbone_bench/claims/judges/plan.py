@@ -4,30 +4,30 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from backbone_bench.claims.data.checks import Pair, Quantity, Ranks
-from backbone_bench.claims.data.papers import Entry
+from backbone_bench.claims.data.checks import ClockQuantity, PairCheck, RanksCheck
+from backbone_bench.claims.data.papers import ClaimEntry
 from backbone_bench.claims.data.subjects import Network
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.evidence.evidence import Evidence
 
 
-class Asked(NamedTuple):
+class PairRequest(NamedTuple):
     """Two networks, and the ratio of their costs that a claim speaks of."""
 
     of: Network
     to: Network
-    quantity: Quantity
+    quantity: ClockQuantity
     bound: float = 1.0
 
     @property
-    def turned(self) -> "Asked":
-        return Asked(self.to, self.of, self.quantity, 1 / self.bound)
+    def turned(self) -> "PairRequest":
+        return PairRequest(self.to, self.of, self.quantity, 1 / self.bound)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class PlannedComparison:
     """A comparison that decides something, and the claims that ask for it."""
 
-    asked: Asked
+    asked: PairRequest
     claims: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -35,9 +35,11 @@ class Wanted:
         return f"{quantity} of {of.short} / {to.short}"
 
 
-def wanted(entries: Sequence[Entry], book: Book, quantities: Sequence[Quantity]) -> tuple[Wanted, ...]:
+def wanted(
+    entries: Sequence[ClaimEntry], book: Evidence, quantities: Sequence[ClockQuantity]
+) -> tuple[PlannedComparison, ...]:
     """The comparisons that these claims ask for, in their order; the book counts what a bound is made of."""
-    found: list[tuple[Asked, list[str]]] = []
+    found: list[tuple[PairRequest, list[str]]] = []
     for entry in entries:
         for asked in _asked(entry, book):
             if asked.quantity in quantities:
@@ -46,14 +48,14 @@ def wanted(entries: Sequence[Entry], book: Book, quantities: Sequence[Quantity])
                     found.append((asked, [entry.claim.id]))
                 elif entry.claim.id not in names:
                     names.append(entry.claim.id)
-    return tuple(Wanted(asked, tuple(names)) for asked, names in found)
+    return tuple(PlannedComparison(asked, tuple(names)) for asked, names in found)
 
 
-def _asked(entry: Entry, book: Book) -> Iterator[Asked]:
+def _asked(entry: ClaimEntry, book: Evidence) -> Iterator[PairRequest]:
     for check in entry.claim.check:
         match check:
-            case Pair(of=of, to=to, quantity=quantity, bound=bound, per=per):
+            case PairCheck(of=of, to=to, quantity=quantity, bound=bound, per=per):
                 counts = book.ratio(of, to, per) if per else 1.0
-                yield Asked(of, to, quantity, bound * counts)
-            case Ranks(pairs=pairs, quantity=quantity):
-                yield from (Asked(of, to, quantity) for of, to in pairs)
+                yield PairRequest(of, to, quantity, bound * counts)
+            case RanksCheck(pairs=pairs, quantity=quantity):
+                yield from (PairRequest(of, to, quantity) for of, to in pairs)

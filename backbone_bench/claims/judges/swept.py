@@ -9,18 +9,18 @@ import numpy as np
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data import layers
 from backbone_bench.claims.data.arithmetic import Expression
-from backbone_bench.claims.data.checks import Family, Law, Table, Value
+from backbone_bench.claims.data.checks import FamilyCheck, LawCheck, TableCheck, ValueCheck
 from backbone_bench.claims.data.figures import amount
 from backbone_bench.claims.data.metrics import METRICS
 from backbone_bench.claims.data.subjects import Axes, Range, Tolerance
-from backbone_bench.claims.data.verdicts import Finding, NoEvidence, Verdict
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NoEvidence
+from backbone_bench.claims.evidence.evidence import Evidence
 
-Array = Any  # of float64; numpy's own types say no more here
+FloatArray = Any  # of float64; numpy's own types say no more here
 MOST_POINTS = 4_000_000
 
 
-def judge_law(check: Law, _book: Book, _per_multiply_add: int) -> Finding:
+def judge_law(check: LawCheck, _book: Evidence, _per_multiply_add: int) -> CheckFinding:
     """A relation that holds all over the sweep, and is an equality just where it should be."""
     axes = _grid(check.axes)
     wanted = [check.left, check.right] + ([check.touches] if check.touches else [])
@@ -31,8 +31,8 @@ def judge_law(check: Law, _book: Book, _per_multiply_add: int) -> Finding:
     if zero:
         wrong |= level != (np.abs(zero[0]) <= slack)
     ratio = _divided(left, right)
-    return Finding(
-        verdict=Verdict.FAILS if wrong.any() else Verdict.HOLDS,
+    return CheckFinding(
+        verdict=ClaimVerdict.FAILS if wrong.any() else ClaimVerdict.HOLDS,
         expected=check.says,
         found=f"left over right {_span(ratio)} at {left.size} points",
         reason=f"fails at {int(wrong.sum())} of {left.size} points" if wrong.any() else "",
@@ -45,18 +45,18 @@ def judge_law(check: Law, _book: Book, _per_multiply_add: int) -> Finding:
     )
 
 
-def _formula(check: Law) -> str:
+def _formula(check: LawCheck) -> str:
     touching = f", equal just where {check.touches} = 0" if check.touches else ""
     return f"{check.left} {check.relation} {check.right}{touching}"
 
 
-def judge_value(check: Value, _book: Book, _per_multiply_add: int) -> Finding:
+def judge_value(check: ValueCheck, _book: Evidence, _per_multiply_add: int) -> CheckFinding:
     """The value of a formula against the published one."""
     names = dict(check.at)
     value = float(_values(names, check.layers, [check.formula])[0])
     close = abs(value - check.expected) <= check.tolerance.slack(check.expected)
-    return Finding(
-        verdict=Verdict.HOLDS if close else Verdict.FAILS,
+    return CheckFinding(
+        verdict=ClaimVerdict.HOLDS if close else ClaimVerdict.FAILS,
         expected=amount(check.expected),
         found=amount(value),
         expected_value=check.expected,
@@ -67,7 +67,7 @@ def judge_value(check: Value, _book: Book, _per_multiply_add: int) -> Finding:
     )
 
 
-def judge_family(check: Family, book: Book, _per_multiply_add: int) -> Finding:
+def judge_family(check: FamilyCheck, book: Evidence, _per_multiply_add: int) -> CheckFinding:
     """Every network of the family that matches another in the figures of `parity`."""
     axes = _grid(check.axes)
     with np.errstate(all="raise"):
@@ -87,16 +87,16 @@ def judge_family(check: Family, book: Book, _per_multiply_add: int) -> Finding:
     return _family(check, found, matching.size)
 
 
-def _family(check: Family, found: Array, searched: int) -> Finding:
+def _family(check: FamilyCheck, found: FloatArray, searched: int) -> CheckFinding:
     slack = check.tolerance.slack(check.expected)
     near = np.abs(found - check.expected) <= slack
     parity = ", ".join(f"{METRICS[metric].title} within {share * 100:g} %" for metric, share in check.parity.items())
     if not found.size:
         raise NoEvidence(f"no network of the sweep matches {check.like} ({parity})")
     middle = float(np.median(found))
-    everywhere = Verdict.HOLDS if near.all() else Verdict.UNCLEAR
-    return Finding(
-        verdict=everywhere if near.any() else Verdict.FAILS,
+    everywhere = ClaimVerdict.HOLDS if near.all() else ClaimVerdict.UNCLEAR
+    return CheckFinding(
+        verdict=everywhere if near.any() else ClaimVerdict.FAILS,
         expected=amount(check.expected),
         found=f"{amount(found.min())} to {amount(found.max())}, median {amount(middle)} of {found.size} networks",
         expected_value=check.expected,
@@ -111,7 +111,7 @@ def _family(check: Family, found: Array, searched: int) -> Finding:
     )
 
 
-def judge_table(check: Table, book: Book, _per_multiply_add: int) -> Finding:
+def judge_table(check: TableCheck, book: Evidence, _per_multiply_add: int) -> CheckFinding:
     """A relation between the columns of a published table, in each of its rows."""
     rows = [
         row
@@ -124,8 +124,8 @@ def judge_table(check: Table, book: Book, _per_multiply_add: int) -> Finding:
     pairs = [(label, float(check.left.value(row)), float(check.right.value(row))) for label, row in rows]
     apart = [abs(left - right) > float(_slack(check.tolerance, left, right)) for _, left, right in pairs]
     ratios = np.array([left / right if right else np.nan for _, left, right in pairs])
-    return Finding(
-        verdict=Verdict.FAILS if any(apart) else Verdict.HOLDS,
+    return CheckFinding(
+        verdict=ClaimVerdict.FAILS if any(apart) else ClaimVerdict.HOLDS,
         expected=f"{check.left} = {check.right}",
         found=f"left over right {_span(ratios)} in {len(rows)} rows",
         reason=f"{sum(apart)} of {len(rows)} rows differ by more" if any(apart) else "",
@@ -136,7 +136,7 @@ def judge_table(check: Table, book: Book, _per_multiply_add: int) -> Finding:
     )
 
 
-def _grid(axes: Axes) -> dict[str, Array]:
+def _grid(axes: Axes) -> dict[str, FloatArray]:
     """Every axis as an array along a dimension of its own, so that formulas span the whole sweep."""
     values = {name: list(axis.values() if isinstance(axis, Range) else axis) for name, axis in axes.items()}
     points = prod(map(len, values.values()))
@@ -145,24 +145,26 @@ def _grid(axes: Axes) -> dict[str, Array]:
     return dict(zip(values, np.meshgrid(*values.values(), indexing="ij", sparse=True), strict=True))
 
 
-def _values(names: Mapping[str, Any], stack: Sequence[layers.Layer], formulas: Sequence[Expression]) -> list[Array]:
+def _values(
+    names: Mapping[str, Any], stack: Sequence[layers.Layer], formulas: Sequence[Expression]
+) -> list[FloatArray]:
     """The formulas' values, with the costs of the layers among the names that they may use."""
     with np.errstate(all="raise"):
         known = {**names, **layers.named(layers.cost(stack, names))} if stack else names
         return [formula.value(known) for formula in formulas]
 
 
-def _slack(tolerance: Tolerance, left: Array, right: Array) -> Array:
+def _slack(tolerance: Tolerance, left: FloatArray, right: FloatArray) -> FloatArray:
     if tolerance.absolute is not None:
         return tolerance.absolute
     return (tolerance.relative or 0.0) * np.maximum(np.abs(left), np.abs(right))
 
 
-def _divided(left: Array, right: Array) -> Array:
+def _divided(left: FloatArray, right: FloatArray) -> FloatArray:
     return np.divide(left, right, out=np.full(left.shape, np.nan), where=right != 0)
 
 
-def _span(ratio: Array) -> str:
+def _span(ratio: FloatArray) -> str:
     known = ratio[~np.isnan(ratio)]
     if not known.size:
         return "undefined"
@@ -178,7 +180,7 @@ def _swept(axes: Axes) -> Iterator[str]:
             yield f"{name} in {', '.join(f'{value:g}' for value in axis)}"
 
 
-def _along(by: str | None, axes: Mapping[str, Array], ratio: Array) -> Iterator[str]:
+def _along(by: str | None, axes: Mapping[str, FloatArray], ratio: FloatArray) -> Iterator[str]:
     """Left over right for each value of one axis."""
     if by is None:
         return

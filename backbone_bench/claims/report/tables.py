@@ -8,10 +8,10 @@ from math import log
 from typing import Any, NamedTuple
 
 from backbone_bench.base.units import Unit
-from backbone_bench.claims.data.verdicts import Finding, Verdict
-from backbone_bench.claims.judges.engine import Judged, Outcome
+from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict
+from backbone_bench.claims.judges.engine import CheckResult, ClaimResult
 from backbone_bench.report.tables.answer import Answer
-from backbone_bench.report.tables.table import Column, Table, Value, tabulate, without_empty
+from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate, without_empty
 
 MOST_PARTS = 3  # of a claim, told in a row of a table
 
@@ -21,12 +21,12 @@ RATIO = Unit("", 1, 3)
 class Shown(NamedTuple):
     """What others published about one part of a claim."""
 
-    outcome: Outcome
-    part: Judged
-    finding: Finding
+    outcome: ClaimResult
+    part: CheckResult
+    finding: CheckFinding
 
 
-def answer(outcomes: Sequence[Outcome]) -> Answer:
+def answer(outcomes: Sequence[ClaimResult]) -> Answer:
     """A row a claim, and what others published in a table of its own."""
     return Answer(
         parts=lambda: [without_empty(table) for table in (table_of(outcomes), _published(outcomes)) if table.rows],
@@ -36,14 +36,14 @@ def answer(outcomes: Sequence[Outcome]) -> Answer:
     )
 
 
-def _json(outcomes: Sequence[Outcome]) -> str:
+def _json(outcomes: Sequence[ClaimResult]) -> str:
     return json.dumps({"claims": [plain(outcome) for outcome in outcomes]}, indent=1, ensure_ascii=False) + "\n"
 
 
 # A row a claim.
 
 
-def _judged(outcome: Outcome) -> list[Judged]:
+def _judged(outcome: ClaimResult) -> list[CheckResult]:
     return [part for part in outcome.judged if not part.check.aside]
 
 
@@ -54,11 +54,11 @@ def _joined(told: Iterable[str]) -> str:
     return "; ".join(parts[:MOST_PARTS]) + more
 
 
-def _of(value: Callable[[Finding], str]) -> Callable[[Outcome], str]:
+def _of(value: Callable[[CheckFinding], str]) -> Callable[[ClaimResult], str]:
     return lambda outcome: _joined(value(part.finding) for part in _judged(outcome))
 
 
-def _ratio(outcome: Outcome) -> Value:
+def _ratio(outcome: ClaimResult) -> CellValue:
     """The parts' found over expected, where it is farthest from 1."""
     ratios = [part.finding.ratio for part in _judged(outcome) if part.finding.ratio is not None]
     if not ratios:
@@ -66,21 +66,21 @@ def _ratio(outcome: Outcome) -> Value:
     return max(ratios, key=lambda ratio: abs(log(ratio)) if ratio > 0 else float("inf"))
 
 
-def verdict_of(outcome: Outcome) -> str:
+def verdict_of(outcome: ClaimResult) -> str:
     expected = outcome.entry.claim.expects
     news = any(surprise.startswith(f"{outcome.entry.claim.id}: {outcome.verdict},") for surprise in outcome.surprises)
     return f"{outcome.verdict}, expected {expected}" if news else str(outcome.verdict)
 
 
-def reasons(outcome: Outcome) -> str:
+def reasons(outcome: ClaimResult) -> str:
     return _joined(part.finding.reason for part in _judged(outcome))
 
 
-def source(outcome: Outcome) -> str:
+def source(outcome: ClaimResult) -> str:
     return f"{outcome.entry.paper.source}, {outcome.entry.claim.where}"
 
 
-def sentence(outcome: Outcome) -> str:
+def sentence(outcome: ClaimResult) -> str:
     """The claim in English, and beside it in the words in which it was written."""
     claim = outcome.entry.claim
     if claim.original is None:
@@ -88,23 +88,23 @@ def sentence(outcome: Outcome) -> str:
     return f"{claim.sentence} “{claim.original.text}”{'' if claim.original.exact else ' (paraphrased)'}"
 
 
-def counted(outcome: Outcome) -> str:
+def counted(outcome: ClaimResult) -> str:
     return _joined(part.finding.found for part in _judged(outcome) if part.finding.origin == "counted")
 
 
-def measured(outcome: Outcome) -> str:
+def measured(outcome: ClaimResult) -> str:
     """What our own clock said, on which device and day: in a claim about GPUs a CPU is shown and told to be none."""
     return _joined(part.finding.here for part in _judged(outcome))
 
 
-def published(outcome: Outcome) -> str:
+def published(outcome: ClaimResult) -> str:
     if outcome.published is None:
         return ""
     parts = [part.published for part in _judged(outcome) if part.published and part.published.settings]
     return f"{outcome.published} (published): {_joined(part.found for part in parts)}"
 
 
-COLUMNS: tuple[Column[Outcome], ...] = (
+COLUMNS: tuple[Column[ClaimResult], ...] = (
     Column("id", "claim", lambda outcome: outcome.entry.claim.id),
     Column("sentence", "sentence", sentence),
     Column("expected", "expected", _of(lambda finding: finding.expected)),
@@ -118,21 +118,21 @@ COLUMNS: tuple[Column[Outcome], ...] = (
 )
 
 
-def table_of(outcomes: Sequence[Outcome], columns: Sequence[Column[Outcome]] = COLUMNS) -> Table:
+def table_of(outcomes: Sequence[ClaimResult], columns: Sequence[Column[ClaimResult]] = COLUMNS) -> Table:
     return tabulate(outcomes, columns, caption=summary(outcomes))
 
 
-def summary(outcomes: Sequence[Outcome]) -> str:
+def summary(outcomes: Sequence[ClaimResult]) -> str:
     """`107 claims: 70 holds, 14 explained, …; none unexpected`."""
     counts = Counter(outcome.verdict for outcome in outcomes)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict if counts[verdict])
+    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ClaimVerdict if counts[verdict])
     news = sum(bool(outcome.surprises) for outcome in outcomes)
     return f"{len(outcomes)} claims: {told}; {news or 'none'} unexpected."
 
 
 # A row a figure from the shell.
 
-CHECKED: tuple[Column[Outcome], ...] = (
+CHECKED: tuple[Column[ClaimResult], ...] = (
     Column("metric", "figure", lambda outcome: outcome.entry.claim.id),
     *(column for column in COLUMNS if column.key in ("expected", "found", "ratio")),
     Column("verdict", "verdict", lambda outcome: str(outcome.verdict)),
@@ -140,7 +140,7 @@ CHECKED: tuple[Column[Outcome], ...] = (
 )
 
 
-def answer_checked(outcomes: Sequence[Outcome]) -> Answer:
+def answer_checked(outcomes: Sequence[ClaimResult]) -> Answer:
     """The figures of `bench check`; the sentence and the source would say nothing new."""
     table = tabulate(outcomes, CHECKED)
     return replace(answer(outcomes), parts=lambda: [without_empty(table)], exact=lambda: [table])
@@ -149,7 +149,7 @@ def answer_checked(outcomes: Sequence[Outcome]) -> Answer:
 # What others published.
 
 
-def shown_by_others(outcomes: Iterable[Outcome]) -> list[Shown]:
+def shown_by_others(outcomes: Iterable[ClaimResult]) -> list[Shown]:
     return [
         Shown(outcome, part, part.published)
         for outcome in outcomes
@@ -170,7 +170,7 @@ PUBLISHED: tuple[Column[Shown], ...] = (
 )
 
 
-def _published(outcomes: Sequence[Outcome]) -> Table:
+def _published(outcomes: Sequence[ClaimResult]) -> Table:
     return tabulate(
         shown_by_others(outcomes), PUBLISHED, title="Measured by others", caption="Published measurements, not ours."
     )
@@ -179,7 +179,7 @@ def _published(outcomes: Sequence[Outcome]) -> Table:
 # For programs.
 
 
-def plain(outcome: Outcome) -> dict[str, Any]:
+def plain(outcome: ClaimResult) -> dict[str, Any]:
     """An outcome as JSON has it."""
     entry = outcome.entry
     return {
@@ -205,7 +205,7 @@ def plain(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: CheckFinding) -> dict[str, Any]:
     return {
         "verdict": str(finding.verdict),
         "expected": finding.expected,

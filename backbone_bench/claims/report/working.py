@@ -3,24 +3,24 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from backbone_bench.claims.data.verdicts import Finding
-from backbone_bench.claims.judges.engine import Judged, Outcome
+from backbone_bench.claims.data.verdicts import CheckFinding
+from backbone_bench.claims.judges.engine import CheckResult, ClaimResult
 from backbone_bench.claims.report.tables import answer, sentence, source, verdict_of
 from backbone_bench.report.tables import escape
 from backbone_bench.report.tables.answer import Answer, Verbatim
 
 
-def answer_with_working(outcomes: Sequence[Outcome]) -> Answer:
+def answer_with_working(outcomes: Sequence[ClaimResult]) -> Answer:
     """Everything behind each verdict for people; for programs what every answer about claims has."""
     return replace(answer(outcomes), parts=lambda: [Verbatim(working(outcome)) for outcome in outcomes])
 
 
-def working(outcome: Outcome) -> str:
+def working(outcome: ClaimResult) -> str:
     """Everything behind one verdict, as Markdown that reads as text too."""
     return "\n".join(_working(outcome)) + "\n"
 
 
-def _working(outcome: Outcome) -> Iterator[str]:
+def _working(outcome: ClaimResult) -> Iterator[str]:
     claim, factor = outcome.entry.claim, outcome.entry.factor
     yield f"## {escape.visible(claim.id)}: {verdict_of(outcome)}"
     yield from ("", escape.visible(sentence(outcome)))
@@ -40,12 +40,12 @@ def _working(outcome: Outcome) -> Iterator[str]:
         yield from ("", f"Unexpected: {escape.visible(surprise)}.")
 
 
-def _heading(part: Judged) -> str:
+def _heading(part: CheckResult) -> str:
     aside = " (aside)" if part.check.aside else ""
     return f"{part.check.kind}{aside}: {part.finding.verdict}"
 
 
-def _part(part: Judged, finding: Finding) -> Iterator[str]:
+def _part(part: CheckResult, finding: CheckFinding) -> Iterator[str]:
     published = " (published)" if finding.origin == "published" else ""
     told = [
         f"expected {finding.expected}" if finding.expected else "",

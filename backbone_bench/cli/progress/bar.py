@@ -8,15 +8,15 @@ from rich.console import Console
 from rich.markup import escape as escape_markup
 from rich.progress import BarColumn, Progress, TextColumn
 
-from backbone_bench.cli.progress.lines import Left, Silent, Told
+from backbone_bench.cli.progress.lines import Silent, TimeLeft, Told
 from backbone_bench.report.tables import escape
 
 
-class Bar(Silent):
+class MovingBar(Silent):
     """Moves when it is told something, never on its own: a clock of its own would take cycles from what is measured."""
 
     def __init__(self, progress: Progress) -> None:
-        self._progress, self._left = progress, Left()
+        self._progress, self._left = progress, TimeLeft()
         self._task = progress.add_task("", total=1, left="")
 
     def row(self, title: str, number: int, count: int) -> Told:
@@ -40,9 +40,9 @@ class Bar(Silent):
 
 
 @contextmanager
-def bar(console: Console | None = None) -> Iterator[Bar]:
+def bar(console: Console | None = None) -> Iterator[MovingBar]:
     """A bar that is gone when the work is over."""
     columns = (BarColumn(bar_width=20), TextColumn("{task.fields[left]}"), TextColumn("{task.description}"))
     console = console or Console(file=sys.stderr)
     with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
-        yield Bar(progress)
+        yield MovingBar(progress)

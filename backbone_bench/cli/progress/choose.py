@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from backbone_bench.cli.progress.lines import Lines, Silent
+from backbone_bench.cli.progress.lines import ProgressLines, Silent
 
 
 @contextmanager
@@ -13,7 +13,7 @@ def shown(*, quiet: bool, verbose: bool = False) -> Iterator[Silent]:
     if quiet:
         yield Silent()
     elif verbose or not sys.stderr.isatty():
-        yield Lines(verbose=verbose)
+        yield ProgressLines(verbose=verbose)
     else:
         from backbone_bench.cli.progress.bar import bar  # imports rich
 

@@ -33,11 +33,11 @@ class Silent:
         say(line)
 
 
-class Lines(Silent):
+class ProgressLines(Silent):
     """A line when a row begins, and where more is wanted a line a phase: for logs."""
 
     def __init__(self, *, verbose: bool = False) -> None:
-        self._left, self._verbose = Left(), verbose
+        self._left, self._verbose = TimeLeft(), verbose
 
     def row(self, title: str, number: int, count: int) -> Told:
         left = self._left.words((number - 1) / count)
@@ -54,7 +54,7 @@ class Lines(Silent):
 
     def whole(self, title: str) -> Told:
         self.say(title)
-        said, clock = "", Left()  # a piece of work of its own: the time of those before is not its time
+        said, clock = "", TimeLeft()  # a piece of work of its own: the time of those before is not its time
 
         def tell(phase: str, share: float) -> None:
             nonlocal said
@@ -67,7 +67,7 @@ class Lines(Silent):
         return tell
 
 
-class Left:
+class TimeLeft:
     """How long the rest takes, if it goes on as it has until now."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

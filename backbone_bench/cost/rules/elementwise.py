@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import Rule, make, plain, rule
+from backbone_bench.cost.rules.table import ShapeRule, make, plain, rule
 
 
 def _in_place(ledger: Ledger, op: str, input: Tensor, elems: int) -> Tensor:
@@ -16,7 +16,7 @@ def _in_place(ledger: Ledger, op: str, input: Tensor, elems: int) -> Tensor:
     return input
 
 
-def _activation(op: str) -> Rule:
+def _activation(op: str) -> ShapeRule:
     """A function of one tensor; its constants, where it has any, come by name and in ascending order."""
 
     def one(ledger: Ledger, input: Tensor, *, inplace: bool = False, **constants: Any) -> Tensor | None:
@@ -34,7 +34,7 @@ def _activation(op: str) -> Rule:
     return one
 
 
-def _updating(one: Rule) -> Rule:
+def _updating(one: ShapeRule) -> ShapeRule:
     """The same, in place."""
     return lambda ledger, input: one(ledger, input, inplace=True)
 
@@ -55,7 +55,7 @@ def gelu(ledger: Ledger, input: Tensor, *, approximate: str = "none") -> Tensor 
 _gelu: Callable[[Ledger, Tensor], Tensor | None] = _activation("gelu")
 
 
-def _arithmetic(op: str, *, in_place: bool = False) -> Rule:
+def _arithmetic(op: str, *, in_place: bool = False) -> ShapeRule:
     """A function of two tensors that spread to a common shape, or of a tensor and a number."""
 
     def two(ledger: Ledger, input: Tensor, other: Tensor | float) -> Tensor | None:

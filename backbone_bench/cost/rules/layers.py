@@ -9,7 +9,19 @@ from torch import Tensor
 
 from backbone_bench.cost import formulas
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import SHAPES, Plan, Shape, Size, carry_out, each, make, moved, plain, rule, slide
+from backbone_bench.cost.rules.table import (
+    SHAPES,
+    IntOrSizes,
+    ShapePlan,
+    StaticShape,
+    carry_out,
+    each,
+    make,
+    moved,
+    plain,
+    rule,
+    slide,
+)
 
 
 @rule(torch.conv1d, torch.conv2d, torch.conv3d)
@@ -32,8 +44,15 @@ def convolution(
 
 @lru_cache(SHAPES, typed=True)
 def _convolved(
-    x: Shape, weight: Shape, bias: Shape | None, stride: Size, padding: Size, dilation: Size, groups: int, images: int
-) -> Plan | None:
+    x: StaticShape,
+    weight: StaticShape,
+    bias: StaticShape | None,
+    stride: IntOrSizes,
+    padding: IntOrSizes,
+    dilation: IntOrSizes,
+    groups: int,
+    images: int,
+) -> ShapePlan | None:
     n = len(weight) - 2
     stride, padding, dilation = each(stride, n), each(padding, n), each(dilation, n)
     if (
@@ -50,7 +69,7 @@ def _convolved(
         return None
     out = (x[0], weight[0], *places)
     elems = moved(x, weight, bias, out)
-    return Plan(out, elems, formulas.convolution(x, weight, out, images))
+    return ShapePlan(out, elems, formulas.convolution(x, weight, out, images))
 
 
 @rule(F.linear)
@@ -64,11 +83,11 @@ def linear(ledger: Ledger, input: Tensor, weight: Tensor, bias: Tensor | None = 
 
 
 @lru_cache(SHAPES)
-def _mapped(x: Shape, weight: Shape, bias: bool, images: int) -> Plan | None:
+def _mapped(x: StaticShape, weight: StaticShape, bias: bool, images: int) -> ShapePlan | None:
     if not x or 0 in x or 0 in weight or x[-1] != weight[1]:
         return None
     out = (*x[:-1], weight[0])
-    return Plan(out, moved(x, weight, weight[:1] if bias else None, out), formulas.linear(x, weight, images))
+    return ShapePlan(out, moved(x, weight, weight[:1] if bias else None, out), formulas.linear(x, weight, images))
 
 
 @rule(F.batch_norm)

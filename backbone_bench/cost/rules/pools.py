@@ -8,17 +8,29 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import SHAPES, Plan, Shape, Size, carry_out, each, make, moved, plain, rule, slide
+from backbone_bench.cost.rules.table import (
+    SHAPES,
+    IntOrSizes,
+    ShapePlan,
+    StaticShape,
+    carry_out,
+    each,
+    make,
+    moved,
+    plain,
+    rule,
+    slide,
+)
 
 
 @rule(F.max_pool2d, torch.max_pool2d)
 def max_pool2d(
     ledger: Ledger,
     input: Tensor,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
-    dilation: Size = 1,
+    kernel_size: IntOrSizes,
+    stride: IntOrSizes | None = None,
+    padding: IntOrSizes = 0,
+    dilation: IntOrSizes = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Tensor | None:
@@ -32,9 +44,9 @@ def max_pool2d(
 def avg_pool2d(
     ledger: Ledger,
     input: Tensor,
-    kernel_size: Size,
-    stride: Size | None = None,
-    padding: Size = 0,
+    kernel_size: IntOrSizes,
+    stride: IntOrSizes | None = None,
+    padding: IntOrSizes = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: None = None,
@@ -45,7 +57,14 @@ def avg_pool2d(
 
 
 @lru_cache(SHAPES, typed=True)
-def _pooled(x: Shape, kernel: Size, stride: Size | None, padding: Size, dilation: Size, ceil_mode: bool) -> Plan | None:
+def _pooled(
+    x: StaticShape,
+    kernel: IntOrSizes,
+    stride: IntOrSizes | None,
+    padding: IntOrSizes,
+    dilation: IntOrSizes,
+    ceil_mode: bool,
+) -> ShapePlan | None:
     kernels, paddings, dilations = each(kernel, 2), each(padding, 2), each(dilation, 2)
     strides = kernels if stride is None else each(stride, 2)
     if len(x) != 4 or min(*x, *kernels, *strides, *dilations) < 1 or min(paddings) < 0:
@@ -57,7 +76,7 @@ def _pooled(x: Shape, kernel: Size, stride: Size | None, padding: Size, dilation
     if min(places) < 1:
         return None
     out = (*x[:2], *places)
-    return Plan(out, moved(x, out))
+    return ShapePlan(out, moved(x, out))
 
 
 def _up(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:

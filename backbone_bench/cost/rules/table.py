@@ -11,21 +11,21 @@ from torch import Tensor
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger
 
-Rule = Callable[..., Tensor | None]
-Size = int | Sequence[int]
-Shape = tuple[int, ...]
+ShapeRule = Callable[..., Tensor | None]
+IntOrSizes = int | Sequence[int]
+StaticShape = tuple[int, ...]
 
-RULES: dict[Any, Rule] = {}
+RULES: dict[Any, ShapeRule] = {}
 
 FLOATS = {torch.float32, torch.float16, torch.bfloat16, torch.float64}
 META = torch.device("meta")
 SHAPES = 4096  # plans that are kept: a network has far fewer different layers
 
 
-def rule(*functions: Any) -> Callable[[Rule], Rule]:
+def rule(*functions: Any) -> Callable[[ShapeRule], ShapeRule]:
     """Enter a rule for these functions of torch; each function has at most one."""
 
-    def enter(shape_rule: Rule) -> Rule:
+    def enter(shape_rule: ShapeRule) -> ShapeRule:
         for function in functions:
             if function in RULES:
                 raise ValueError(f"two rules for {function}")
@@ -35,15 +35,15 @@ def rule(*functions: Any) -> Callable[[Rule], Rule]:
     return enter
 
 
-class Plan(NamedTuple):
+class ShapePlan(NamedTuple):
     """What an operation on tensors of one type makes, moves and computes: worked out once for the same shapes."""
 
-    shape: Shape
+    shape: StaticShape
     elems: int  # read and written
     cost: Arithmetic = NONE
 
 
-def carry_out(ledger: Ledger, op: str, like: Tensor, plan: Plan | None) -> Tensor | None:
+def carry_out(ledger: Ledger, op: str, like: Tensor, plan: ShapePlan | None) -> Tensor | None:
     return None if plan is None else make(ledger, op, like, *plan)
 
 
@@ -75,7 +75,7 @@ def _is_slice(tensor: Tensor) -> bool:
     return image >= channel > row >= place > 0
 
 
-def each(value: Size, n: int) -> tuple[int, ...]:
+def each(value: IntOrSizes, n: int) -> tuple[int, ...]:
     """A size given once for every dimension, or one by one; anything else is torch's to judge."""
     if type(value) is int:
         return (value,) * n

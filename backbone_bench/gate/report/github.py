@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.gate.report.sentences import news
-from backbone_bench.gate.verdicts import VERDICTS, Report
+from backbone_bench.gate.report.sentences import headlines
+from backbone_bench.gate.verdicts import VERDICTS, GateReport
 
 SUMMARY = "GITHUB_STEP_SUMMARY"  # names the file that becomes the job's summary
 LIMIT_BYTES = 1 << 20  # of a step's summary; GitHub refuses the whole of a longer one
@@ -41,10 +41,10 @@ def fit(text: str, limit_bytes: int) -> str:
     return "".join(kept) + _CUT if kept else ""
 
 
-def annotations(report: Report) -> Iterator[str]:
+def annotations(report: GateReport) -> Iterator[str]:
     """Workflow commands, a line each: errors for what fails, warnings for what a reader should know of all the same."""
     kinds = dict.fromkeys(("error", "warning"), 0)
-    for one in news(report):
+    for one in headlines(report):
         if not one.fails and not VERDICTS[one.verdict].warns:
             continue
         kind = "error" if one.fails else "warning"

@@ -7,12 +7,12 @@ fails, an error for what could not be run, a skip with its reason for what has n
 from dataclasses import replace
 from xml.etree import ElementTree
 
-from backbone_bench.gate.report.sentences import TITLES, news
-from backbone_bench.gate.verdicts import VERDICTS, Finding, Report
+from backbone_bench.gate.report.sentences import TITLES, headlines
+from backbone_bench.gate.verdicts import VERDICTS, GateFinding, GateReport
 from backbone_bench.report.tables import escape
 
 
-def junit(report: Report) -> str:
+def junit(report: GateReport) -> str:
     """The report as one test suite."""
     cases = [_case(report, found) for found in report.ordered]
     tags = [child.tag for case in cases for child in case]
@@ -30,12 +30,12 @@ def junit(report: Report) -> str:
     return ElementTree.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
 
-def _case(report: Report, found: Finding) -> ElementTree.Element:
+def _case(report: GateReport, found: GateFinding) -> ElementTree.Element:
     case = ElementTree.Element("testcase", {"classname": escape.visible(found.subject), "name": TITLES[found.metric]})
     row = VERDICTS[found.verdict]
     if row.decided and not report.fails(found):
         return case
-    told = (f"{one.lead} {one.rest}".strip() for one in news(replace(report, findings=(found,))))
+    told = (f"{one.lead} {one.rest}".strip() for one in headlines(replace(report, findings=(found,))))
     message = escape.visible(" ".join(told))
     outcome = row.junit if report.fails(found) else "skipped"
     ElementTree.SubElement(case, outcome, {"type": found.verdict.value, "message": message}).text = message

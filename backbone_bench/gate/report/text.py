@@ -13,17 +13,17 @@ from pydantic import TypeAdapter
 
 from backbone_bench.base.units import BILLIONS, M_ELEMENTS, PLAIN, difference, percent
 from backbone_bench.gate.report.junit import junit
-from backbone_bench.gate.report.sentences import TITLES, news, quantity, steps
-from backbone_bench.gate.verdicts import VERDICTS, Finding, Moved, Report, Verdict
-from backbone_bench.report.tables.answer import Answer, Heading, Item, Items, Paragraph, Part
+from backbone_bench.gate.report.sentences import TITLES, headlines, quantity, steps
+from backbone_bench.gate.verdicts import VERDICTS, CostChange, GateFinding, GateReport, GateVerdict
+from backbone_bench.report.tables.answer import Answer, AnswerPart, Heading, ItemList, ListItem, Paragraph
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
 
 _ENDS = {0: "passed", 1: "failed", 2: "could not start", 3: "could not measure everything", 4: "could not compare"}
 _ROWS = 12  # of one table of modules
-_REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+_REPORT: TypeAdapter[GateReport] = TypeAdapter(GateReport)
 
 
-def answer(report: Report) -> Answer:
+def answer(report: GateReport) -> Answer:
     """The report in every format: what fails first, then what to do, then the tables."""
     return Answer(
         parts=lambda: parts(report),
@@ -33,41 +33,41 @@ def answer(report: Report) -> Answer:
     )
 
 
-def _document(report: Report) -> dict[str, Any]:
+def _document(report: GateReport) -> dict[str, Any]:
     told = _REPORT.dump_python(replace(report, findings=report.ordered), mode="json")
     for row, found in zip(told["findings"], report.ordered, strict=True):
         row["fails"] = report.fails(found)
     return {"exit_code": report.exit_code, "verdict": report.verdict.value, **told}
 
 
-def title(report: Report) -> str:
+def title(report: GateReport) -> str:
     """`bench gate failed: 1 regressed, 5 changed, 2 pass`."""
     counts = Counter(found.verdict for found in report.findings)
-    told = ", ".join(f"{counts[one]} {one.value}" for one in Verdict if counts[one])
+    told = ", ".join(f"{counts[one]} {one.value}" for one in GateVerdict if counts[one])
     return f"bench gate {_ENDS[report.exit_code]}: {told or 'nothing to compare'}"
 
 
-def _summary(report: Report) -> str:
+def _summary(report: GateReport) -> str:
     accepted = f" Accepted: {report.acknowledged}" if report.acknowledged is not None else ""
     return f"Compared: {report.head} with {report.base}.{accepted}"
 
 
-def parts(report: Report) -> list[Part]:
+def parts(report: GateReport) -> list[AnswerPart]:
     """For people: sentences, steps and tables."""
-    told = tuple(Item(one.lead, one.rest) for one in news(report))
-    todo = tuple(Item(step.text, command=step.command) for step in steps(report))
-    found: list[Part] = [Heading(title(report)), Paragraph(_summary(report))]
+    told = tuple(ListItem(one.lead, one.rest) for one in headlines(report))
+    todo = tuple(ListItem(step.text, command=step.command) for step in steps(report))
+    found: list[AnswerPart] = [Heading(title(report)), Paragraph(_summary(report))]
     if told:
-        found.append(Items(told))
+        found.append(ItemList(told))
     if todo:
-        found += [Heading("What to do next", level=3), Items(todo, numbered=True)]
+        found += [Heading("What to do next", level=3), ItemList(todo, numbered=True)]
     *others, last = tables(report)
     return [*found, *others, replace(last, remarks=(*last.remarks, *_remarks(report)))]
 
 
-def _remarks(report: Report) -> Iterator[str]:
+def _remarks(report: GateReport) -> Iterator[str]:
     present = {found.verdict for found in report.findings}
-    told = "; ".join(f"{verdict.value}: {VERDICTS[verdict].meaning}" for verdict in Verdict if verdict in present)
+    told = "; ".join(f"{verdict.value}: {VERDICTS[verdict].meaning}" for verdict in GateVerdict if verdict in present)
     if told:
         yield f"Verdicts. {told}."
     judged = sum(found.change is not None and not found.informal for found in report.findings)
@@ -79,25 +79,25 @@ def _remarks(report: Report) -> Iterator[str]:
     yield from report.remarks
 
 
-def tables(report: Report) -> list[Table]:
+def tables(report: GateReport) -> list[Table]:
     """Everything in one table, then the modules in which a cost moved, a table a workload."""
     whole = without_empty(tabulate(report.ordered, _for_people(report)))
     changed = {found.subject: found.moved for found in report.ordered if found.moved}
     return [whole, *(_modules(subject, moved) for subject, moved in changed.items())]
 
 
-def _modules(subject: str, moved: tuple[Moved, ...]) -> Table:
+def _modules(subject: str, moved: tuple[CostChange, ...]) -> Table:
     table = without_empty(tabulate(moved[:_ROWS], _MODULES, title=f"{subject}: where the cost on paper changed"))
     more = (f"{len(moved) - _ROWS} more rows changed less; the JSON report has them.",) if len(moved) > _ROWS else ()
     return replace(table, remarks=more)
 
 
-def _bounds(found: Finding) -> str:
+def _bounds(found: GateFinding) -> str:
     change = found.change
     return "" if change is None or change.low is None else f"{percent(change.low)} to {percent(change.high)}"
 
 
-def _ratio(found: Finding) -> str:
+def _ratio(found: GateFinding) -> str:
     if found.change is not None:
         return percent(found.change.ratio)
     if isinstance(found.base, str) or isinstance(found.head, str) or not found.base or found.head is None:
@@ -109,7 +109,7 @@ def _share(value: float | None) -> str:
     return "" if value is None else percent(1 + value, signed=False)
 
 
-def _for_people(report: Report) -> tuple[Column[Finding], ...]:
+def _for_people(report: GateReport) -> tuple[Column[GateFinding], ...]:
     return (
         Column("subject", "workload", lambda found: found.subject),
         Column("metric", "quantity", lambda found: TITLES[found.metric]),
@@ -127,15 +127,15 @@ def _for_people(report: Report) -> tuple[Column[Finding], ...]:
 _DETECTABLE = "Detectable: the least change that is called in four cases of five, at the noise of these rounds."
 
 
-def _verdict(report: Report, found: Finding) -> str:
+def _verdict(report: GateReport, found: GateFinding) -> str:
     return f"{found.verdict.value}{' (for information)' * (found.informal and not report.fails(found))}"
 
 
-def _quantity(found: Finding, value: int | float | str | None) -> str:
+def _quantity(found: GateFinding, value: int | float | str | None) -> str:
     return "" if value is None else quantity(value, found.metric)
 
 
-def _of_change(name: str) -> Callable[[Finding], float | str]:
+def _of_change(name: str) -> Callable[[GateFinding], float | str]:
     """A number of the change; nothing where there is none."""
     return lambda found: _plain(None if found.change is None else getattr(found.change, name))
 
@@ -144,7 +144,7 @@ def _plain(value: float | str | None) -> float | str:
     return "" if value is None else value
 
 
-def _for_programs(report: Report) -> tuple[Column[Finding], ...]:
+def _for_programs(report: GateReport) -> tuple[Column[GateFinding], ...]:
     return (
         Column("subject", "workload", lambda found: found.subject),
         Column("metric", "quantity", lambda found: found.metric),
@@ -167,7 +167,7 @@ def _yes(value: bool) -> str:
     return "yes" if value else "no"
 
 
-_MODULES: tuple[Column[Moved], ...] = (
+_MODULES: tuple[Column[CostChange], ...] = (
     Column("module", "module", lambda moved: moved.module or "(itself)"),
     Column("op", "operation", lambda moved: moved.op),
     Column("state", "is", lambda moved: moved.state),

@@ -12,7 +12,7 @@ from backbone_bench.records.quantities import EXACT, MEASURED, QUANTITIES
 Tracker = Literal["github-action-benchmark", "bencher"]
 
 
-class Point(NamedTuple):
+class TrackerPoint(NamedTuple):
     """One quantity of one workload: the median of its processes and how far they lie apart."""
 
     subject: str
@@ -29,18 +29,18 @@ def export(records: Sequence[Record], tracker: Tracker) -> str:
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
 
-def _points(records: Sequence[Record]) -> Iterator[Point]:
+def _points(records: Sequence[Record]) -> Iterator[TrackerPoint]:
     for group in matching.by_workload(records).values():
         subject = matching.subject(group[0].workload)
         if not isinstance(group[0].cost, Missing):
-            yield from (Point(subject, one.key, *(float(known(one.of(group[0]))),) * 3) for one in EXACT)
+            yield from (TrackerPoint(subject, one.key, *(float(known(one.of(group[0]))),) * 3) for one in EXACT)
         for metric in MEASURED:
             found = [value for record in group if not isinstance(value := measured.value(record, metric), Missing)]
             if found:
-                yield Point(subject, metric.key, median(found), min(found), max(found))
+                yield TrackerPoint(subject, metric.key, median(found), min(found), max(found))
 
 
-def _for_github(points: Sequence[Point]) -> list[dict[str, Any]]:
+def _for_github(points: Sequence[TrackerPoint]) -> list[dict[str, Any]]:
     """The form `customSmallerIsBetter`."""
     rows = []
     for point in points:
@@ -51,7 +51,7 @@ def _for_github(points: Sequence[Point]) -> list[dict[str, Any]]:
     return rows
 
 
-def _for_bencher(points: Sequence[Point]) -> dict[str, dict[str, dict[str, float]]]:
+def _for_bencher(points: Sequence[TrackerPoint]) -> dict[str, dict[str, dict[str, float]]]:
     """Bencher Metric Format: workload, measure, value; in base units, since a measure's name says its unit."""
     document: dict[str, dict[str, dict[str, float]]] = {}
     for point in points:

@@ -19,7 +19,9 @@ from backbone_bench.base.pytree import map_tensors
 from backbone_bench.measure.call.step import draw
 
 
-def settle(model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], *, batch: int = 1, seed: int = 0) -> None:
+def lsuv_init(
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], *, batch: int = 1, seed: int = 0
+) -> None:
     """Scale weights and set batch-norm statistics, in one pass over one image drawn from the seed.
 
     Each convolution and linear layer is scaled, when it is first reached, to

@@ -6,7 +6,7 @@ import torch
 
 from backbone_bench.base.errors import first_line
 from backbone_bench.measure.devices.base import TorchDevice
-from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, LatencyMode, Step
 from backbone_bench.records import Memory, Missing
 
 
@@ -27,7 +27,7 @@ class TorchEvent:
 class Accelerator(TorchDevice):
     """One device of the current accelerator. It becomes the current device of the process."""
 
-    modes: tuple[Mode, ...] = ("wall", "device")
+    modes: tuple[LatencyMode, ...] = ("wall", "device")
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device, Missing("cache_unknown", f"torch does not tell the cache of {device.type}"))

@@ -16,7 +16,7 @@ from backbone_bench.measure.protocols import Device
 _INSTEAD = "Use --device cpu, or count without a device: `bench count`."
 
 
-class Torch(NamedTuple):
+class TorchBuild(NamedTuple):
     """What this torch and this machine have together."""
 
     version: str
@@ -26,7 +26,7 @@ class Torch(NamedTuple):
     reason: str = ""  # in the driver's words, why no device answers
 
 
-def look() -> Torch:
+def probe() -> TorchBuild:
     """Ask torch; what it warns about is in `reason`."""
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
@@ -35,7 +35,7 @@ def look() -> Torch:
         count = torch.accelerator.device_count() if available else 0
     kind = accelerator.type if accelerator else None
     reason = "" if available or kind is None else _why_not(kind) or (str(said[0].message) if said else "")
-    return Torch(torch.__version__, kind, count, _built_for() or kind or "", reason)
+    return TorchBuild(torch.__version__, kind, count, _built_for() or kind or "", reason)
 
 
 def _built_for() -> str:
@@ -54,9 +54,9 @@ def _why_not(kind: str) -> str:
     return ""
 
 
-def resolve(name: str, here: Torch | None = None) -> Device:
+def resolve(name: str, here: TorchBuild | None = None) -> Device:
     """The device of this name; raise UserError where there is none, with what is missing and what to do."""
-    here = here or look()
+    here = here or probe()
     kind, index = parse(name, here)
     if kind == HOST:
         return Host()
@@ -64,7 +64,7 @@ def resolve(name: str, here: Torch | None = None) -> Device:
     return Cuda(device) if kind == "cuda" else Accelerator(device)
 
 
-def parse(name: str, here: Torch) -> tuple[str, int]:
+def parse(name: str, here: TorchBuild) -> tuple[str, int]:
     """Type and index of a device that is here."""
     match = re.fullmatch(r"([a-z]\w*)(?::([0-9]{1,9}))?", name)
     kind, index = (match[1], int(match[2] or 0)) if match else (name, 0)
@@ -86,7 +86,7 @@ def _known(kind: str) -> bool:
         return False
 
 
-def _present(kind: str, index: int, here: Torch) -> int:
+def _present(kind: str, index: int, here: TorchBuild) -> int:
     none = f"No {kind.upper()} device: this torch"
     if kind == HOST:
         raise UserError("There is one CPU device: cpu. Choose its cores with taskset and --threads.")

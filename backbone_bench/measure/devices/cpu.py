@@ -4,7 +4,7 @@ import torch
 
 from backbone_bench.measure.devices.base import TorchDevice
 from backbone_bench.measure.machine import procfs
-from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, Mode, Step
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, LatencyMode, Step
 from backbone_bench.records import Memory, Missing
 
 
@@ -12,7 +12,7 @@ class Host(TorchDevice):
     """Calls return when their work is done, so there is nothing to wait for."""
 
     is_host = True
-    modes: tuple[Mode, ...] = ("wall",)
+    modes: tuple[LatencyMode, ...] = ("wall",)
 
     def __init__(self) -> None:
         super().__init__(torch.device("cpu"), procfs.last_cache_bytes())

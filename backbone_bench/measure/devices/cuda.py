@@ -8,14 +8,14 @@ from torch import Tensor
 from backbone_bench.base.errors import first_line
 from backbone_bench.base.pytree import map_tensors
 from backbone_bench.measure.devices.accelerator import Accelerator
-from backbone_bench.measure.protocols import CaptureFailed, Mode, Step
+from backbone_bench.measure.protocols import CaptureFailed, LatencyMode, Step
 from backbone_bench.records import Missing
 
 
 class Cuda(Accelerator):
     """A CUDA device."""
 
-    modes: tuple[Mode, ...] = ("wall", "device", "graph")
+    modes: tuple[LatencyMode, ...] = ("wall", "device", "graph")
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)

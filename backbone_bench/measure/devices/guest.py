@@ -16,7 +16,7 @@ def as_found(device: str) -> Iterator[bool]:
 
     The value is whether the device holds tensors of others, which its peak of memory then counts in.
     """
-    kind, index = available.parse(device, available.look())
+    kind, index = available.parse(device, available.probe())
     if is_host(kind):
         with torch.random.fork_rng(devices=()):
             yield False

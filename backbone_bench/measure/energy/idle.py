@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from backbone_bench.measure.energy.integrate import Window, counted, held
+from backbone_bench.measure.energy.integrate import Window, counted, zero_order_hold
 from backbone_bench.measure.energy.load import COARSEST_S, Looking, Witness
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.protocols import Clock, PowerSource
@@ -36,5 +36,5 @@ def idle_w(tape: Witness, tick_s: float, skip_s: float) -> Known[float]:
     if tape.source.unit == "J":
         window = counted(readings, tick_s)
     else:
-        window = held(readings, from_s, tape.readings[-1].ended_s, tick_s)
+        window = zero_order_hold(readings, from_s, tape.readings[-1].ended_s, tick_s)
     return window.window_j / window.window_s if isinstance(window, Window) else window

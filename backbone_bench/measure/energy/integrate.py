@@ -76,7 +76,7 @@ def counted(readings: Sequence[Reading], tick_s: float) -> Known[Window]:
     return Window(window_j, window_s, len(changes) - 1, (first.slack_s + last.slack_s) / 2 * window_j / window_s)
 
 
-def held(readings: Sequence[Reading], start_s: float, end_s: float, tick_s: float) -> Known[Window]:
+def zero_order_hold(readings: Sequence[Reading], start_s: float, end_s: float, tick_s: float) -> Known[Window]:
     """The integral of a power sensor from `start_s` to `end_s`, each value held until the next reading.
 
     A reading is as old as a tick, so the ends may hide a tick's worth of the range of the readings.

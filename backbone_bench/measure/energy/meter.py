@@ -17,14 +17,14 @@ from backbone_bench.measure.energy.windows import (
     ASSUMED_TICK_S,
     SHIFTS,
     STILL,
-    Aim,
     Bench,
-    Part,
+    WindowPart,
+    WindowPlan,
     averaging_s,
     other_j,
     tick_s,
 )
-from backbone_bench.measure.protocols import Device, PowerSource, SourceFailed, Watch
+from backbone_bench.measure.protocols import Device, PowerSource, SourceFailed, Watcher
 from backbone_bench.records import Energy, EnergyTrial, Flag, Known, Missing, PaperEnergy
 
 LOST = "gpu_lost"  # no other source will answer either
@@ -33,7 +33,7 @@ WINDOW_AVERAGES = 10  # a window holds so many of a sensor's averages
 PAPER_EVERY_S = 0.1
 
 
-def measure(load: Load, device: Device, meter: Meter, plan: EnergyPlan, watch: Watch) -> Known[Energy]:
+def measure(load: Load, device: Device, meter: Meter, plan: EnergyPlan, watch: Watcher) -> Known[Energy]:
     """Energy of running `load` back to back on `device`; Missing where no source tells it."""
     device.synchronize()
     watch.look()
@@ -43,7 +43,7 @@ def measure(load: Load, device: Device, meter: Meter, plan: EnergyPlan, watch: W
 
 
 class _Trial(NamedTuple):
-    part: Part
+    part: WindowPart
     temperature_c: Known[tuple[float, float]]
 
 
@@ -52,7 +52,7 @@ class _Ladder:
     load: Load
     bench: Bench
     meter: Meter
-    watch: Watch
+    watch: Watcher
     tapes: tuple[Witness, ...]  # of every source, at rest
 
     def climb(self) -> Known[Energy]:
@@ -107,14 +107,14 @@ class _Ladder:
             flags=tuple(dict.fromkeys((*(reason.missing for reason in invalid), *self._flags(aim, cross)))),
         )
 
-    def _aim(self, source: PowerSource, tick_s: float) -> Aim:
+    def _aim(self, source: PowerSource, tick_s: float) -> WindowPlan:
         plan = self.bench.plan
         if source.unit == "J":
             window_s = max(plan.window_s, min(plan.min_ticks * tick_s, plan.longest_window_s))
         else:
             window_s = max(plan.window_s, WINDOW_AVERAGES * averaging_s(source))
         shifts = SHIFTS if self._looks_away(source) else 1
-        return Aim(source, tick_s, window_s, shifts, self._sensor() if source.name == "counter" else None)
+        return WindowPlan(source, tick_s, window_s, shifts, self._sensor() if source.name == "counter" else None)
 
     def _looks_away(self, source: PowerSource) -> bool:
         """Whether a sensor that sees only part of the time may see always the same part of a run (aliasing)."""
@@ -122,7 +122,7 @@ class _Ladder:
         partial = (source.averaging_s or 0) < (source.period_s or 0)
         return partial and waits and 0.005 <= self.bench.steady.run_s <= 0.4
 
-    def _flags(self, aim: Aim, cross: Known[float]) -> Sequence[Flag]:
+    def _flags(self, aim: WindowPlan, cross: Known[float]) -> Sequence[Flag]:
         flags: list[Flag] = []
         if aim.shifts > 1:
             flags.append("phase_shifted")
@@ -136,7 +136,7 @@ class _Ladder:
         sensors = [tape.source for tape in self.tapes if tape.source.unit == "W" and tape.failure is None]
         return sensors[-1 if slowest else 0] if sensors else None
 
-    def _trial(self, aim: Aim) -> Known[_Trial]:
+    def _trial(self, aim: WindowPlan) -> Known[_Trial]:
         self.watch.look()
         before_c = self.meter.temperature_c()
         part = self.bench.window(aim)
@@ -192,6 +192,6 @@ def _averaging(source: PowerSource) -> Known[float]:
     return source.averaging_s
 
 
-def _cross_check(parts: Sequence[Part]) -> Known[float]:
+def _cross_check(parts: Sequence[WindowPart]) -> Known[float]:
     others_j = other_j(parts)
     return others_j if isinstance(others_j, Missing) else sum(part.window.window_j for part in parts) / others_j

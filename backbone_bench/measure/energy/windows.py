@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from backbone_bench.measure.energy.idle import PROBE_S
-from backbone_bench.measure.energy.integrate import Window, counted, held, period_s, ticks
+from backbone_bench.measure.energy.integrate import Window, counted, period_s, ticks, zero_order_hold
 from backbone_bench.measure.energy.load import COARSEST_S, Looking, Steady, Tape, Witness
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.energy.sources import STEADIEST_S
@@ -22,7 +22,7 @@ SHIFTS, SHIFT_S = 8, 0.025  # pauses that move the load against a sensor that lo
 STILL = Missing("counter_still", f"The energy counter did not move in {STILL_S:.0f} s.")
 
 
-class Aim(NamedTuple):
+class WindowPlan(NamedTuple):
     """How windows are taken by one source."""
 
     source: PowerSource
@@ -32,7 +32,7 @@ class Aim(NamedTuple):
     other: PowerSource | None  # a sensor read beside a counter
 
 
-class Part(NamedTuple):
+class WindowPart(NamedTuple):
     """A window, what the other sensor made of it, and how long how many runs took around it."""
 
     window: Window
@@ -76,9 +76,9 @@ class Bench:
         self.steady.run_until(enough, Looking(self.clock, (tape,), self.plan.poll_s))
         return tape
 
-    def window(self, aim: Aim) -> Known[Part]:
+    def window(self, aim: WindowPlan) -> Known[WindowPart]:
         """One window, in as many shifted parts as aimed at."""
-        parts: list[Part] = []
+        parts: list[WindowPart] = []
         for shift in range(aim.shifts):
             if shift:
                 self.clock.sleep_s(SHIFT_S)
@@ -95,7 +95,7 @@ class Bench:
             averaging = averaging_s(source)
             self.run_for(averaging + max(averaging, source.period_s or 0))  # a reading is also as old as its period
 
-    def _enough(self, part: Part, aim: Aim) -> Known[Part]:
+    def _enough(self, part: WindowPart, aim: WindowPlan) -> Known[WindowPart]:
         # A slow load hides ticks from a quick look: what the probed tick promises counts as well.
         ticks = max(part.window.ticks, part.window.window_s / aim.tick_s)
         if aim.source.unit == "W" or ticks >= self.plan.min_ticks:
@@ -106,7 +106,7 @@ class Bench:
             "raise --energy-window.",
         )
 
-    def _part(self, aim: Aim, window_s: float) -> Known[Part]:
+    def _part(self, aim: WindowPlan, window_s: float) -> Known[WindowPart]:
         tape = Tape(aim.source, self.clock)
         other = Witness(aim.other, self.clock) if aim.other else None
         self.steady.drain()
@@ -118,9 +118,11 @@ class Bench:
         self.steady.drain()
         if isinstance(window, Missing):
             return window
-        return Part(window, _beside(tape, other, aim.tick_s), self.clock.now_s() - begun_s, self.steady.runs - runs)
+        return WindowPart(
+            window, _beside(tape, other, aim.tick_s), self.clock.now_s() - begun_s, self.steady.runs - runs
+        )
 
-    def _by_ticks(self, aim: Aim, window_s: float, tape: Tape, other: Witness | None) -> Known[Window]:
+    def _by_ticks(self, aim: WindowPlan, window_s: float, tape: Tape, other: Witness | None) -> Known[Window]:
         tapes = (tape, other) if other else (tape,)
         if not self._catch(tape):
             return STILL
@@ -129,10 +131,10 @@ class Bench:
             return STILL
         return counted(tape.readings, aim.tick_s)
 
-    def _by_time(self, aim: Aim, window_s: float, tape: Tape) -> Known[Window]:
+    def _by_time(self, aim: WindowPlan, window_s: float, tape: Tape) -> Known[Window]:
         start_s = self.clock.now_s()
         self.run_for(window_s, Looking(self.clock, (tape,), self._every_s(aim.tick_s)))
-        return held(tape.readings, start_s, self.clock.now_s(), aim.tick_s)
+        return zero_order_hold(tape.readings, start_s, self.clock.now_s(), aim.tick_s)
 
     def _catch(self, tape: Tape) -> bool:
         """Look closely until the reading changes; whether it did."""
@@ -170,11 +172,11 @@ def _beside(tape: Tape, other: Witness | None, tick_s: float) -> Known[float]:
     if other.failure is not None:
         return other.failure
     changed = ticks(tape.readings, tick_s)
-    window = held(other.readings, changed[0].at_s, changed[-1].at_s, tick_s)
+    window = zero_order_hold(other.readings, changed[0].at_s, changed[-1].at_s, tick_s)
     return window if isinstance(window, Missing) else window.window_j
 
 
-def _sum(parts: Sequence[Part]) -> Part:
+def _sum(parts: Sequence[WindowPart]) -> WindowPart:
     windows = [part.window for part in parts]
     window = Window(
         math.fsum(each.window_j for each in windows),
@@ -182,10 +184,12 @@ def _sum(parts: Sequence[Part]) -> Part:
         sum(each.ticks for each in windows),
         math.hypot(*(each.edge_j for each in windows)),
     )
-    return Part(window, other_j(parts), math.fsum(part.span_s for part in parts), sum(part.runs for part in parts))
+    return WindowPart(
+        window, other_j(parts), math.fsum(part.span_s for part in parts), sum(part.runs for part in parts)
+    )
 
 
-def other_j(parts: Sequence[Part]) -> Known[float]:
+def other_j(parts: Sequence[WindowPart]) -> Known[float]:
     """What the other sensor made of all the parts."""
     total_j = 0.0
     for part in parts:

@@ -11,22 +11,22 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from backbone_bench.measure.latency import rules
-from backbone_bench.measure.latency.plan import FULL, Plan
+from backbone_bench.measure.latency.plan import FULL, LatencyPlan
 from backbone_bench.measure.latency.timers import Pairs, Timer, Wall, replay
 from backbone_bench.measure.protocols import (
     CaptureFailed,
     ClockFailed,
     Device,
     EventsFailed,
-    Mode,
+    LatencyMode,
     Progress,
     Step,
-    Watch,
+    Watcher,
 )
 from backbone_bench.records import CLOCK_STOOD, NOT_ASKED, Flag, Known, Latencies, Latency, Memory, Missing, WarmUp
 
 
-class Measured(NamedTuple):
+class MeasuredLatency(NamedTuple):
     """What the meter found, and how to run the step as fast as it can be run on this device."""
 
     latency: Latencies
@@ -40,7 +40,9 @@ def silent(phase: str, done: float) -> None:
     """Progress that nobody watches."""
 
 
-def measure(step: Step, device: Device, watch: Watch, plan: Plan = FULL, progress: Progress = silent) -> Measured:
+def measure(
+    step: Step, device: Device, watch: Watcher, plan: LatencyPlan = FULL, progress: Progress = silent
+) -> MeasuredLatency:
     """Time a step in every mode of the plan.
 
     A mode that the device lacks is Missing with its reason. What the step
@@ -62,15 +64,15 @@ def _no_collection() -> Iterator[None]:
             gc.enable()
 
 
-def warm_up(timer: Timer, device: Device, rule: rules.Settling, tell: Callable[[float], None]) -> WarmUp:
+def warm_up(timer: Timer, device: Device, rule: rules.WarmUpRule, tell: Callable[[float], None]) -> WarmUp:
     """Run until the rule is content: steady, or out of time."""
     start_s = last_s = device.now_s()
-    blocks: list[rules.Block] = []
+    blocks: list[rules.WarmUpBlock] = []
     calls, status = 1, None
     while status is None:
         median_s = statistics.median(timer.take(calls))
         now_s = device.now_s()
-        blocks.append(rules.Block(median_s, calls, device.allocations()))
+        blocks.append(rules.WarmUpBlock(median_s, calls, device.allocations()))
         calls = rule.next_block(calls, now_s - last_s)
         status = rule.verdict(blocks, now_s - start_s)
         tell(min(1.0, (now_s - start_s) / rule.max_s))
@@ -79,7 +81,7 @@ def warm_up(timer: Timer, device: Device, rule: rules.Settling, tell: Callable[[
 
 
 def sample(
-    timer: Timer, device: Device, rule: rules.Stopping, tell: Callable[[float], None]
+    timer: Timer, device: Device, rule: rules.StoppingRule, tell: Callable[[float], None]
 ) -> tuple[list[float], rules.Status]:
     """Take samples until the rule has enough, looking at them now and then."""
     start_s = device.now_s()
@@ -99,17 +101,17 @@ def sample(
 class _Session:
     """One step on one device, and what its modes share."""
 
-    def __init__(self, step: Step, device: Device, watch: Watch, plan: Plan, progress: Progress) -> None:
+    def __init__(self, step: Step, device: Device, watch: Watcher, plan: LatencyPlan, progress: Progress) -> None:
         self.step, self.device, self.watch, self.plan, self.progress = step, device, watch, plan, progress
         self.start_s = device.now_s()
         self.first_calls_s: tuple[float, ...] = ()
         self.fastest, self.calls = step, 1
 
-    def run(self) -> Measured:
+    def run(self) -> MeasuredLatency:
         self.watch.look()
         memory, flags = self._first_calls()
         latency = Latencies(self._mode("wall"), self._mode("device"), self._mode("graph"))
-        return Measured(latency, memory, flags, self.fastest, self.calls)
+        return MeasuredLatency(latency, memory, flags, self.fastest, self.calls)
 
     def _first_calls(self) -> tuple[Memory, tuple[Flag, ...]]:
         """Compilation, the search for algorithms and lazy loading happen here; memory is that of the last such call."""
@@ -131,7 +133,7 @@ class _Session:
         budget_s = self.plan.budget_s
         return budget_s is not None and self.device.now_s() - self.start_s > budget_s / 4
 
-    def _mode(self, mode: Mode) -> Known[Latency]:
+    def _mode(self, mode: LatencyMode) -> Known[Latency]:
         if mode not in self.plan.modes:
             return Missing(NOT_ASKED.missing, f"{mode} was not asked for")
         try:
@@ -156,7 +158,7 @@ class _Session:
         return latency
 
     def _latency(
-        self, mode: Mode, timer: Timer, first_calls_s: tuple[float, ...], flags: tuple[Flag, ...] = ()
+        self, mode: LatencyMode, timer: Timer, first_calls_s: tuple[float, ...], flags: tuple[Flag, ...] = ()
     ) -> Latency:
         plan, device = self._share(mode), self.device
         load = _Load(device)
@@ -184,7 +186,7 @@ class _Session:
             flags=(*flags, *(flag for flag, raised in found.items() if raised)),
         )
 
-    def _share(self, mode: Mode) -> Plan:
+    def _share(self, mode: LatencyMode) -> LatencyPlan:
         """The plan of one mode: of a budget, an equal part of what is left."""
         if self.plan.budget_s is None:
             return self.plan

@@ -2,41 +2,41 @@
 
 from dataclasses import dataclass, field, replace
 
-from backbone_bench.measure.latency.rules import Settling, Stopping
-from backbone_bench.measure.protocols import Mode
+from backbone_bench.measure.latency.rules import StoppingRule, WarmUpRule
+from backbone_bench.measure.protocols import LatencyMode
 
-ALL_MODES: tuple[Mode, ...] = ("wall", "device", "graph")
+ALL_MODES: tuple[LatencyMode, ...] = ("wall", "device", "graph")
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class LatencyPlan:
     """Which modes are taken, and the rules by which each is."""
 
-    modes: tuple[Mode, ...] = ALL_MODES
+    modes: tuple[LatencyMode, ...] = ALL_MODES
     cold: bool = False  # the last-level cache is flushed before every call
     first_calls: int = 3
-    settling: Settling = field(default_factory=Settling)
-    stopping: Stopping = field(default_factory=Stopping)
+    settling: WarmUpRule = field(default_factory=WarmUpRule)
+    stopping: StoppingRule = field(default_factory=StoppingRule)
     queue_depth: int = 8  # calls that the host may run ahead of the device
     budget_s: float | None = None  # for everything together
     first_answer: bool = False  # the record calls it `quick`
 
-    def within(self, share_s: float) -> "Plan":
+    def within(self, share_s: float) -> "LatencyPlan":
         """For one mode in so much time: a quarter at most to warm up, and the cap holds for slow devices too."""
         warm_s = share_s / 4
         settling = replace(self.settling, max_s=warm_s, min_s=min(self.settling.min_s, warm_s))
         return replace(self, settling=settling, stopping=replace(self.stopping, max_s=share_s - warm_s, min_calls=1))
 
 
-FULL = Plan()
-QUICK = Plan(
+FULL = LatencyPlan()
+QUICK = LatencyPlan(
     first_calls=2,
-    settling=Settling(min_s=0.2, max_s=1.0, block_s=0.02),
-    stopping=Stopping(min_samples=40, min_busy_s=0.2, max_s=1.5, min_calls=6, looks=1),
+    settling=WarmUpRule(min_s=0.2, max_s=1.0, block_s=0.02),
+    stopping=StoppingRule(min_samples=40, min_busy_s=0.2, max_s=1.5, min_calls=6, looks=1),
     first_answer=True,
 )
 
 
-def choose(*, quick: bool = False, budget_s: float | None = None, cold: bool = False) -> Plan:
+def choose(*, quick: bool = False, budget_s: float | None = None, cold: bool = False) -> LatencyPlan:
     """The plan that `--quick`, `--budget` and `--cold` ask for."""
     return replace(QUICK if quick else FULL, budget_s=budget_s, cold=cold)

@@ -14,7 +14,7 @@ from backbone_bench.stats import samples
 _MOST_CALLS = 10_000  # in a row, of a call of microseconds
 
 
-class Block(NamedTuple):
+class WarmUpBlock(NamedTuple):
     """A stretch of the warm-up."""
 
     median_s: float
@@ -23,7 +23,7 @@ class Block(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Settling:
+class WarmUpRule:
     """When the warm-up ends: the last quarter agrees with the quarter before, and the allocator has been quiet."""
 
     min_s: float = 2.0
@@ -32,7 +32,7 @@ class Settling:
     block_s: float = 0.1
     min_blocks: int = 8  # two a quarter
 
-    def verdict(self, blocks: Sequence[Block], spent_s: float) -> Literal["steady", "not_steady"] | None:
+    def verdict(self, blocks: Sequence[WarmUpBlock], spent_s: float) -> Literal["steady", "not_steady"] | None:
         """None while it should go on."""
         quarter = len(blocks) // 4
         enough = len(blocks) >= self.min_blocks
@@ -48,17 +48,17 @@ class Settling:
         """How many calls fill the next block, when the last `calls` took `took_s`; at most ten times as many."""
         return max(1, min(10 * calls, _MOST_CALLS, round(calls * self.block_s / _positive(took_s))))
 
-    def _agree(self, blocks: Sequence[Block], quarter: int) -> bool:
+    def _agree(self, blocks: Sequence[WarmUpBlock], quarter: int) -> bool:
         before_s, last_s = (statistics.median(medians) for medians in _quarters(blocks, quarter))
         return abs(last_s - before_s) <= self.tolerance * before_s
 
 
-def _quarters(blocks: Sequence[Block], quarter: int) -> tuple[list[float], list[float]]:
+def _quarters(blocks: Sequence[WarmUpBlock], quarter: int) -> tuple[list[float], list[float]]:
     medians = [block.median_s for block in blocks[-2 * quarter :]]
     return medians[:quarter], medians[quarter:]
 
 
-def _quiet(blocks: Sequence[Block], span: int) -> bool:
+def _quiet(blocks: Sequence[WarmUpBlock], span: int) -> bool:
     return blocks[-1].allocations == blocks[-span - 1].allocations
 
 
@@ -74,7 +74,7 @@ Status = Literal["converged", "timeout"]
 
 
 @dataclass(frozen=True, slots=True)
-class Stopping:
+class StoppingRule:
     """When there are samples enough: the interval of the median is narrow, or time is up.
 
     An interval is trusted only if the samples can be cut into ten blocks that

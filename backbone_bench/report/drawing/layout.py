@@ -92,7 +92,7 @@ def arrange(panel: Panel, width: float = WIDTH) -> Layout:
     return Layout(width, height, x, y, _labels(panel, x, y))
 
 
-class Entry(NamedTuple):
+class LegendEntry(NamedTuple):
     """One series in a legend: its mark, left of its name."""
 
     name: str
@@ -102,7 +102,7 @@ class Entry(NamedTuple):
 
 
 class Legend(NamedTuple):
-    entries: tuple[Entry, ...]
+    entries: tuple[LegendEntry, ...]
     height: float
 
 
@@ -115,7 +115,7 @@ def legend(series: Sequence[str], width: float) -> Legend:
         needed = 28 + text_width(name)
         if left > 16 and left + needed > width:
             left, top = 16.0, top + 18
-        entries.append(Entry(name, number, left, top))
+        entries.append(LegendEntry(name, number, left, top))
         left += needed
     return Legend(tuple(entries), top + 10)
 

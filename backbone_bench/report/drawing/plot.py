@@ -37,7 +37,7 @@ class Line(NamedTuple):
     dashed: bool = False
 
 
-class Bar(NamedTuple):
+class BarSegment(NamedTuple):
     """A stretch of one row."""
 
     row: int
@@ -57,7 +57,7 @@ class Panel:
     y: Axis
     points: tuple[Point, ...] = ()
     lines: tuple[Line, ...] = ()
-    bars: tuple[Bar, ...] = ()
+    bars: tuple[BarSegment, ...] = ()
     rows: tuple[str, ...] = ()  # names along y, from the top; none: y is a number
 
     @property

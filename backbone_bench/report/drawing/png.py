@@ -10,7 +10,7 @@ from typing import Any
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.report.drawing.layout import BOTTOM, ROW, TOP, Layout, sheet, short, tick_text
-from backbone_bench.report.drawing.plot import Bar, Line, Panel, Plot, Point
+from backbone_bench.report.drawing.plot import BarSegment, Line, Panel, Plot, Point
 from backbone_bench.report.drawing.svg import INK, LIGHT, SHAPES
 from backbone_bench.report.tables import escape
 
@@ -107,7 +107,7 @@ class _Pen:
     def _colour(self, series: str) -> str:
         return LIGHT[self.numbers[series] % len(LIGHT)] if series else _SOFT
 
-    def _bar(self, bar: Bar, layout: Layout) -> None:
+    def _bar(self, bar: BarSegment, layout: Layout) -> None:
         start, end = self.left + layout.x.at(bar.start), self.left + layout.x.at(bar.end)
         height = ROW * (0.16 if bar.thin else 0.64)
         look = {"color": self._colour(bar.series), "edgecolor": _GROUND, "linewidth": _POINT, "zorder": 2}

@@ -12,15 +12,15 @@ from backbone_bench.report.drawing.layout import (
     ROW,
     TOP,
     WIDTH,
-    Entry,
     Layout,
+    LegendEntry,
     arrange,
     legend,
     sheet,
     short,
     tick_text,
 )
-from backbone_bench.report.drawing.plot import Bar, Line, Panel, Plot, Point
+from backbone_bench.report.drawing.plot import BarSegment, Line, Panel, Plot, Point
 from backbone_bench.report.tables import escape
 
 # Six colours that colour-blind people tell apart (after Okabe and Ito), darker on white and lighter on black, each
@@ -95,7 +95,7 @@ def key(series: Sequence[str]) -> str:
     return f'<svg class="plot key" viewBox="0 0 {WIDTH} {height:g}" aria-hidden="true">{_key(entries)}</svg>'
 
 
-def _key(entries: Iterable[Entry]) -> str:
+def _key(entries: Iterable[LegendEntry]) -> str:
     return "".join(_mark(e.x, e.y - 4, e.number, "") + _write(e.x + 10, e.y, e.name) for e in entries)
 
 
@@ -168,7 +168,7 @@ def _line(line: Line, layout: Layout, numbers: dict[str, int]) -> str:
     return f'<path class="line{colour}{" dashed" if line.dashed else ""}" d="M{path}">{_title(line.detail)}</path>'
 
 
-def _bar(bar: Bar, layout: Layout, numbers: dict[str, int]) -> str:
+def _bar(bar: BarSegment, layout: Layout, numbers: dict[str, int]) -> str:
     start, end, middle = layout.x.at(bar.start), layout.x.at(bar.end), layout.y.at(bar.row)
     half = ROW * (0.08 if bar.thin else 0.32)
     return (

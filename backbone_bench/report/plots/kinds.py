@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 from backbone_bench.records import Missing, Record
-from backbone_bench.report.drawing.plot import Axis, Bar, Panel, Plot
+from backbone_bench.report.drawing.plot import Axis, BarSegment, Panel, Plot
 from backbone_bench.report.views.families import family
-from backbone_bench.report.views.layers import Part, by_kind
+from backbone_bench.report.views.layers import CostPart, by_kind
 
 COLOURS = 5  # kinds that have a colour of their own; the rest are one
 REST = "everything else"
@@ -41,7 +41,7 @@ def stacks(name: str, title: str, records: Sequence[Record], caption: str) -> Pl
 
 
 def _panel(
-    title: str, axis: str, parts: dict[str, list[Part]], shown: Sequence[str], amount: Callable[[Part], float]
+    title: str, axis: str, parts: dict[str, list[CostPart]], shown: Sequence[str], amount: Callable[[CostPart], float]
 ) -> Panel:
     bars = [
         bar for row, (model, members) in enumerate(parts.items()) for bar in _stack(row, model, members, shown, amount)
@@ -50,8 +50,8 @@ def _panel(
 
 
 def _stack(
-    row: int, model: str, parts: Sequence[Part], shown: Sequence[str], amount: Callable[[Part], float]
-) -> Iterator[Bar]:
+    row: int, model: str, parts: Sequence[CostPart], shown: Sequence[str], amount: Callable[[CostPart], float]
+) -> Iterator[BarSegment]:
     amounts = Counter[str]()
     for part in parts:
         amounts[part.name if part.name in shown else REST] += amount(part)  # type: ignore[assignment]
@@ -60,5 +60,5 @@ def _stack(
         if amounts[kind]:
             end = start + amounts[kind]
             share = f"{model}\n{kind}: {amounts[kind]:.4g} ({amounts[kind] / whole:.1%})"
-            yield Bar(row, start, end, kind, share)
+            yield BarSegment(row, start, end, kind, share)
             start = end

@@ -11,7 +11,7 @@ from backbone_bench.report.views.columns import COLUMNS
 FEWEST = 3  # models: two points always lie on a line
 
 
-class Seen(NamedTuple):
+class RecordPoint(NamedTuple):
     """A record as a point: two numbers above zero, in the units of their axes."""
 
     record: Record
@@ -24,14 +24,14 @@ class Seen(NamedTuple):
         return Point(self.x, self.y, series, self.record.workload.model, self.detail, self.spread)
 
 
-def see(records: Iterable[Record], x: Column[Record], y: Column[Record]) -> list[Seen]:
+def record_points(records: Iterable[Record], x: Column[Record], y: Column[Record]) -> list[RecordPoint]:
     """The records that have both quantities."""
     seen = []
     for record in records:
         across, up = number(x, record), number(y, record)
         if across and up:
             detail = "\n".join((record.workload.model, said(x, record), said(y, record)))
-            seen.append(Seen(record, across, up, detail, interval(y, record)))
+            seen.append(RecordPoint(record, across, up, detail, interval(y, record)))
     return seen
 
 
@@ -63,5 +63,5 @@ def clock(records: Iterable[Record]) -> Column[Record]:
     return device if all(number(device, record) for record in records) else COLUMNS["wall_s"]
 
 
-def enough(seen: Sequence[Seen]) -> bool:
+def enough(seen: Sequence[RecordPoint]) -> bool:
     return len({one.record.workload.model for one in seen}) >= FEWEST

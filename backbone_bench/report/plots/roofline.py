@@ -7,7 +7,7 @@ from backbone_bench.base.units import PLAIN, Unit
 from backbone_bench.records import Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
-from backbone_bench.report.plots.points import clock, number, see
+from backbone_bench.report.plots.points import clock, number, record_points
 from backbone_bench.report.tables.table import Column
 from backbone_bench.report.views.columns import COLUMNS, at, over
 from backbone_bench.report.views.families import family
@@ -52,7 +52,7 @@ def roofline(records: Sequence[Record], caption: str, ceiling: Ceiling) -> Plot 
     """Achieved arithmetic against arithmetic per byte, below the roof of the same precision and threads."""
     alike = [r for r in records if (r.workload.precision, r.workload.threads) == (ceiling.precision, ceiling.threads)]
     rate = _rate(alike, "flops")._replace(title=f"GFLOP/s ({clock(alike).title})", unit=Unit("", 1e-9))
-    seen = see(alike, COLUMNS["flops_per_byte"], rate)
+    seen = record_points(alike, COLUMNS["flops_per_byte"], rate)
     if not seen:
         return None
     top, slope = ceiling.flops_per_s / 1e9, ceiling.bytes_per_s / 1e9

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from backbone_bench.records import Latencies, Latency, Missing, Record
-from backbone_bench.report.drawing.plot import Axis, Bar, Line, Panel, Plot, Point
+from backbone_bench.report.drawing.plot import Axis, BarSegment, Line, Panel, Plot, Point
 
 SERIES = ("samples", "first calls", "outliers")  # of a trace
 MOST_ROWS = 30
@@ -37,8 +37,8 @@ def _boxes(mode: str, rows: Sequence[tuple[str, Latency]]) -> Panel:
         aside = [100 * (sample / middle - 1) for sample in latency.samples_s]
         told = f"{model}\nmedian {middle * 1e3:.4g} ms, n = {latency.n}\nfrom {min(aside):+.2g} to {max(aside):+.2g} %"
         low, first, third, high = (_quantile(aside, share) for share in (0.05, 0.25, 0.75, 0.95))
-        bars.append(Bar(row, low, high, "nine tenths of the samples", told, thin=True))
-        bars.append(Bar(row, first, third, "the middle half", told))
+        bars.append(BarSegment(row, low, high, "nine tenths of the samples", told, thin=True))
+        bars.append(BarSegment(row, first, third, "the middle half", told))
     names = tuple(model for model, _ in shown)
     title = f"{mode} latency, the least steady first" + (
         f" ({MOST_ROWS} of {len(rows)})" if len(rows) > MOST_ROWS else ""

@@ -8,17 +8,17 @@ panel, but for the plot that is about the batch.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from backbone_bench.base.grouping import grouped
+from backbone_bench.base.grouping import group_by
 from backbone_bench.records import Record
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
 from backbone_bench.report.plots.kinds import kinds
-from backbone_bench.report.plots.points import clock, enough, number, see
+from backbone_bench.report.plots.points import clock, enough, number, record_points
 from backbone_bench.report.plots.roofline import roofline, told_apart
 from backbone_bench.report.plots.samples import spread
 from backbone_bench.report.tables.table import Column
 from backbone_bench.report.views import top1
 from backbone_bench.report.views.columns import COLUMNS
-from backbone_bench.report.views.conditions import circumstances, places
+from backbone_bench.report.views.conditions import conditions, environment_groups
 from backbone_bench.report.views.families import family
 from backbone_bench.stats.correlation import rank_correlation
 
@@ -28,11 +28,11 @@ PREDICTORS = ("flops", "access_elems", "traffic_elems", "ops")  # counts that la
 def draw(records: Sequence[Record]) -> tuple[Plot, ...]:
     """Every plot that the records have enough for, environment by environment; their names are unique."""
     plots: list[Plot] = []
-    for place in places(records):
+    for place in environment_groups(records):
         networks, ceilings = told_apart(place.records)
-        for alike in alikes(networks):
-            caption = places(alike)[0].caption
-            plots += [plot for make in (thesis, accuracy, spread) if (plot := make(alike, caption))]
+        for alike in by_conditions(networks):
+            caption = environment_groups(alike)[0].caption
+            plots += [plot for make in (predictors, accuracy, spread) if (plot := make(alike, caption))]
             plots += [plot for ceiling in ceilings if (plot := roofline(alike, caption, ceiling))]
             plots += kinds(alike, caption)
         plots += batches(networks, place.caption)
@@ -48,18 +48,18 @@ def _uniquely_named(plots: Iterable[Plot]) -> tuple[Plot, ...]:
     return tuple(named)
 
 
-def alikes(records: Iterable[Record]) -> Iterator[list[Record]]:
+def by_conditions(records: Iterable[Record]) -> Iterator[list[Record]]:
     """The records by circumstances, in order of first appearance."""
-    return iter(grouped(records, circumstances).values())
+    return iter(group_by(records, conditions).values())
 
 
-def thesis(records: Sequence[Record], caption: str) -> Plot | None:
+def predictors(records: Sequence[Record], caption: str) -> Plot | None:
     """FLOPs, access, traffic and operations against latency: which of them puts networks in the order of the clock?"""
     up = clock(records)
     panels = []
     for key in PREDICTORS:
         across = COLUMNS[key]
-        if enough(seen := see(records, across, up)):
+        if enough(seen := record_points(records, across, up)):
             rho = rank_correlation([one.x for one in seen], [one.y for one in seen])
             title = f"{across.title}: rank correlation {rho:.2f}, n = {len(seen)}"
             points = tuple(one.point(family(one.record)) for one in seen)
@@ -74,7 +74,7 @@ def thesis(records: Sequence[Record], caption: str) -> Plot | None:
 def accuracy(records: Sequence[Record], caption: str) -> Plot | None:
     """Published accuracy against latency, within the recipe that most of these networks were trained with."""
     up, across = COLUMNS["top1_fraction"], clock(records)
-    seen = see(records, across, up)
+    seen = record_points(records, across, up)
     recipes = Counter(_recipe(one.record) for one in seen)
     if not seen:
         return None
@@ -106,10 +106,10 @@ def pareto(points: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], 
 def batches(records: Iterable[Record], caption: str) -> list[Plot]:
     """Latency an image against the batch, one line a model; one plot for each set of other circumstances."""
     plots = []
-    for alike in grouped(records, lambda record: circumstances(record)[1:]).values():
+    for alike in group_by(records, lambda record: conditions(record)[1:]).values():
         up = clock(alike)
         lines, points = [], []
-        for model, members in grouped(alike, lambda record: record.workload.model).items():
+        for model, members in group_by(alike, lambda record: record.workload.model).items():
             trail = _trail(members, up)
             if len({x for x, _ in trail}) > 1:
                 lines.append(Line(tuple(trail), model, model))

@@ -23,7 +23,7 @@ class Paragraph(NamedTuple):
     text: str
 
 
-class Item(NamedTuple):
+class ListItem(NamedTuple):
     """One entry of a list: what matters, the rest of it, and a command to type, if there is one."""
 
     lead: str
@@ -31,10 +31,10 @@ class Item(NamedTuple):
     command: str = ""
 
 
-class Items(NamedTuple):
+class ItemList(NamedTuple):
     """A list, numbered where its order matters."""
 
-    items: tuple[Item, ...]
+    items: tuple[ListItem, ...]
     numbered: bool = False
 
 
@@ -44,14 +44,14 @@ class Verbatim(NamedTuple):
     text: str
 
 
-Part: TypeAlias = "Table | Heading | Paragraph | Items | Verbatim"
+AnswerPart: TypeAlias = "Table | Heading | Paragraph | ItemList | Verbatim"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What a command found, for each kind of reader; a face is computed when a format asks for it."""
 
-    parts: Callable[[], Sequence[Part]]  # for people
+    parts: Callable[[], Sequence[AnswerPart]]  # for people
     exact: Callable[[], Iterable["Table"]]  # for programs: base units at full precision, all of the same columns
     json: Callable[[], str] | None = None
     jsonl: Callable[[], str] | None = None

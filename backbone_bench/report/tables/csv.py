@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from backbone_bench.report.tables import escape
-from backbone_bench.report.tables.table import Cell, Column, Row, Table
+from backbone_bench.report.tables.table import Cell, Column, Table, TableRow
 
 # What a spreadsheet would reckon out, in the wide forms of East Asia too; a signed number with its unit is none.
 _FORMULA = re.compile(r"[=@＝＠＋－]|[+-](?![0-9.]+(?: ?[%A-Za-z]*)?$)")
@@ -46,7 +46,7 @@ def _headings(columns: Iterable[Column[Any]], related: set[int]) -> Iterator[str
             yield f"{column.key}_ratio"
 
 
-def _values(row: Row, related: set[int]) -> Iterator[Any]:
+def _values(row: TableRow, related: set[int]) -> Iterator[Any]:
     for index, cell in enumerate(row):
         yield _value(cell.value)
         if index in related:

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from backbone_bench.report.tables import escape
-from backbone_bench.report.tables.answer import Heading, Item, Items, Paragraph, Part, Verbatim
+from backbone_bench.report.tables.answer import AnswerPart, Heading, ItemList, ListItem, Paragraph, Verbatim
 from backbone_bench.report.tables.table import Cell, Column, Table
 
 
-def markdown(parts: Iterable[Part]) -> str:
+def markdown(parts: Iterable[AnswerPart]) -> str:
     """The parts as Markdown, a blank line after each."""
     return "\n".join(line for part in parts for line in _lines(part))
 
 
-def _lines(part: Part) -> Iterator[str]:
+def _lines(part: AnswerPart) -> Iterator[str]:
     match part:
         case Table():
             yield from _table(part)
@@ -21,14 +21,14 @@ def _lines(part: Part) -> Iterator[str]:
             yield from (f"{'#' * level} {escape.markdown(text)}", "")
         case Paragraph(text=text):
             yield from (escape.markdown(text), "")
-        case Items(items=items, numbered=numbered):
+        case ItemList(items=items, numbered=numbered):
             yield from (_item(item, f"{place}." if numbered else "-") for place, item in enumerate(items, start=1))
             yield ""
         case Verbatim(text=text):
             yield from (text.rstrip("\n"), "")
 
 
-def _item(item: Item, mark: str) -> str:
+def _item(item: ListItem, mark: str) -> str:
     lead = escape.markdown(item.lead)
     command = escape.visible(item.command).replace("`", "'")
     words = (mark, f"**{lead}**" if item.rest else lead, escape.markdown(item.rest), command and f"`{command}`")

@@ -13,7 +13,7 @@ from backbone_bench.base.units import PLAIN, Unit, significant
 from backbone_bench.records import NOT_ASKED, Missing
 
 T = TypeVar("T")
-Value = str | int | float | Missing
+CellValue = str | int | float | Missing
 Bounds = tuple[float, float]
 
 
@@ -22,7 +22,7 @@ class Column(NamedTuple, Generic[T]):
 
     key: str  # its name in `--columns` and in CSV, with the base unit
     title: str  # its heading, without the unit
-    value: Callable[[T], Value]
+    value: Callable[[T], CellValue]
     unit: Unit | None = None  # None for text
     better: Literal["less", "more"] | None = None
     lower_bound: Callable[[T], bool] | None = None  # of the quantity, where not all of it is known
@@ -57,7 +57,7 @@ class Cell(NamedTuple):
         return f"{'≥ ' if self.lower_bound else ''}{self.text}{ratio}"
 
 
-Row = tuple[Cell, ...]
+TableRow = tuple[Cell, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Table:
     title: str
     caption: str
     columns: tuple[Column[Any], ...]
-    rows: tuple[Row, ...]
+    rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()  # the first is note 1
     remarks: tuple[str, ...] = ()  # what holds for the whole table
 

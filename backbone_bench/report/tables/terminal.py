@@ -17,7 +17,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from backbone_bench.report.tables import escape
-from backbone_bench.report.tables.answer import Heading, Items, Paragraph, Part, Verbatim
+from backbone_bench.report.tables.answer import AnswerPart, Heading, ItemList, Paragraph, Verbatim
 from backbone_bench.report.tables.table import Cell, Column, Table
 
 _GAP = 3  # rich's padding on both sides of a column, and its divider
@@ -33,10 +33,10 @@ def screen() -> Console:
     return console
 
 
-def terminal(parts: Iterable[Part], console: Console | None = None) -> str:
+def terminal(parts: Iterable[AnswerPart], console: Console | None = None) -> str:
     """The parts as text for the console, its colours included; a heading stands right above what follows it."""
     console = console or screen()
-    before: Part | None = None
+    before: AnswerPart | None = None
     with console.capture() as captured:
         for part in parts:
             if before is not None and not isinstance(before, Heading):
@@ -46,7 +46,7 @@ def terminal(parts: Iterable[Part], console: Console | None = None) -> str:
     return "".join(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
-def _print(part: Part, console: Console) -> None:
+def _print(part: AnswerPart, console: Console) -> None:
     if isinstance(part, Table):
         _print_table(part, console)
         return
@@ -54,11 +54,11 @@ def _print(part: Part, console: Console) -> None:
         console.print(Text(line), soft_wrap=True)  # a reader may copy it, commands above all
 
 
-def _prose(part: Heading | Paragraph | Items | Verbatim) -> Iterator[str]:
+def _prose(part: Heading | Paragraph | ItemList | Verbatim) -> Iterator[str]:
     match part:
         case Heading(text=text) | Paragraph(text=text):
             yield escape.visible(text)
-        case Items(items=items, numbered=numbered):
+        case ItemList(items=items, numbered=numbered):
             for place, item in enumerate(items, start=1):
                 words = (f"{place}." if numbered else "*", item.lead, item.rest, item.command)
                 yield escape.visible(" ".join(filter(None, words)))

@@ -8,7 +8,7 @@ from backbone_bench.records import Record
 from backbone_bench.report.tables.table import Column
 
 
-class Figure(NamedTuple):
+class RatioRow(NamedTuple):
     """One quantity of both."""
 
     key: str
@@ -26,16 +26,16 @@ class Figure(NamedTuple):
 
 
 EXACT = (
-    Column[Figure]("quantity", "quantity", lambda row: row.key),
-    Column[Figure]("a", "A", lambda row: row.a, PLAIN),
-    Column[Figure]("b", "B", lambda row: row.b, PLAIN),
-    Column[Figure]("ratio", "A/B", lambda row: row.ratio, PLAIN),
-    Column[Figure]("ratio_low", "low", lambda row: row.low, PLAIN),
-    Column[Figure]("ratio_high", "high", lambda row: row.high, PLAIN),
+    Column[RatioRow]("quantity", "quantity", lambda row: row.key),
+    Column[RatioRow]("a", "A", lambda row: row.a, PLAIN),
+    Column[RatioRow]("b", "B", lambda row: row.b, PLAIN),
+    Column[RatioRow]("ratio", "A/B", lambda row: row.ratio, PLAIN),
+    Column[RatioRow]("ratio_low", "low", lambda row: row.low, PLAIN),
+    Column[RatioRow]("ratio_high", "high", lambda row: row.high, PLAIN),
 )
 
 
-def columns(quantity: str, a: str, b: str) -> tuple[Column[Figure], ...]:
+def columns(quantity: str, a: str, b: str) -> tuple[Column[RatioRow], ...]:
     """For people: each number as its own unit writes it."""
     return (
         Column("quantity", quantity, lambda row: row.heading),
@@ -45,12 +45,12 @@ def columns(quantity: str, a: str, b: str) -> tuple[Column[Figure], ...]:
     )
 
 
-def figures(a: Record, b: Record, shown: Sequence[Column[Record]]) -> list[Figure]:
+def figures(a: Record, b: Record, shown: Sequence[Column[Record]]) -> list[RatioRow]:
     """Every quantity of the columns that can be better or worse and that both records have."""
     found = []
     for column in shown:
         one, other = column.value(a), column.value(b)
         if column.better and column.unit and isinstance(one, int | float) and isinstance(other, int | float) and other:
             ratio = one / other
-            found.append(Figure(column.key, column.title, column.unit, one, other, ratio, ratio, ratio))
+            found.append(RatioRow(column.key, column.title, column.unit, one, other, ratio, ratio, ratio))
     return found

@@ -19,11 +19,11 @@ from backbone_bench.base.units import (
 )
 from backbone_bench.records import NOT_ASKED, Missing, Record, meanings, quantities
 from backbone_bench.records.quantities import QUANTITIES
-from backbone_bench.report.tables.table import Bounds, Column, Value
+from backbone_bench.report.tables.table import Bounds, CellValue, Column
 from backbone_bench.report.views import top1
 
 T = TypeVar("T")
-Number = int | float | Missing
+NumberOrMissing = int | float | Missing
 
 ONCE = "FLOPs: a multiply-add counts once."
 _HALF_WIDTH = "±: half of the 95 % interval, as a share."
@@ -36,10 +36,12 @@ def at(path: str) -> Callable[[Record], Any]:
     return lambda record: quantities.at(record, path)
 
 
-def over(above: Callable[[Record], Number], below: Callable[[Record], Number]) -> Callable[[Record], Number]:
+def over(
+    above: Callable[[Record], NumberOrMissing], below: Callable[[Record], NumberOrMissing]
+) -> Callable[[Record], NumberOrMissing]:
     """One quantity divided by another; missing where either is."""
 
-    def divide(record: Record) -> Number:
+    def divide(record: Record) -> NumberOrMissing:
         numerator, denominator = above(record), below(record)
         if isinstance(numerator, Missing):
             return numerator
@@ -56,10 +58,10 @@ def _interval(mode: str) -> Callable[[Record], Bounds | Missing]:
     return at(f"latency.{mode}.ci95_s")
 
 
-def _half_width(mode: str) -> Callable[[Record], Number]:
+def _half_width(mode: str) -> Callable[[Record], NumberOrMissing]:
     """Half of the 95 % interval as a share of the median."""
 
-    def spread(record: Record) -> Number:
+    def spread(record: Record) -> NumberOrMissing:
         interval = _interval(mode)(record)
         return interval if isinstance(interval, Missing) else (interval[1] - interval[0]) / 2
 
@@ -82,8 +84,8 @@ def _latency(mode: str) -> tuple[Column[Record], ...]:
     )
 
 
-def _first_call(mode: str) -> Callable[[Record], Number]:
-    def first(record: Record) -> Number:
+def _first_call(mode: str) -> Callable[[Record], NumberOrMissing]:
+    def first(record: Record) -> NumberOrMissing:
         calls = at(f"latency.{mode}.first_calls_s")(record)
         if isinstance(calls, Missing):
             return calls
@@ -125,13 +127,13 @@ def _on_request(path: str) -> Callable[[Record], Any]:
     return read
 
 
-def _uncounted(record: Record) -> Value:
+def _uncounted(record: Record) -> CellValue:
     if isinstance(record.cost, Missing):
         return record.cost
     return ", ".join(f"{row.op} ({row.traffic_share:.1%} of traffic)" for row in record.cost.uncounted)
 
 
-def _top1(record: Record) -> Number:
+def _top1(record: Record) -> NumberOrMissing:
     found = top1.of(record)
     return found if isinstance(found, Missing) else float(found.percent) / 100
 
@@ -236,7 +238,7 @@ def doubled(columns: Sequence[Column[T]]) -> tuple[Column[T], ...]:
 
 
 def _doubled(column: Column[T]) -> Column[T]:
-    def twice(thing: T) -> Value:
+    def twice(thing: T) -> CellValue:
         value = column.value(thing)
         return value if isinstance(value, Missing | str) else 2 * value
 

@@ -5,18 +5,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from backbone_bench.base.errors import UserError, did_you_mean
-from backbone_bench.base.grouping import grouped
+from backbone_bench.base.grouping import group_by
 from backbone_bench.records import Record
-from backbone_bench.report.tables.table import Cell, Column, Row, Table, tabulate
+from backbone_bench.report.tables.table import Cell, Column, Table, TableRow, tabulate
 from backbone_bench.report.views.columns import RUN
 from backbone_bench.report.views.conditions import (
+    CONDITIONS,
     ENVIRONMENT,
-    FACETS,
     STARTED,
-    circumstances,
     column_of,
+    conditions,
     differing,
-    places,
+    environment_groups,
 )
 
 _MARKED = "Marked: the best among rows of the same circumstances, and what cannot be told from it."
@@ -39,13 +39,13 @@ def compare(records: Sequence[Record], view: View) -> tuple[Table, ...]:
     if view.relative_to is not None:
         _require(view.relative_to, records)
     tables = []
-    for place in places(records):
+    for place in environment_groups(records):
         baselines = _baselines(place.records, view.relative_to)
-        groups = grouped(place.records, view.group or (lambda record: ""))
+        groups = group_by(place.records, view.group or (lambda record: ""))
         for title, members in sorted(groups.items()):
             rows = sorted([*_visitors(baselines, members), *members], key=_order(view))
             table = _related(_table(rows, view, title, place.caption), rows, baselines, view.relative_to)
-            tables.append(_mark_best(table, [circumstances(row) for row in rows]) if view.mark_best else table)
+            tables.append(_mark_best(table, [conditions(row) for row in rows]) if view.mark_best else table)
     return tuple(tables)
 
 
@@ -61,14 +61,14 @@ def _baselines(records: Iterable[Record], model: str | None) -> dict[tuple[str, 
     found: dict[tuple[str, ...], Record] = {}
     for record in records:
         if record.workload.model == model:
-            found.setdefault(circumstances(record), record)
+            found.setdefault(conditions(record), record)
     return found
 
 
 def _visitors(baselines: dict[tuple[str, ...], Record], members: Sequence[Record]) -> list[Record]:
     """Baselines that stand in another group and are needed in this one."""
     present = {id(member) for member in members}
-    needed = {circumstances(member) for member in members}
+    needed = {conditions(member) for member in members}
     return [record for key, record in baselines.items() if key in needed and id(record) not in present]
 
 
@@ -88,7 +88,7 @@ def _order(view: View) -> Callable[[Record], Any]:
 
 
 def _table(records: Sequence[Record], view: View, title: str, caption: str) -> Table:
-    facets = (*FACETS, STARTED, ENVIRONMENT) if view.every_facet else differing(records)
+    facets = (*CONDITIONS, STARTED, ENVIRONMENT) if view.every_facet else differing(records)
     shown = {one.key for one in view.columns}
     extra = [column_of(facet) for facet in facets if facet.key not in shown]
     return tabulate(records, [view.columns[0], *extra, *view.columns[1:]], title=title, caption=caption)
@@ -103,15 +103,15 @@ def _related(
     row_of = {id(record): row for record, row in zip(records, table.rows, strict=True)}
     rows = []
     for record, row in zip(records, table.rows, strict=True):
-        baseline = baselines.get(circumstances(record))
+        baseline = baselines.get(conditions(record))
         rows.append(row if baseline is None else _ratios(table.columns, row, row_of[id(baseline)]))
     remark = f"In parentheses: the ratio to {model} under the same circumstances."
-    if not any(circumstances(record) in baselines for record in records):
+    if not any(conditions(record) in baselines for record in records):
         remark = f"No record here is of {model}: there are no ratios."
     return replace(table, rows=tuple(rows), remarks=(*table.remarks, remark))
 
 
-def _ratios(columns: Sequence[Column[Any]], row: Row, baseline: Row) -> Row:
+def _ratios(columns: Sequence[Column[Any]], row: TableRow, baseline: TableRow) -> TableRow:
     return tuple(
         cell._replace(ratio=_ratio(cell, base)) if column.better else cell
         for column, cell, base in zip(columns, row, baseline, strict=True)

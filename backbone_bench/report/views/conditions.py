@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 
 from backbone_bench.base.units import PLAIN
 from backbone_bench.records import Environment, Gpu, Missing, Record, Setting, TensorSpec
-from backbone_bench.records.setting import SETTING_FACETS, Facet
+from backbone_bench.records.setting import SETTING_CONDITIONS, Condition
 from backbone_bench.report.tables.table import Column
 
 
-def column_of(facet: Facet[Record]) -> Column[Record]:
+def column_of(facet: Condition[Record]) -> Column[Record]:
     """The facet as a column of a table."""
     if facet.counts:
         return Column(facet.key, facet.title, lambda record: int(facet.text(record)), PLAIN)
@@ -39,11 +39,11 @@ def _precision(record: Record) -> str:
     return f"{precision} (convolutions {conv})" if precision == "fp32" and conv != "ieee" else precision
 
 
-def _of_workload(facet: Facet[Setting]) -> Facet[Record]:
+def _of_workload(facet: Condition[Setting]) -> Condition[Record]:
     def text(record: Record) -> str:
         return facet.text(record.workload)
 
-    return Facet(facet.key, facet.title, text, facet.phrase, facet.usual, facet.counts)
+    return Condition(facet.key, facet.title, text, facet.phrase, facet.usual, facet.counts)
 
 
 # A caption says in any case how a model was run, and how float32 was really computed.
@@ -51,35 +51,35 @@ _ALWAYS = {
     "mode": lambda facet: facet._replace(usual=None),
     "precision": lambda facet: facet._replace(usual=None, text=_precision),
 }
-FACETS: tuple[Facet[Record], ...] = (
-    Facet("batch", "batch", lambda record: str(record.workload.batch), "batch {}".format, counts=True),
-    Facet("inputs", "inputs", _inputs),
-    *(_ALWAYS.get(facet.key, lambda same: same)(_of_workload(facet)) for facet in SETTING_FACETS),
+CONDITIONS: tuple[Condition[Record], ...] = (
+    Condition("batch", "batch", lambda record: str(record.workload.batch), "batch {}".format, counts=True),
+    Condition("inputs", "inputs", _inputs),
+    *(_ALWAYS.get(facet.key, lambda same: same)(_of_workload(facet)) for facet in SETTING_CONDITIONS),
 )
-STARTED: Facet[Record] = Facet("started_utc", "started (UTC)", lambda record: record.started_utc)
-ENVIRONMENT: Facet[Record] = Facet("environment", "environment", lambda record: machine(record))
+STARTED: Condition[Record] = Condition("started_utc", "started (UTC)", lambda record: record.started_utc)
+ENVIRONMENT: Condition[Record] = Condition("environment", "environment", lambda record: machine(record))
 
 
-def circumstances(record: Record) -> tuple[str, ...]:
+def conditions(record: Record) -> tuple[str, ...]:
     """Everything but the model: rows with the same may be divided by each other."""
-    return tuple(facet.text(record) for facet in FACETS)
+    return tuple(facet.text(record) for facet in CONDITIONS)
 
 
-def differing(records: Sequence[Record]) -> tuple[Facet[Record], ...]:
+def differing(records: Sequence[Record]) -> tuple[Condition[Record], ...]:
     """The facets in which these records differ; the time too, where one workload was run twice."""
-    varied = tuple(facet for facet in FACETS if len({facet.text(record) for record in records}) > 1)
+    varied = tuple(facet for facet in CONDITIONS if len({facet.text(record) for record in records}) > 1)
     repeated = len({record.workload.key for record in records}) < len(records)
     return (*varied, STARTED) if repeated else varied
 
 
-class Place(NamedTuple):
+class EnvironmentGroup(NamedTuple):
     """Records of one environment."""
 
     caption: str
     records: tuple[Record, ...]
 
 
-def places(records: Iterable[Record]) -> tuple[Place, ...]:
+def environment_groups(records: Iterable[Record]) -> tuple[EnvironmentGroup, ...]:
     """The records by environment, in order of first appearance, each with its caption."""
     grouped: list[list[Record]] = []
     for record in records:
@@ -87,7 +87,7 @@ def places(records: Iterable[Record]) -> tuple[Place, ...]:
         if home is None:
             grouped.append(home := [])
         home.append(record)
-    return tuple(Place(_caption(group, [g[0] for g in grouped]), tuple(group)) for group in grouped)
+    return tuple(EnvironmentGroup(_caption(group, [g[0] for g in grouped]), tuple(group)) for group in grouped)
 
 
 def measured(record: Record) -> bool:
@@ -114,7 +114,7 @@ def _caption(group: Sequence[Record], representatives: Sequence[Record]) -> str:
 def shared(records: Sequence[Record]) -> tuple[str, ...]:
     """What these records have in common, in words, and does not go without saying."""
     varied = differing(records)
-    common = (facet for facet in FACETS if facet not in varied and facet.text(records[0]) not in ("", facet.usual))
+    common = (facet for facet in CONDITIONS if facet not in varied and facet.text(records[0]) not in ("", facet.usual))
     return tuple(facet.said(records[0]) for facet in common)
 
 

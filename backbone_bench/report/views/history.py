@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from backbone_bench.base.grouping import grouped
+from backbone_bench.base.grouping import group_by
 from backbone_bench.base.units import percent
 from backbone_bench.records import Record, fingerprint, matching, store
 from backbone_bench.records.quantities import QUANTITIES
@@ -39,7 +39,7 @@ def answer(records: Sequence[Record], metric: str | None = None) -> Answer:
 def histories(records: Iterable[Record]) -> list[list[Record]]:
     """Records of one workload on one kind of machine together, the oldest first."""
     in_order = sorted(records, key=attrgetter("started_utc"))
-    return list(grouped(in_order, _fingerprint).values())
+    return list(group_by(in_order, _fingerprint).values())
 
 
 def _fingerprint(record: Record) -> str:

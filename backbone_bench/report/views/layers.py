@@ -8,18 +8,18 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeVar
 
-from backbone_bench.base.grouping import grouped
+from backbone_bench.base.grouping import group_by
 from backbone_bench.base.units import PERCENT
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
 from backbone_bench.records.quantities import QUANTITIES
-from backbone_bench.report.tables.table import Column, Table, Value, tabulate
+from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate
 from backbone_bench.report.views.columns import ONCE, doubled
 
 DEAREST = 10
 T = TypeVar("T")
 
 
-class Whole(NamedTuple):
+class CostTotals(NamedTuple):
     """The totals of a model, added up once."""
 
     flops: int
@@ -31,12 +31,12 @@ class Whole(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class CostPart:
     """Some operations of a model, taken together, and of how much they are a part."""
 
     name: str
     rows: tuple[OpCost, ...]
-    whole: Whole
+    whole: CostTotals
 
     @property
     def calls(self) -> int:
@@ -67,30 +67,30 @@ class Part:
         return any(isinstance(row.flops, Missing) for row in self.rows)
 
 
-def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[Part]:
+def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[CostPart]:
     """The operations put together by name, in the order in which they first ran."""
-    whole = Whole.of(cost)
-    return [Part(part, tuple(members), whole) for part, members in grouped(cost.by_op, name).items()]
+    whole = CostTotals.of(cost)
+    return [CostPart(part, tuple(members), whole) for part, members in group_by(cost.by_op, name).items()]
 
 
-def by_module(cost: ModelCost, depth: int) -> list[Part]:
+def by_module(cost: ModelCost, depth: int) -> list[CostPart]:
     """Modules down to `depth`; what lies deeper counts for its ancestor."""
     return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or "(itself)")
 
 
-def by_kind(cost: ModelCost) -> list[Part]:
+def by_kind(cost: ModelCost) -> list[CostPart]:
     """Kinds of operation, the most traffic first."""
     return sorted(split(cost, lambda row: row.op), key=lambda part: -part.traffic_elems)
 
 
-def dearest(cost: ModelCost, number: int = DEAREST) -> list[Part]:
+def dearest(cost: ModelCost, number: int = DEAREST) -> list[CostPart]:
     """The rows with the greatest share, of the FLOPs or of the traffic, whichever is more."""
     parts = split(cost, lambda row: f"{row.module or '(itself)'}: {row.op}")
     return sorted(parts, key=lambda part: -max(part.flops_share, part.traffic_share))[:number]
 
 
-def _columns(title: str, *, twice: bool) -> tuple[Column[Part], ...]:
-    columns: tuple[Column[Part], ...] = (
+def _columns(title: str, *, twice: bool) -> tuple[Column[CostPart], ...]:
+    columns: tuple[Column[CostPart], ...] = (
         Column("part", title, lambda part: part.name),
         _column("ops", lambda part: part.calls, key="calls"),
         _flops_of_parts(),
@@ -102,13 +102,13 @@ def _columns(title: str, *, twice: bool) -> tuple[Column[Part], ...]:
     return doubled(columns) if twice else columns
 
 
-def _column(quantity: str, value: Callable[[T], Value], key: str | None = None) -> Column[T]:
+def _column(quantity: str, value: Callable[[T], CellValue], key: str | None = None) -> Column[T]:
     """A quantity of a part of the model, under the title that it has everywhere."""
     return Column(key or quantity, QUANTITIES[quantity].title, value, QUANTITIES[quantity].unit)
 
 
-def _flops_of_parts() -> Column[Part]:
-    column: Column[Part] = _column("flops", lambda part: part.flops)
+def _flops_of_parts() -> Column[CostPart]:
+    column: Column[CostPart] = _column("flops", lambda part: part.flops)
     return column._replace(lower_bound=lambda part: part.has_unknown, remark=ONCE)
 
 
@@ -134,7 +134,7 @@ _Row = tuple[Record, OpCost]
 _COUNTS = ("flops", "access_elems", "cio_elems", "traffic_elems", "traffic_bytes")
 
 
-def _of_op(key: str) -> Callable[[_Row], Value]:
+def _of_op(key: str) -> Callable[[_Row], CellValue]:
     return lambda row: getattr(row[1], key)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from backbone_bench.records import Record, store
-from backbone_bench.report.tables.answer import Answer, Part
+from backbone_bench.report.tables.answer import Answer, AnswerPart
 from backbone_bench.report.tables.table import Table, without_empty
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.layers import layers, rows
@@ -17,7 +17,7 @@ def answer(records: Sequence[Record], view: View, depth: int | None = None, *, t
     columns of a view say it themselves.
     """
 
-    def parts() -> Sequence[Part]:
+    def parts() -> Sequence[AnswerPart]:
         whole = [without_empty(table) for table in compare(records, view)]
         if depth is None:
             return whole

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from backbone_bench.base.units import BILLIONS, M_ELEMENTS
 from backbone_bench.records import ModelCost, OpCost
-from backbone_bench.report.views.layers import Part, Whole
+from backbone_bench.report.views.layers import CostPart, CostTotals
 
 DEEPEST = 4  # levels
 MOST = 80  # nodes: of a network of a thousand layers only the outer modules are of use
@@ -15,7 +15,7 @@ MOST = 80  # nodes: of a network of a thousand layers only the outer modules are
 class Node:
     """A module, or the operations that it asks for itself."""
 
-    part: Part
+    part: CostPart
     children: tuple["Node", ...]
 
     @property
@@ -43,7 +43,7 @@ class Node:
 def tree(cost: ModelCost) -> tuple[Node, ...]:
     """The outermost modules, each with what lies in it, as deep as there are not too many."""
     rows = [(row.module.split(".") if row.module else [], row) for row in cost.by_op]
-    whole = Whole.of(cost)
+    whole = CostTotals.of(cost)
     trees = (_nodes(rows, whole, levels) for levels in range(DEEPEST, 0, -1))
     return next((nodes for nodes in trees if size(nodes) <= MOST), _nodes(rows, whole, 1))
 
@@ -55,18 +55,18 @@ def size(nodes: Sequence[Node]) -> int:
 _Rows = Sequence[tuple[list[str], OpCost]]  # what is left of each module's path
 
 
-def _nodes(rows: _Rows, whole: Whole, levels: int) -> tuple[Node, ...]:
+def _nodes(rows: _Rows, whole: CostTotals, levels: int) -> tuple[Node, ...]:
     inside: dict[str, list[tuple[list[str], OpCost]]] = {}
     for path, row in rows:
         inside.setdefault(path[0] if path else f"({row.op})", []).append((path[1:], row))
     return tuple(_node(name, members, whole, levels) for name, members in inside.items())
 
 
-def _node(name: str, rows: _Rows, whole: Whole, levels: int) -> Node:
+def _node(name: str, rows: _Rows, whole: CostTotals, levels: int) -> Node:
     """A chain of modules that hold nothing else becomes one node: `stages.stage1`."""
     firsts = {path[0] if path else "" for path, _ in rows}
     if len(firsts) == 1 and "" not in firsts:
         return _node(f"{name}.{firsts.pop()}", [(path[1:], row) for path, row in rows], whole, levels)
     open_up = levels > 1 and any(path for path, _ in rows)
-    part = Part(name, tuple(row for _, row in rows), whole)
+    part = CostPart(name, tuple(row for _, row in rows), whole)
     return Node(part, _nodes(rows, whole, levels - 1) if open_up else ())

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from backbone_bench.base.units import BILLIONS, MILLIONS, PLAIN
 from backbone_bench.report.tables.table import Column, Table, tabulate
-from backbone_bench.zoo.catalogue import Entry
+from backbone_bench.zoo.catalogue import CatalogueEntry
 
-COLUMNS: tuple[Column[Entry], ...] = (
+COLUMNS: tuple[Column[CatalogueEntry], ...] = (
     Column("model", "model", lambda entry: entry.name),
     Column("family", "family", lambda entry: entry.family),
     Column("input", "input", lambda entry: "x".join(map(str, entry.input))),
@@ -18,6 +18,6 @@ COLUMNS: tuple[Column[Entry], ...] = (
 )
 
 
-def zoo_table(entries: Sequence[Entry]) -> Table:
+def zoo_table(entries: Sequence[CatalogueEntry]) -> Table:
     """One row a network."""
     return tabulate(entries, COLUMNS)

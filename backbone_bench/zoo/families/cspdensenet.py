@@ -18,7 +18,14 @@ from torch import Tensor, nn
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.zoo.families.blocks import Backbone, Classifier, NormAct, conv
 from backbone_bench.zoo.families.darknet import CSPNET
-from backbone_bench.zoo.families.densenet import DEPTHS, DenseBlock, Design, densenet121, imagenet_stem, transition
+from backbone_bench.zoo.families.densenet import (
+    DEPTHS,
+    DenseBlock,
+    DenseNetDesign,
+    densenet121,
+    imagenet_stem,
+    transition,
+)
 from backbone_bench.zoo.registry import register
 
 
@@ -64,7 +71,7 @@ def cspdensenet121(num_classes: int = 1000, *, fusion: str = "csp") -> Backbone:
     if fusion not in FUSIONS:
         hint = did_you_mean(fusion, FUSIONS, f"There are none, {', '.join(FUSIONS)}.")
         raise UserError(f"CSPNet has no fusion {fusion!r}. {hint}")
-    design = Design(growth=32, stem=64)
+    design = DenseNetDesign(growth=32, stem=64)
     *layers, last = DEPTHS[121]
     body, ci = nn.Sequential(), design.stem
     for number, depth in enumerate(layers, start=1):

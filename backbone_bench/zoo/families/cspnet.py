@@ -24,7 +24,7 @@ from backbone_bench.zoo.families.resnet import PaddedShortcut, Residual
 from backbone_bench.zoo.registry import register
 
 
-class Stage(NamedTuple):
+class CSPStage(NamedTuple):
     """What one stage of the cfg file is made of."""
 
     base: int  # channels of the map that is split
@@ -37,26 +37,26 @@ class Stage(NamedTuple):
 
 
 RESNET50 = (
-    Stage(64, 64, 64, 128, 128, 3),
-    Stage(128, 256, 128, 256, 256, 3, linear=True),
-    Stage(256, 512, 256, 512, 512, 5, linear=True),
-    Stage(512, 1024, 512, 1024, 1024, 2),
+    CSPStage(64, 64, 64, 128, 128, 3),
+    CSPStage(128, 256, 128, 256, 256, 3, linear=True),
+    CSPStage(256, 512, 256, 512, 512, 5, linear=True),
+    CSPStage(512, 1024, 512, 1024, 1024, 2),
 )
 RESNEXT50 = (
-    Stage(64, 64, 128, 128, 256, 3),
-    Stage(256, 256, 256, 256, 512, 3, linear=True),
-    Stage(512, 512, 512, 512, 1024, 5, linear=True),
-    Stage(1024, 1024, 1024, 1024, 2048, 2),
+    CSPStage(64, 64, 128, 128, 256, 3),
+    CSPStage(256, 256, 256, 256, 512, 3, linear=True),
+    CSPStage(512, 512, 512, 512, 1024, 5, linear=True),
+    CSPStage(1024, 1024, 1024, 1024, 2048, 2),
 )
 DARKNET53 = (
-    Stage(64, 64, 32, 64, 64, 1),
-    Stage(128, 64, 64, 64, 128, 2),
-    Stage(256, 128, 128, 128, 256, 8),
-    Stage(512, 256, 256, 256, 512, 8),
-    Stage(1024, 512, 512, 512, 1024, 4),
+    CSPStage(64, 64, 32, 64, 64, 1),
+    CSPStage(128, 64, 64, 64, 128, 2),
+    CSPStage(256, 128, 128, 128, 256, 8),
+    CSPStage(512, 256, 256, 256, 512, 8),
+    CSPStage(1024, 512, 512, 512, 1024, 4),
 )
 
-Unit = Callable[[int, Stage], nn.Module]  # from the channels before it
+UnitBuilder = Callable[[int, CSPStage], nn.Module]  # from the channels before it
 
 
 class CrossStage(nn.Module):
@@ -71,7 +71,7 @@ class CrossStage(nn.Module):
         return self.join(torch.cat((self.main(x), self.skip(x)), dim=1))
 
 
-def cross_stage(base: nn.Module, stage: Stage, build: Unit) -> CrossStage:
+def cross_stage(base: nn.Module, stage: CSPStage, build: UnitBuilder) -> CrossStage:
     """A stage after the map that is split."""
     split = partial(ConvNorm, kernel=1, act=None if stage.linear else leaky)
     main = nn.Sequential(split(stage.base, stage.start))
@@ -83,11 +83,11 @@ def cross_stage(base: nn.Module, stage: Stage, build: Unit) -> CrossStage:
     return CrossStage(base, main, split(stage.base, stage.width), dark(2 * ci, stage.out, 1))
 
 
-def _dark_unit(ci: int, stage: Stage) -> Residual:
+def _dark_unit(ci: int, stage: CSPStage) -> Residual:
     return unit(ci, stage.inner)
 
 
-def _bottleneck(ci: int, stage: Stage, groups: int) -> Residual:
+def _bottleneck(ci: int, stage: CSPStage, groups: int) -> Residual:
     body = nn.Sequential(
         dark(ci, stage.inner, 1),
         dark(stage.inner, stage.inner, groups=groups),
@@ -97,7 +97,7 @@ def _bottleneck(ci: int, stage: Stage, groups: int) -> Residual:
     return Residual(body, shortcut, leaky)
 
 
-def _resnet(stages: Sequence[Stage], groups: int, num_classes: int) -> Backbone:
+def _resnet(stages: Sequence[CSPStage], groups: int, num_classes: int) -> Backbone:
     body = nn.Sequential()
     for number, stage in enumerate(stages, start=1):
         down = nn.Identity() if number == 1 else dark(stage.base, stage.base, stride=2, groups=groups)

@@ -19,7 +19,7 @@ from functools import partial
 from torch import nn
 
 from backbone_bench.zoo.families.blocks import Backbone, ConvClassifier, ConvNorm, leaky
-from backbone_bench.zoo.families.resnet import DEPTHS, WIDTHS, Design, Residual, stages
+from backbone_bench.zoo.families.resnet import DEPTHS, WIDTHS, Residual, ResNetDesign, stages
 from backbone_bench.zoo.registry import Paper, register
 
 YOLO9000 = Paper("YOLO9000: Better, Faster, Stronger", "1612.08242", 2016)
@@ -58,7 +58,9 @@ def _darknet53() -> nn.Sequential:
 class DarknetResNet(Backbone):
     """ResNet as Darknet builds it, at 256x256."""
 
-    def __init__(self, depths: Sequence[int], num_classes: int, design: Design, *, classifier_on_map: bool) -> None:
+    def __init__(
+        self, depths: Sequence[int], num_classes: int, design: ResNetDesign, *, classifier_on_map: bool
+    ) -> None:
         channels = 2048 if design.bottleneck else 512
         super().__init__(
             nn.Sequential(dark(3, 64, 7, 2), nn.MaxPool2d(2)),
@@ -67,7 +69,7 @@ class DarknetResNet(Backbone):
         )
 
 
-PLAIN = Design(padded_shortcut=True, act=leaky)
+PLAIN = ResNetDesign(padded_shortcut=True, act=leaky)
 
 
 @register("darknet", YOLO9000, size=256)

@@ -30,7 +30,7 @@ DEPTHS = {
 }
 
 
-class Design(NamedTuple):
+class DenseNetDesign(NamedTuple):
     """What a DenseNet is made of, besides its depth."""
 
     growth: int
@@ -39,7 +39,7 @@ class Design(NamedTuple):
     compression: int = 2  # C: a transition divides the channels by it
 
 
-def dense_layer(ci: int, design: Design) -> nn.Sequential:
+def dense_layer(ci: int, design: DenseNetDesign) -> nn.Sequential:
     """Batch norm, ReLU, 3x3 convolution; with B, the same with a 1x1 convolution before."""
     if not design.bottleneck:
         return nn.Sequential(NormAct(ci), conv(ci, design.growth))
@@ -50,7 +50,7 @@ def dense_layer(ci: int, design: Design) -> nn.Sequential:
 class DenseBlock(nn.Sequential):
     """Every layer reads the block's input and the outputs of all layers before it."""
 
-    def __init__(self, ci: int, layers: int, design: Design) -> None:
+    def __init__(self, ci: int, layers: int, design: DenseNetDesign) -> None:
         super().__init__(*(dense_layer(ci + layer * design.growth, design) for layer in range(layers)))
         self.co = ci + layers * design.growth
 
@@ -68,7 +68,7 @@ def transition(ci: int, co: int) -> nn.Sequential:
 class DenseNet(Backbone):
     """Dense blocks with a transition between each two, and a last batch norm and ReLU."""
 
-    def __init__(self, stem: nn.Module, depths: Sequence[int], num_classes: int, design: Design) -> None:
+    def __init__(self, stem: nn.Module, depths: Sequence[int], num_classes: int, design: DenseNetDesign) -> None:
         body, ci = nn.Sequential(), design.stem
         for number, layers in enumerate(depths, start=1):
             block = DenseBlock(ci, layers, design)
@@ -86,17 +86,17 @@ def imagenet_stem(channels: int) -> nn.Sequential:
 
 
 def _imagenet(layers: int, num_classes: int, growth: int = 32) -> DenseNet:
-    design = Design(growth, stem=2 * growth)
+    design = DenseNetDesign(growth, stem=2 * growth)
     return DenseNet(imagenet_stem(design.stem), DEPTHS[layers], num_classes, design)
 
 
 def _cifar(layers: int, growth: int, num_classes: int) -> DenseNet:
-    design = Design(growth, stem=16, bottleneck=False, compression=1)
+    design = DenseNetDesign(growth, stem=16, bottleneck=False, compression=1)
     return DenseNet(conv(3, 16), [(layers - 4) // 3] * 3, num_classes, design)
 
 
 def _cifar_bc(layers: int, growth: int, num_classes: int) -> DenseNet:
-    design = Design(growth, stem=2 * growth)
+    design = DenseNetDesign(growth, stem=2 * growth)
     return DenseNet(conv(3, design.stem), [(layers - 4) // 6] * 3, num_classes, design)
 
 

@@ -26,7 +26,7 @@ V3 = Paper("Rethinking the Inception Architecture for Computer Vision", "1512.00
 conv_norm = partial(ConvNorm, eps=1e-3)  # as released
 
 
-class Step(NamedTuple):
+class BranchConvolution(NamedTuple):
     """A convolution of a branch."""
 
     co: int
@@ -34,7 +34,7 @@ class Step(NamedTuple):
     halves: bool = False  # stride 2, nothing padded
 
 
-def chain(ci: int, *steps: Step) -> nn.Sequential:
+def chain(ci: int, *steps: BranchConvolution) -> nn.Sequential:
     """The convolutions of one branch."""
     branch = nn.Sequential()
     for co, kernel, halves in steps:
@@ -46,7 +46,7 @@ def chain(ci: int, *steps: Step) -> nn.Sequential:
 # Table 1 of GoogLeNet.
 
 
-class Row(NamedTuple):
+class InceptionRow(NamedTuple):
     """The columns #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and pool proj."""
 
     one: int
@@ -57,24 +57,24 @@ class Row(NamedTuple):
     pool: int
 
 
-INCEPTION_3 = (Row(64, 96, 128, 16, 32, 32), Row(128, 128, 192, 32, 96, 64))
+INCEPTION_3 = (InceptionRow(64, 96, 128, 16, 32, 32), InceptionRow(128, 128, 192, 32, 96, 64))
 INCEPTION_4 = (
-    Row(192, 96, 208, 16, 48, 64),
-    Row(160, 112, 224, 24, 64, 64),
-    Row(128, 128, 256, 24, 64, 64),
-    Row(112, 144, 288, 32, 64, 64),
-    Row(256, 160, 320, 32, 128, 128),
+    InceptionRow(192, 96, 208, 16, 48, 64),
+    InceptionRow(160, 112, 224, 24, 64, 64),
+    InceptionRow(128, 128, 256, 24, 64, 64),
+    InceptionRow(112, 144, 288, 32, 64, 64),
+    InceptionRow(256, 160, 320, 32, 128, 128),
 )
-INCEPTION_5 = (Row(256, 160, 320, 32, 128, 128), Row(384, 192, 384, 48, 128, 128))
+INCEPTION_5 = (InceptionRow(256, 160, 320, 32, 128, 128), InceptionRow(384, 192, 384, 48, 128, 128))
 
 
-def _modules(ci: int, rows: tuple[Row, ...], five: Kernel) -> nn.Sequential:
+def _modules(ci: int, rows: tuple[InceptionRow, ...], five: Kernel) -> nn.Sequential:
     stage = nn.Sequential()
     for row in rows:
         branches = Branches(
-            chain(ci, Step(row.one)),
-            chain(ci, Step(row.reduce3), Step(row.three, 3)),
-            chain(ci, Step(row.reduce5), Step(row.five, five)),
+            chain(ci, BranchConvolution(row.one)),
+            chain(ci, BranchConvolution(row.reduce3), BranchConvolution(row.three, 3)),
+            chain(ci, BranchConvolution(row.reduce5), BranchConvolution(row.five, five)),
             nn.Sequential(nn.MaxPool2d(3, 1, padding=1), conv_norm(ci, row.pool, 1)),
         )
         stage.append(branches)
@@ -112,9 +112,9 @@ def _pooled(ci: int, co: int) -> nn.Sequential:
 def figure5(ci: int, pool: int) -> Branches:
     """On the 35x35 map: two 3x3 in place of a 5x5."""
     return Branches(
-        chain(ci, Step(64)),
-        chain(ci, Step(48), Step(64, 5)),
-        chain(ci, Step(64), Step(96, 3), Step(96, 3)),
+        chain(ci, BranchConvolution(64)),
+        chain(ci, BranchConvolution(48), BranchConvolution(64, 5)),
+        chain(ci, BranchConvolution(64), BranchConvolution(96, 3), BranchConvolution(96, 3)),
         _pooled(ci, pool),
     )
 
@@ -122,11 +122,11 @@ def figure5(ci: int, pool: int) -> Branches:
 def figure6(ci: int, inner: int) -> Branches:
     """On the 17x17 map: 1x7 and 7x1 in place of 7x7."""
     row, column = (1, 7), (7, 1)
-    double = [Step(inner, kernel) for kernel in (column, row, column)]
+    double = [BranchConvolution(inner, kernel) for kernel in (column, row, column)]
     return Branches(
-        chain(ci, Step(192)),
-        chain(ci, Step(inner), Step(inner, row), Step(192, column)),
-        chain(ci, Step(inner), *double, Step(192, row)),
+        chain(ci, BranchConvolution(192)),
+        chain(ci, BranchConvolution(inner), BranchConvolution(inner, row), BranchConvolution(192, column)),
+        chain(ci, BranchConvolution(inner), *double, BranchConvolution(192, row)),
         _pooled(ci, 192),
     )
 
@@ -138,16 +138,16 @@ def figure7(ci: int) -> Branches:
         return Branches(conv_norm(384, 384, (1, 3)), conv_norm(384, 384, (3, 1)))
 
     return Branches(
-        chain(ci, Step(320)),
-        chain(ci, Step(384)).append(fan()),
-        chain(ci, Step(448), Step(384, 3)).append(fan()),
+        chain(ci, BranchConvolution(320)),
+        chain(ci, BranchConvolution(384)).append(fan()),
+        chain(ci, BranchConvolution(448), BranchConvolution(384, 3)).append(fan()),
         _pooled(ci, 192),
     )
 
 
 def _inception_v3(num_classes: int) -> Backbone:
     stem = nn.Sequential(
-        chain(3, Step(32, 3, halves=True)),
+        chain(3, BranchConvolution(32, 3, halves=True)),
         conv_norm(32, 32, valid=True),
         conv_norm(32, 64),
         nn.MaxPool2d(3, 2),
@@ -156,13 +156,19 @@ def _inception_v3(num_classes: int) -> Backbone:
         nn.MaxPool2d(3, 2),
     )
     to17 = Branches(
-        chain(288, Step(384, 3, halves=True)),
-        chain(288, Step(64), Step(96, 3), Step(96, 3, halves=True)),
+        chain(288, BranchConvolution(384, 3, halves=True)),
+        chain(288, BranchConvolution(64), BranchConvolution(96, 3), BranchConvolution(96, 3, halves=True)),
         nn.MaxPool2d(3, 2),
     )
     to8 = Branches(
-        chain(768, Step(192), Step(320, 3, halves=True)),
-        chain(768, Step(192), Step(192, (1, 7)), Step(192, (7, 1)), Step(192, 3, halves=True)),
+        chain(768, BranchConvolution(192), BranchConvolution(320, 3, halves=True)),
+        chain(
+            768,
+            BranchConvolution(192),
+            BranchConvolution(192, (1, 7)),
+            BranchConvolution(192, (7, 1)),
+            BranchConvolution(192, 3, halves=True),
+        ),
         nn.MaxPool2d(3, 2),
     )
     grid17 = nn.Sequential(

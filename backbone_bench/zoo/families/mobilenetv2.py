@@ -22,7 +22,7 @@ from backbone_bench.zoo.registry import Paper, register
 PAPER = Paper("MobileNetV2: Inverted Residuals and Linear Bottlenecks", "1801.04381", 2018)
 
 
-class Row(NamedTuple):
+class MobileNetRow(NamedTuple):
     """A row of Table 2: expansion t, channels c, repetitions n, stride s of the first."""
 
     expansion: int
@@ -32,16 +32,16 @@ class Row(NamedTuple):
 
 
 TABLE2 = (
-    Row(1, 16, 1, 1),
-    Row(6, 24, 2, 2),
-    Row(6, 32, 3, 2),
-    Row(6, 64, 4, 2),
-    Row(6, 96, 3, 1),
-    Row(6, 160, 3, 2),
-    Row(6, 320, 1, 1),
+    MobileNetRow(1, 16, 1, 1),
+    MobileNetRow(6, 24, 2, 2),
+    MobileNetRow(6, 32, 3, 2),
+    MobileNetRow(6, 64, 4, 2),
+    MobileNetRow(6, 96, 3, 1),
+    MobileNetRow(6, 160, 3, 2),
+    MobileNetRow(6, 320, 1, 1),
 )
 # mobilenet-v2.cfg: the strides of the fourth and fifth row change places.
-CFG = (*TABLE2[:3], Row(6, 64, 4, 1), Row(6, 96, 3, 2), *TABLE2[5:])
+CFG = (*TABLE2[:3], MobileNetRow(6, 64, 4, 1), MobileNetRow(6, 96, 3, 2), *TABLE2[5:])
 
 
 class PartialStage(NamedTuple):
@@ -64,7 +64,7 @@ def relu6() -> nn.Module:
     return nn.ReLU6(inplace=True)
 
 
-class Unit(nn.Sequential):
+class InvertedResidual(nn.Sequential):
     """The convolutions of an inverted residual; the input is added where the shape stays."""
 
     def __init__(self, ci: int, co: int, stride: int, layers: Sequence[nn.Module]) -> None:
@@ -76,22 +76,22 @@ class Unit(nn.Sequential):
         return x + y if self.identity else y
 
 
-def inverted(ci: int, row: Row, stride: int, act: Activation, *, expands: bool) -> Unit:
+def inverted(ci: int, row: MobileNetRow, stride: int, act: Activation, *, expands: bool) -> InvertedResidual:
     """Figure 4d: a 1x1 convolution that expands, a depthwise 3x3, a linear 1x1."""
     inner = ci * row.expansion
     depthwise = ConvNorm(inner, inner, 3, stride, groups=inner, act=act)
     first = [ConvNorm(ci, inner, 1, act=act)] if expands else []
-    return Unit(ci, row.out, stride, [*first, depthwise, ConvNorm(inner, row.out, 1, act=None)])
+    return InvertedResidual(ci, row.out, stride, [*first, depthwise, ConvNorm(inner, row.out, 1, act=None)])
 
 
-def lean(ci: int, co: int) -> Unit:
+def lean(ci: int, co: int) -> InvertedResidual:
     """CSPMobileNetV2's unit: half of the expansion is left to the grouped 3x3 convolution."""
     inner = 3 * ci
     grouped = ConvNorm(inner, 2 * inner, groups=inner)
-    return Unit(ci, co, 1, [ConvNorm(ci, inner, 1), grouped, ConvNorm(2 * inner, co, 1, act=None)])
+    return InvertedResidual(ci, co, 1, [ConvNorm(ci, inner, 1), grouped, ConvNorm(2 * inner, co, 1, act=None)])
 
 
-def _units(rows: Sequence[Row], act: Activation, *, always_expands: bool) -> nn.Sequential:
+def _units(rows: Sequence[MobileNetRow], act: Activation, *, always_expands: bool) -> nn.Sequential:
     body, ci = nn.Sequential(), 32
     for row in rows:
         for index in range(row.units):

@@ -18,14 +18,14 @@ PAPER = Paper("Pelee: A Real-Time Object Detection System on Mobile Devices", "1
 GROWTH = 32
 
 
-class Stage(NamedTuple):
+class PeleeStage(NamedTuple):
     """A stage of Table 1; `width` is that of the 1x1 convolutions, in halves of the growth."""
 
     layers: int
     width: int
 
 
-STAGES = (Stage(3, 1), Stage(4, 2), Stage(8, 4), Stage(6, 4))
+STAGES = (PeleeStage(3, 1), PeleeStage(4, 2), PeleeStage(8, 4), PeleeStage(6, 4))
 
 
 def _two_way(ci: int, width: int) -> Branches:

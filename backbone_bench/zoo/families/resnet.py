@@ -35,7 +35,7 @@ WIDTHS = (64, 128, 256, 512)
 CIFAR_WIDTHS = (16, 32, 64)
 
 
-class Design(NamedTuple):
+class ResNetDesign(NamedTuple):
     """What a residual network is made of, besides its depth."""
 
     bottleneck: bool = True
@@ -68,10 +68,10 @@ class Residual(nn.Module):
         return self.act(self.body(x) + self.shortcut(x))
 
 
-Unit = Callable[[int, int, int, Design], nn.Module]
+ResidualBuilder = Callable[[int, int, int, ResNetDesign], nn.Module]
 
 
-def residual(ci: int, width: int, stride: int, design: Design) -> Residual:
+def residual(ci: int, width: int, stride: int, design: ResNetDesign) -> Residual:
     """One unit of Table 1: two 3x3 convolutions, or 1x1, 3x3 and 1x1."""
     co = width * 4 if design.bottleneck else width
     body = _bottleneck(ci, width, stride, design) if design.bottleneck else _basic(ci, width, stride, design)
@@ -82,11 +82,11 @@ def residual(ci: int, width: int, stride: int, design: Design) -> Residual:
     return Residual(body, ConvNorm(ci, co, 1, stride, act=None), design.act)
 
 
-def _basic(ci: int, width: int, stride: int, design: Design) -> nn.Sequential:
+def _basic(ci: int, width: int, stride: int, design: ResNetDesign) -> nn.Sequential:
     return nn.Sequential(ConvNorm(ci, width, 3, stride, act=design.act), ConvNorm(width, width, 3, act=None))
 
 
-def _bottleneck(ci: int, width: int, stride: int, design: Design) -> nn.Sequential:
+def _bottleneck(ci: int, width: int, stride: int, design: ResNetDesign) -> nn.Sequential:
     inner = width * design.base_width // 64 * design.groups
     first, second = (stride, 1) if design.stride_in_1x1 else (1, stride)
     return nn.Sequential(
@@ -97,7 +97,7 @@ def _bottleneck(ci: int, width: int, stride: int, design: Design) -> nn.Sequenti
 
 
 def stages(
-    ci: int, widths: Sequence[int], depths: Sequence[int], design: Design, unit: Unit = residual
+    ci: int, widths: Sequence[int], depths: Sequence[int], design: ResNetDesign, unit: ResidualBuilder = residual
 ) -> nn.Sequential:
     """The residual stages; every stage but the first halves the map."""
     body = nn.Sequential()
@@ -113,7 +113,7 @@ def stages(
 class ResNet(Backbone):
     """Table 1: a 7x7 stem and a pool, four stages, global pooling, a classifier."""
 
-    def __init__(self, depths: Sequence[int], num_classes: int, design: Design) -> None:
+    def __init__(self, depths: Sequence[int], num_classes: int, design: ResNetDesign) -> None:
         super().__init__(
             nn.Sequential(ConvNorm(3, 64, 7, 2), nn.MaxPool2d(3, 2, padding=1)),
             stages(64, WIDTHS, depths, design),
@@ -125,7 +125,7 @@ class CifarResNet(Backbone):
     """Section 4.2: a 3x3 stem and three stages of `n` basic units, option A; 6n + 2 layers."""
 
     def __init__(self, layers: int, num_classes: int) -> None:
-        design = Design(bottleneck=False, padded_shortcut=True)
+        design = ResNetDesign(bottleneck=False, padded_shortcut=True)
         super().__init__(
             ConvNorm(3, 16), stages(16, CIFAR_WIDTHS, [(layers - 2) // 6] * 3, design), Classifier(64, num_classes)
         )
@@ -133,62 +133,62 @@ class CifarResNet(Backbone):
 
 @register("resnet", PAPER)
 def resnet18(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[18], num_classes, Design(bottleneck=False))
+    return ResNet(DEPTHS[18], num_classes, ResNetDesign(bottleneck=False))
 
 
 @register("resnet", PAPER)
 def resnet34(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[34], num_classes, Design(bottleneck=False))
+    return ResNet(DEPTHS[34], num_classes, ResNetDesign(bottleneck=False))
 
 
 @register("resnet", PAPER)
 def resnet50(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[50], num_classes, Design())
+    return ResNet(DEPTHS[50], num_classes, ResNetDesign())
 
 
 @register("resnet", PAPER)
 def resnet101(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[101], num_classes, Design())
+    return ResNet(DEPTHS[101], num_classes, ResNetDesign())
 
 
 @register("resnet", PAPER)
 def resnet152(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[152], num_classes, Design())
+    return ResNet(DEPTHS[152], num_classes, ResNetDesign())
 
 
 @register("resnet", IDENTITY)
 def resnet200(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[200], num_classes, Design())
+    return ResNet(DEPTHS[200], num_classes, ResNetDesign())
 
 
 @register("resnet", PAPER)
 def resnet18_a(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[18], num_classes, Design(bottleneck=False, padded_shortcut=True))
+    return ResNet(DEPTHS[18], num_classes, ResNetDesign(bottleneck=False, padded_shortcut=True))
 
 
 @register("resnet", PAPER)
 def resnet34_a(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[34], num_classes, Design(bottleneck=False, padded_shortcut=True))
+    return ResNet(DEPTHS[34], num_classes, ResNetDesign(bottleneck=False, padded_shortcut=True))
 
 
 @register("resnet", PAPER)
 def resnet50_v1(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[50], num_classes, Design(stride_in_1x1=True))
+    return ResNet(DEPTHS[50], num_classes, ResNetDesign(stride_in_1x1=True))
 
 
 @register("resnet", PAPER)
 def resnet101_v1(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[101], num_classes, Design(stride_in_1x1=True))
+    return ResNet(DEPTHS[101], num_classes, ResNetDesign(stride_in_1x1=True))
 
 
 @register("resnet", PAPER)
 def resnet152_v1(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[152], num_classes, Design(stride_in_1x1=True))
+    return ResNet(DEPTHS[152], num_classes, ResNetDesign(stride_in_1x1=True))
 
 
 @register("resnet", WIDE)
 def wide_resnet50_2(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[50], num_classes, Design(base_width=128))
+    return ResNet(DEPTHS[50], num_classes, ResNetDesign(base_width=128))
 
 
 @register("resnet", PAPER, size=32)

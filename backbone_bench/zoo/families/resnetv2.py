@@ -14,7 +14,15 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 
 from backbone_bench.zoo.families.blocks import Backbone, Classifier, NormAct, conv
-from backbone_bench.zoo.families.resnet import CIFAR_WIDTHS, DEPTHS, IDENTITY, WIDTHS, Design, PaddedShortcut, stages
+from backbone_bench.zoo.families.resnet import (
+    CIFAR_WIDTHS,
+    DEPTHS,
+    IDENTITY,
+    WIDTHS,
+    PaddedShortcut,
+    ResNetDesign,
+    stages,
+)
 from backbone_bench.zoo.registry import register
 
 
@@ -30,7 +38,7 @@ class PreActivation(nn.Module):
         return self.body(y) + (x if self.shortcut is None else self.shortcut(y))
 
 
-def unit(ci: int, width: int, stride: int, design: Design) -> PreActivation:
+def unit(ci: int, width: int, stride: int, design: ResNetDesign) -> PreActivation:
     """Two 3x3 convolutions, or 1x1, 3x3 and 1x1, each but the first after a batch norm and ReLU of its own."""
     co = width * 4 if design.bottleneck else width
     layers = [conv(ci, width, 3, stride), NormAct(width), conv(width, width)]
@@ -53,10 +61,10 @@ class ResNetV2(Backbone):
 
 def _imagenet(depths: Sequence[int], num_classes: int) -> ResNetV2:
     stem = nn.Sequential(conv(3, 64, 7, 2), nn.MaxPool2d(3, 2, padding=1))
-    return ResNetV2(stem, stages(64, WIDTHS, depths, Design(), unit), 2048, num_classes)
+    return ResNetV2(stem, stages(64, WIDTHS, depths, ResNetDesign(), unit), 2048, num_classes)
 
 
-def _cifar(depth: int, num_classes: int, design: Design) -> ResNetV2:
+def _cifar(depth: int, num_classes: int, design: ResNetDesign) -> ResNetV2:
     body = stages(16, CIFAR_WIDTHS, [depth] * 3, design, unit)
     return ResNetV2(conv(3, 16), body, 256 if design.bottleneck else 64, num_classes)
 
@@ -83,14 +91,14 @@ def resnetv2_200(num_classes: int = 1000) -> ResNetV2:
 
 @register("resnetv2", IDENTITY, size=32)
 def cifar_resnetv2_110(num_classes: int = 10) -> ResNetV2:
-    return _cifar(18, num_classes, Design(bottleneck=False, padded_shortcut=True))
+    return _cifar(18, num_classes, ResNetDesign(bottleneck=False, padded_shortcut=True))
 
 
 @register("resnetv2", IDENTITY, size=32)
 def cifar_resnetv2_164(num_classes: int = 10) -> ResNetV2:
-    return _cifar(18, num_classes, Design())
+    return _cifar(18, num_classes, ResNetDesign())
 
 
 @register("resnetv2", IDENTITY, size=32)
 def cifar_resnetv2_1001(num_classes: int = 10) -> ResNetV2:
-    return _cifar(111, num_classes, Design())
+    return _cifar(111, num_classes, ResNetDesign())

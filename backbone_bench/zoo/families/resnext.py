@@ -10,7 +10,7 @@ say about 7.8 G for ResNeXt-101 32x4d (7.970) and 15 G for 2x64d and 64x4d
 """
 
 from backbone_bench.zoo.families.blocks import Backbone, Classifier, ConvNorm
-from backbone_bench.zoo.families.resnet import DEPTHS, Design, Residual, ResNet, residual, stages
+from backbone_bench.zoo.families.resnet import DEPTHS, Residual, ResNet, ResNetDesign, residual, stages
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("Aggregated Residual Transformations for Deep Neural Networks", "1611.05431", 2016)
@@ -21,40 +21,40 @@ TEMPLATES = ((1, 64), (2, 40), (4, 24), (8, 14), (32, 4))
 
 def template(cardinality: int, width: int) -> Residual:
     """One unit of conv2_x: 256 channels in and out, on a 56x56 map."""
-    return residual(256, 64, 1, Design(groups=cardinality, base_width=width))
+    return residual(256, 64, 1, ResNetDesign(groups=cardinality, base_width=width))
 
 
 class CifarResNeXt(Backbone):
     """Section 5.3: a 3x3 stem of 64 channels, three stages of three units; 29 layers."""
 
     def __init__(self, cardinality: int, num_classes: int) -> None:
-        design = Design(groups=cardinality, base_width=64)
+        design = ResNetDesign(groups=cardinality, base_width=64)
         super().__init__(ConvNorm(3, 64), stages(64, (64, 128, 256), (3, 3, 3), design), Classifier(1024, num_classes))
 
 
 @register("resnext", PAPER)
 def resnext50_32x4d(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[50], num_classes, Design(groups=32, base_width=4))
+    return ResNet(DEPTHS[50], num_classes, ResNetDesign(groups=32, base_width=4))
 
 
 @register("resnext", PAPER)
 def resnext101_32x4d(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[101], num_classes, Design(groups=32, base_width=4))
+    return ResNet(DEPTHS[101], num_classes, ResNetDesign(groups=32, base_width=4))
 
 
 @register("resnext", PAPER)
 def resnext101_32x8d(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[101], num_classes, Design(groups=32, base_width=8))
+    return ResNet(DEPTHS[101], num_classes, ResNetDesign(groups=32, base_width=8))
 
 
 @register("resnext", PAPER)
 def resnext101_64x4d(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[101], num_classes, Design(groups=64, base_width=4))
+    return ResNet(DEPTHS[101], num_classes, ResNetDesign(groups=64, base_width=4))
 
 
 @register("resnext", PAPER)
 def resnext101_2x64d(num_classes: int = 1000) -> ResNet:
-    return ResNet(DEPTHS[101], num_classes, Design(groups=2))
+    return ResNet(DEPTHS[101], num_classes, ResNetDesign(groups=2))
 
 
 @register("resnext", PAPER, size=32)

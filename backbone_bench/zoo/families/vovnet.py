@@ -29,7 +29,7 @@ PAPER = Paper("An Energy and GPU-Computation Efficient Backbone Network for Real
               "1904.09730", 2019)  # fmt: skip
 
 
-class Stage(NamedTuple):
+class OSAStage(NamedTuple):
     """One row of Table 1."""
 
     growth: int  # channels of each convolution in the chain
@@ -37,19 +37,19 @@ class Stage(NamedTuple):
     blocks: int = 1
 
 
-VOVNET27_SLIM = (Stage(64, 128), Stage(80, 256), Stage(96, 384), Stage(112, 512))
-VOVNET39 = (Stage(128, 256), Stage(160, 512), Stage(192, 768, 2), Stage(224, 1024, 2))
-VOVNET57 = (Stage(128, 256), Stage(160, 512), Stage(192, 768, 4), Stage(224, 1024, 3))
+VOVNET27_SLIM = (OSAStage(64, 128), OSAStage(80, 256), OSAStage(96, 384), OSAStage(112, 512))
+VOVNET39 = (OSAStage(128, 256), OSAStage(160, 512), OSAStage(192, 768, 2), OSAStage(224, 1024, 2))
+VOVNET57 = (OSAStage(128, 256), OSAStage(160, 512), OSAStage(192, 768, 4), OSAStage(224, 1024, 3))
 
 
-Step = Callable[[int, int], nn.Module]  # from the channels before to the growth
-Block = Callable[[int, Stage], nn.Module]  # from the channels before, a module of the stage
+StepBuilder = Callable[[int, int], nn.Module]  # from the channels before to the growth
+BlockBuilder = Callable[[int, OSAStage], nn.Module]  # from the channels before, a module of the stage
 
 
 class OSA(nn.Module):
     """A chain of convolutions whose outputs, and its input, are joined once by a 1x1 convolution."""
 
-    def __init__(self, ci: int, growth: int, co: int, layers: int = 5, step: Step = ConvNorm) -> None:
+    def __init__(self, ci: int, growth: int, co: int, layers: int = 5, step: StepBuilder = ConvNorm) -> None:
         super().__init__()
         self.chain = nn.ModuleList(step(width, growth) for width in [ci] + [growth] * (layers - 1))
         self.join = ConvNorm(ci + layers * growth, co, kernel=1)
@@ -61,11 +61,11 @@ class OSA(nn.Module):
         return self.join(torch.cat(maps, dim=1))
 
 
-def _plain(ci: int, stage: Stage) -> OSA:
+def _plain(ci: int, stage: OSAStage) -> OSA:
     return OSA(ci, stage.growth, stage.out)
 
 
-def _narrowed(ci: int, stage: Stage) -> OSA:
+def _narrowed(ci: int, stage: OSAStage) -> OSA:
     return OSA(ci, stage.growth, stage.out, step=_bottleneck)
 
 
@@ -74,7 +74,7 @@ def _bottleneck(ci: int, growth: int) -> nn.Sequential:
     return nn.Sequential(ConvNorm(ci, ci // 2, kernel=1), ConvNorm(ci // 2, growth))
 
 
-def osa_stages(ci: int, stages: Sequence[Stage], block: Block, *, pool_first: bool = False) -> nn.Sequential:
+def osa_stages(ci: int, stages: Sequence[OSAStage], block: BlockBuilder, *, pool_first: bool = False) -> nn.Sequential:
     """The stages of Table 1, each after a pool; the released code has none before the first."""
     body = nn.Sequential()
     for number, stage in enumerate(stages, start=2):
@@ -90,7 +90,7 @@ class VoVNet(Backbone):
     """A stem of three 3x3 convolutions, four stages of OSA modules, global pooling, a classifier."""
 
     def __init__(
-        self, stages: Sequence[Stage], num_classes: int, *, paper_stem: bool = False, bottleneck: bool = False
+        self, stages: Sequence[OSAStage], num_classes: int, *, paper_stem: bool = False, bottleneck: bool = False
     ) -> None:
         super().__init__(
             nn.Sequential(ConvNorm(3, 64, 3, 2), ConvNorm(64, 64), ConvNorm(64, 128, 3, 1 if paper_stem else 2)),

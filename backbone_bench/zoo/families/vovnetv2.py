@@ -16,18 +16,18 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from backbone_bench.zoo.families.blocks import Backbone, Classifier, ConvNorm, conv
-from backbone_bench.zoo.families.vovnet import OSA, VOVNET39, VOVNET57, Stage, Step, osa_stages
+from backbone_bench.zoo.families.vovnet import OSA, VOVNET39, VOVNET57, OSAStage, StepBuilder, osa_stages
 from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("CenterMask: Real-Time Anchor-Free Instance Segmentation", "1911.06667", 2019)
 
 # 39 and 57 have the stages of VoVNet.
-SLIM = (Stage(64, 112), Stage(80, 256), Stage(96, 384), Stage(112, 512))
-V19 = (Stage(128, 256), Stage(160, 512), Stage(192, 768), Stage(224, 1024))
-V99 = (Stage(128, 256), Stage(160, 512, 3), Stage(192, 768, 9), Stage(224, 1024, 3))
+SLIM = (OSAStage(64, 112), OSAStage(80, 256), OSAStage(96, 384), OSAStage(112, 512))
+V19 = (OSAStage(128, 256), OSAStage(160, 512), OSAStage(192, 768), OSAStage(224, 1024))
+V99 = (OSAStage(128, 256), OSAStage(160, 512, 3), OSAStage(192, 768, 9), OSAStage(224, 1024, 3))
 
 
-class Design(NamedTuple):
+class VoVNetV2Design(NamedTuple):
     """What a VoVNetV2 is made of, besides its stages."""
 
     layers: int = 5  # in an OSA module
@@ -48,9 +48,9 @@ class ESE(nn.Module):
 class EffectiveOSA(nn.Module):
     """OSA, eSE and, where the shapes allow it, the identity."""
 
-    def __init__(self, ci: int, stage: Stage, design: Design) -> None:
+    def __init__(self, ci: int, stage: OSAStage, design: VoVNetV2Design) -> None:
         super().__init__()
-        step: Step = _separable_step if design.depthwise else ConvNorm
+        step: StepBuilder = _separable_step if design.depthwise else ConvNorm
         self.body = nn.Sequential(OSA(ci, stage.growth, stage.out, design.layers, step), ESE(stage.out))
         self.identity = ci == stage.out
 
@@ -73,7 +73,7 @@ def _separable_step(ci: int, growth: int) -> nn.Sequential:
 class VoVNetV2(Backbone):
     """VoVNet's outline with the released code's stem."""
 
-    def __init__(self, stages: Sequence[Stage], num_classes: int, design: Design) -> None:
+    def __init__(self, stages: Sequence[OSAStage], num_classes: int, design: VoVNetV2Design) -> None:
         if design.depthwise:
             ci, middle, last = 64, separable(64, 64), separable(64, 64, 2)
         else:
@@ -87,34 +87,34 @@ class VoVNetV2(Backbone):
 
 @register("vovnetv2", PAPER)
 def vovnetv2_19(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(V19, num_classes, Design(layers=3))
+    return VoVNetV2(V19, num_classes, VoVNetV2Design(layers=3))
 
 
 @register("vovnetv2", PAPER)
 def vovnetv2_19_dw(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(V19, num_classes, Design(layers=3, depthwise=True))
+    return VoVNetV2(V19, num_classes, VoVNetV2Design(layers=3, depthwise=True))
 
 
 @register("vovnetv2", PAPER)
 def vovnetv2_19_slim(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(SLIM, num_classes, Design(layers=3))
+    return VoVNetV2(SLIM, num_classes, VoVNetV2Design(layers=3))
 
 
 @register("vovnetv2", PAPER)
 def vovnetv2_19_slim_dw(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(SLIM, num_classes, Design(layers=3, depthwise=True))
+    return VoVNetV2(SLIM, num_classes, VoVNetV2Design(layers=3, depthwise=True))
 
 
 @register("vovnetv2", PAPER)
 def vovnetv2_39(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(VOVNET39, num_classes, Design())
+    return VoVNetV2(VOVNET39, num_classes, VoVNetV2Design())
 
 
 @register("vovnetv2", PAPER)
 def vovnetv2_57(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(VOVNET57, num_classes, Design())
+    return VoVNetV2(VOVNET57, num_classes, VoVNetV2Design())
 
 
 @register("vovnetv2", PAPER)
 def vovnetv2_99(num_classes: int = 1000) -> VoVNetV2:
-    return VoVNetV2(V99, num_classes, Design())
+    return VoVNetV2(V99, num_classes, VoVNetV2Design())

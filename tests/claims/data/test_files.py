@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data import papers
-from backbone_bench.claims.data.verdicts import Verdict
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.data.verdicts import ClaimVerdict
+from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import engine
 from backbone_bench.records import Missing, ModelCost, OpCost
 
@@ -39,7 +39,7 @@ expects = "{expects}"
 
 def judge(text: str):
     (entry,) = papers.entries((papers.parse(text, "mine.toml"),))
-    return engine.judge(entry, Book(count=count))
+    return engine.judge(entry, Evidence(count=count))
 
 
 @given(st.integers(1, 10_000_000), st.integers(1, 10_000_000))
@@ -53,9 +53,9 @@ expected = {expected}
 tolerance = {{ absolute = {slack}, why = "chance" }}""")
     )
     near = [abs(value - expected) <= slack for value in (2_000_000, 4_000_000, 1_000_000)]
-    verdict = Verdict.HOLDS if near[0] else Verdict.EXPLAINED if any(near) else Verdict.FAILS
+    verdict = ClaimVerdict.HOLDS if near[0] else ClaimVerdict.EXPLAINED if any(near) else ClaimVerdict.FAILS
     assert outcome.verdict is verdict
-    assert bool(outcome.surprises) == (verdict is not Verdict.HOLDS)
+    assert bool(outcome.surprises) == (verdict is not ClaimVerdict.HOLDS)
 
 
 @given(st.floats(0.01, 10), st.sampled_from(["ratio", "change", "saving"]))
@@ -71,14 +71,14 @@ form = "{form}"
 expected = {expected!r}
 tolerance = {{ absolute = 0.05, why = "chance" }}""")
     )
-    assert (outcome.verdict is Verdict.HOLDS) == (abs(found - expected) <= 0.05)
+    assert (outcome.verdict is ClaimVerdict.HOLDS) == (abs(found - expected) <= 0.05)
     assert outcome.judged[0].finding.found_value == pytest.approx(found)
 
 
 @given(st.permutations(["small", "large"]))
 def test_an_order_holds_just_where_it_rises(names):
     outcome = judge(file(f'kind = "order"\nmetric = "flops"\nrising = {names!r}'))
-    assert (outcome.verdict is Verdict.HOLDS) == (names == ["small", "large"])
+    assert (outcome.verdict is ClaimVerdict.HOLDS) == (names == ["small", "large"])
 
 
 # Any file: a claim is understood, or one line says what is wrong.

@@ -6,10 +6,10 @@ from importlib import resources
 import pytest
 
 from backbone_bench.claims.data import papers
-from backbone_bench.claims.data.checks import Pair, Ranks
-from backbone_bench.claims.data.verdicts import Verdict
+from backbone_bench.claims.data.checks import PairCheck, RanksCheck
+from backbone_bench.claims.data.verdicts import ClaimVerdict
 from backbone_bench.claims.evidence import publications
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.evidence.publications import Publication
 from backbone_bench.claims.judges import engine
 from backbone_bench.zoo import catalogue
@@ -17,7 +17,9 @@ from backbone_bench.zoo import catalogue
 SHIPPED = publications.shipped()
 TIMM = next(publication for publication in SHIPPED if publication.meta.title == "timm")
 CLOCKED = [
-    entry for entry in papers.entries(papers.shipped()) if any(isinstance(check, Pair) for check in entry.claim.check)
+    entry
+    for entry in papers.entries(papers.shipped())
+    if any(isinstance(check, PairCheck) for check in entry.claim.check)
 ]
 
 
@@ -25,7 +27,7 @@ def pair(outcomes, claim, of, to):
     return next(
         part.published
         for part in outcomes[claim].judged
-        if isinstance(part.check, Pair) and (str(part.check.of), str(part.check.to)) == (of, to)
+        if isinstance(part.check, PairCheck) and (str(part.check.of), str(part.check.to)) == (of, to)
     )
 
 
@@ -79,8 +81,8 @@ def test_access_ranks_densenet_wrong_and_whole_traffic_does_not(outcomes):
     access, traffic = (
         part.published for part in outcomes["vovnet-access-not-flops-drives-cost"].judged if part.check.kind == "ranks"
     )
-    assert access.verdict is Verdict.FAILS
-    assert traffic.verdict is Verdict.HOLDS
+    assert access.verdict is ClaimVerdict.FAILS
+    assert traffic.verdict is ClaimVerdict.HOLDS
 
 
 def test_correlations_are_told_by_metric_and_device_and_a_cpu_is_no_witness(outcomes):
@@ -94,7 +96,7 @@ def test_correlations_are_told_by_metric_and_device_and_a_cpu_is_no_witness(outc
 
 def test_power_is_nearly_the_same_in_all_of_the_papers_rows(outcomes):
     table = outcomes["article-access-not-flops-drives-power"].judged[1].finding
-    assert table.verdict is Verdict.HOLDS
+    assert table.verdict is ClaimVerdict.HOLDS
     assert any("118.8" in line for line in table.working)
     assert any("131.2" in line for line in table.working)
 
@@ -104,14 +106,14 @@ def test_power_is_nearly_the_same_in_all_of_the_papers_rows(outcomes):
 
 def test_a_papers_own_table_does_not_decide_its_claim(outcomes):
     published = outcomes["vovnet-energy"].judged[0].published
-    assert published.verdict is Verdict.UNMEASURED
+    assert published.verdict is ClaimVerdict.UNMEASURED
     assert any(line.endswith("(the claim's own table)") for line in published.working)
     assert outcomes["vovnet-energy"].published is None
 
 
 def test_whole_detectors_do_not_decide_a_claim_about_backbones(outcomes):
     published = outcomes["article-densenet-hungrier-than-resnet"].judged[0].published
-    assert published.verdict is Verdict.UNMEASURED
+    assert published.verdict is ClaimVerdict.UNMEASURED
     assert "1.87 (whole detectors, not backbones)" in published.working[0]
 
 
@@ -124,7 +126,7 @@ def doctored(publication: Publication, index: int, factor: float) -> Publication
 
 def networks(check) -> set[str]:
     """The names by which timm knows what a check compares."""
-    compared = [check.of, check.to] if isinstance(check, Pair) else [one for pair in check.pairs for one in pair]
+    compared = [check.of, check.to] if isinstance(check, PairCheck) else [one for pair in check.pairs for one in pair]
     return {TIMM.name(str(network.model)) for network in compared} - {""}
 
 
@@ -132,7 +134,7 @@ SINGLE = [
     (entry._replace(claim=replace(entry.claim, check=(check,))), networks(check))
     for entry in papers.entries(papers.shipped())
     for check in entry.claim.check
-    if isinstance(check, Pair | Ranks) and check.quantity == "time"
+    if isinstance(check, PairCheck | RanksCheck) and check.quantity == "time"
 ]
 
 
@@ -170,9 +172,11 @@ def test_without_the_tables_nothing_is_published(entry, tmp_path):
         if file.name.endswith(".toml"):
             (tmp_path / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     assert publications.load(tmp_path) == ()
-    outcome = engine.judge(entry, Book(publications=publications.load(tmp_path)))
+    outcome = engine.judge(entry, Evidence(publications=publications.load(tmp_path)))
     assert outcome.published is None
-    assert all(part.finding.verdict is Verdict.UNMEASURED for part in outcome.judged if isinstance(part.check, Pair))
+    assert all(
+        part.finding.verdict is ClaimVerdict.UNMEASURED for part in outcome.judged if isinstance(part.check, PairCheck)
+    )
 
 
 # What the tables are.

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backbone_bench.claims.data.checks import Correlation, Needs, Pair, Ranks
-from backbone_bench.claims.data.papers import Claim, Entry, Paper
+from backbone_bench.claims.data.checks import CorrelationCheck, NeedsCheck, PairCheck, RanksCheck
+from backbone_bench.claims.data.papers import Claim, ClaimEntry, ClaimsPaper
 from backbone_bench.claims.data.subjects import network
-from backbone_bench.claims.data.verdicts import Verdict
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.data.verdicts import ClaimVerdict
+from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import clock, engine
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost
 from backbone_bench.stats.samples import Interval
@@ -20,16 +20,16 @@ ONE, TWO = network("one@224"), network("two@224")
 
 
 def pair(relation=">", device="gpu", quantity="time", bound=1.0):
-    return Pair(kind="pair", quantity=quantity, of=ONE, to=TWO, relation=relation, bound=bound, device=device)
+    return PairCheck(kind="pair", quantity=quantity, of=ONE, to=TWO, relation=relation, bound=bound, device=device)
 
 
 def entry_of(check, name="some"):
-    claim = Claim(id=name, sentence="Some.", where="here", expects=Verdict.HOLDS, check=(check,))
-    return Entry(Paper(key="some", title="Some", short="Some", claim=(claim,)), claim)
+    claim = Claim(id=name, sentence="Some.", where="here", expects=ClaimVerdict.HOLDS, check=(check,))
+    return ClaimEntry(ClaimsPaper(key="some", title="Some", short="Some", claim=(claim,)), claim)
 
 
 def finding(check, *records, count=None):
-    return engine.judge(entry_of(check), Book(count=count, records=records)).judged[0].finding
+    return engine.judge(entry_of(check), Evidence(count=count, records=records)).judged[0].finding
 
 
 def on_gpu(model, seconds, batch=1):
@@ -38,12 +38,12 @@ def on_gpu(model, seconds, batch=1):
 
 def test_a_ratio_wholly_above_the_bound_holds_and_its_reverse_fails():
     records = on_gpu("one", 0.002), on_gpu("two", 0.001)
-    assert finding(pair(">"), *records).verdict is Verdict.HOLDS
-    assert finding(pair("<"), *records).verdict is Verdict.FAILS
+    assert finding(pair(">"), *records).verdict is ClaimVerdict.HOLDS
+    assert finding(pair("<"), *records).verdict is ClaimVerdict.FAILS
 
 
 def test_an_interval_that_straddles_the_bound_is_unclear():
-    assert finding(pair(), on_gpu("one", 0.001), on_gpu("two", 0.001)).verdict is Verdict.UNCLEAR
+    assert finding(pair(), on_gpu("one", 0.001), on_gpu("two", 0.001)).verdict is ClaimVerdict.UNCLEAR
 
 
 @given(st.floats(1e-4, 1e-1), st.floats(1e-4, 1e-1))
@@ -51,48 +51,51 @@ def test_swapping_the_two_turns_the_verdict_round(one, two):
     """The networks change places: a claim that held fails, one that was unclear stays so."""
     there = finding(pair(), on_gpu("one", one), on_gpu("two", two)).verdict
     back = finding(pair(), on_gpu("one", two), on_gpu("two", one)).verdict
-    assert {there, back} in ({Verdict.HOLDS, Verdict.FAILS}, {Verdict.UNCLEAR})
+    assert {there, back} in ({ClaimVerdict.HOLDS, ClaimVerdict.FAILS}, {ClaimVerdict.UNCLEAR})
 
 
 def test_a_batch_is_divided_by_its_images():
     told = finding(pair("<"), on_gpu("one", 0.008, batch=8), on_gpu("two", 0.008, batch=8))
-    assert told.verdict is Verdict.UNCLEAR
+    assert told.verdict is ClaimVerdict.UNCLEAR
     assert told.ratio == pytest.approx(1.0)
 
 
 def test_records_of_unlike_settings_are_not_compared():
-    assert finding(pair(), on_gpu("one", 0.002), on_gpu("two", 0.001, batch=8)).verdict is Verdict.UNMEASURED
+    assert finding(pair(), on_gpu("one", 0.002), on_gpu("two", 0.001, batch=8)).verdict is ClaimVerdict.UNMEASURED
 
 
 def test_settings_that_disagree_leave_the_claim_unclear():
     records = on_gpu("one", 0.002), on_gpu("two", 0.001), on_gpu("one", 0.001, 8), on_gpu("two", 0.002, 8)
-    assert finding(pair(), *records).verdict is Verdict.UNCLEAR
+    assert finding(pair(), *records).verdict is ClaimVerdict.UNCLEAR
 
 
 def test_of_several_records_of_one_network_the_latest_counts():
     old = replace(on_gpu("one", 0.0001), started_utc="2020-01-01T00:00:00Z")
-    assert finding(pair(), on_gpu("one", 0.002), old, on_gpu("two", 0.001)).verdict is Verdict.HOLDS
+    assert finding(pair(), on_gpu("one", 0.002), old, on_gpu("two", 0.001)).verdict is ClaimVerdict.HOLDS
 
 
 def test_a_cpu_is_shown_and_is_no_witness_of_a_claim_about_gpus():
     records = record("one", 10**9, 0.2), record("two", 10**9, 0.1)
     told = finding(pair(), *records)
-    assert told.verdict is Verdict.UNMEASURED
+    assert told.verdict is ClaimVerdict.UNMEASURED
     assert told.reason.endswith("2.00 was measured, but a CPU is no witness of a claim about a GPU")
     assert "2026-11-24" in told.working[0]
     assert "Example CPU 3000" in told.working[0]
-    assert finding(pair(device="cpu"), *records).verdict is Verdict.HOLDS
+    assert finding(pair(device="cpu"), *records).verdict is ClaimVerdict.HOLDS
 
 
 def test_energy_is_judged_by_its_repeat_error():
     """The records' windows hold the same joules, so that the longer run takes more."""
-    assert finding(pair(quantity="energy"), on_gpu("one", 0.004), on_gpu("two", 0.001)).verdict is Verdict.HOLDS
-    assert finding(pair(quantity="energy"), record("one", 1, 1.0), record("two", 1, 2.0)).verdict is Verdict.UNMEASURED
+    assert finding(pair(quantity="energy"), on_gpu("one", 0.004), on_gpu("two", 0.001)).verdict is ClaimVerdict.HOLDS
+    assert (
+        finding(pair(quantity="energy"), record("one", 1, 1.0), record("two", 1, 2.0)).verdict
+        is ClaimVerdict.UNMEASURED
+    )
 
 
 def test_without_records_a_claim_says_what_to_measure():
     told = finding(pair())
-    assert told.verdict is Verdict.UNMEASURED
+    assert told.verdict is ClaimVerdict.UNMEASURED
     assert "on a GPU of one@224 and two@224" in told.reason
 
 
@@ -102,7 +105,7 @@ def test_few_samples_make_the_interval_their_whole_range():
     )
     none = Missing("none", "none")
     one = replace(on_gpu("one", 0.001), latency=Latencies(few, few, none))
-    assert finding(pair(), one, on_gpu("two", 0.001)).verdict is Verdict.UNCLEAR
+    assert finding(pair(), one, on_gpu("two", 0.001)).verdict is ClaimVerdict.UNCLEAR
 
 
 # Correlations and ranks, with networks whose time is their access.
@@ -118,28 +121,30 @@ def count(model, arguments, size, batch) -> ModelCost:
 
 
 RECORDS = [on_gpu(model, 0.001 * size) for model, size in SIZES.items()]
-CLOSER = Correlation(kind="correlation", quantity="time", closer="access", than="flops")
+CLOSER = CorrelationCheck(kind="correlation", quantity="time", closer="access", than="flops")
 
 
 def test_time_that_is_access_goes_with_access_and_not_with_flops():
-    assert finding(CLOSER, *RECORDS, count=count).verdict is Verdict.HOLDS
+    assert finding(CLOSER, *RECORDS, count=count).verdict is ClaimVerdict.HOLDS
     turned = replace(CLOSER, closer="flops", than="access")
-    assert finding(turned, *RECORDS, count=count).verdict is Verdict.FAILS
+    assert finding(turned, *RECORDS, count=count).verdict is ClaimVerdict.FAILS
 
 
 def test_a_few_networks_are_no_correlation():
-    assert finding(CLOSER, *RECORDS[:4], count=count).verdict is Verdict.UNMEASURED
+    assert finding(CLOSER, *RECORDS[:4], count=count).verdict is ClaimVerdict.UNMEASURED
 
 
 def test_a_metric_that_orders_a_pair_as_time_does_ranks_it_right():
-    ranks = Ranks(kind="ranks", quantity="time", metric="access", pairs=((network("net1@224"), network("net5@224")),))
-    assert finding(ranks, *RECORDS, count=count).verdict is Verdict.HOLDS
-    assert finding(replace(ranks, metric="flops"), *RECORDS, count=count).verdict is Verdict.FAILS
+    ranks = RanksCheck(
+        kind="ranks", quantity="time", metric="access", pairs=((network("net1@224"), network("net5@224")),)
+    )
+    assert finding(ranks, *RECORDS, count=count).verdict is ClaimVerdict.HOLDS
+    assert finding(replace(ranks, metric="flops"), *RECORDS, count=count).verdict is ClaimVerdict.FAILS
 
 
 def test_what_needs_training_is_unmeasured_whatever_the_evidence():
-    check = Needs(kind="needs", needs="training")
-    assert finding(check, *RECORDS, count=count).verdict is Verdict.UNMEASURED
+    check = NeedsCheck(kind="needs", needs="training")
+    assert finding(check, *RECORDS, count=count).verdict is ClaimVerdict.UNMEASURED
 
 
 @pytest.mark.parametrize(
@@ -156,7 +161,7 @@ def test_what_needs_training_is_unmeasured_whatever_the_evidence():
 def test_two_thirds_of_four_settings_or_more_must_agree_and_more_than_half_against_fails(agree, against, verdict):
     ratios = [0.8] * agree + [1.2] * against
     witnesses = [
-        clock.Witness(f"card {number}", "gpu", ratio, Interval(ratio - 0.01, ratio + 0.01), "", "", "")
+        clock.Observation(f"card {number}", "gpu", ratio, Interval(ratio - 0.01, ratio + 0.01), "", "", "")
         for number, ratio in enumerate(ratios)
     ]
     assert clock._theirs(pair(relation="<"), witnesses).verdict == verdict

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench.base.signals import Stopped
-from backbone_bench.claims.data.checks import Pair, Ranks
+from backbone_bench.base.signals import Interrupted
+from backbone_bench.claims.data.checks import PairCheck, RanksCheck
 from backbone_bench.claims.data.subjects import network
-from backbone_bench.claims.data.verdicts import Verdict
-from backbone_bench.claims.evidence.evidence import Book
+from backbone_bench.claims.data.verdicts import ClaimVerdict
+from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import plan
 from backbone_bench.claims.judges.of_records import judged_by
 from backbone_bench.jobs.job import Job
@@ -18,9 +18,9 @@ from backbone_bench.records import ModelCost, Record, Turn, Workload, store
 from backbone_bench.records.condensed import condensed
 from backbone_bench.run import runner
 from backbone_bench.run.messages import Failed
-from backbone_bench.run.runner import Outcome
+from backbone_bench.run.runner import JobResult
 from backbone_bench.versus import series
-from backbone_bench.versus.rule import Question, Rule
+from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 from tests.claims.judges.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
 from tests.report.samples import counted, gpu_record, record
 
@@ -37,10 +37,10 @@ def rounds(ratios, name="some", drift=1.0):
 @pytest.mark.parametrize(
     ("ratios", "verdict"),
     [
-        ([1.2, 1.21, 1.19, 1.2], Verdict.HOLDS),
-        ([0.8, 0.81, 0.79, 0.8], Verdict.FAILS),
-        ([1.2, 0.9, 1.1, 0.95], Verdict.UNCLEAR),
-        ([2.0], Verdict.UNCLEAR),
+        ([1.2, 1.21, 1.19, 1.2], ClaimVerdict.HOLDS),
+        ([0.8, 0.81, 0.79, 0.8], ClaimVerdict.FAILS),
+        ([1.2, 0.9, 1.1, 0.95], ClaimVerdict.UNCLEAR),
+        ([2.0], ClaimVerdict.UNCLEAR),
     ],
 )
 def test_rounds_hold_only_where_their_whole_interval_lies_on_one_side(ratios, verdict):
@@ -50,7 +50,7 @@ def test_rounds_hold_only_where_their_whole_interval_lies_on_one_side(ratios, ve
 def test_rounds_are_heard_rather_than_points_that_drift_apart():
     """The latest records alone would have it that both cost 1.1^4 times what they do, and swing by 4 %."""
     told = finding(pair(">"), *rounds([1.02, 1.021, 1.019, 1.02], drift=1.1))
-    assert told.verdict is Verdict.HOLDS
+    assert told.verdict is ClaimVerdict.HOLDS
     assert "4 rounds in turn" in told.working[0]
 
 
@@ -58,7 +58,7 @@ def test_comparisons_of_one_setting_are_one_and_may_ask_the_other_way_round():
     both = rounds([1.2, 1.21], "some") + rounds([1.19, 1.2], "other")
     told = finding(pair(">"), *both)
     assert "4 rounds in turn" in told.working[0]
-    turned = Pair(kind="pair", quantity="time", of=TWO, to=ONE, relation="<")
+    turned = PairCheck(kind="pair", quantity="time", of=TWO, to=ONE, relation="<")
     assert finding(turned, *both).ratio == pytest.approx(1 / told.ratio)
 
 
@@ -69,12 +69,12 @@ def test_half_a_round_is_no_round():
 
 def test_a_ratio_per_flop_is_held_against_one():
     """`count` has net7 at a quarter of net1's FLOPs: in half the time its FLOPs take twice as long."""
-    check = Pair(
+    check = PairCheck(
         kind="pair", quantity="time", per="flops", of=network("net7@224"), to=network("net1@224"), relation=">"
     )
     records = on_gpu("net7", 0.001), on_gpu("net1", 0.002)
-    assert finding(check, *records, count=count).verdict is Verdict.HOLDS
-    assert finding(replace(check, per=None), *records, count=count).verdict is Verdict.FAILS
+    assert finding(check, *records, count=count).verdict is ClaimVerdict.HOLDS
+    assert finding(replace(check, per=None), *records, count=count).verdict is ClaimVerdict.FAILS
 
 
 def test_a_stack_of_layers_is_no_network_of_a_correlation():
@@ -83,7 +83,7 @@ def test_a_stack_of_layers_is_no_network_of_a_correlation():
         workload=Workload("some.module:stack", {}, source="import", inputs=("1x128x56x56:float32",), batch=1),
     )
     told = finding(CLOSER, *RECORDS, stack, count=count)
-    assert told.verdict is Verdict.HOLDS
+    assert told.verdict is ClaimVerdict.HOLDS
     assert f": {len(RECORDS)} networks, rank correlation with memory access 1.00 (1.00 to 1.00)" in told.working[0]
 
 
@@ -104,13 +104,13 @@ def test_the_code_that_a_record_names_is_not_run_to_be_counted(model):
 
 
 def test_a_pair_is_measured_once_whoever_asks_and_whichever_way_round():
-    turned = Pair(kind="pair", quantity="time", of=TWO, to=ONE, relation=">")
+    turned = PairCheck(kind="pair", quantity="time", of=TWO, to=ONE, relation=">")
     energy = pair(quantity="energy")
-    ranks = Ranks(kind="ranks", quantity="time", metric="access", pairs=((ONE, TWO),))
+    ranks = RanksCheck(kind="ranks", quantity="time", metric="access", pairs=((ONE, TWO),))
     entries = [entry_of(check, name) for check, name in ((pair(), "a"), (turned, "b"), (ranks, "c"), (energy, "d"))]
-    (time,) = plan.wanted(entries, Book(), ("time",))
+    (time,) = plan.wanted(entries, Evidence(), ("time",))
     assert (time.asked.of, time.asked.to, time.claims) == (ONE, TWO, ("a", "b", "c"))
-    assert len(plan.wanted(entries, Book(), ("time", "energy"))) == 2
+    assert len(plan.wanted(entries, Evidence(), ("time", "energy"))) == 2
 
 
 class Machine:
@@ -118,16 +118,19 @@ class Machine:
 
     def __call__(self, job, told):
         if job.model == "stop":
-            raise Stopped(signal.SIGINT)
+            raise Interrupted(signal.SIGINT)
         if job.model == "broken":
-            return Outcome(job, None, Failed("no such model", 2))
-        return Outcome(job, record(job.model, 4_000_000, float(job.model)))
+            return JobResult(job, None, Failed("no such model", 2))
+        return JobResult(job, record(job.model, 4_000_000, float(job.model)))
 
 
 def held(*pairs):
     kept: list[Record] = []
-    asked = [series.Contest(f"{a} {b}", (Job(a, {}), Job(b, {})), Question(rule=Rule(4))) for a, b in pairs]
-    ended = series.hold(asked, Machine(), lambda number, one: lambda phase, share: None, kept.append)
+    asked = [
+        series.ComparisonJob(f"{a} {b}", (Job(a, {}), Job(b, {})), ComparisonQuestion(rule=DecisionRule(4)))
+        for a, b in pairs
+    ]
+    ended = series.run_all(asked, Machine(), lambda number, one: lambda phase, share: None, kept.append)
     return ended, kept
 
 
@@ -169,7 +172,7 @@ def scripted(monkeypatch):
         pieces = job.arguments["pieces"]
         image = f"1x128x{job.input_size}x{job.input_size}:float32"
         workload = Workload(**job.setting, source="import", inputs=(image,), batch=1)
-        return Outcome(job, record(job.model, 10**9, 0.01 * pieces, workload=workload))
+        return JobResult(job, record(job.model, 10**9, 0.01 * pieces, workload=workload))
 
     monkeypatch.setattr(runner, "isolated", lambda timeout_s: run)
 

@@ -5,9 +5,9 @@ from rich.console import Console
 
 from backbone_bench.base.units import span
 from backbone_bench.cli.progress.bar import bar
-from backbone_bench.cli.progress.lines import Left, Lines, Silent
+from backbone_bench.cli.progress.lines import ProgressLines, Silent, TimeLeft
 from backbone_bench.run import worker
-from backbone_bench.run.messages import Message, Phase
+from backbone_bench.run.messages import Phase, WorkerMessage
 
 
 @pytest.mark.parametrize(
@@ -20,13 +20,13 @@ def test_a_span_is_said_in_the_unit_that_suits_it(seconds, words):
 
 def test_the_time_left_is_what_the_rest_takes_at_the_same_pace():
     clock = iter([100.0, 130.0])
-    left = Left(lambda: next(clock))
+    left = TimeLeft(lambda: next(clock))
     assert left.words(0) == ""
     assert left.words(0.25) == "about 90 s"
 
 
 def test_off_a_terminal_a_row_is_a_line_and_its_phases_are_silent(capsys):
-    lines = Lines()
+    lines = ProgressLines()
     told = lines.row("resnet18 (cpu)", 1, 2)
     told("counting", 0.0)
     lines.row("resnet34 (cpu)", 2, 2)
@@ -36,14 +36,14 @@ def test_off_a_terminal_a_row_is_a_line_and_its_phases_are_silent(capsys):
 
 
 def test_whoever_wants_more_gets_a_line_a_phase(capsys):
-    told = Lines(verbose=True).row("resnet18", 1, 1)
+    told = ProgressLines(verbose=True).row("resnet18", 1, 1)
     for phase, share in (("counting", 0.0), ("wall: sampling", 0.1), ("wall: sampling", 0.9)):
         told(phase, share)
     assert capsys.readouterr().err == "[1/1] resnet18\n  counting\n  wall: sampling\n"
 
 
 def test_off_a_terminal_a_round_is_a_line(capsys):
-    told = Lines().whole("a against b")
+    told = ProgressLines().whole("a against b")
     for phase, share in (("round 1, A: counting", 0.0), ("round 1, A: sampling", 0.2), ("round 1, B: counting", 0.5)):
         told(phase, share)
     said = capsys.readouterr().err.splitlines()
@@ -70,7 +70,7 @@ def test_the_bar_shows_row_phase_and_share_and_takes_names_as_they_are():
 
 
 def test_a_worker_tells_a_new_phase_at_once_and_its_share_in_steps_of_five_percent():
-    sent: list[Message] = []
+    sent: list[WorkerMessage] = []
     tell = worker._sparing(sent.append)
     for name in ("warming up", "sampling"):
         for thousandth in range(1001):

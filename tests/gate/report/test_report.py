@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from backbone_bench.gate import stored
-from backbone_bench.gate.noisy import Plan
+from backbone_bench.gate.noisy import RoundPlan
 from backbone_bench.gate.report import github, trackers
 from backbone_bench.gate.report.junit import junit
 from backbone_bench.gate.report.text import answer
-from backbone_bench.gate.session import Rules, gate
-from backbone_bench.gate.verdicts import VERDICTS, Change, Finding, Report, Verdict
+from backbone_bench.gate.session import GateRules, gate
+from backbone_bench.gate.verdicts import VERDICTS, GateFinding, GateReport, GateVerdict, MeasuredChange
 from backbone_bench.records import matching
 from backbone_bench.report.tables.formats import write
 from backbone_bench.report.views import history
@@ -27,7 +27,7 @@ QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
 ELSEWHERE = replace(HERE, cpu="Another CPU 2", torch="2.12.1")
 
 
-def made() -> Report:
+def made() -> GateReport:
     """One of nearly everything that can be found."""
     base = [
         *processes(0.0412, QUIET),
@@ -45,9 +45,9 @@ def made() -> Report:
     ]
     groups = matching.by_workload(heads)
     sides = stored.Stored(base, lambda name, _count: groups[name])
-    findings, remarks = gate(list(groups), sides.take, Rules(plan=Plan(double=False, confirm=False)))
+    findings, remarks = gate(list(groups), sides.take, GateRules(plan=RoundPlan(double=False, confirm=False)))
     command = "bench gate --baseline baseline.json -- run --model net"
-    return Report(
+    return GateReport(
         base="baseline.json",
         head="this run",
         findings=(*findings, *stored.missing(base, heads)),
@@ -88,24 +88,24 @@ def test_what_is_acknowledged_is_no_failure_anywhere():
 
 
 VALUES = {
-    Verdict.REGRESSED: {"change": Change(1.2, 1.1, 1.3, 5), "base": 1.0, "head": 1.2, "threshold": 0.03},
-    Verdict.IMPROVED: {"change": Change(0.8, 0.7, 0.9, 5), "base": 1.0, "head": 0.8, "threshold": 0.03},
-    Verdict.INCONCLUSIVE: {"change": Change(1.0, 0.9, 1.1, 5), "base": 1.0, "head": 1.0, "threshold": 0.03},
-    Verdict.CHANGED: {"metric": "flops", "base": 10, "head": 11},
+    GateVerdict.REGRESSED: {"change": MeasuredChange(1.2, 1.1, 1.3, 5), "base": 1.0, "head": 1.2, "threshold": 0.03},
+    GateVerdict.IMPROVED: {"change": MeasuredChange(0.8, 0.7, 0.9, 5), "base": 1.0, "head": 0.8, "threshold": 0.03},
+    GateVerdict.INCONCLUSIVE: {"change": MeasuredChange(1.0, 0.9, 1.1, 5), "base": 1.0, "head": 1.0, "threshold": 0.03},
+    GateVerdict.CHANGED: {"metric": "flops", "base": 10, "head": 11},
 }
 NO_FAILURE = ("no failure", "no reason to fail", "not a failure")
 
 
 @pytest.mark.parametrize("acknowledged", [None, "on purpose"])
 @pytest.mark.parametrize("informal", [False, True])
-@pytest.mark.parametrize("verdict", Verdict)
-@pytest.mark.parametrize("fail_on", [(), *((verdict,) for verdict in Verdict), tuple(Verdict)])
+@pytest.mark.parametrize("verdict", GateVerdict)
+@pytest.mark.parametrize("fail_on", [(), *((verdict,) for verdict in GateVerdict), tuple(GateVerdict)])
 def test_the_exit_code_junit_github_and_every_sentence_say_the_same_of_what_fails(
     verdict, fail_on, informal, acknowledged
 ):
-    found = Finding(**{"subject": "net", "metric": "wall_s", "verdict": verdict, "reason": "why", "informal": informal}
-                    | VALUES.get(verdict, {}))  # fmt: skip
-    report = Report("then", "now", (found,), fail_on=fail_on, acknowledged=acknowledged)
+    given = {"subject": "net", "metric": "wall_s", "verdict": verdict, "reason": "why", "informal": informal}
+    found = GateFinding(**given | VALUES.get(verdict, {}))
+    report = GateReport("then", "now", (found,), fail_on=fail_on, acknowledged=acknowledged)
     fails = report.exit_code != 0
     suite = ElementTree.fromstring(write(answer(report), "junit"))
     assert (int(suite.attrib["failures"]) + int(suite.attrib["errors"]) > 0) == fails
@@ -121,7 +121,7 @@ def test_the_exit_code_junit_github_and_every_sentence_say_the_same_of_what_fail
 
 
 def test_every_verdict_has_its_row():
-    assert list(VERDICTS) == list(Verdict)
+    assert list(VERDICTS) == list(GateVerdict)
 
 
 def test_csv_has_a_row_a_finding_with_numbers_that_read_back():
@@ -140,8 +140,10 @@ def test_json_holds_everything_and_the_exit_code():
 
 @given(st.text(min_size=1) | st.just(NASTY))
 def test_no_name_breaks_a_report(name):
-    found = Finding(name, "wall_s", Verdict.REGRESSED, 1.0, 2.0, Change(2.0, 1.9, 2.1, 5), 0.03, 0.03, reason=name)
-    report = Report(name, name, (found,), (name,), again=name, accept=name)
+    found = GateFinding(
+        name, "wall_s", GateVerdict.REGRESSED, 1.0, 2.0, MeasuredChange(2.0, 1.9, 2.1, 5), 0.03, 0.03, reason=name
+    )
+    report = GateReport(name, name, (found,), (name,), again=name, accept=name)
     tokens = MarkdownIt("commonmark", {"html": True}).enable("table").parse(write(answer(report), "md"))
     assert not [token for token in tokens if token.type == "html_block"]
     assert sum(token.type == "tr_open" for token in tokens) == 2
@@ -163,12 +165,22 @@ def test_a_summary_that_is_cut_fits_and_keeps_its_beginning_line_by_line(limit):
 
 def test_the_summary_of_many_regressions_stays_below_what_github_takes(tmp_path):
     slower = [
-        Finding(f"network{n} {'x' * 1000}", "wall_s", Verdict.REGRESSED, 1.0, 2.0, Change(2.0, 1.9, 2.1, 5), 0.03)
+        GateFinding(
+            f"network{n} {'x' * 1000}",
+            "wall_s",
+            GateVerdict.REGRESSED,
+            1.0,
+            2.0,
+            MeasuredChange(2.0, 1.9, 2.1, 5),
+            0.03,
+        )
         for n in range(1100)
     ]
     file = tmp_path / "summary.md"
     file.write_text("what another step has said\n")
-    github.add_summary({"GITHUB_STEP_SUMMARY": str(file)}, write(answer(Report("then", "now", tuple(slower))), "md"))
+    github.add_summary(
+        {"GITHUB_STEP_SUMMARY": str(file)}, write(answer(GateReport("then", "now", tuple(slower))), "md")
+    )
     text = file.read_text()
     assert (1 << 19) < len(text.encode()) < (1 << 20)
     assert text.startswith("what another step has said\n## bench gate failed: 1100 regressed")
@@ -182,13 +194,16 @@ def test_no_summary_is_written_where_none_is_asked_for(tmp_path):
 
 def test_github_is_told_no_more_than_it_shows():
     slower = [
-        Finding(f"network{n}", "wall_s", Verdict.REGRESSED, 1.0, 2.0, Change(2.0, 1.9, 2.1, 5), 0.03) for n in range(30)
+        GateFinding(f"network{n}", "wall_s", GateVerdict.REGRESSED, 1.0, 2.0, MeasuredChange(2.0, 1.9, 2.1, 5), 0.03)
+        for n in range(30)
     ]
-    assert len(list(github.annotations(Report("then", "now", tuple(slower))))) == 10
+    assert len(list(github.annotations(GateReport("then", "now", tuple(slower))))) == 10
 
 
 def test_percent_signs_and_line_ends_cannot_start_another_command():
-    report = Report("then", "now", (Finding("a%0A::set-output\n::error::", "", Verdict.INVALID, reason="why\r\n"),))
+    report = GateReport(
+        "then", "now", (GateFinding("a%0A::set-output\n::error::", "", GateVerdict.INVALID, reason="why\r\n"),)
+    )
     (line,) = github.annotations(report)
     assert line.count("::") >= 2
     assert "\n" not in line

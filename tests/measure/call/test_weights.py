@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from backbone_bench.measure.call.weights import settle
+from backbone_bench.measure.call.weights import lsuv_init
 from backbone_bench.zoo import registry
 
 HALF_MAX, HALF_LEAST = 65504.0, 6.1e-5  # the largest number of half precision, and the least that is not subnormal
@@ -39,7 +39,7 @@ def build(name: str) -> nn.Module:
 @pytest.mark.parametrize(("name", "size"), DEEP)
 def test_a_settled_network_computes_with_ordinary_numbers_on_another_image(name, size):
     model = build(name)
-    settle(model, [torch.empty(8, 3, size, size, device="meta")], {}, batch=8)
+    lsuv_init(model, [torch.empty(8, 3, size, size, device="meta")], {}, batch=8)
     image = torch.randn(1, 3, size, size, generator=torch.Generator().manual_seed(7))
     for layer, values in activations(model, image).items():
         sizes = values.abs()
@@ -68,7 +68,7 @@ class Small(nn.Module):
 
 
 def settled(model: nn.Module, seed: int = 0) -> nn.Module:
-    settle(model, [torch.empty(1, 3, 16, 16, device="meta")], {}, seed=seed)
+    lsuv_init(model, [torch.empty(1, 3, 16, 16, device="meta")], {}, seed=seed)
     return model
 
 

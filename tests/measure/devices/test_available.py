@@ -5,20 +5,20 @@ import torch
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.measure.devices import available
-from backbone_bench.measure.devices.available import Torch, parse
+from backbone_bench.measure.devices.available import TorchBuild, parse
 from backbone_bench.measure.devices.cpu import Host
 
-CPU_BUILD = Torch("2.13.0+cpu", None, 0)
-TWO_CARDS = Torch("2.13.0+cu128", "cuda", 2, "CUDA 12.8")
-NO_DRIVER = Torch("2.13.0+cu128", "cuda", 0, "CUDA 12.8", "Found no NVIDIA driver on your system")
-OLD_DRIVER = Torch(
+CPU_BUILD = TorchBuild("2.13.0+cpu", None, 0)
+TWO_CARDS = TorchBuild("2.13.0+cu128", "cuda", 2, "CUDA 12.8")
+NO_DRIVER = TorchBuild("2.13.0+cu128", "cuda", 0, "CUDA 12.8", "Found no NVIDIA driver on your system")
+OLD_DRIVER = TorchBuild(
     "2.13.0+cu128", "cuda", 0, "CUDA 12.8", "The NVIDIA driver on your system is too old (found version 12020)"
 )
-INTEL = Torch("2.13.0+xpu", "xpu", 1, "xpu")
-OUT_OF_TREE = Torch("2.13.0", "npu", 1, "npu")
+INTEL = TorchBuild("2.13.0+xpu", "xpu", 1, "xpu")
+OUT_OF_TREE = TorchBuild("2.13.0", "npu", 1, "npu")
 
 
-def refusal(name: str, here: Torch) -> str:
+def refusal(name: str, here: TorchBuild) -> str:
     with pytest.raises(UserError) as told:
         parse(name, here)
     assert told.value.exit_code == 2
@@ -92,7 +92,7 @@ def test_an_accelerator_that_registers_itself_is_known_by_its_own_name(monkeypat
 
 
 def test_torch_is_asked_without_a_warning_reaching_anyone(recwarn):
-    here = available.look()
+    here = available.probe()
     assert here.version == torch.__version__
     assert (here.devices > 0) == torch.accelerator.is_available()
     assert not recwarn.list

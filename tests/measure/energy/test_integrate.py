@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
-from backbone_bench.measure.energy.integrate import Reading, Window, counted, held, period_s, ticks
+from backbone_bench.measure.energy.integrate import Reading, Window, counted, period_s, ticks, zero_order_hold
 from backbone_bench.records import Missing
 
 WATTS = st.floats(1, 1000)
@@ -27,12 +27,12 @@ def window(found):
 @given(WATTS, st.integers(2, 60))
 def test_a_steady_power_gives_power_times_time_though_nothing_changes(watts, n):
     readings = series([watts] * n)
-    assert window(held(readings, 0, n * 0.1, 0.1)).window_j == pytest.approx(watts * n * 0.1)
+    assert window(zero_order_hold(readings, 0, n * 0.1, 0.1)).window_j == pytest.approx(watts * n * 0.1)
 
 
 def test_a_step_up_and_down_gives_the_area_of_the_step():
     values = [60.0] * 10 + [300.0] * 20 + [60.0] * 10
-    assert window(held(series(values), 0, 4, 0.1)).window_j == pytest.approx(60 + 600 + 60)
+    assert window(zero_order_hold(series(values), 0, 4, 0.1)).window_j == pytest.approx(60 + 600 + 60)
 
 
 @given(st.lists(WATTS, min_size=2, max_size=40), st.data())
@@ -41,15 +41,20 @@ def test_reading_a_sensor_again_before_it_changes_adds_nothing(values, data):
     where = data.draw(st.integers(0, len(values) - 1))
     again = sorted([*readings, look(where * 0.1 + 0.05, values[where])])
     end_s = len(values) * 0.1
-    assert window(held(again, 0, end_s, 0.1)).window_j == pytest.approx(window(held(readings, 0, end_s, 0.1)).window_j)
+    assert window(zero_order_hold(again, 0, end_s, 0.1)).window_j == pytest.approx(
+        window(zero_order_hold(readings, 0, end_s, 0.1)).window_j
+    )
 
 
 @given(st.lists(WATTS, min_size=4, max_size=40), st.integers(1, 3))
 def test_two_halves_of_a_window_make_the_whole(values, quarters):
     readings, end_s = series(values), len(values) * 0.1
     cut = readings[max(1, len(values) * quarters // 4)].at_s
-    parts = [held([r for r in readings if r.at_s < cut], 0, cut, 0.1), held(readings, cut, end_s, 0.1)]
-    whole = window(held(readings, 0, end_s, 0.1))
+    parts = [
+        zero_order_hold([r for r in readings if r.at_s < cut], 0, cut, 0.1),
+        zero_order_hold(readings, cut, end_s, 0.1),
+    ]
+    whole = window(zero_order_hold(readings, 0, end_s, 0.1))
     assert sum(window(part).window_j for part in parts) == pytest.approx(whole.window_j)
 
 
@@ -58,7 +63,7 @@ def test_both_ends_are_filled_with_what_is_nearest(before_s, after_s, first, las
     readings = [look(before_s, first), look(before_s + 0.1, last)]
     end_s = before_s + 0.1 + after_s
     area = first * (before_s + 0.1) + last * after_s
-    assert window(held(readings, 0, end_s, 0.1)).window_j == pytest.approx(area)
+    assert window(zero_order_hold(readings, 0, end_s, 0.1)).window_j == pytest.approx(area)
 
 
 def test_the_integral_of_a_slow_wave_is_that_of_scipy():
@@ -68,38 +73,38 @@ def test_the_integral_of_a_slow_wave_is_that_of_scipy():
         return 200 + 50 * sin(at_s)
 
     readings = [look(k / 200, power(k / 200)) for k in range(1000)]
-    assert window(held(readings, 0, 5, 0.005)).window_j == pytest.approx(quad(power, 0, 5)[0], rel=1e-3)
+    assert window(zero_order_hold(readings, 0, 5, 0.005)).window_j == pytest.approx(quad(power, 0, 5)[0], rel=1e-3)
 
 
 def test_what_was_read_outside_a_window_is_no_part_of_it():
     before, after = series([900.0] * 5, start_s=-0.55), series([900.0] * 5, start_s=1.05)
-    found = window(held([*before, *series([200.0] * 10), *after], 0, 1, 0.1))
+    found = window(zero_order_hold([*before, *series([200.0] * 10), *after], 0, 1, 0.1))
     assert (found.window_j, found.ticks, found.edge_j) == (pytest.approx(200), 0, 0)
 
 
 def test_a_sensor_that_reads_nothing_once_spoils_the_window():
-    found = held(series([200.0, 0.0, 200.0]), 0, 0.3, 0.1)
+    found = zero_order_hold(series([200.0, 0.0, 200.0]), 0, 0.3, 0.1)
     assert isinstance(found, Missing)
     assert found.missing == "reads_zero"
 
 
 def test_a_hole_in_the_readings_spoils_the_window():
     readings = [*series([200.0] * 10), *series([200.0] * 10, start_s=2.0)]
-    found = held(readings, 0, 3, 0.1)
+    found = zero_order_hold(readings, 0, 3, 0.1)
     assert isinstance(found, Missing)
     assert found.missing == "gap"
 
 
 @pytest.mark.parametrize(("start_s", "end_s"), [(-0.6, 1), (0, 1.6)])
 def test_an_end_that_nobody_saw_spoils_the_window(start_s, end_s):
-    found = held(series([200.0] * 10), start_s, end_s, 0.1)
+    found = zero_order_hold(series([200.0] * 10), start_s, end_s, 0.1)
     assert isinstance(found, Missing)
     assert found.missing == "gap"
 
 
 def test_a_slow_sensor_may_be_read_as_seldom_as_three_of_its_ticks():
     readings = series([200.0] * 5, every_s=2.5)
-    assert window(held(readings, 0, 12.5, 1.0)).window_j == pytest.approx(2500)
+    assert window(zero_order_hold(readings, 0, 12.5, 1.0)).window_j == pytest.approx(2500)
 
 
 @given(st.lists(st.integers(1, 10_000), min_size=2, max_size=50), st.integers(0, 3))
@@ -132,7 +137,7 @@ def test_the_ends_of_a_counters_window_may_hide_what_was_drawn_between_two_looks
 
 @given(st.lists(WATTS, min_size=2, max_size=30))
 def test_the_ends_of_a_sensors_window_may_hide_a_tick_of_what_power_varied_by(values):
-    edge_j = window(held(series(values), 0, len(values) * 0.1, 0.1)).edge_j
+    edge_j = window(zero_order_hold(series(values), 0, len(values) * 0.1, 0.1)).edge_j
     assert edge_j == pytest.approx(0.1 * (max(values) - min(values)))
 
 

@@ -13,7 +13,7 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from backbone_bench.measure.latency.meter import sample
-from backbone_bench.measure.latency.rules import Stopping
+from backbone_bench.measure.latency.rules import StoppingRule
 from backbone_bench.stats import samples as stats
 from tests.measure.world import World
 
@@ -54,7 +54,7 @@ def cover(rho: float, trials: int) -> Coverage:
     hits, resampled, taken, converged = 0, 0, 0, 0
     for _ in range(trials):
         stream = Stream(rho, rng)
-        samples_s, status = sample(stream, stream.world, Stopping(), lambda done: None)
+        samples_s, status = sample(stream, stream.world, StoppingRule(), lambda done: None)
         interval = stats.median_interval(samples_s)
         assert interval is not None
         hits += interval.low <= TRUTH_S <= interval.high

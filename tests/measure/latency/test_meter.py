@@ -11,22 +11,22 @@ from typing import TypeVar
 import pytest
 
 from backbone_bench.measure.latency import plan as latency_plan
-from backbone_bench.measure.latency.meter import Measured, measure, sample
-from backbone_bench.measure.latency.plan import FULL, QUICK, Plan
-from backbone_bench.measure.latency.rules import Settling, Stopping
+from backbone_bench.measure.latency.meter import MeasuredLatency, measure, sample
+from backbone_bench.measure.latency.plan import FULL, QUICK, LatencyPlan
+from backbone_bench.measure.latency.rules import StoppingRule, WarmUpRule
 from backbone_bench.measure.latency.timers import Wall
-from backbone_bench.measure.protocols import Mode
+from backbone_bench.measure.protocols import LatencyMode
 from backbone_bench.records import Latency, Missing
 from tests.measure.world import NOTHING, World
 
 T = TypeVar("T")
 
 
-def run(world: World, chosen: Plan = FULL) -> Measured:
+def run(world: World, chosen: LatencyPlan = FULL) -> MeasuredLatency:
     return measure(world.step, world, world, chosen)
 
 
-def only(mode: Mode, chosen: Plan = FULL) -> Plan:
+def only(mode: LatencyMode, chosen: LatencyPlan = FULL) -> LatencyPlan:
     return replace(chosen, modes=(mode,))
 
 
@@ -40,7 +40,7 @@ def missing(value: object) -> Missing:
     return value
 
 
-def wall(world: World, chosen: Plan = FULL) -> Latency:
+def wall(world: World, chosen: LatencyPlan = FULL) -> Latency:
     return known(run(world, only("wall", chosen)).latency.wall)
 
 
@@ -57,7 +57,7 @@ def noisy(rho: float, spread: float, *, seed: int = 1, tail: float = 0.0) -> Cal
     return work_s
 
 
-HASTY = replace(FULL, settling=Settling(min_s=0.02, block_s=0.001))  # where warming up is not the point
+HASTY = replace(FULL, settling=WarmUpRule(min_s=0.02, block_s=0.001))  # where warming up is not the point
 
 
 # What is timed.
@@ -142,7 +142,7 @@ def test_a_device_that_never_settles_is_measured_and_flagged():
 
 def test_noise_alone_is_not_taken_for_a_clock_that_has_not_settled():
     world = World(work_s=noisy(0, 0.3))
-    found = wall(world, replace(FULL, settling=Settling(max_s=4, tolerance=1e-6)))
+    found = wall(world, replace(FULL, settling=WarmUpRule(max_s=4, tolerance=1e-6)))
     assert found.warmup.status == "steady"
 
 
@@ -227,7 +227,7 @@ def test_percentiles_wait_for_their_samples_and_say_how_many_are_missing():
 def test_two_narrow_looks_have_to_follow_each_other():
     looks = iter([True, False, True, False, True, True])
 
-    class Scripted(Stopping):
+    class Scripted(StoppingRule):
         def narrow(self, samples_s, calls_per_sample):
             return next(looks)
 

@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 
 from backbone_bench.measure.nvml.card import Identity
-from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, Mode
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, LatencyMode
 from backbone_bench.records import Known, Memory, Missing
 
 TRACE, LOG, FAULTS = 1 << 16, 1 << 16, 16
@@ -180,7 +180,7 @@ class Device:
 
     name = "cuda:0"
     is_host = False
-    modes: tuple[Mode, ...] = ("wall", "device", "graph")
+    modes: tuple[LatencyMode, ...] = ("wall", "device", "graph")
     cache_bytes: Known[int] = Missing("scripted", "a scripted device has no cache")
 
     def __init__(

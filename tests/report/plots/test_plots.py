@@ -20,7 +20,7 @@ from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
 from backbone_bench.report.plots.kinds import kinds
 from backbone_bench.report.plots.roofline import COPY, PRODUCT, roofline, told_apart
 from backbone_bench.report.plots.samples import MOST_SAMPLES, spread, trace
-from backbone_bench.report.plots.which import accuracy, batches, draw, pareto, thesis
+from backbone_bench.report.plots.which import accuracy, batches, draw, pareto, predictors
 from tests.conftest import Golden
 from tests.report.samples import (
     EVERY,
@@ -53,7 +53,7 @@ TRAINED = [
 
 
 def test_the_rank_correlation_is_that_of_an_independent_program():
-    plot = thesis(MANY, "")
+    plot = predictors(MANY, "")
     assert plot is not None
     flops = plot.panels[0]
     expected = spearmanr([p.x for p in flops.points], [p.y for p in flops.points]).statistic
@@ -61,7 +61,7 @@ def test_the_rank_correlation_is_that_of_an_independent_program():
 
 
 def test_a_plot_of_the_thesis_holds_every_record_in_the_units_of_its_axes():
-    plot = thesis(MANY, "")
+    plot = predictors(MANY, "")
     assert plot is not None
     assert [panel.x.title for panel in plot.panels] == [
         "FLOPs (G)",
@@ -75,12 +75,12 @@ def test_a_plot_of_the_thesis_holds_every_record_in_the_units_of_its_axes():
 
 
 def test_two_networks_make_no_correlation():
-    assert thesis([RESNET50, VOVNET39], "") is None
+    assert predictors([RESNET50, VOVNET39], "") is None
 
 
 def test_the_clock_is_the_device_s_where_every_record_has_it():
     on_gpu = [gpu_record(f"net{n}", n * 10**9, 0.001 * n) for n in range(1, 4)]
-    plot = thesis(on_gpu, "")
+    plot = predictors(on_gpu, "")
     assert plot is not None
     assert plot.panels[0].y.title == "device latency (ms)"
 
@@ -241,7 +241,7 @@ def test_a_legend_has_every_series_and_none_where_there_is_one():
 
 
 def test_a_picture_is_well_formed_whatever_a_model_is_called():
-    plot = thesis(
+    plot = predictors(
         [replace(made, workload=replace(made.workload, model=NASTY + str(n))) for n, made in enumerate(MANY)], ""
     )
     assert plot is not None

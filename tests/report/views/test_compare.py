@@ -12,7 +12,7 @@ from backbone_bench.records import Latencies, Record
 from backbone_bench.report.tables.table import Cell, Column, Table, without_empty
 from backbone_bench.report.views.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.views.compare import View, compare
-from backbone_bench.report.views.conditions import circumstances, places
+from backbone_bench.report.views.conditions import conditions, environment_groups
 from backbone_bench.report.views.families import family
 from tests.report.samples import CPU, EVERY, NO_EVENTS, NO_GRAPH, RESNET50, UNKNOWN, VOVNET39, counted, latency, record
 
@@ -48,7 +48,7 @@ def test_one_table_is_one_environment_and_no_two_captions_are_the_same(places_of
         replace(counted("a", 4_000_000) if only_counts else record("a", 4_000_000, 1.0), environment=environment)
         for environment, only_counts in places_of
     ]
-    found = places(made)
+    found = environment_groups(made)
     assert sum(len(place.records) for place in found) == len(made)
     assert len({place.caption for place in found}) == len(found)
     for place in found:
@@ -176,7 +176,7 @@ def test_a_name_that_is_nearly_right_is_answered_with_the_right_one(act):
 def test_every_row_of_a_comparison_is_a_record_and_every_record_a_row():
     tables = compare(EVERY, View(COMPARE))
     assert sorted(str(name) for table in tables for name in models(table)) == sorted(r.workload.model for r in EVERY)
-    assert len({circumstances(made) for made in EVERY}) == 3
+    assert len({conditions(made) for made in EVERY}) == 3
 
 
 def test_nothing_is_the_most_where_something_is_only_known_to_be_at_least_so_much():

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from backbone_bench.records import Missing, ModelCost
 from backbone_bench.report.views.columns import ONCE
-from backbone_bench.report.views.layers import DEAREST, Part, Whole, by_kind, by_module, dearest, layers
+from backbone_bench.report.views.layers import DEAREST, CostPart, CostTotals, by_kind, by_module, dearest, layers
 from tests.report.samples import NO_NVML, RESNET50, counted, op
 
 modules = st.lists(st.sampled_from(["stem", "stages", "0", "1", "conv"]), max_size=4).map(".".join)
@@ -55,7 +55,7 @@ def test_a_record_without_counts_has_no_layers():
 
 
 def test_parts_of_nothing_have_shares_of_zero():
-    assert Part("none", (), Whole(0, 0)).flops_share == 0
+    assert CostPart("none", (), CostTotals(0, 0)).flops_share == 0
 
 
 def test_the_other_convention_doubles_the_flops_of_every_part_and_says_so():
