@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
 from backbone_bench.base.choices import CacheState, EnergyWish, Precision
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.progress import silent
 from backbone_bench.jobs import settings
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record, Scalar, store
@@ -88,7 +89,6 @@ def profile(
     """
     from backbone_bench import profiler
     from backbone_bench.measure.devices import guest
-    from backbone_bench.measure.latency.meter import silent
 
     words = {
         "device": (str(device),),

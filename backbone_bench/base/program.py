@@ -1,6 +1,7 @@
-"""What this program is: its version, its folder, and the commit it runs from."""
+"""What this program is and when it runs: its version, its folder, its commit, the time."""
 
 import subprocess
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
@@ -21,3 +22,8 @@ def commit() -> str | None:
     except OSError:  # no git, or no process for it
         return None
     return told.stdout.strip() or None
+
+
+def now_utc() -> str:
+    """The time in UTC as records and baselines have it: ISO 8601 to the second, ending in Z."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

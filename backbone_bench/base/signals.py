@@ -34,7 +34,7 @@ class SignalState:
         self._clock, self._came_s = clock, 0.0
         self._depth, self._waits = 0, False
 
-    def come(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, number: int, frame: FrameType | None) -> None:
         """The handler."""
         now_s = self._clock()
         if self.came is None:
@@ -46,7 +46,7 @@ class SignalState:
         if now_s - self._came_s >= PATIENCE_S:
             raise Interrupted(number)
 
-    def lost(self, stopped: Interrupted) -> None:
+    def redeliver(self, stopped: Interrupted) -> None:
         """It was raised in a finalizer, where nothing can be raised: the signal comes again a moment later."""
         self.came = None
         again = threading.Timer(0.01, os.kill, (os.getpid(), stopped.number))
@@ -54,7 +54,7 @@ class SignalState:
         again.start()
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def deferred(self) -> Iterator[None]:
         """A signal that comes meanwhile waits until the end."""
         self._depth += 1
         try:
@@ -77,12 +77,12 @@ def handled() -> Iterator[SignalState]:
         return
     stops = SignalState()
     ours = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stops.come) for number in ours}
+    before = {number: signal.signal(number, stops.handle) for number in ours}
     hook = sys.unraisablehook
 
     def unraisable(told: "sys.UnraisableHookArgs") -> None:
         if isinstance(told.exc_value, Interrupted):
-            stops.lost(told.exc_value)
+            stops.redeliver(told.exc_value)
         else:
             hook(told)
 
@@ -103,5 +103,5 @@ def deferred() -> Iterator[None]:
     if not _heard:
         yield
         return
-    with _heard[-1].held():
+    with _heard[-1].deferred():
         yield

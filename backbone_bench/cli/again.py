@@ -1,7 +1,6 @@
 """`bench merge` and `bench rerun`: records of earlier runs, joined or made again."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,15 +9,18 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain, program
 from backbone_bench.cli.job_options import TimeoutOption
-from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RecordFormatOption, RowFormatOption
+from backbone_bench.cli.options import (
+    ROWS,
+    OutputsOption,
+    QuietOption,
+    RecordFormatOption,
+    RecordsArgument,
+    RowFormatOption,
+)
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
     from backbone_bench.run.sweep import Sweep
-
-RecordsArgument = Annotated[
-    list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
-]
 
 
 @app.command()

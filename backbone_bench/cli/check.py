@@ -68,5 +68,5 @@ def check(
     ]
     outcomes = engine.judge_all(entries, counter.gather_evidence())
     output.emit(report.answer_checked(outcomes), form)
-    if any(outcome.surprises for outcome in outcomes):
+    if any(outcome.unexpected for outcome in outcomes):
         raise typer.Exit(DIFFERS)

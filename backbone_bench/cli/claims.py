@@ -130,12 +130,12 @@ def claims(
                 raise typer.Exit(ended.exit_code)
     outcomes = engine.judge_all(chosen, counter.gather_evidence(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
-    surprises = [surprise for outcome in outcomes for surprise in outcome.surprises]
+    unexpected = [sentence for outcome in outcomes for sentence in outcome.unexpected]
     with signals.deferred():
         output.emit(answer_with_working(outcomes) if with_working else answer(outcomes), form, paths, ROWS)
-        for surprise in surprises:
-            complain(surprise)
-    raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if surprises else 0))
+        for told in unexpected:
+            complain(told)
+    raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if unexpected else 0))
 
 
 def _asked_by(over: "Sequence[PlannedComparison]", entries: "Sequence[ClaimEntry]") -> "tuple[ClaimEntry, ...]":

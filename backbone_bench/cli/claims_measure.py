@@ -98,7 +98,7 @@ def forecast(asked: "Sequence[ComparisonJob]") -> "Answer":
     for number, one in enumerate(asked, start=1):
         rule, spans = one.question.rule, [estimate.estimate(job) for job in one.sides]
         least, most = sum(span.least_s for span in spans), sum(span.most_s for span in spans)
-        rows.append(Forecast(number, one.title, rule.looks[0] * least, rule.rounds * most))
+        rows.append(Forecast(number, one.title, rule.interims[0] * least, rule.rounds * most))
     return drawn(rows)
 
 

@@ -1,6 +1,5 @@
 """`bench compare`: records side by side."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -8,11 +7,7 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.options import ConventionOption, OutputsOption, RecordFormatOption
-
-RecordsArgument = Annotated[
-    list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
-]
+from backbone_bench.cli.options import ConventionOption, OutputsOption, RecordFormatOption, RecordsArgument
 
 
 def complete_column(incomplete: str) -> list[str]:

@@ -113,7 +113,16 @@ def gate(
     compare by rounds of fresh processes, and fail only where they are certainly worse by more than is allowed.
     """
     asked = GateOptions(
-        tuple(words or ()), baseline, current, base_ref, base_python, exact, calibrate, update_baseline, reason, quiet
+        words=tuple(words or ()),
+        baseline=baseline,
+        current=current,
+        base_ref=base_ref,
+        base_python=base_python,
+        exact=exact,
+        calibrate=calibrate,
+        update=update_baseline,
+        reason=reason,
+        quiet=quiet,
     )
     asked.check()
     to_write = gate_output.destinations(to or [], export or [])

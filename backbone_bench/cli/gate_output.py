@@ -3,12 +3,12 @@
 import os
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
+from backbone_bench.base.choices import Tracker
 from backbone_bench.base.errors import UserError, did_you_mean, visible
-from backbone_bench.base.program import __version__
+from backbone_bench.base.program import __version__, now_utc
 from backbone_bench.cli import output
 from backbone_bench.cli.options import GATE
 from backbone_bench.report.tables.formats import write
@@ -17,8 +17,6 @@ if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.gate.comparisons import Compared
     from backbone_bench.gate.verdicts import GateReport, GateVerdict
     from backbone_bench.records import Record
-
-Tracker = Literal["github-action-benchmark", "bencher"]
 
 
 class Destinations(NamedTuple):
@@ -94,8 +92,7 @@ def keep(path: Path, compared: "Compared", report: "GateReport", *, whole: bool)
     with baseline.locked(path) as old:
         fresh = old.calibrated(compared.calibrations)
         if report.acknowledged is not None:
-            now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
             changes = tuple(one.lead for one in headlines(report))
-            entry = Acknowledgement(now, report.acknowledged, __version__, changes)
+            entry = Acknowledgement(now_utc(), report.acknowledged, __version__, changes)
             fresh = fresh.updated(compared.heads, entry, whole=whole)
         baseline.write(path, fresh)

@@ -11,7 +11,7 @@ from backbone_bench.cli.app import complain, program
 from backbone_bench.cli.run_words import jobs_of, settings_of
 
 if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
-    from backbone_bench.cli.progress.lines import Silent
+    from backbone_bench.cli.progress.lines import Progress
     from backbone_bench.gate.baseline import Baseline
     from backbone_bench.gate.comparisons import Compared
     from backbone_bench.gate.session import GateRules
@@ -93,7 +93,7 @@ class _Work(NamedTuple):
     rules: "GateRules"
     jobs: "Jobs"
     timeout_s: float | None
-    progress: "Silent"
+    progress: "Progress"
 
     @property
     def run(self) -> "RunJob":

@@ -1,6 +1,5 @@
 """Options that several commands share, with their help; and how their words become values."""
 
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
+from backbone_bench.base import strict_json
 from backbone_bench.base.choices import Precision
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.report.tables.answer import Face
@@ -86,6 +86,9 @@ OutputsOption = Annotated[
     list[Path] | None,
     typer.Option("--output", "-o", help="Also write to a file; its suffix names the form. Repeatable.", metavar="FILE"),
 ]
+RecordsArgument = Annotated[
+    list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="More about what is being done.")]
 
@@ -103,16 +106,12 @@ def arguments(words: list[str] | None) -> dict[str, str | int | float | bool | N
 
 def _value(text: str) -> str | int | float | bool | None:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = strict_json.loads(text)
     except (ValueError, RecursionError):
         return text
     if isinstance(value, float) and not math.isfinite(value):
         raise UserError(f"--arg …={visible(text)}: that is more than a number can hold.")
     return text if isinstance(value, (list, dict)) else value
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number in JSON")
 
 
 def form_of(path: Path, faces: Sequence[Face] = RECORDS) -> str:

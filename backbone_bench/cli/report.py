@@ -8,7 +8,7 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.compare import RecordsArgument
+from backbone_bench.cli.options import RecordsArgument
 
 
 @app.command()

@@ -56,7 +56,7 @@ from backbone_bench.cli.options import (
 if TYPE_CHECKING:  # they load pydantic
     from collections.abc import Sequence
 
-    from backbone_bench.cli.progress.lines import Silent
+    from backbone_bench.cli.progress.lines import Progress
     from backbone_bench.jobs.job import Job
     from backbone_bench.jobs.settings import Settings
     from backbone_bench.records import Record
@@ -168,7 +168,7 @@ def _answered(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | No
     return resume.already_done(jobs, found, runner.resolve)
 
 
-def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], progress: "Silent") -> "Sweep":
+def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], progress: "Progress") -> "Sweep":
     from backbone_bench.records import store
     from backbone_bench.run import runner, sweep
 

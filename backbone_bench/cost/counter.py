@@ -8,7 +8,6 @@ the CPU with the tensors themselves, and the cost says so.
 """
 
 import copy
-import gc
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.parameter import UninitializedBuffer, is_lazy
 
+from backbone_bench.base import collector
 from backbone_bench.base.pytree import map_tensors, tensors_of
 from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
@@ -42,7 +42,8 @@ def count(
     tuples, lists, dictionaries and dataclasses; a pass on the CPU makes up
     values for those that have none. Raises what the model raises.
     """
-    with _ONE_PASS, _collector_waiting():
+    # What is alive must not depend on when cycles are collected, and looking for them takes longer than the pass.
+    with _ONE_PASS, collector.resting():
         return _count(_Call(as_written(model), tuple(args), dict(kwargs or {}), batch))
 
 
@@ -129,18 +130,6 @@ class _Call:
             by_op=ledger.rows(),
             shapes_sha256=shapes_sha256(self.survey.modules),
         )
-
-
-@contextmanager
-def _collector_waiting() -> Iterator[None]:
-    """What is alive must not depend on when cycles are collected, and looking for them takes longer than the pass."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _uncompiled(survey: Survey) -> AbstractContextManager[Any]:

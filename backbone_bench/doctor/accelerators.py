@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from backbone_bench.doctor.here import AcceleratorReport, MachineReport
 from backbone_bench.doctor.lines import DoctorLine, absent
 from backbone_bench.doctor.probe import probe, refreshed
-from backbone_bench.measure.energy.load import Witness
+from backbone_bench.measure.energy.load import OptionalTrace
 from backbone_bench.measure.energy.sources import card_meter
 from backbone_bench.measure.energy.windows import STILL
 from backbone_bench.measure.machine import system
 from backbone_bench.measure.nvml.card import Card, known
-from backbone_bench.measure.nvml.watch import CardWatch
+from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Known, Missing
 
 
@@ -72,19 +72,19 @@ def _energy(topic: str, card: Card) -> DoctorLine:
     meter = card_meter(card)
     if isinstance(meter, Missing):
         return absent(topic, meter)
-    tapes = probe(meter.sources, card.clock)
-    answers = [tape for tape in tapes if tape.failure is None and (tape.source.unit == "W" or tape.changes)]
-    failed = [_failure(tape) for tape in tapes if tape not in answers]
+    traces = probe(meter.sources, card.clock)
+    answers = [trace for trace in traces if trace.failure is None and (trace.source.unit == "W" or trace.changes)]
+    failed = [_failure(trace) for trace in traces if trace not in answers]
     if not answers:
         return absent(topic, failed[0])
-    found = ", ".join(f"{tape.source.name} {refreshed(tape)}" for tape in answers)
+    found = ", ".join(f"{trace.source.name} {refreshed(trace)}" for trace in answers)
     if answers[0].source.unit == "J":
         return DoctorLine(topic, "good", found)
     return DoctorLine(topic, "weak", f"{found}, but no counter", failed[0].message)
 
 
-def _failure(tape: Witness) -> Missing:
-    return tape.failure or STILL
+def _failure(trace: OptionalTrace) -> Missing:
+    return trace.failure or STILL
 
 
 def _clocks(topic: str, card: Card, *, root: bool) -> DoctorLine:
@@ -120,8 +120,8 @@ def _persistence(topic: str, card: Card) -> DoctorLine:
 
 
 def _company(topic: str, card: Card) -> DoctorLine:
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     seen = watch.verdict()
     others = seen if isinstance(seen, Missing) else seen.other_processes
     if isinstance(others, Missing):

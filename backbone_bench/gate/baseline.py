@@ -17,7 +17,8 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.errors import NotComparable, UserError, visible
+from backbone_bench.base.errors import NotComparable, UserError
+from backbone_bench.base.validation import first_problem
 from backbone_bench.gate.measured import Noise
 from backbone_bench.gate.noisy import Spread
 from backbone_bench.gate.verdicts import Acknowledgement
@@ -97,9 +98,7 @@ def _notes(text: str, path: Path) -> Notes:
     try:
         return _NOTES.validate_json(json.dumps(document.get("gate", {})))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(("gate", *(str(part) for part in first["loc"])))
-        wrong = visible(f"{where}: {first['msg']}")
+        wrong = first_problem(error, inside="gate")
         raise UserError(f"{path} is no baseline that this backbone-bench can read: {wrong}.") from None
 
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
+from backbone_bench.base.program import now_utc
 from backbone_bench.gate.baseline import Calibration
 from backbone_bench.gate.measured import BaseHead
 from backbone_bench.gate.noisy import RoundPlan
@@ -22,7 +22,7 @@ def calibrate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[
     whole = RoundPlan(plan.rounds * (1 + plan.double), double=False, confirm=False)
     session = Session(take, rules)
     series = session.measure(names, whole.rounds)
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    now = now_utc()
     calibrations = []
     for key, taken in series.items():
         _, head = session.rounds[key.subject][0]
@@ -33,7 +33,7 @@ def calibrate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[
                 fingerprint=fingerprint.digest(head.workload, head.environment),
                 subject=matching.subject(head.workload),
                 metric=key.metric,
-                deviation=taken.spread.deviation,
+                deviation=taken.spread.stdev,
                 rounds=len(taken.changes),
             )
         )

@@ -29,8 +29,8 @@ class SeriesKey(NamedTuple):
 class Spread(NamedTuple):
     """The noise of earlier rounds: for where there is one round, which says nothing of its own."""
 
-    deviation: float  # of the logarithms
-    freedom: int
+    stdev: float  # of the logarithms
+    df: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +62,22 @@ class Series:
         """Head over base with the one-sided bounds at 95 %."""
         if not self.is_calibrated or self.known is None:
             return ratios.log_ratio_ci(self.changes, 1 - 2 * ALPHA)
-        half = samples.student_t(self.known.freedom, 1 - 2 * ALPHA) * self.known.deviation
+        half = samples.student_t(self.known.df, 1 - 2 * ALPHA) * self.known.stdev
         return ratios.Ratio(*(ratios.ratio_of(self.changes[0] + shift) for shift in (0, -half, half)))
 
-    def p_above(self, bound: float = 0.0) -> float:
+    def p_value_greater(self, bound: float = 0.0) -> float:
         """How likely this is where the truth is no more than `bound`."""
-        if not self.is_calibrated or self.known is None or not self.known.deviation:
+        if not self.is_calibrated or self.known is None or not self.known.stdev:
             return ratios.p_value_greater(self.changes, bound)
-        return samples.t_beyond((self.changes[0] - bound) / self.known.deviation, self.known.freedom)
+        return samples.t_beyond((self.changes[0] - bound) / self.known.stdev, self.known.df)
 
     @property
-    def middle(self) -> float:
+    def estimate(self) -> float:
         """The change that the rounds speak of, as a logarithm."""
         return statistics.fmean(self.changes)
 
-    def p_below(self, bound: float = 0.0) -> float:
-        return self.mirrored.p_above(-bound)
+    def p_value_less(self, bound: float = 0.0) -> float:
+        return self.mirrored.p_value_greater(-bound)
 
     @property
     def mirrored(self) -> "Series":
@@ -114,8 +114,8 @@ def judge(family: Mapping[SeriesKey, Series]) -> dict[SeriesKey, Decision]:
 
 
 def _judge(family: Mapping[SeriesKey, Series]) -> dict[SeriesKey, Decision]:
-    worse = ratios.holm([series.p_above() for series in family.values()])
-    better = ratios.holm([series.p_below() for series in family.values()])
+    worse = ratios.holm([series.p_value_greater() for series in family.values()])
+    better = ratios.holm([series.p_value_less() for series in family.values()])
     return {
         key: _decision(series, p_worse, p_better)
         for (key, series), p_worse, p_better in zip(family.items(), worse, better, strict=True)
@@ -124,10 +124,10 @@ def _judge(family: Mapping[SeriesKey, Series]) -> dict[SeriesKey, Decision]:
 
 def _decision(series: Series, p_worse: float, p_better: float) -> Decision:
     allowed = math.log1p(series.threshold)
-    is_clear = series.p_below(allowed) < ALPHA
-    if p_worse < ALPHA and series.middle > allowed:
+    is_clear = series.p_value_less(allowed) < ALPHA
+    if p_worse < ALPHA and series.estimate > allowed:
         verdict = GateVerdict.REGRESSED
-    elif p_better < ALPHA and series.middle < -allowed:
+    elif p_better < ALPHA and series.estimate < -allowed:
         verdict = GateVerdict.IMPROVED
     else:
         verdict = GateVerdict.PASS if is_clear else GateVerdict.INCONCLUSIVE
@@ -175,7 +175,7 @@ def min_detectable_effect(series: Series, plan: RoundPlan) -> float | None:
     if spread is None:
         return None
     if series.is_calibrated:
-        least = ratios.min_detectable_effect(spread.deviation, 1, series.threshold, freedom=spread.freedom)
+        least = ratios.min_detectable_effect(spread.stdev, 1, series.threshold, df=spread.df)
     else:
-        least = ratios.min_detectable_effect(spread.deviation, plan.rounds * (1 + plan.double), series.threshold)
+        least = ratios.min_detectable_effect(spread.stdev, plan.rounds * (1 + plan.double), series.threshold)
     return least if math.isfinite(least) else None

@@ -11,6 +11,7 @@ from shutil import which
 from pydantic import ValidationError
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.progress import ProgressCallback, within
 from backbone_bench.gate import stored
 from backbone_bench.gate.checkout import Checkout
 from backbone_bench.gate.measured import BaseHead
@@ -19,7 +20,7 @@ from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
 from backbone_bench.run import runner
-from backbone_bench.run.runner import JobResult, ProgressCallback, RunJob, Worker
+from backbone_bench.run.runner import JobResult, RunJob, Worker
 from backbone_bench.versus.rounds import rounds
 
 Begin = Callable[[str], ProgressCallback]  # a workload is begun; what is returned hears how it goes
@@ -65,16 +66,12 @@ def fresh(jobs: Jobs, run: RunJob, begin: Begin) -> stored.FetchRecords:
         told = begin(name)
         found = []
         for number in range(count):
-            outcome = run(jobs[name], _within(told, number, count))
+            outcome = run(jobs[name], within(told, f"process {number + 1}", number, count))
             assert outcome.record is not None  # what has not failed has a record
             found.append(outcome.record)
         return found
 
     return take
-
-
-def _within(told: ProgressCallback, number: int, count: int) -> ProgressCallback:
-    return lambda phase, share: told(f"process {number + 1}: {phase}", (number + share) / count)
 
 
 def in_turn(jobs: Jobs, runs: tuple[RunJob, RunJob], begin: Begin) -> Take:
@@ -87,8 +84,8 @@ def in_turn(jobs: Jobs, runs: tuple[RunJob, RunJob], begin: Begin) -> Take:
 def head_side(run: RunJob) -> RunJob:
     """The working tree's side: what fails is invalid, and its exit code is the gate's."""
 
-    def attempt(job: Job, told: ProgressCallback) -> JobResult:
-        outcome = run(job, told)
+    def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
+        outcome = run(job, on_progress)
         if outcome.failure is not None:
             raise Unpaired(GateVerdict.INVALID, outcome.failure.message, exit_code=outcome.failure.exit_code)
         return outcome
@@ -104,9 +101,9 @@ def of_revision(at: Checkout, python: Path | None = None, timeout_s: float | Non
 def base_side(name: str, run: RunJob) -> RunJob:
     """The older side: what it does not have is new, and another way to fail is invalid."""
 
-    def attempt(job: Job, told: ProgressCallback) -> JobResult:
+    def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
         try:
-            outcome = run(job, told)
+            outcome = run(job, on_progress)
         except ValidationError:
             reason = f"the backbone-bench of {name} speaks another protocol: one gate cannot run both"
             raise Unpaired(GateVerdict.INVALID, reason) from None

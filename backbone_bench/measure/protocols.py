@@ -98,16 +98,10 @@ class Device(Protocol):
         """How long others have kept this process's cores busy, averaged over the cores, since some fixed moment."""
 
 
-class Progress(Protocol):
-    """Told between timed parts what is being done: `wall: warming up`, and which share of it is done."""
-
-    def __call__(self, phase: str, done: float, /) -> None: ...
-
-
 class Watcher(Protocol):
     """Looks at clocks, heat and company before, between and after timed parts, never inside one."""
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Take one snapshot."""
 
     def verdict(self) -> records.Known[records.Watch]:

@@ -4,14 +4,14 @@ import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 
 from backbone_bench import cost
 from backbone_bench.base.errors import CouldNotMeasure, UserError
-from backbone_bench.base.program import __version__, commit
+from backbone_bench.base.program import __version__, commit, now_utc
+from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.cost.fit import smallest_image
 from backbone_bench.jobs.job import Job
 from backbone_bench.measure import environment
@@ -26,7 +26,7 @@ from backbone_bench.measure.latency import meter as latency_meter
 from backbone_bench.measure.latency import plan as latency_plan
 from backbone_bench.measure.latency.meter import MeasuredLatency
 from backbone_bench.measure.nvml.find import watch_for
-from backbone_bench.measure.protocols import Device, Progress, Step, Watcher
+from backbone_bench.measure.protocols import Device, Step, Watcher
 from backbone_bench.profiler.subject import Subject
 from backbone_bench.records import NOT_ASKED, PENDING, Environment, Known, Missing, ModelCost, Record, Tool, Workload
 from backbone_bench.records import Energy as EnergyRecord
@@ -38,13 +38,15 @@ def count(job: Job, held: InMemoryModel = NO_MODEL) -> Record:
     """Counts alone: no arithmetic, no weights, no device. What is `held` need not be made from the job's words."""
     subject = Subject(job, held)
     with precision.untouched():
-        loaded = subject.for_counting()
+        loaded = subject.build_on_meta()
         record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_ASKED)
         record = replace(record, cost=_cost(job.model, loaded))
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
-def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: InMemoryModel = NO_MODEL) -> Record:
+def profile(
+    job: Job, on_progress: ProgressCallback, keep: Callable[[Record], object], held: InMemoryModel = NO_MODEL
+) -> Record:
     """Count and measure. `keep` is handed the record whenever more of it is known: what comes next may crash.
 
     Raises UserError for what the user can put right, CouldNotMeasure for what
@@ -58,21 +60,21 @@ def profile(job: Job, told: Progress, keep: Callable[[Record], object], held: In
         draft = _record(workload, _where(job, device), PENDING)
         keep(draft)
         if job.batch == "auto":
-            subject = subject.of_batch(_largest_batch(subject, device, threads, told))
+            subject = subject.of_batch(_largest_batch(subject, device, threads, on_progress))
             draft = replace(draft, flags=("auto_batch",))
-        told("counting", 0)
+        on_progress("counting", 0)
         (torch.default_generator if device.is_host else torch).manual_seed(job.seed)
-        loaded = subject.for_counting()
+        loaded = subject.build_on_meta()
         draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
         keep(draft)
-        told("building", 0)
-        ready = subject.for_measuring(loaded)
+        on_progress("building", 0)
+        ready = subject.ready_to_measure(loaded)
         precision.turn(workload, device.name)  # the model's code may have turned them; determinism is its to choose
-        measured = _measure(job, ready, device, replace(draft, environment=_where(job, device)), told)
+        measured = _measure(job, ready, device, replace(draft, environment=_where(job, device)), on_progress)
     keep(measured)
     if job.cross_check:  # last: what it loads must not disturb what is measured
-        told("cross-checking", 0)
-        measured = _cross_checked(subject, subject.for_counting(), measured)
+        on_progress("cross-checking", 0)
+        measured = _cross_checked(subject, subject.build_on_meta(), measured)
     joules = measured.energy
     if isinstance(joules, Missing) and (job.energy == "required" or joules.missing == energy_meter.LOST):
         raise CouldNotMeasure(f"Energy could not be measured: {joules.message}")
@@ -83,7 +85,7 @@ def resolve(job: Job) -> tuple[Workload, Environment]:
     """What a job would run, and where, with the switches as they would be."""
     subject = Subject(job)
     device = available.resolve(job.device)
-    workload = subject.workload(subject.threads, subject.for_counting())
+    workload = subject.workload(subject.threads, subject.build_on_meta())
     with precision.applied(workload, device.name):
         return workload, environment.read(device.name)
 
@@ -100,7 +102,7 @@ def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
     """A record of which nothing is known yet."""
     return Record(
         id=str(uuid.uuid4()),
-        started_utc=datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        started_utc=now_utc(),
         tool=_tool(),
         workload=workload,
         environment=where,
@@ -134,7 +136,7 @@ def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
         return replace(record, cross_check=record.cost)
     job = subject.job
     found = twins.compare(job.model, loaded.model) if loaded.source == "zoo" else {}
-    real = subject.with_values(loaded)
+    real = subject.with_real_weights(loaded)
     set_mode(real.model, train=job.mode == "train")
     args, kwargs, _ = real.inputs
     return replace(record, cross_check=crosscheck.check(real.model, args, kwargs, record.cost, found))
@@ -153,16 +155,16 @@ def _hint(loaded: Loaded, error: Exception) -> str:
 # Measuring.
 
 
-def _largest_batch(subject: Subject, device: Device, threads: int, told: Progress) -> int:
+def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: ProgressCallback) -> int:
     """The largest power of two that one call fits with; 1 where none does, and why will be said then."""
 
     def fits(batch: int) -> bool:
-        told(f"trying batch {batch}", 0)
+        on_progress(f"trying batch {batch}", 0)
         trial = subject.of_batch(batch)
-        loaded = trial.for_counting()
+        loaded = trial.build_on_meta()
         if device.is_host and not fitting.host_has_room(_cost(trial.job.model, loaded)):
             return False
-        loaded = trial.with_values(loaded)
+        loaded = trial.with_real_weights(loaded)
         with prepared(loaded.model, *loaded.inputs[:2], trial.workload(threads, loaded), device.name) as step:
             step()
             device.synchronize()
@@ -171,19 +173,19 @@ def _largest_batch(subject: Subject, device: Device, threads: int, told: Progres
     return fitting.largest(fits) or 1
 
 
-def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Progress) -> Record:
+def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progress: ProgressCallback) -> Record:
     """The draft with whatever of latency, memory and energy was asked for."""
     args, kwargs, batch = loaded.inputs
     watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
-        measured = _latency(job, step, device, watch, told)
+        measured = _latency(job, step, device, watch, on_progress)
         load = Load(step, batch)
         if measured is not None:
             bound = measured.latency.launch_bound
             replayed = not isinstance(measured.latency.graph, Missing)
             known = 0.0 if replayed else None if isinstance(bound, Missing) else bound
             load = Load(measured.fastest, batch, known, calls=measured.calls)
-        joules = _energy(job, load, device, watch, told)
+        joules = _energy(job, load, device, watch, on_progress)
     return replace(
         draft,
         latency=NOT_ASKED if measured is None else measured.latency,
@@ -194,20 +196,22 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, told: Prog
     )
 
 
-def _latency(job: Job, step: Step, device: Device, watch: Watcher, told: Progress) -> MeasuredLatency | None:
+def _latency(
+    job: Job, step: Step, device: Device, watch: Watcher, on_progress: ProgressCallback
+) -> MeasuredLatency | None:
     if not job.latency:
         return None
     chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
-    return latency_meter.measure(step, device, watch, chosen, told)
+    return latency_meter.measure(step, device, watch, chosen, on_progress)
 
 
-def _energy(job: Job, load: Load, device: Device, watch: Watcher, told: Progress) -> Known[EnergyRecord]:
+def _energy(job: Job, load: Load, device: Device, watch: Watcher, on_progress: ProgressCallback) -> Known[EnergyRecord]:
     if job.energy == "off":
         return NOT_ASKED
     meter = meter_for(device.name, whole_card=job.allow_whole_card)
     if isinstance(meter, Missing):
         return meter
-    told("energy", 0)
+    on_progress("energy", 0)
     chosen = energy_plan.choose(
         quick=job.quick,
         window_s=job.energy_window_s,

@@ -27,21 +27,21 @@ class Subject:
         """The same with so many images in a call."""
         return replace(self, job=replace(self.job, batch=batch))
 
-    def for_counting(self) -> Loaded:
+    def build_on_meta(self) -> Loaded:
         """In its mode and type, without values where it needs none; amp and tf32 leave the type at float32."""
         loaded = sources.load(self._request, on_meta=True)
         set_mode(loaded.model, train=self.job.mode == "train")
         half = precision.HALVES.get(self.job.precision)
         return loaded if half is None else loaded.cast(half)
 
-    def for_measuring(self, counted: Loaded) -> Loaded:
+    def ready_to_measure(self, counted: Loaded) -> Loaded:
         """With values. What the zoo and the extras build has random weights: they are settled first."""
-        loaded = self.with_values(counted)
+        loaded = self.with_real_weights(counted)
         if loaded is not counted:
             lsuv_init(loaded.model, *loaded.inputs[:2], batch=loaded.inputs.batch, seed=self.job.seed)
         return loaded
 
-    def with_values(self, counted: Loaded) -> Loaded:
+    def with_real_weights(self, counted: Loaded) -> Loaded:
         """The model that was counted, where that has values; else another."""
         return counted if counted.source in _BUILT else sources.load(self._request, on_meta=False)
 

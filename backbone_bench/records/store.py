@@ -19,8 +19,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from backbone_bench.base.errors import UserError, visible
+from backbone_bench.base import strict_json
+from backbone_bench.base.errors import UserError
 from backbone_bench.base.signals import deferred
+from backbone_bench.base.validation import first_problem
 from backbone_bench.records import SCHEMA_VERSION, Record
 
 Json = dict[str, Any]
@@ -215,7 +217,7 @@ def is_lines(text: str, path: Path) -> bool:
 
 def _parse_document(text: str, path: Path) -> list[Record]:
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = strict_json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a JSON file of records: {_short(error)}.") from None
     if not isinstance(document, dict) or not isinstance(document.get("records"), list):
@@ -231,7 +233,7 @@ def _parse_lines(text: str, path: Path, warn: Callable[[str], None]) -> list[Rec
             continue
         where = f"{path}, line {number}"
         try:
-            data = json.loads(line, parse_constant=_refuse_constant)
+            data = strict_json.loads(line)
         except (ValueError, RecursionError) as error:
             if number == len(lines):
                 warn(f"{where} was cut short and is passed over.")
@@ -239,10 +241,6 @@ def _parse_lines(text: str, path: Path, warn: Callable[[str], None]) -> list[Rec
             raise UserError(f"{where} is not JSON: {_short(error)}.") from None
         records.append(_revive(data, where))
     return records
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number in JSON")
 
 
 def _short(error: Exception) -> str:
@@ -255,10 +253,7 @@ def _revive(data: object, where: str) -> Record:
     try:
         return _RECORD.validate_json(json.dumps(_upgraded(data, where)))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        wrong = visible(f"{field or 'it'}: {first['msg'].removeprefix('Value error, ')}")
-        raise UserError(f"{where} is no record of backbone-bench: {wrong}.") from None
+        raise UserError(f"{where} is no record of backbone-bench: {first_problem(error)}.") from None
     except RecursionError:  # what could be read cannot always be written
         raise UserError(f"{where} is no record of backbone-bench: nested too deeply.") from None
 

@@ -21,6 +21,7 @@ from typing import IO, NamedTuple
 from pydantic import ValidationError
 
 from backbone_bench.base.errors import CouldNotMeasure, UserError
+from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.base.signals import deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import PENDING, Missing, Record
@@ -36,8 +37,6 @@ from backbone_bench.run.messages import (
     ResolveJobs,
     WorkerRequest,
 )
-
-ProgressCallback = Callable[[str, float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ def isolated(timeout_s: float | None = None, worker: Worker | None = None) -> Ru
 
 
 def run_isolated(
-    job: Job, told: ProgressCallback, timeout_s: float | None = None, worker: Worker | None = None
+    job: Job, on_progress: ProgressCallback, timeout_s: float | None = None, worker: Worker | None = None
 ) -> JobResult:
     """Run one job in a fresh process and wait for it; `timeout_s` is the most it may take."""
     kept: Record | None = None
@@ -82,7 +81,7 @@ def run_isolated(
             for line in _lines(process, timeout_s):
                 match MESSAGE.validate_json(line):
                     case Phase(name=name, share=share):
-                        told(name, share)
+                        on_progress(name, share)
                     case Kept(record=kept):
                         pass
                     case Done(record=record):
@@ -91,17 +90,17 @@ def run_isolated(
                         return _failed(job, kept, failure)
         except (TimeoutError, ValidationError) as error:
             return _failed(job, kept, Failed(_cut_off(error, timeout_s), 3))
-        return _failed(job, kept, Failed(_epitaph(process.wait()), 3))
+        return _failed(job, kept, Failed(_exit_reason(process.wait()), 3))
 
 
-def run_in_process(job: Job, told: ProgressCallback) -> JobResult:
+def run_in_process(job: Job, on_progress: ProgressCallback) -> JobResult:
     """Run one job here: a crash of the model is a crash of this process; its prints still go to stderr."""
     from backbone_bench.run import worker  # its work loads torch
 
     kept: list[Record] = []
     with contextlib.redirect_stdout(sys.stderr):
         try:
-            end: Done | Failed = worker.profile(job, told, kept.append)
+            end: Done | Failed = worker.profile(job, on_progress, kept.append)
         except Exception as error:  # the model is not ours: it may raise anything
             end = worker.unexpected(error)
     if isinstance(end, Failed):
@@ -209,7 +208,7 @@ def _cut_off(error: Exception, timeout_s: float | None) -> str:
     return "wrote where its answers go: leave file descriptors of others alone"
 
 
-def _epitaph(code: int) -> str:
+def _exit_reason(code: int) -> str:
     """Why a process ended without a word."""
     if code == -signal.SIGKILL:
         return "was killed (signal 9): out of memory, most likely"

@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple, TypeVar
 
 from backbone_bench.base.errors import UserError, visible
+from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.base.signals import Interrupted, deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.run.runner import JobResult, ProgressCallback, RunJob
+from backbone_bench.run.runner import JobResult, RunJob
 
 T = TypeVar("T")
 

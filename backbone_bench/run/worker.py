@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import IO, TypeVar
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
 from backbone_bench.run.messages import (
@@ -81,7 +82,7 @@ def unexpected(error: BaseException) -> Failed:
     return Failed(f"failed: {traceback.format_exception_only(error)[-1].splitlines()[0]}", 3)
 
 
-def _sparing(send: Callable[[WorkerMessage], None]) -> Callable[[str, float], None]:
+def _sparing(send: Callable[[WorkerMessage], None]) -> ProgressCallback:
     """Progress in steps of 5 %: whoever draws it takes cycles from what is measured."""
     said = ("", -1)
 
@@ -95,11 +96,11 @@ def _sparing(send: Callable[[WorkerMessage], None]) -> Callable[[str, float], No
     return tell
 
 
-def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record], None]) -> Done | Failed:
+def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], None]) -> Done | Failed:
     """The record of a job, made in this process; an error that is the user's to mend becomes a message."""
     from backbone_bench import profiler  # loads torch
 
-    return _in_words(job, lambda: Done(profiler.profile(job, told, keep)))
+    return _in_words(job, lambda: Done(profiler.profile(job, on_progress, keep)))
 
 
 def resolve(job: Job) -> ResolvedJob | Failed:

@@ -39,7 +39,7 @@ class Pair(NamedTuple):
 class Ratio(NamedTuple):
     """Numerator over denominator, with the confidence interval that its maker asks for."""
 
-    point: float  # the middle of the rounds' ratios: their geometric mean, or by ranks
+    estimate: float  # the middle of the rounds' ratios: their geometric mean, or by ranks
     low: float
     high: float
 
@@ -56,9 +56,9 @@ CONFIDENCE = 0.99  # of an answer that is looked for while rounds are added, ove
 MOST_INTERIMS = 2
 
 
-def interim_ratio(pairs: Sequence[Pair], looks: int = MOST_INTERIMS) -> Ratio:
+def interim_ratio(pairs: Sequence[Pair], interims: int = MOST_INTERIMS) -> Ratio:
     """The ratio with the interval of one of so many looks; together they hold at `CONFIDENCE` (Bonferroni)."""
-    return signed_rank_ratio(pairs, 1 - (1 - CONFIDENCE) / looks)
+    return signed_rank_ratio(pairs, 1 - (1 - CONFIDENCE) / interims)
 
 
 def ratio_of(logarithm: float) -> float:
@@ -124,17 +124,17 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
 
 
 def min_detectable_effect(
-    deviation: float, rounds: int, threshold: float, *, freedom: int | None = None, power: float = 0.8
+    stdev: float, rounds: int, threshold: float, *, df: int | None = None, power: float = 0.8
 ) -> float:
     """The least change, as a share, that is called with this power: it must be both certain and above `threshold`.
 
-    `deviation` is that of the logarithms from round to round, known with
-    `freedom` degrees (None: from these rounds themselves). Certain: one-sided
+    `stdev` is that of the logarithms from round to round, known with
+    `df` degrees (None: from these rounds themselves). Certain: one-sided
     at 95 %, by the usual approximation to the noncentral t. Above the
     threshold: the mean of the rounds exceeds it often enough.
     """
-    error = deviation / math.sqrt(rounds)
-    known = rounds - 1 if freedom is None else freedom
+    error = stdev / math.sqrt(rounds)
+    known = rounds - 1 if df is None else df
     certain = samples.student_t(known, 0.90) + samples.student_t(known, 2 * power - 1)
     above = math.log1p(threshold) + statistics.NormalDist().inv_cdf(power) * error
     least = max(certain * error, above)

@@ -79,31 +79,31 @@ def _order_statistics(samples: Sequence[float]) -> Interval:
 
 
 @cache
-def student_t(freedom: int, confidence: float = 0.95) -> float:
-    """The t that a variable of so many degrees of freedom stays within, either side, with this confidence.
+def student_t(df: int, confidence: float = 0.95) -> float:
+    """The t that a variable of so many degrees of df stays within, either side, with this confidence.
 
     Found by halving over the finite sums of Abramowitz and Stegun, 26.7.3 and 26.7.4.
     """
     low, high = 0.0, math.pi / 2
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if _within(middle, freedom) < confidence else (low, middle)
-    return math.sqrt(freedom) * math.tan(low)
+        low, high = (middle, high) if _within(middle, df) < confidence else (low, middle)
+    return math.sqrt(df) * math.tan(low)
 
 
-def _within(angle: float, freedom: int) -> float:
-    """P(|t| < sqrt(freedom) · tan(angle))."""
-    odd = freedom % 2
+def _within(angle: float, df: int) -> float:
+    """P(|t| < sqrt(df) · tan(angle))."""
+    odd = df % 2
     term, total = (math.cos(angle) if odd else 1.0), 0.0
-    for k in range(1 + odd, freedom, 2):
+    for k in range(1 + odd, df, 2):
         total += term
         term *= math.cos(angle) ** 2 * k / (k + 1)
     return 2 / math.pi * (angle + math.sin(angle) * total) if odd else math.sin(angle) * total
 
 
-def t_beyond(t: float, freedom: int) -> float:
-    """P(T > t) of Student's t with so many degrees of freedom: a one-sided p-value, to about 1e-15."""
-    within = min(1.0, _within(math.atan(abs(t) / math.sqrt(freedom)), freedom))
+def t_beyond(t: float, df: int) -> float:
+    """P(T > t) of Student's t with so many degrees of df: a one-sided p-value, to about 1e-15."""
+    within = min(1.0, _within(math.atan(abs(t) / math.sqrt(df)), df))
     return (1 - within) / 2 if t > 0 else (1 + within) / 2
 
 

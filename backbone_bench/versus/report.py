@@ -41,7 +41,7 @@ def names(found: Comparison) -> SideNames:
 def verdict(found: Comparison, called: SideNames) -> str:
     """`resnet18 is faster than resnet34: it takes 0.546 times as long (99 % interval 0.541 to 0.551, 6 rounds).`"""
     a, b = called
-    low, point, high = (_plain(value) for value in (found.ratio.low, found.ratio.point, found.ratio.high))
+    low, point, high = (_plain(value) for value in (found.ratio.low, found.ratio.estimate, found.ratio.high))
     cost = f"draws {point} times the energy" if found.question.by == "energy" else f"takes {point} times as long"
     sure = f"({CONFIDENCE * 100:.0f} % interval {low} to {high}, {len(found.pairs)} rounds)"
     match found.verdict:
@@ -168,7 +168,7 @@ def _document(found: Comparison, called: SideNames) -> dict[str, Any]:
         "environment": asdict(found.a.environment),
         "by": found.question.by,
         "verdict": _word(found.verdict, found.question.by) if found.verdict in ("less", "more") else found.verdict,
-        "ratio": found.ratio.point,
+        "ratio": found.ratio.estimate,
         "interval": [found.ratio.low, found.ratio.high],
         "confidence": CONFIDENCE,
         "threshold": found.question.rule.threshold,

@@ -11,9 +11,10 @@ from itertools import count as counting
 from typing import Literal, NamedTuple
 
 from backbone_bench.base.errors import CouldNotMeasure
+from backbone_bench.base.progress import ProgressCallback, within
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Missing, Record, Turn
-from backbone_bench.run.runner import JobResult, ProgressCallback, RunJob, run_isolated
+from backbone_bench.run.runner import JobResult, RunJob, run_isolated
 from backbone_bench.stats import ratios
 from backbone_bench.versus.rule import Comparison, ComparisonQuestion, decide, flags, quantity, values
 
@@ -26,7 +27,11 @@ class Round(NamedTuple):
 
 
 def rounds(
-    a: Job, b: Job, count: int, told: ProgressCallback, runs: tuple[RunJob, RunJob] = (run_isolated, run_isolated)
+    a: Job,
+    b: Job,
+    count: int,
+    on_progress: ProgressCallback,
+    runs: tuple[RunJob, RunJob] = (run_isolated, run_isolated),
 ) -> Sequence[Round]:
     """Run both jobs so many times, in alternating order; raise CouldNotMeasure where one of them fails.
 
@@ -38,14 +43,11 @@ def rounds(
         records: dict[str, Record] = {}
         for place, side in enumerate("AB" if number % 2 == 0 else "BA"):
             job, run = (a, runs[0]) if side == "A" else (b, runs[1])
-            records[side] = _whole(run(job, _within(told, f"round {number + 1}, {side}", 2 * number + place, count)))
+            records[side] = _whole(
+                run(job, within(on_progress, f"round {number + 1}, {side}", 2 * number + place, 2 * count))
+            )
         pairs.append(Round(records["A"], records["B"]))
     return pairs
-
-
-def _within(told: ProgressCallback, where: str, rows_over: int, count: int) -> ProgressCallback:
-    """The progress of one row as that of all rounds."""
-    return lambda phase, share: told(f"{where}: {phase}", (rows_over + share) / (2 * count))
 
 
 def _whole(outcome: JobResult) -> Record:
@@ -61,7 +63,7 @@ KeepRecord = Callable[[Record], None]
 def compare_paired(
     sides: tuple[Job, Job],
     question: ComparisonQuestion,
-    told: ProgressCallback,
+    on_progress: ProgressCallback,
     run: RunJob = run_isolated,
     keep: KeepRecord = lambda record: None,
 ) -> Comparison:
@@ -77,7 +79,7 @@ def compare_paired(
         before, most = len(taken), question.rule.rounds
 
         def tell(phase: str, share: float) -> None:
-            told(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
+            on_progress(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
 
         taken.extend(rounds(*sides, count, tell, runs))
         found = values(taken[before:], quantity(question.by).per_image)
@@ -94,8 +96,8 @@ def _in_turn(run: RunJob, comparison: str, side: Literal["A", "B"], keep: KeepRe
     """The run of one side, whose records say which turn of the comparison they are."""
     numbers = counting(1)
 
-    def attempt(job: Job, told: ProgressCallback) -> JobResult:
-        outcome = run(job, told)
+    def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
+        outcome = run(job, on_progress)
         if outcome.record is None:
             return outcome
         record = replace(outcome.record, turn=Turn(comparison, next(numbers), side))

@@ -33,14 +33,14 @@ class DecisionRule:
     bound: float = 1.0  # what the ratio is held against
 
     @property
-    def looks(self) -> tuple[int, ...]:
+    def interims(self) -> tuple[int, ...]:
         """After how many rounds; a third is made even, so that each side goes first as often as the other."""
         third = 2 * (self.rounds // 6)
         return (third, self.rounds) if third >= FEWEST else (self.rounds,)
 
     def ratio(self, pairs: Sequence[ratios.Pair]) -> Ratio:
         """The ratio with the interval of one look."""
-        return ratios.interim_ratio(pairs, len(self.looks))
+        return ratios.interim_ratio(pairs, len(self.interims))
 
     def verdict(self, ratio: Ratio) -> SpeedVerdict:
         """From the interval alone: within the threshold on both sides, beyond one, or neither."""
@@ -63,7 +63,7 @@ class ComparisonQuestion:
 def decide(rule: DecisionRule, more: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
     """The pairs after the first look that decides, else after the last; `more` measures so many further rounds."""
     pairs: tuple[ratios.Pair, ...] = ()
-    for look in rule.looks:
+    for look in rule.interims:
         pairs += tuple(more(look - len(pairs)))
         if rule.verdict(rule.ratio(pairs)) != "unclear":
             break

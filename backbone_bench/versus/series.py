@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from backbone_bench.base.errors import CouldNotMeasure, UserError
+from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.base.signals import Interrupted, deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.run.runner import ProgressCallback, RunJob
+from backbone_bench.run.runner import RunJob
 from backbone_bench.versus.rounds import compare_paired
 from backbone_bench.versus.rule import ComparisonQuestion
 

@@ -18,7 +18,7 @@ def scripted():
 
     def come(after_s=0.0, number=signal.SIGTERM):
         now_s[0] += after_s
-        told.come(number, None)
+        told.handle(number, None)
 
     return told, come
 
@@ -33,18 +33,18 @@ def test_a_signal_is_raised_where_the_program_stands(scripted):
 def test_a_signal_waits_until_everything_that_must_not_be_cut_is_over(scripted):
     told, come = scripted
     done = []
-    with pytest.raises(Interrupted), told.held():  # noqa: PT012  # it is raised at the end
-        with told.held():
+    with pytest.raises(Interrupted), told.deferred():  # noqa: PT012  # it is raised at the end
+        with told.deferred():
             come()
         done.append("inner")
     assert done == ["inner"]
-    with told.held():  # it was heard, and is not raised again
+    with told.deferred():  # it was heard, and is not raised again
         pass
 
 
 def test_a_repeat_within_a_second_is_the_same_wish_and_a_later_one_waits_for_nothing(scripted):
     told, come = scripted
-    with pytest.raises(Interrupted), told.held():  # noqa: PT012  # it is raised at the end
+    with pytest.raises(Interrupted), told.deferred():  # noqa: PT012  # it is raised at the end
         come()
         come(PATIENCE_S / 2, signal.SIGINT)
         with pytest.raises(Interrupted, match="SIGINT"):
@@ -53,7 +53,7 @@ def test_a_repeat_within_a_second_is_the_same_wish_and_a_later_one_waits_for_not
 
 def test_what_must_not_be_cut_and_fails_says_so(scripted):
     told, come = scripted
-    with pytest.raises(ValueError, match="full"), told.held():  # noqa: PT012  # what holds is tested
+    with pytest.raises(ValueError, match="full"), told.deferred():  # noqa: PT012  # what holds is tested
         come()
         raise ValueError("full")
     assert told.came is not None
@@ -78,7 +78,7 @@ def test_handlers_are_those_of_before_in_the_end_and_what_is_ignored_stays_so():
     try:
         with signals.handled() as outer, signals.handled() as inner:
             assert outer is inner
-            assert signal.getsignal(signal.SIGTERM) == outer.come
+            assert signal.getsignal(signal.SIGTERM) == outer.handle
             assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:

@@ -48,7 +48,7 @@ def judged(entry, check, evidence):
 
 
 def test_every_claim_has_the_verdict_that_it_is_expected_to_have(outcomes):
-    assert [surprise for outcome in outcomes.values() for surprise in outcome.surprises] == []
+    assert [sentence for outcome in outcomes.values() for sentence in outcome.unexpected] == []
 
 
 def test_no_two_papers_use_one_id():
@@ -213,7 +213,7 @@ def test_that_a_device_is_not_here_is_no_news_and_that_a_count_is_missing_is():
         judging = [check for check in entry.claim.check if not check.aside]
         if outcome.verdict is ClaimVerdict.UNMEASURED and entry.claim.expects is not ClaimVerdict.UNMEASURED:
             waits = any(isinstance(check, PairCheck | CorrelationCheck | RanksCheck | NeedsCheck) for check in judging)
-            assert any(text.startswith(f"{entry.claim.id}: ") for text in outcome.surprises) == (not waits)
+            assert any(text.startswith(f"{entry.claim.id}: ") for text in outcome.unexpected) == (not waits)
 
 
 def test_every_tolerance_has_its_reason():

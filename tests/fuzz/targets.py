@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TypeVar, get_args
 
+from backbone_bench.base.choices import Tracker
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data import figures, subjects
 from backbone_bench.claims.data import papers as data
@@ -147,7 +148,7 @@ def show_tables(text: bytes) -> None:
             write(render.answer(read, view, 2), form)
             write(render.answer(read, view), form)
         write(history.answer(read), form)
-    for tracker in get_args(trackers.Tracker):
+    for tracker in get_args(Tracker):
         trackers.export(read, tracker)
 
 

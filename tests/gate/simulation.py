@@ -112,13 +112,13 @@ class Ranked(Series):
     FEWEST = 9
 
     @property
-    def middle(self) -> float:
+    def estimate(self) -> float:
         found = stats.hodges_lehmann(self.changes) if len(self.changes) >= self.FEWEST else None
-        return super().middle if found is None else found[0]
+        return super().estimate if found is None else found[0]
 
-    def p_above(self, bound: float = 0.0) -> float:
+    def p_value_greater(self, bound: float = 0.0) -> float:
         if len(self.changes) < self.FEWEST:
-            return super().p_above(bound)
+            return super().p_value_greater(bound)
         far = sorted((change - bound for change in self.changes), key=abs)
         return _rank_sum_beyond(len(far))[sum(rank for rank, one in enumerate(far, start=1) if one > 0)]
 

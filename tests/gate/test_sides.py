@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.gate import checkout, comparisons, sides
 from backbone_bench.gate.baseline import Baseline
 from backbone_bench.gate.noisy import RoundPlan
@@ -14,7 +15,7 @@ from backbone_bench.gate.session import GateRules
 from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.run.messages import Failed
-from backbone_bench.run.runner import JobResult, ProgressCallback, RunJob
+from backbone_bench.run.runner import JobResult, RunJob
 from tests.gate.conftest import git
 from tests.gate.samples import counted, processes, timed
 
@@ -71,7 +72,7 @@ def test_counts_alone_need_one_round():
     jobs = sides.named([Job("net", {}, latency=False, energy="off")])
     asked = iter(range(2))
 
-    def run(job: Job, _told: ProgressCallback) -> JobResult:
+    def run(job: Job, _on_progress: ProgressCallback) -> JobResult:
         next(asked)
         return JobResult(job, counted(job.model))
 
@@ -92,9 +93,9 @@ def test_what_runs_now_is_compared_with_a_baseline_whose_rounds_cannot_be_double
     taken = []
     run = taking(0.0405)
 
-    def counting(job: Job, told: ProgressCallback) -> JobResult:
+    def counting(job: Job, on_progress: ProgressCallback) -> JobResult:
         taken.append(job)
-        return run(job, told)
+        return run(job, on_progress)
 
     compared = comparisons.now(
         Baseline(tuple(processes(0.04, [20 * one for one in NOISE]))),

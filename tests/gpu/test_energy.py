@@ -64,8 +64,8 @@ def test_the_card_is_that_of_torch():
 
 
 def test_the_counter_is_refreshed_every_5_to_200_milliseconds(meter):
-    (tape,) = rest(meter.sources[:1], HostClock(), EnergyPlan(idle_s=2))
-    period = period_s(tape.readings)
+    (trace,) = rest(meter.sources[:1], HostClock(), EnergyPlan(idle_s=2))
+    period = period_s(trace.readings)
     assert not isinstance(period, Missing)
     assert 0.005 <= period <= 0.2
 

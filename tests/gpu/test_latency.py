@@ -28,7 +28,7 @@ RESNET18 = Workload("resnet18", {}, source="zoo", inputs=("1x3x224x224:float32",
 class Blind:
     """A watch that never looks."""
 
-    def look(self) -> None: ...
+    def poll(self) -> None: ...
 
     def verdict(self) -> Missing:
         return Missing("blind", "nobody looked")

@@ -109,7 +109,7 @@ class World:
         self._work(launch_s=self.launch_s)
         return self.output(self.calls)
 
-    def look(self) -> None:
+    def poll(self) -> None:
         assert self.busy_until <= self.now, "looked while the device was working"
         self.log.append("look")
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import backbone_bench
+from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import PENDING, Environment, Record, Workload
 from backbone_bench.run import worker
@@ -98,13 +99,13 @@ def comes_back_twice() -> None:
     os.fork()
 
 
-def profile(job: Job, told: Callable[[str, float], None], keep: Callable[[Record], None]) -> Record:
+def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], None]) -> Record:
     """In the profiler's place: a record of invented numbers."""
     made = record(job.model, 4_000_000, 0.01)
     made = replace(made, workload=replace(made.workload, seed=job.seed))
     if job.seed:  # counted before it happened
         keep(replace(counted(job.model, 4_000_000), latency=PENDING, memory=PENDING, energy=PENDING, watch=PENDING))
-    told("measuring", 0.5)
+    on_progress("measuring", 0.5)
     globals()[job.model]()
     return made
 

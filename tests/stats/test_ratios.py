@@ -29,7 +29,7 @@ def test_the_interval_is_that_of_a_t_test_on_the_logarithms(pairs):
 def test_changing_sides_turns_the_ratio_upside_down(pairs):
     turned = ratios.ratio([pair.inverted for pair in pairs])
     point, low, high = ratios.ratio(pairs)
-    assert (turned.point * point, turned.low * high, turned.high * low) == pytest.approx((1, 1, 1), rel=1e-6)
+    assert (turned.estimate * point, turned.low * high, turned.high * low) == pytest.approx((1, 1, 1), rel=1e-6)
 
 
 @given(rounds, st.floats(0.1, 10))

@@ -9,8 +9,8 @@ from backbone_bench.stats import samples
 
 
 @given(st.integers(1, 200), st.floats(0.5, 0.9999))
-def test_the_quantile_is_that_of_scipy(freedom, confidence):
-    assert samples.student_t(freedom, confidence) == pytest.approx(t.ppf((1 + confidence) / 2, freedom), rel=1e-9)
+def test_the_quantile_is_that_of_scipy(df, confidence):
+    assert samples.student_t(df, confidence) == pytest.approx(t.ppf((1 + confidence) / 2, df), rel=1e-9)
 
 
 @given(st.lists(st.floats(1, 2), min_size=2, max_size=12, unique=True))

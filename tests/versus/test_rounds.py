@@ -67,7 +67,7 @@ def test_a_side_that_fails_ends_the_rounds_with_its_reason():
 
 def test_a_steady_slowdown_cancels():
     found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(6)), silent, Machine(slower=0.01))
-    assert found.ratio.point == pytest.approx(0.5, rel=1e-3)
+    assert found.ratio.estimate == pytest.approx(0.5, rel=1e-3)
     assert found.verdict == "less"
 
 

@@ -14,7 +14,7 @@ ratios = st.floats(0.1, 10)
 
 @given(st.integers(FEWEST, 100))
 def test_the_first_look_is_after_an_even_third_and_the_last_after_all_rounds(rounds):
-    *early, last = DecisionRule(rounds).looks
+    *early, last = DecisionRule(rounds).interims
     assert last == rounds
     for taken in early:
         assert taken % 2 == 0
@@ -45,8 +45,8 @@ def test_a_wider_interval_never_turns_a_verdict_into_another_but_unclear(point, 
 
 def test_each_look_is_more_certain_than_both_together_by_what_two_looks_may_err():
     pairs = [Pair(1.0 + 0.01 * (n % 5), 1.0) for n in range(18)]
-    assert interim_ratio(pairs, looks=2) == signed_rank_ratio(pairs, 0.995)
-    assert interim_ratio(pairs, looks=1) == signed_rank_ratio(pairs, CONFIDENCE) != interim_ratio(pairs, looks=2)
+    assert interim_ratio(pairs, interims=2) == signed_rank_ratio(pairs, 0.995)
+    assert interim_ratio(pairs, interims=1) == signed_rank_ratio(pairs, CONFIDENCE) != interim_ratio(pairs, interims=2)
 
 
 def test_a_clear_answer_ends_the_rounds_at_the_first_look_and_an_unclear_one_does_not():

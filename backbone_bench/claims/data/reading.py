@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from backbone_bench.base.errors import UserError, visible
+from backbone_bench.base.validation import first_problem
 
 T = TypeVar("T")
 
@@ -26,10 +27,7 @@ def revive(kind: type[T], data: object, name: str) -> T:
         # As JSON, where an array may become a tuple although nothing else is coerced.
         return TypeAdapter(kind).validate_json(json.dumps(data, default=str))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        wrong = visible(f"{place or 'the file'}: {first['msg'].removeprefix('Value error, ')}")
-        raise UserError(f"{name}: {wrong}{more}.") from None
+        raise UserError(f"{name}: {first_problem(error)}{more}.") from None
     except (ValueError, RecursionError):  # a number in hexadecimal, or a dotted key, may be longer than JSON can be
         raise UserError(f"{name} holds a number too long, or is nested too deeply.") from None

@@ -33,7 +33,7 @@ class NetworkCounter:
         from backbone_bench.profiler.subject import Subject
         from backbone_bench.zoo.sources import NO_MODEL
 
-        loaded = Subject(self._job(model, arguments, size, 1), self.held or NO_MODEL).for_counting()
+        loaded = Subject(self._job(model, arguments, size, 1), self.held or NO_MODEL).build_on_meta()
         args, kwargs, _ = loaded.inputs
         return tuple(ConvolutionShape(*shape) for shape in convolutions(loaded.model, args, kwargs))
 

@@ -67,7 +67,7 @@ class MeasuredSetting:
         if len(pairs) > 1:
             told.insert(0, _span(ratio.low, ratio.high))
         told += [f"{flag} in {count} of {2 * len(pairs)} processes" for flag, count in sorted(odd.items())]
-        return CostRatio(ratio.point, Interval(ratio.low, ratio.high), f" ({', '.join(told)})")
+        return CostRatio(ratio.estimate, Interval(ratio.low, ratio.high), f" ({', '.join(told)})")
 
     def _by_points(self, of: Network, to: Network) -> CostRatio | None:
         """The ratio of the middles, and the least and most that it can be."""

@@ -36,7 +36,7 @@ class Observation(NamedTuple):
     kind: DeviceKind
     value: float
     interval: Interval
-    unheard: str  # why it is shown and does not count; empty where it counts
+    excluded_because: str  # why it is shown and does not count; empty where it counts
     told: str
     where: str  # of our own: device and day
 
@@ -60,16 +60,17 @@ def _witnesses(check: ClockCheck, book: Evidence, runs: Sequence[MeasuredSetting
                 values = _ranks(check, run, book)
             case CorrelationCheck():
                 values = _correlation(check, run, book)
-        unheard = _unheard(check, run, paper)
+        excluded_because = _excluded_because(check, run, paper)
         setting = f"{run.setting}, {run.when}" if run.when else run.setting
         where = f"{run.device}, {run.when}"
         found += [
-            Observation(setting, run.kind, value, interval, unheard, told, where) for value, interval, told in values
+            Observation(setting, run.kind, value, interval, excluded_because, told, where)
+            for value, interval, told in values
         ]
     return found
 
 
-def _unheard(check: ClockCheck, run: MeasuredSetting, paper: str) -> str:
+def _excluded_because(check: ClockCheck, run: MeasuredSetting, paper: str) -> str:
     if run.kind != check.device:
         return f"a {run.kind.upper()} is no witness of a claim about a {check.device.upper()}"
     if run.paper == paper:
@@ -164,9 +165,9 @@ def _stance(check: ClockCheck, interval: Interval) -> ClaimVerdict:
 
 
 def _ours(check: ClockCheck, witnesses: Sequence[Observation]) -> CheckFinding:
-    heard = [witness for witness in witnesses if not witness.unheard]
+    heard = [witness for witness in witnesses if not witness.excluded_because]
     if not heard:
-        aside = f"; {_span(witnesses)} was measured, but {witnesses[0].unheard}" if witnesses else ""
+        aside = f"; {_span(witnesses)} was measured, but {witnesses[0].excluded_because}" if witnesses else ""
         return _finding(check, ClaimVerdict.UNMEASURED, witnesses, "measured", f"{_wanting(check)}{aside}")
     stances = {_stance(check, witness.interval) for witness in heard}
     verdict = stances.pop() if len(stances) == 1 else ClaimVerdict.UNCLEAR
@@ -176,10 +177,10 @@ def _ours(check: ClockCheck, witnesses: Sequence[Observation]) -> CheckFinding:
 
 
 def _theirs(check: ClockCheck, witnesses: Sequence[Observation]) -> CheckFinding:
-    heard = [witness for witness in witnesses if not witness.unheard]
+    heard = [witness for witness in witnesses if not witness.excluded_because]
     settings = len({witness.setting for witness in heard})
     if settings < _fewest(check):
-        reason = "; ".join(dict.fromkeys(witness.unheard for witness in witnesses if witness.unheard))
+        reason = "; ".join(dict.fromkeys(witness.excluded_because for witness in witnesses if witness.excluded_because))
         few = f"{settings} independent settings, {_fewest(check)} are needed"
         return _finding(
             check, ClaimVerdict.UNMEASURED, witnesses, "published", f"{few}{f' ({reason})' if reason else ''}"
@@ -210,7 +211,7 @@ def _against(check: ClockCheck, heard: Sequence[Observation]) -> str:
 def _finding(
     check: ClockCheck, verdict: ClaimVerdict, witnesses: Sequence[Observation], origin: Origin, reason: str
 ) -> CheckFinding:
-    heard = [witness for witness in witnesses if not witness.unheard]
+    heard = [witness for witness in witnesses if not witness.excluded_because]
     settings = len({witness.setting for witness in heard})
     return CheckFinding(
         verdict=verdict,
@@ -234,7 +235,7 @@ def _here(witnesses: Sequence[Observation]) -> str:
     """`1.24 (1.21 to 1.27) on Example CPU 3000, 2026-11-24: no witness`; the interval where there is one."""
     first = witnesses[0]
     interval = f" ({first.interval.low:.3g} to {first.interval.high:.3g})" if len(witnesses) == 1 else ""
-    return f"{_span(witnesses)}{interval} on {first.where}{': no witness' if first.unheard else ''}"
+    return f"{_span(witnesses)}{interval} on {first.where}{': no witness' if first.excluded_because else ''}"
 
 
 def _what(check: ClockCheck) -> str:
@@ -247,7 +248,7 @@ def _span(witnesses: Sequence[Observation]) -> str:
 
 
 def _line(witness: Observation) -> str:
-    return f"{witness.setting}: {witness.told}" + (f" ({witness.unheard})" if witness.unheard else "")
+    return f"{witness.setting}: {witness.told}" + (f" ({witness.excluded_because})" if witness.excluded_because else "")
 
 
 def _expected(check: ClockCheck) -> str:

@@ -57,9 +57,15 @@ class ClaimResult:
         return worst(decided) if decided else None
 
     @property
-    def surprises(self) -> tuple[str, ...]:
-        """Every verdict that is not the expected one: what exit 1 is about."""
-        return tuple(_surprises(self))
+    def is_expected(self) -> bool:
+        """Whether the claim's own verdict is the expected one; a device that is not available is never unexpected."""
+        parts = [check for check in self.entry.claim.check if not check.aside]
+        return _as_expected(self.verdict, self.entry.claim.expects, parts)
+
+    @property
+    def unexpected(self) -> tuple[str, ...]:
+        """Every verdict, of the claim or a check, that is not the expected one, in words: what exit 1 is about."""
+        return tuple(_unexpected(self))
 
 
 CLOCK = (PairCheck, CorrelationCheck, RanksCheck)
@@ -103,9 +109,9 @@ _JUDGES: Mapping[type, Callable[[Any, Evidence, int], CheckFinding]] = {
 }
 
 
-def _surprises(outcome: ClaimResult) -> Iterable[str]:
+def _unexpected(outcome: ClaimResult) -> Iterable[str]:
     claim = outcome.entry.claim
-    if not _as_expected(outcome.verdict, claim.expects, [check for check in claim.check if not check.aside]):
+    if not outcome.is_expected:
         yield f"{claim.id}: {outcome.verdict}, expected {claim.expects}"
     if claim.published and outcome.published and claim.published != outcome.published:
         yield f"{claim.id}: {outcome.published} (published), expected {claim.published}"
@@ -119,7 +125,7 @@ def _surprises(outcome: ClaimResult) -> Iterable[str]:
 
 
 def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, checks: Sequence[Check]) -> bool:
-    """Whether a verdict is no news; that a device is not here is none."""
+    """Whether a verdict is the expected one. A device that is not available never counts as unexpected."""
     if verdict is ClaimVerdict.UNMEASURED and any(isinstance(check, (*CLOCK, NeedsCheck)) for check in checks):
         return True
     return verdict == expected

@@ -7,7 +7,7 @@ from backbone_bench.claims.data.verdicts import ClaimVerdict, NoEvidence
 from backbone_bench.claims.evidence import publications
 from backbone_bench.claims.evidence.evidence import CountNetwork, Evidence, OptionalSize
 from backbone_bench.claims.judges.engine import ClaimResult, judge
-from backbone_bench.records import Missing, ModelCost, Record, Scalar, TensorSpec
+from backbone_bench.records import Missing, ModelCost, Record, Scalar
 from backbone_bench.zoo import catalogue
 
 
@@ -51,7 +51,7 @@ def _has_size(record: Record, size: OptionalSize) -> bool:
     """Whether the record's image is of this height and width; of the catalogue's where none is named."""
     if len(record.workload.inputs) != 1:
         return False
-    shape = TensorSpec.parse(record.workload.inputs[0]).shape
+    shape = record.workload.specs[0].shape
     if size is None:
         entry = catalogue.entries().get(record.workload.model)
         return entry is not None and shape[1:] == tuple(entry.input)

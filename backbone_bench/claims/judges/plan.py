@@ -19,7 +19,7 @@ class PairRequest(NamedTuple):
     bound: float = 1.0
 
     @property
-    def turned(self) -> "PairRequest":
+    def swapped(self) -> "PairRequest":
         return PairRequest(self.to, self.of, self.quantity, 1 / self.bound)
 
 
@@ -43,7 +43,7 @@ def wanted(
     for entry in entries:
         for asked in _asked(entry, book):
             if asked.quantity in quantities:
-                names = next((names for other, names in found if other in (asked, asked.turned)), None)
+                names = next((names for other, names in found if other in (asked, asked.swapped)), None)
                 if names is None:
                     found.append((asked, [entry.claim.id]))
                 elif entry.claim.id not in names:

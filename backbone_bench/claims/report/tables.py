@@ -68,8 +68,7 @@ def _ratio(outcome: ClaimResult) -> CellValue:
 
 def verdict_of(outcome: ClaimResult) -> str:
     expected = outcome.entry.claim.expects
-    news = any(surprise.startswith(f"{outcome.entry.claim.id}: {outcome.verdict},") for surprise in outcome.surprises)
-    return f"{outcome.verdict}, expected {expected}" if news else str(outcome.verdict)
+    return str(outcome.verdict) if outcome.is_expected else f"{outcome.verdict}, expected {expected}"
 
 
 def reasons(outcome: ClaimResult) -> str:
@@ -126,7 +125,7 @@ def summary(outcomes: Sequence[ClaimResult]) -> str:
     """`107 claims: 70 holds, 14 explained, …; none unexpected`."""
     counts = Counter(outcome.verdict for outcome in outcomes)
     told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ClaimVerdict if counts[verdict])
-    news = sum(bool(outcome.surprises) for outcome in outcomes)
+    news = sum(bool(outcome.unexpected) for outcome in outcomes)
     return f"{len(outcomes)} claims: {told}; {news or 'none'} unexpected."
 
 
@@ -191,7 +190,7 @@ def plain(outcome: ClaimResult) -> dict[str, Any]:
         "verdict": str(outcome.verdict),
         "expects": str(entry.claim.expects),
         "published": str(outcome.published) if outcome.published else None,
-        "surprises": list(outcome.surprises),
+        "surprises": list(outcome.unexpected),
         "checks": [
             {
                 "kind": part.check.kind,

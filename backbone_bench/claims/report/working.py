@@ -36,8 +36,8 @@ def _working(outcome: ClaimResult) -> Iterator[str]:
         if part.published:
             yield from ("", "Measured by others:", "")
             yield from _part(part, part.published)
-    for surprise in outcome.surprises:
-        yield from ("", f"Unexpected: {escape.visible(surprise)}.")
+    for told in outcome.unexpected:
+        yield from ("", f"Unexpected: {escape.visible(told)}.")
 
 
 def _heading(part: CheckResult) -> str:

@@ -6,26 +6,28 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.markup import escape as escape_markup
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as RichProgress
 
-from backbone_bench.cli.progress.lines import Silent, TimeLeft, Told
+from backbone_bench.base.progress import ProgressCallback
+from backbone_bench.cli.progress.lines import TimeLeft
 from backbone_bench.report.tables import escape
 
 
-class MovingBar(Silent):
+class MovingBar:
     """Moves when it is told something, never on its own: a clock of its own would take cycles from what is measured."""
 
-    def __init__(self, progress: Progress) -> None:
+    def __init__(self, progress: RichProgress) -> None:
         self._progress, self._left = progress, TimeLeft()
         self._task = progress.add_task("", total=1, left="")
 
-    def row(self, title: str, number: int, count: int) -> Told:
+    def row(self, title: str, number: int, count: int) -> ProgressCallback:
         over = (number - 1) / count
         name = f"[{number}/{count}] {title}" if count > 1 else title
         self._show(name, over)
         return lambda phase, share: self._show(f"{name}: {phase} {share:.0%}" if share else f"{name}: {phase}", over)
 
-    def whole(self, title: str) -> Told:
+    def whole(self, title: str) -> ProgressCallback:
         return lambda phase, share: self._show(f"{title}: {phase}", share)
 
     def say(self, line: str) -> None:
@@ -44,5 +46,5 @@ def bar(console: Console | None = None) -> Iterator[MovingBar]:
     """A bar that is gone when the work is over."""
     columns = (BarColumn(bar_width=20), TextColumn("{task.fields[left]}"), TextColumn("{task.description}"))
     console = console or Console(file=sys.stderr)
-    with Progress(*columns, console=console, auto_refresh=False, transient=True) as progress:
+    with RichProgress(*columns, console=console, auto_refresh=False, transient=True) as progress:
         yield MovingBar(progress)

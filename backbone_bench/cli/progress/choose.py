@@ -4,11 +4,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from backbone_bench.cli.progress.lines import ProgressLines, Silent
+from backbone_bench.cli.progress.lines import Progress, ProgressLines, Silent
 
 
 @contextmanager
-def shown(*, quiet: bool, verbose: bool = False) -> Iterator[Silent]:
+def shown(*, quiet: bool, verbose: bool = False) -> Iterator[Progress]:
     """The progress that fits where stderr goes."""
     if quiet:
         yield Silent()

@@ -4,11 +4,11 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
+from backbone_bench.base.progress import ProgressCallback, silent
 from backbone_bench.base.units import span
 from backbone_bench.report.tables import escape
-
-Told = Callable[[str, float], None]
 
 
 def say(line: str) -> None:
@@ -17,29 +17,42 @@ def say(line: str) -> None:
         print(escape.lines(line), file=sys.stderr, flush=True)
 
 
-class Silent:
-    """For `--quiet`; what went wrong is said all the same."""
+class Progress(Protocol):
+    """Shows a person what is being done."""
 
-    def row(self, title: str, number: int, count: int) -> Told:
+    def row(self, title: str, number: int, count: int) -> ProgressCallback:
         """A row of a sweep begins; what is returned takes its phases, each with its own share."""
-        return lambda phase, share: None
 
-    def whole(self, title: str) -> Told:
+    def whole(self, title: str) -> ProgressCallback:
         """One piece of work begins; what is returned takes its phases, with the share of all of it."""
-        return lambda phase, share: None
 
     def say(self, line: str) -> None:
-        """A line that stays."""
+        """Show a line that stays."""
+
+
+class Silent:
+    """Progress for `--quiet`; what went wrong is said all the same."""
+
+    def row(self, title: str, number: int, count: int) -> ProgressCallback:
+        return silent
+
+    def whole(self, title: str) -> ProgressCallback:
+        return silent
+
+    def say(self, line: str) -> None:
         say(line)
 
 
-class ProgressLines(Silent):
+class ProgressLines:
     """A line when a row begins, and where more is wanted a line a phase: for logs."""
 
     def __init__(self, *, verbose: bool = False) -> None:
         self._left, self._verbose = TimeLeft(), verbose
 
-    def row(self, title: str, number: int, count: int) -> Told:
+    def say(self, line: str) -> None:
+        say(line)
+
+    def row(self, title: str, number: int, count: int) -> ProgressCallback:
         left = self._left.words((number - 1) / count)
         self.say(f"[{number}/{count}] {title}{left and f' ({left} left)'}")
         said = ""
@@ -50,9 +63,9 @@ class ProgressLines(Silent):
                 self.say(f"  {phase}")
             said = phase
 
-        return tell if self._verbose else lambda phase, share: None
+        return tell if self._verbose else silent
 
-    def whole(self, title: str) -> Told:
+    def whole(self, title: str) -> ProgressCallback:
         self.say(title)
         said, clock = "", TimeLeft()  # a piece of work of its own: the time of those before is not its time
 

@@ -3,13 +3,12 @@
 import json
 from collections.abc import Iterator, Sequence
 from statistics import median
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
+from backbone_bench.base.choices import Tracker
 from backbone_bench.gate import measured
 from backbone_bench.records import Missing, Record, known, matching
 from backbone_bench.records.quantities import EXACT, MEASURED, QUANTITIES
-
-Tracker = Literal["github-action-benchmark", "bencher"]
 
 
 class TrackerPoint(NamedTuple):

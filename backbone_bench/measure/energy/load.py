@@ -1,4 +1,4 @@
-"""A steady load: runs back to back, with somebody looking at the sensors in between.
+"""A steady load: runs back to back, with the sensors polled in between.
 
 The readings are taken by the thread that launches, so that nothing competes for
 the interpreter. A queue of launched runs keeps the device busy meanwhile.
@@ -28,7 +28,7 @@ class Load:
 
 
 @dataclass(slots=True)
-class Tape:
+class Trace:
     """What one source said, in order; duplicates are kept."""
 
     source: PowerSource
@@ -49,25 +49,25 @@ class Tape:
 
 
 @dataclass(slots=True)
-class Witness(Tape):
-    """A tape that the measurement can do without: it ends where its source fails."""
+class OptionalTrace(Trace):
+    """A trace that the measurement can do without: it ends where its source fails."""
 
     failure: Missing | None = None
 
     def read(self) -> None:
         if self.failure is None:
             try:
-                Tape.read(self)
+                Trace.read(self)
             except SourceFailed as failed:
                 self.failure = failed.missing
 
 
 @dataclass(slots=True)
-class Looking:
-    """Reads its tapes whenever the next reading is due."""
+class Poller:
+    """Reads its traces whenever the next reading is due."""
 
     clock: Clock
-    tapes: Sequence[Tape]
+    traces: Sequence[Trace]
     every_s: float
     due_s: float = 0.0
 
@@ -75,10 +75,10 @@ class Looking:
         """Seconds until the next reading is due; not above 0 when it is."""
         return self.due_s - self.clock.now_s()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         self.due_s = self.clock.now_s() + self.every_s
-        for tape in self.tapes:
-            tape.read()
+        for trace in self.traces:
+            trace.read()
 
 
 class Steady:
@@ -92,10 +92,10 @@ class Steady:
         self._spare: list[Event] = []
         self._queued = True
 
-    def run_until(self, enough: Callable[[], bool], looking: Looking) -> None:
+    def run_until(self, enough: Callable[[], bool], poller: Poller) -> None:
         """Run and look until there is enough; the load goes on where it was, and is left in the queue."""
         while not enough():
-            self._turn(looking)
+            self._turn(poller)
 
     def drain(self) -> None:
         """Wait for what was launched."""
@@ -103,15 +103,15 @@ class Steady:
         self._spare.extend(self._queue)
         self._queue.clear()
 
-    def _turn(self, looking: Looking) -> None:
+    def _turn(self, poller: Poller) -> None:
         self._load.step()
         self.runs += 1
         if not self._mark():
             self._device.synchronize()
         elif len(self._queue) >= max(self._depth, self._deep()):
-            self._await(self._queue.popleft(), looking)
-        if looking.wait_s() <= 0:
-            looking.look()
+            self._await(self._queue.popleft(), poller)
+        if poller.wait_s() <= 0:
+            poller.poll()
 
     def _deep(self) -> float:
         return min(QUEUE_S / self.run_s, LONGEST_QUEUE) if self.run_s else 0
@@ -128,11 +128,11 @@ class Steady:
                 self._queue.append(event)
         return self._queued
 
-    def _await(self, event: Event, looking: Looking) -> None:
+    def _await(self, event: Event, poller: Poller) -> None:
         while not event.done():
-            wait_s = looking.wait_s()
+            wait_s = poller.wait_s()
             if wait_s <= 0:
-                looking.look()
+                poller.poll()
             elif wait_s > self.run_s:  # over before the next reading is due
                 event.wait()
             else:

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from backbone_bench import records
 from backbone_bench.measure.energy.idle import idle_w, rest
-from backbone_bench.measure.energy.load import Load, Looking, Steady, Tape, Witness
+from backbone_bench.measure.energy.load import Load, OptionalTrace, Poller, Steady, Trace
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.energy.sources import Meter
 from backbone_bench.measure.energy.windows import (
     ASSUMED_TICK_S,
     SHIFTS,
     STILL,
-    Bench,
+    EnergyRun,
     WindowPart,
     WindowPlan,
     averaging_s,
@@ -36,10 +36,10 @@ PAPER_EVERY_S = 0.1
 def measure(load: Load, device: Device, meter: Meter, plan: EnergyPlan, watch: Watcher) -> Known[Energy]:
     """Energy of running `load` back to back on `device`; Missing where no source tells it."""
     device.synchronize()
-    watch.look()
-    tapes = rest(meter.sources, meter.clock, plan)
-    bench = Bench(Steady(load, device, meter.clock, plan.queue_depth), meter.clock, plan)
-    return _Ladder(load, bench, meter, watch, tapes).climb()
+    watch.poll()
+    traces = rest(meter.sources, meter.clock, plan)
+    bench = EnergyRun(Steady(load, device, meter.clock, plan.queue_depth), meter.clock, plan)
+    return _SourceFallback(load, bench, meter, watch, traces).measure()
 
 
 class _Trial(NamedTuple):
@@ -48,22 +48,22 @@ class _Trial(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class _Ladder:
+class _SourceFallback:
     load: Load
-    bench: Bench
+    bench: EnergyRun
     meter: Meter
     watch: Watcher
-    tapes: tuple[Witness, ...]  # of every source, at rest
+    traces: tuple[OptionalTrace, ...]  # of every source, at rest
 
-    def climb(self) -> Known[Energy]:
+    def measure(self) -> Known[Energy]:
         """The energy by the first source that gives it."""
-        wanted = [tape for tape in self.tapes if self.bench.plan.source in ("auto", tape.source.name)]
-        skipped = [tape.failure for tape in wanted if tape.failure is not None]
+        wanted = [trace for trace in self.traces if self.bench.plan.source in ("auto", trace.source.name)]
+        skipped = [trace.failure for trace in wanted if trace.failure is not None]
         if len(skipped) < len(wanted):
             self.bench.settle()
-        for tape in wanted:
-            if tape.failure is None and not _lost(skipped):
-                energy = self._try(tape, tuple(skipped))
+        for trace in wanted:
+            if trace.failure is None and not _lost(skipped):
+                energy = self._try(trace, tuple(skipped))
                 if not isinstance(energy, Missing):
                     return energy
                 skipped.append(energy)
@@ -71,43 +71,43 @@ class _Ladder:
 
     def _nothing_left(self, skipped: Sequence[Missing]) -> Missing:
         if not skipped:
-            names = ", ".join(tape.source.name for tape in self.tapes)
+            names = ", ".join(trace.source.name for trace in self.traces)
             return Missing("no_source", f"There is no {self.bench.plan.source} here, only {names}.")
         sentences = dict.fromkeys(reason.message for reason in skipped)
         return Missing(skipped[0].missing, " ".join((*sentences, "Nothing is left to read.")))
 
-    def _try(self, tape: Witness, skipped: tuple[Missing, ...]) -> Known[Energy]:
+    def _try(self, trace: OptionalTrace, skipped: tuple[Missing, ...]) -> Known[Energy]:
         try:
-            probe = self.bench.probe(tape.source)
-            if tape.source.unit == "J" and probe.changes < 2:
+            probe = self.bench.probe(trace.source)
+            if trace.source.unit == "J" and probe.changes < 2:
                 return STILL
-            return self._energy(tape, tick_s(tape, probe), skipped)
+            return self._energy(trace, tick_s(trace, probe), skipped)
         except SourceFailed as failure:
             return failure.missing
 
-    def _energy(self, tape: Witness, tick: Known[float], skipped: tuple[Missing, ...]) -> Known[Energy]:
-        aim = self._aim(tape.source, ASSUMED_TICK_S if isinstance(tick, Missing) else tick)
-        tried = [self._trial(aim) for _ in range(self.bench.plan.trials)]
+    def _energy(self, trace: OptionalTrace, tick: Known[float], skipped: tuple[Missing, ...]) -> Known[Energy]:
+        window_plan = self._window_plan(trace.source, ASSUMED_TICK_S if isinstance(tick, Missing) else tick)
+        tried = [self._trial(window_plan) for _ in range(self.bench.plan.trials)]
         taken = [trial for trial in tried if not isinstance(trial, Missing)]
         invalid = [trial for trial in tried if isinstance(trial, Missing)]
         if not taken:
             return invalid[0]
         cross = _cross_check([trial.part for trial in taken])
         return Energy(
-            source=tape.source.name,
+            source=trace.source.name,
             skipped=skipped,
             tick_s=tick,
-            averaging_s=_averaging(tape.source),
+            averaging_s=_averaging(trace.source),
             batch=self.load.batch,
             trials=tuple(self._record(trial) for trial in taken),
-            idle_w=self._idle_w(tape, aim.tick_s),
-            sensor_relative=tape.source.relative_error,
+            idle_w=self._idle_w(trace, window_plan.tick_s),
+            sensor_relative=trace.source.relative_error,
             cross_check_j_per_j=cross,
             paper=self._paper() if self.bench.plan.paper else None,
-            flags=tuple(dict.fromkeys((*(reason.missing for reason in invalid), *self._flags(aim, cross)))),
+            flags=tuple(dict.fromkeys((*(reason.missing for reason in invalid), *self._flags(window_plan, cross)))),
         )
 
-    def _aim(self, source: PowerSource, tick_s: float) -> WindowPlan:
+    def _window_plan(self, source: PowerSource, tick_s: float) -> WindowPlan:
         plan = self.bench.plan
         if source.unit == "J":
             window_s = max(plan.window_s, min(plan.min_ticks * tick_s, plan.longest_window_s))
@@ -122,9 +122,9 @@ class _Ladder:
         partial = (source.averaging_s or 0) < (source.period_s or 0)
         return partial and waits and 0.005 <= self.bench.steady.run_s <= 0.4
 
-    def _flags(self, aim: WindowPlan, cross: Known[float]) -> Sequence[Flag]:
+    def _flags(self, window_plan: WindowPlan, cross: Known[float]) -> Sequence[Flag]:
         flags: list[Flag] = []
-        if aim.shifts > 1:
+        if window_plan.shifts > 1:
             flags.append("phase_shifted")
             # The shifts leave up to 3 % at runs of 100 ms and 7 % at 250 ms, by simulation.
             flags += ["aliasing_risk"] if self.bench.steady.run_s > 0.05 else []
@@ -133,15 +133,15 @@ class _Ladder:
         return flags
 
     def _sensor(self, *, slowest: bool = False) -> PowerSource | None:
-        sensors = [tape.source for tape in self.tapes if tape.source.unit == "W" and tape.failure is None]
+        sensors = [trace.source for trace in self.traces if trace.source.unit == "W" and trace.failure is None]
         return sensors[-1 if slowest else 0] if sensors else None
 
-    def _trial(self, aim: WindowPlan) -> Known[_Trial]:
-        self.watch.look()
+    def _trial(self, window_plan: WindowPlan) -> Known[_Trial]:
+        self.watch.poll()
         before_c = self.meter.temperature_c()
-        part = self.bench.window(aim)
+        part = self.bench.window(window_plan)
         after_c = self.meter.temperature_c()
-        self.watch.look()
+        self.watch.poll()
         if isinstance(part, Missing):
             return part
         return _Trial(part, _pair(before_c, after_c))
@@ -151,27 +151,27 @@ class _Ladder:
         run_s = trial.part.span_s / (trial.part.runs * self.load.calls)
         return EnergyTrial(window.window_j, window.window_s, run_s, window.ticks, window.edge_j, trial.temperature_c)
 
-    def _idle_w(self, tape: Witness, tick_s: float) -> Known[float]:
+    def _idle_w(self, trace: OptionalTrace, tick_s: float) -> Known[float]:
         seen = self.watch.verdict()
         others = seen.other_processes if isinstance(seen, records.Watch) else 0
         if not isinstance(others, Missing) and others > 0:
             return Missing("shared_gpu", f"Idle power is not told: {others} other processes use the device.")
-        return idle_w(tape, tick_s, self.bench.plan.idle_skip_s)
+        return idle_w(trace, tick_s, self.bench.plan.idle_skip_s)
 
     def _paper(self) -> Known[PaperEnergy]:
         sensor = self._sensor(slowest=True)  # nvidia-smi's
         if sensor is None:
             return Missing("no_power_sensor", "The paper's protocol needs a power sensor, and none answers.")
-        tape, steady, clock = Tape(sensor, self.meter.clock), self.bench.steady, self.meter.clock
+        trace, steady, clock = Trace(sensor, self.meter.clock), self.bench.steady, self.meter.clock
         steady.drain()
         begun_s, runs = clock.now_s(), steady.runs
         try:
-            self.bench.run_for(self.bench.plan.window_s, Looking(clock, (tape,), PAPER_EVERY_S))
+            self.bench.run_for(self.bench.plan.window_s, Poller(clock, (trace,), PAPER_EVERY_S))
         except SourceFailed as failure:
             return failure.missing
         steady.drain()
         run_s = (clock.now_s() - begun_s) / ((steady.runs - runs) * self.load.calls)
-        return PaperEnergy(sensor.name, tuple(reading.value for reading in tape.readings), run_s, self.load.batch)
+        return PaperEnergy(sensor.name, tuple(reading.value for reading in trace.readings), run_s, self.load.batch)
 
 
 def _lost(reasons: Sequence[Missing]) -> Missing | None:

@@ -6,10 +6,11 @@ call in `timers`. Nothing is printed and no sample is dropped.
 
 import gc
 import statistics
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NamedTuple
 
+from backbone_bench.base import collector
+from backbone_bench.base.progress import ProgressCallback, silent
 from backbone_bench.measure.latency import rules
 from backbone_bench.measure.latency.plan import FULL, LatencyPlan
 from backbone_bench.measure.latency.timers import Pairs, Timer, Wall, replay
@@ -19,7 +20,6 @@ from backbone_bench.measure.protocols import (
     Device,
     EventsFailed,
     LatencyMode,
-    Progress,
     Step,
     Watcher,
 )
@@ -36,32 +36,17 @@ class MeasuredLatency(NamedTuple):
     calls: int  # of the step, in one run of `fastest`
 
 
-def silent(phase: str, done: float) -> None:
-    """Progress that nobody watches."""
-
-
 def measure(
-    step: Step, device: Device, watch: Watcher, plan: LatencyPlan = FULL, progress: Progress = silent
+    step: Step, device: Device, watch: Watcher, plan: LatencyPlan = FULL, on_progress: ProgressCallback = silent
 ) -> MeasuredLatency:
     """Time a step in every mode of the plan.
 
     A mode that the device lacks is Missing with its reason. What the step
     itself raises is not caught. The garbage collector rests meanwhile.
     """
-    with _no_collection():
-        return _Session(step, device, watch, plan, progress).run()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    was_enabled = gc.isenabled()
     gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
+    with collector.resting():
+        return _Session(step, device, watch, plan, on_progress).run()
 
 
 def warm_up(timer: Timer, device: Device, rule: rules.WarmUpRule, tell: Callable[[float], None]) -> WarmUp:
@@ -83,7 +68,7 @@ def warm_up(timer: Timer, device: Device, rule: rules.WarmUpRule, tell: Callable
 def sample(
     timer: Timer, device: Device, rule: rules.StoppingRule, tell: Callable[[float], None]
 ) -> tuple[list[float], rules.Status]:
-    """Take samples until the rule has enough, looking at them now and then."""
+    """Take samples until the rule has enough, judging them now and then."""
     start_s = device.now_s()
     samples_s: list[float] = []
     status: rules.Status | None = None
@@ -101,14 +86,16 @@ def sample(
 class _Session:
     """One step on one device, and what its modes share."""
 
-    def __init__(self, step: Step, device: Device, watch: Watcher, plan: LatencyPlan, progress: Progress) -> None:
-        self.step, self.device, self.watch, self.plan, self.progress = step, device, watch, plan, progress
+    def __init__(
+        self, step: Step, device: Device, watch: Watcher, plan: LatencyPlan, on_progress: ProgressCallback
+    ) -> None:
+        self.step, self.device, self.watch, self.plan, self.progress = step, device, watch, plan, on_progress
         self.start_s = device.now_s()
         self.first_calls_s: tuple[float, ...] = ()
         self.fastest, self.calls = step, 1
 
     def run(self) -> MeasuredLatency:
-        self.watch.look()
+        self.watch.poll()
         memory, flags = self._first_calls()
         latency = Latencies(self._mode("wall"), self._mode("device"), self._mode("graph"))
         return MeasuredLatency(latency, memory, flags, self.fastest, self.calls)
@@ -163,13 +150,13 @@ class _Session:
         plan, device = self._share(mode), self.device
         load = _Load(device)
         warm = warm_up(timer, device, plan.settling, lambda done: self.progress(f"{mode}: warming up", done))
-        self.watch.look()
+        self.watch.poll()
         allocations = device.allocations()
         samples_s, status = sample(timer, device, plan.stopping, lambda done: self.progress(f"{mode}: sampling", done))
         if statistics.median(samples_s) == 0:
             raise ClockFailed(CLOCK_STOOD)
         allocated = device.allocations() > allocations
-        self.watch.look()
+        self.watch.poll()
         host_load = load.share()
         found: dict[Flag, bool] = {
             "not_steady": warm.status == "not_steady",

@@ -32,7 +32,7 @@ FULL = LatencyPlan()
 QUICK = LatencyPlan(
     first_calls=2,
     settling=WarmUpRule(min_s=0.2, max_s=1.0, block_s=0.02),
-    stopping=StoppingRule(min_samples=40, min_busy_s=0.2, max_s=1.5, min_calls=6, looks=1),
+    stopping=StoppingRule(min_samples=40, min_busy_s=0.2, max_s=1.5, min_calls=6, narrow_in_a_row=1),
     first_answer=True,
 )
 

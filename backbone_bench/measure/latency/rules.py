@@ -88,7 +88,7 @@ class StoppingRule:
     min_calls: int = 30  # of a slow device, whatever the time
     half_width: float = 0.005  # of the 95 % interval, over the median
     max_samples: int = 100_000  # of a call of microseconds
-    looks: int = 2  # in a row that find it narrow: a single one is lucky too often
+    narrow_in_a_row: int = 2  # checks that must find the interval narrow: a single one is lucky too often
     look_every: int = 20
     look_s: float = 0.1
     look_most: int = 1000
@@ -103,9 +103,9 @@ class StoppingRule:
             return False
         return samples.independent_blocks(samples_s) >= _FEWEST_BLOCKS
 
-    def verdict(self, taken: int, spent_s: float, narrow_looks: int) -> Status | None:
-        """`converged` after so many narrow looks in a row, `timeout`, or None while it should go on."""
-        if narrow_looks >= self.looks:
+    def verdict(self, taken: int, spent_s: float, narrow_checks: int) -> Status | None:
+        """`converged` after so many narrow checks in a row, `timeout`, or None while it should go on."""
+        if narrow_checks >= self.narrow_in_a_row:
             return "converged"
         over = spent_s >= self.max_s and taken >= self.min_calls
         return "timeout" if over or taken >= self.max_samples else None

@@ -5,7 +5,7 @@ import torch
 from backbone_bench.base.choices import is_host
 from backbone_bench.measure.clock import HostClock
 from backbone_bench.measure.nvml.card import Card, Identity, open_card
-from backbone_bench.measure.nvml.watch import CardWatch, NoWatch
+from backbone_bench.measure.nvml.watch import CardWatcher, NoWatcher
 from backbone_bench.records import Known, Missing
 
 
@@ -35,7 +35,7 @@ def card_for(device_name: str) -> Known[Card]:
     return wanted if isinstance(wanted, Missing) else open_card(wanted, HostClock())
 
 
-def watch_for(device_name: str, *, locked: bool = False) -> CardWatch | NoWatch:
+def watch_for(device_name: str, *, locked: bool = False) -> CardWatcher | NoWatcher:
     """A watch over a device; one that answers Missing where there is nothing to look through."""
     card = card_for(device_name)
-    return NoWatch(card) if isinstance(card, Missing) else CardWatch(card, locked=locked)
+    return NoWatcher(card) if isinstance(card, Missing) else CardWatcher(card, locked=locked)

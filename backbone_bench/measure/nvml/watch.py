@@ -20,19 +20,19 @@ SLOWED = {"hw_slowdown", "hw_power_brake"}
 
 
 @dataclass(frozen=True, slots=True)
-class NoWatch:
+class NoWatcher:
     """Stands where there is nothing to look through."""
 
     missing: Missing
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """There is nothing to see."""
 
     def verdict(self) -> Known[records.Watch]:
         return self.missing
 
 
-class Look(NamedTuple):
+class CardSnapshot(NamedTuple):
     """What the card said at one moment."""
 
     at_s: float
@@ -44,19 +44,19 @@ class Look(NamedTuple):
     processes: Known[frozenset[int]]
 
 
-class CardWatch:
+class CardWatcher:
     """Looks through NVML."""
 
     def __init__(self, card: Card, *, locked: bool = False) -> None:
         self._card, self._locked = card, locked
         self._busy_before = known(card.busy_fraction)
-        self._looks: list[Look] = []
+        self._snapshots: list[CardSnapshot] = []
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Some ten calls of the driver: not to be made while something is timed."""
         card = self._card
-        self._looks.append(
-            Look(
+        self._snapshots.append(
+            CardSnapshot(
                 card.clock.now_s(),
                 known(card.sm_clock_hz),
                 known(card.memory_clock_hz),
@@ -69,15 +69,15 @@ class CardWatch:
 
     def verdict(self) -> Known[records.Watch]:
         """What the looks say together."""
-        if not self._looks:
+        if not self._snapshots:
             return Missing("no_look", "Nobody looked at the card.")
         capped, hot_s = self._held_back()
-        others = _others(self._looks)
-        reasons = _reasons(self._looks)
+        others = _others(self._snapshots)
+        reasons = _reasons(self._snapshots)
         return records.Watch(
-            sm_clock_hz=_series(self._looks, lambda look: look.sm_clock_hz),
-            memory_clock_hz=_series(self._looks, lambda look: look.memory_clock_hz),
-            temperature_c=_series(self._looks, lambda look: look.temperature_c),
+            sm_clock_hz=_series(self._snapshots, lambda look: look.sm_clock_hz),
+            memory_clock_hz=_series(self._snapshots, lambda look: look.memory_clock_hz),
+            temperature_c=_series(self._snapshots, lambda look: look.temperature_c),
             power_capped_fraction=capped,
             throttle_reasons=reasons,
             other_processes=others,
@@ -86,7 +86,7 @@ class CardWatch:
 
     def _held_back(self) -> tuple[Known[float], float]:
         """The share of the time under a power cap, and seconds of heat, between the first and the last look."""
-        first, last = self._looks[0], self._looks[-1]
+        first, last = self._snapshots[0], self._snapshots[-1]
         if isinstance(first.held_back_s, Missing):
             return first.held_back_s, 0.0
         if isinstance(last.held_back_s, Missing):
@@ -109,7 +109,7 @@ class CardWatch:
         return (*flags, "mig_slice") if self._card.sliced else flags
 
 
-def _series(looks: Sequence[Look], value: Callable[[Look], Known[float]]) -> Known[tuple[float, ...]]:
+def _series(looks: Sequence[CardSnapshot], value: Callable[[CardSnapshot], Known[float]]) -> Known[tuple[float, ...]]:
     seen: list[float] = []
     for look in looks:
         number = value(look)
@@ -119,7 +119,7 @@ def _series(looks: Sequence[Look], value: Callable[[Look], Known[float]]) -> Kno
     return tuple(seen)
 
 
-def _reasons(looks: Sequence[Look]) -> tuple[str, ...]:
+def _reasons(looks: Sequence[CardSnapshot]) -> tuple[str, ...]:
     told = [look.throttle_reasons for look in looks if not isinstance(look.throttle_reasons, Missing)]
     return tuple(dict.fromkeys(chain.from_iterable(told)))
 
@@ -135,7 +135,7 @@ def _slow(capped: Known[float], hot_s: float, reasons: set[str]) -> Sequence[Fla
     return flags
 
 
-def _others(looks: Sequence[Look]) -> Known[int]:
+def _others(looks: Sequence[CardSnapshot]) -> Known[int]:
     """The most processes beside ours at any look.
 
     A container sees the host's numbers instead of ours, so an unknown process may be us: one is taken off. Where the

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from backbone_bench.records import Missing, Record, TensorSpec
+from backbone_bench.records import Missing, Record
 
 REMARK = (
     "Published top-1: of the weights named beside it, as pytorch-image-models tested them (results-imagenet.csv, "
@@ -61,5 +61,5 @@ def _names(row: Top1) -> set[str]:
 
 
 def _size(record: Record) -> int | None:
-    shape = TensorSpec.parse(record.workload.inputs[0]).shape if record.workload.inputs else ()
-    return shape[-1] if len(shape) == 4 and shape[-1] == shape[-2] else None
+    specs = record.workload.specs
+    return specs[0].square if specs else None

@@ -55,7 +55,7 @@ tolerance = {{ absolute = {slack}, why = "chance" }}""")
     near = [abs(value - expected) <= slack for value in (2_000_000, 4_000_000, 1_000_000)]
     verdict = ClaimVerdict.HOLDS if near[0] else ClaimVerdict.EXPLAINED if any(near) else ClaimVerdict.FAILS
     assert outcome.verdict is verdict
-    assert bool(outcome.surprises) == (verdict is not ClaimVerdict.HOLDS)
+    assert bool(outcome.unexpected) == (verdict is not ClaimVerdict.HOLDS)
 
 
 @given(st.floats(0.01, 10), st.sampled_from(["ratio", "change", "saving"]))

@@ -5,7 +5,7 @@ from backbone_bench.measure.energy.load import Load
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.energy.sources import Meter, card_meter
 from backbone_bench.measure.nvml.card import Card, open_card
-from backbone_bench.measure.nvml.watch import CardWatch
+from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Energy, Known
 from tests.measure.nvml.world import Device, World
 
@@ -29,7 +29,7 @@ def measure(
 ) -> Known[Energy]:
     """The energy of a scripted device by whatever its world's NVML tells."""
     load = Load(device.step, batch, launch_bound)
-    return energy_meter.measure(load, device, meter(device.world), plan, CardWatch(card(device.world)))
+    return energy_meter.measure(load, device, meter(device.world), plan, CardWatcher(card(device.world)))
 
 
 def measured(device: Device, plan: EnergyPlan = DEFAULT, *, batch: int = 1, launch_bound: float | None = 0.0) -> Energy:

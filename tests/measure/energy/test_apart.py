@@ -4,7 +4,7 @@ from bisect import bisect_right
 
 from backbone_bench.measure.latency import meter as latency_meter
 from backbone_bench.measure.latency.plan import LatencyPlan
-from backbone_bench.measure.nvml.watch import CardWatch
+from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Latency, Watch
 from tests.measure.energy.bench import card
 from tests.measure.nvml.world import Device
@@ -32,7 +32,7 @@ class Diary(Device):
 
 def test_nvml_is_asked_before_between_and_after_timed_parts_and_never_inside_one(world):
     device = Diary(world)
-    watch = CardWatch(card(world))
+    watch = CardWatcher(card(world))
     first = world.state.calls
     found = latency_meter.measure(device.step, device, watch, LatencyPlan())
     asked_at_s = world.called_at_s()[first:]

@@ -7,7 +7,7 @@ from backbone_bench import records
 from backbone_bench.measure.energy import meter as energy_meter
 from backbone_bench.measure.energy.load import Load
 from backbone_bench.measure.energy.plan import EnergyPlan, choose
-from backbone_bench.measure.nvml.watch import CardWatch
+from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Energy, EnergyTrial, Missing
 from tests.measure.energy.bench import DEFAULT, card, measure, measured, meter
 from tests.measure.nvml.world import NAME, Device, Sensor
@@ -138,7 +138,7 @@ def test_a_graph_of_several_calls_is_divided_by_them(world):
     device = Device(world)
     whole = measured(device)
     load = Load(device.step, 1, 0.0, calls=5)
-    fifth = energy_meter.measure(load, device, meter(world), DEFAULT, CardWatch(card(world)))
+    fifth = energy_meter.measure(load, device, meter(world), DEFAULT, CardWatcher(card(world)))
     assert isinstance(fifth, Energy)
     assert fifth.gross_per_image_j == pytest.approx(whole.gross_per_image_j / 5, rel=1e-3)
 

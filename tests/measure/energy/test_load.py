@@ -8,7 +8,7 @@ import pytest
 
 from backbone_bench.base.choices import SourceName
 from backbone_bench.measure.energy import meter as energy_meter
-from backbone_bench.measure.energy.load import Load, Looking, Steady, Tape
+from backbone_bench.measure.energy.load import Load, Poller, Steady, Trace
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.energy.sources import Meter
 from backbone_bench.records import Energy, Known, Missing
@@ -19,13 +19,13 @@ from tests.measure.nvml.world import Device
 def run(device, seconds, every_s, run_s):
     """Readings of the counter, and how long the device was idle meanwhile."""
     world = device.world
-    tape = Tape(meter(world).sources[0], world)
+    trace = Trace(meter(world).sources[0], world)
     steady = Steady(Load(device.step, 1), device, world, 8)
     steady.run_s = run_s
     begun_s, runs = world.now_s(), steady.runs
-    steady.run_until(lambda: world.now_s() >= begun_s + seconds, Looking(world, (tape,), every_s))
+    steady.run_until(lambda: world.now_s() >= begun_s + seconds, Poller(world, (trace,), every_s))
     steady.drain()
-    return tape.readings, world.now_s() - begun_s - (steady.runs - runs) * device.run_s
+    return trace.readings, world.now_s() - begun_s - (steady.runs - runs) * device.run_s
 
 
 @pytest.mark.parametrize("run_s", [0.0002, 0.001, 0.005, 0.05, 0.4])
@@ -93,7 +93,7 @@ def test_a_cpu_is_measured_through_the_same_code_however_slow(world, run_s):
 class NoCompany:
     """A watch that sees nothing."""
 
-    def look(self):
+    def poll(self):
         """Nothing."""
 
     def verdict(self):

@@ -11,7 +11,7 @@ from backbone_bench.measure.energy.load import Load
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.energy.sources import card_meter
 from backbone_bench.measure.nvml.card import open_card
-from backbone_bench.measure.nvml.watch import CardWatch
+from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Energy, Missing, PaperEnergy, store
 from tests.gate.samples import COST, counted, timed
 from tests.measure.energy.bench import card, measure, measured, meter
@@ -56,10 +56,10 @@ def energy_and_watch(world):
     found = open_card(world.identity, world)
     if isinstance(found, Missing):
         return found, found
-    meter, watch = card_meter(found), CardWatch(found)
+    meter, watch = card_meter(found), CardWatcher(found)
     if isinstance(meter, Missing):
         return meter, watch.verdict()
-    watch.look()
+    watch.poll()
     return measure(Device(world), QUICK), watch.verdict()
 
 
@@ -94,7 +94,7 @@ def test_energy_is_told_per_image_per_gflop_and_per_million_elements(world):
 def test_a_step_of_several_calls_costs_a_call_its_share_by_either_protocol(world):
     device = Device(world)
     load = Load(device.step, 1, 0.0, calls=4)  # as a graph of a short model is replayed
-    found = energy_meter.measure(load, device, meter(world), QUICK, CardWatch(card(world)))
+    found = energy_meter.measure(load, device, meter(world), QUICK, CardWatcher(card(world)))
     assert isinstance(found, Energy)
     assert isinstance(found.paper, PaperEnergy)
     assert found.gross_per_image_j == pytest.approx(device.run_j / 4, rel=0.01)

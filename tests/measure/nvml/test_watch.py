@@ -6,7 +6,7 @@ import pytest
 
 from backbone_bench import records
 from backbone_bench.measure.nvml.card import Card, open_card
-from backbone_bench.measure.nvml.watch import CardWatch, NoWatch
+from backbone_bench.measure.nvml.watch import CardWatcher, NoWatcher
 from backbone_bench.records import Missing
 
 
@@ -17,21 +17,21 @@ def seen(watch):
 
 
 def test_every_look_is_kept_in_order(world, card):
-    watch = CardWatch(card)
+    watch = CardWatcher(card)
     for sm, degrees in ((1410, 41), (1275, 58), (1290, 63)):
         world.gpu.sm_mhz, world.gpu.temperature_c = sm, degrees
-        watch.look()
+        watch.poll()
     verdict = seen(watch)
     assert verdict.sm_clock_hz == (1410e6, 1275e6, 1290e6)
     assert verdict.temperature_c == (41, 58, 63)
 
 
 def test_a_power_cap_is_told_as_its_share_of_the_time(world, card):
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     world.sleep_s(10)
     world.gpu.capped_ns, world.gpu.reasons = 6_200_000_000, 0x04
-    watch.look()
+    watch.poll()
     verdict = seen(watch)
     assert verdict.power_capped_fraction == pytest.approx(0.62, rel=1e-3)
     assert verdict.throttle_reasons == ("sw_power_cap",)
@@ -43,31 +43,31 @@ def test_a_power_cap_is_told_as_its_share_of_the_time(world, card):
     ("reasons", "flag"), [(0x20, "thermal"), (0x40, "thermal"), (0x08, "hw_slowdown"), (0x80, "hw_slowdown")]
 )
 def test_heat_and_slowdown_seen_at_any_look_are_tags(world, card, reasons, flag):
-    watch = CardWatch(card)
+    watch = CardWatcher(card)
     for bits in (0x01, reasons, 0x00):
         world.gpu.reasons = bits
-        watch.look()
+        watch.poll()
     assert flag in seen(watch).flags
 
 
 def test_heat_between_two_looks_is_seen_by_its_counter(world, card):
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     world.gpu.hot_ns = 1
-    watch.look()
+    watch.poll()
     assert "thermal" in seen(watch).flags
 
 
 def test_idling_between_phases_is_no_fault(world, card):
     world.gpu.reasons = 0x01
-    watch = CardWatch(card, locked=True)
-    watch.look()
+    watch = CardWatcher(card, locked=True)
+    watch.poll()
     assert seen(watch).flags == ()
 
 
 def test_clocks_that_nobody_holds_are_tagged(world, card):
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     assert seen(watch).flags == ("clocks_unlocked",)
 
 
@@ -86,26 +86,26 @@ def test_processes_beside_ours_are_counted_once_each(world, card, compute, graph
     gpu = world.gpu
     gpu.compute_pids[: len(compute)], gpu.computes = compute, len(compute)
     gpu.graphics_pids[: len(graphics)], gpu.graphics = graphics, len(graphics)
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     verdict = seen(watch)
     assert verdict.other_processes == others
     assert ("shared_gpu" in verdict.flags) == bool(others)
 
 
 def test_the_most_company_at_any_look_is_told(world, card):
-    watch = CardWatch(card)
+    watch = CardWatcher(card)
     for others in (0, 2, 1):
         world.gpu.compute_pids[1:3], world.gpu.computes = (4711, 4712), 1 + others
-        watch.look()
+        watch.poll()
     assert seen(watch).other_processes == 2
 
 
 def test_a_slice_is_tagged(world):
     part = open_card(world.slice_card(), world)
     assert isinstance(part, Card)
-    watch = CardWatch(part)
-    watch.look()
+    watch = CardWatcher(part)
+    watch.poll()
     assert "mig_slice" in seen(watch).flags
 
 
@@ -113,22 +113,22 @@ def test_clients_of_the_multi_process_service_are_company_though_only_its_server
     gpu = world.gpu
     gpu.compute_pids[0], gpu.computes = 300, 1  # the server's
     gpu.mps_pids[:3], gpu.mps = (os.getpid(), 4711, 4712), 3
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     assert seen(watch).other_processes == 3
 
 
 def test_a_driver_that_knows_no_multi_process_service_tells_its_processes_all_the_same(world, card):
     world.fail("nvmlDeviceGetMPSComputeRunningProcesses_v3", 3)
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     assert seen(watch).other_processes == 0
 
 
 def test_an_empty_list_of_processes_leaves_isolation_unchecked(world, card):
     world.gpu.computes = 0  # WSL
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     verdict = seen(watch)
     assert isinstance(verdict.other_processes, Missing)
     assert "isolation_unchecked" in verdict.flags
@@ -137,17 +137,17 @@ def test_an_empty_list_of_processes_leaves_isolation_unchecked(world, card):
 
 def test_a_card_that_was_busy_before_us_is_shared_though_the_list_is_empty(world, card):
     world.gpu.computes, world.gpu.busy_percent = 0, 35
-    watch = CardWatch(card)
+    watch = CardWatcher(card)
     world.gpu.busy_percent = 0
-    watch.look()
+    watch.poll()
     assert "shared_gpu" in seen(watch).flags
 
 
 def test_a_lost_card_leaves_reasons_and_no_crash(world, card):
-    watch = CardWatch(card)
-    watch.look()
+    watch = CardWatcher(card)
+    watch.poll()
     world.state.lost_at_s = world.now_s()
-    watch.look()
+    watch.poll()
     verdict = seen(watch)
     for field in (verdict.sm_clock_hz, verdict.power_capped_fraction, verdict.other_processes):
         assert isinstance(field, Missing)
@@ -155,13 +155,13 @@ def test_a_lost_card_leaves_reasons_and_no_crash(world, card):
 
 
 def test_a_watch_that_never_looked_tells_nothing(card):
-    verdict = CardWatch(card).verdict()
+    verdict = CardWatcher(card).verdict()
     assert isinstance(verdict, Missing)
 
 
 def test_a_watch_on_a_cpu_answers_why(world):
     missing = Missing("no_nvml", "A CPU has no NVML.")
-    watch = NoWatch(missing)
-    watch.look()
+    watch = NoWatcher(missing)
+    watch.poll()
     assert watch.verdict() == missing
     assert world.state.calls == 0
