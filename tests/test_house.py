@@ -3,7 +3,7 @@
 import ast
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -114,6 +114,27 @@ def test_only_the_rooms_that_count_and_measure_load_torch(path):
 def test_each_vendor_library_has_one_user(path):
     for library, users in ONE_USER.items():
         assert library not in tops(imports(path)) or name(path) in users
+
+
+def types(path: Path) -> Iterator[str]:
+    """The classes and types that a file defines at its top; a type is a name with a capital and small letters."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        for target in targets:
+            if isinstance(target, ast.Name) and target.id[:1].isupper() and not target.id.isupper():
+                yield target.id
+
+
+def test_every_class_and_type_has_a_name_of_its_own():
+    """What begins with an underscore is known to its own file only; a command and its Python call share a name."""
+    homes: dict[str, list[str]] = {}
+    for path in FILES:
+        for one in types(path):
+            homes.setdefault(one, []).append(name(path))
+    twice = {one: files for one, files in homes.items() if len(files) > 1 and not one.startswith("_")}
+    assert twice == {}
 
 
 READING = [

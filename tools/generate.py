@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, catalogue, claims_page, measured, measured_claims, static
+from tools import blocks, catalogue, claims_page, measured, measured_claims, zoo_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,8 +23,8 @@ def whole_files() -> dict[str, Callable[[], str]]:
     """Files that are generated from end to end, in the order in which they build on each other."""
     return {
         "backbone_bench/zoo/catalogue.json": catalogue.text,
-        "results/static.md": static.text,
-        "results/plots/point.svg": static.picture,
+        "results/static.md": zoo_page.text,
+        "results/plots/point.svg": zoo_page.picture,
         "results/claims.md": claims_page.page,
         **measured.files(),
         **measured_claims.files(),

@@ -1,13 +1,20 @@
-"""`results/static.md`: what the zoo's networks cost on paper, family by family, the papers' figures beside ours."""
+"""`results/static.md` and the picture of the README: what the zoo costs on paper, beside the papers' own figures."""
 
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.claims.data import papers as data
 from backbone_bench.claims.data.checks import CountCheck
 from backbone_bench.claims.data.subjects import Network
-from backbone_bench.records import Record
+from backbone_bench.records import Record, store
+from backbone_bench.report.drawing import svg
+from backbone_bench.report.plots.kinds import stacks
 from backbone_bench.report.tables import escape
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, tabulate, without_empty
@@ -88,3 +95,28 @@ def _printed(metric: str, title: str, unit: float, figures: Iterable[Printed]) -
         return ", ".join(dict.fromkeys(told))
 
     return Column(f"printed_{metric}", title, cell)
+
+
+# The whole zoo, counted.
+
+POINT = ("resnet50", "densenet201", "vovnet39")  # fewer FLOPs, more traffic; and the other way round
+
+
+@cache
+def counted() -> tuple[Record, ...]:
+    """One record a network, from fresh counts."""
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "zoo.jsonl"
+        words = ["count", "--all", "-o", str(file)]
+        subprocess.run([sys.executable, "-m", "backbone_bench", *words], stdout=subprocess.DEVNULL, check=True)
+        return store.read([file], sys.exit)
+
+
+def text() -> str:
+    return static(counted())
+
+
+def picture() -> str:
+    """What three networks cost, by kind of operation."""
+    by_name = {record.workload.model: record for record in counted()}
+    return svg.file(stacks("point", "FLOPs, traffic and operations", [by_name[name] for name in POINT], ""))

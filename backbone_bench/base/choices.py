@@ -10,6 +10,7 @@ EnergyWish = Literal["auto", "off", "required"]
 EnergyProtocol = Literal["steady", "paper"]  # paper: also as the VoVNet paper took it
 SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]  # of power or energy
 
+DeviceKind = Literal["gpu", "cpu"]  # that a claim or a published measurement is about
 Tracker = Literal["github-action-benchmark", "bencher"]  # that keep the history of a gate's quantities
 
 HOST = "cpu"

@@ -118,23 +118,23 @@ TimeoutOption = Annotated[float | None, typer.Option(help="Seconds that a row ma
 
 # Parameters whose settings have other names, and those that say one thing together with another.
 _RENAMED = {"everything": "all", "inputs": "input", "compile_mode": "compile", "whole_card": "allow-whole-card"}
-_JOINED = frozenset(("models", "channels_last", "no_energy", "require_energy"))
+JOINED = frozenset(("models", "channels_last", "no_energy", "require_energy"))
 
 
 def is_setting(parameter: str) -> bool:
     """Whether a parameter of a command can also stand in bench.toml, under its own name or together with another."""
     from backbone_bench.jobs.settings import NAMES
 
-    return parameter in _JOINED or _setting(parameter) in NAMES
+    return parameter in JOINED or setting_name(parameter) in NAMES
 
 
-def _setting(parameter: str) -> str:
+def setting_name(parameter: str) -> str:
     return _RENAMED.get(parameter, parameter.replace("_", "-"))
 
 
 def settings_in(parameters: Mapping[str, Any]) -> dict[str, object]:
     """The settings that the parameters of a command ask for; raise UserError where two contradict each other."""
-    told = {_setting(name): value for name, value in parameters.items() if is_setting(name) and name not in _JOINED}
+    told = {setting_name(name): value for name, value in parameters.items() if is_setting(name) and name not in JOINED}
     of = parameters.get
     joined = {
         "model": [*(of("models") or ()), *(of("model") or ())],

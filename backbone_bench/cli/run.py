@@ -120,6 +120,7 @@ def run(
     Each row runs in a fresh process: a crash costs that row only. A .jsonl output grows by every row that is over.
     Options can also stand in bench.toml or the environment: see `bench config`.
     """
+    # The options that say what a row is are not named here: `settings_in` takes them from the context by their names.
     paths = to or []
     output.check(paths)
     settings = resolved(settings_in(context.params)).settings

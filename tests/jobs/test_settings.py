@@ -2,12 +2,16 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+import typer
 from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.cli.app import app
+from backbone_bench.cli.job_options import JOINED, is_setting, setting_name
 from backbone_bench.jobs.settings import NAMES, Settings, SettingSource, here, resolve
 
+COMMANDS = getattr(typer.main.get_command(app), "commands", {})
 PLACES = ("command line", "environment", "bench.toml", "pyproject.toml")
 
 
@@ -152,3 +156,12 @@ def test_a_table_that_is_none_is_told(tmp_path, text):
     (tmp_path / "pyproject.toml").write_text(text)
     with pytest.raises(UserError, match=r"pyproject\.toml"):
         resolve(here({}, Path(tmp_path)))
+
+
+def test_every_setting_is_an_option_of_run_and_every_option_that_says_what_a_row_is_is_a_setting():
+    """`run` never names most of its parameters: they reach the settings by their names."""
+    parameters = {parameter.name for parameter in COMMANDS["run"].params}
+    named = {setting_name(name) for name in parameters if is_setting(name) and name not in JOINED}
+    joined = {"model", "memory-format", "energy"}  # each said by several options together
+    assert named | joined == set(NAMES)
+    assert parameters >= JOINED

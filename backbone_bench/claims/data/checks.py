@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Discriminator, Field, model_validator
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.choices import DeviceKind
 from backbone_bench.claims.data.layers import STRICT, Formula, Layer
 from backbone_bench.claims.data.subjects import Axes, MetricName, Named, Positive, Subject, Tolerance
 from backbone_bench.claims.data.verdicts import ClaimVerdict
@@ -143,7 +144,6 @@ class TableCheck(_Check):
 # With a clock.
 
 ClockQuantity = Literal["time", "energy"]
-DeviceKind = Literal["gpu", "cpu"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)

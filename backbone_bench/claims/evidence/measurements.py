@@ -10,9 +10,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from backbone_bench.base.choices import DeviceKind
 from backbone_bench.claims.data.checks import ClockQuantity
 from backbone_bench.claims.data.subjects import Network
-from backbone_bench.claims.evidence.publications import DeviceKind, MeasuredScope, ModelKey, Publication
+from backbone_bench.claims.evidence.publications import MeasuredScope, ModelKey, Publication
 from backbone_bench.records import Energy, Latency, Missing, Record
 from backbone_bench.records.setting import unusual
 from backbone_bench.stats import ratios

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.choices import DeviceKind
 from backbone_bench.claims.data.layers import STRICT
 from backbone_bench.claims.data.reading import revive, toml
 
-DeviceKind = Literal["gpu", "cpu"]
 MeasuredScope = Literal[
     "backbone", "detector", "layers"
 ]  # a network alone, a whole detector around it, a stack of layers

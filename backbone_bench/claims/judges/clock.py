@@ -11,13 +11,13 @@ from math import inf
 from statistics import median
 from typing import NamedTuple
 
+from backbone_bench.base.choices import DeviceKind
 from backbone_bench.claims.data.checks import CorrelationCheck, PairCheck, RanksCheck
 from backbone_bench.claims.data.metrics import METRICS
 from backbone_bench.claims.data.subjects import TOO_LARGE, Network
 from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, Origin
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.evidence.measurements import USUAL, MeasuredSetting
-from backbone_bench.claims.evidence.publications import DeviceKind
 from backbone_bench.stats.correlation import FEWEST, difference, rank_correlation
 from backbone_bench.stats.correlation import interval as bootstrap
 from backbone_bench.stats.samples import Interval
