@@ -1,7 +1,7 @@
-"""Every quantity that a record holds, in one table: columns, the gate, versus, exports, claims and history read it.
+"""Every quantity of a record, in one table: columns, the gate, versus, exports, claims and history read it.
 
-A new one is a row here. Its key has the base unit in it and stands in `--columns`, CSV and JSON; its title is what
-people read, the same everywhere.
+To add a quantity, add a row here. Its key includes the base unit and is used in `--columns`, CSV and JSON; its title
+is the text for people, the same everywhere.
 """
 
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ MeasuredKind = Literal["latency", "energy", "memory"]
 
 
 class ChangeWords(NamedTuple):
-    """What a change of a measured quantity is called, as a verb phrase."""
+    """Verb phrases for a change of a measured quantity."""
 
     worse: str
     better: str
@@ -39,26 +39,27 @@ WORDS: Mapping[MeasuredKind, ChangeWords] = {
 
 
 class Quantity(NamedTuple):
-    """One number of a record: where it lies, how it is written, and who compares it how."""
+    """One quantity of a record: its path, its title and unit, and how the gate, versus and claims compare it."""
 
     key: str
     title: str  # without the unit
     unit: Unit
-    path: str  # dotted, from the record
+    path: str  # dotted, starting at the record
+    meaning: str  # in a few words, for the glossary
     better: Literal["less", "more"] | None = "less"
-    per_call: bool = False  # of one call at the workload's batch, so that an image has its share of it
-    exact: bool = False  # a gate compares it exactly
-    measured_as: MeasuredKind | None = None  # a gate compares it by rounds, under the threshold of this kind
-    informational: bool = False  # a gate shows it, and it fails nothing
-    claimed_as: str = ""  # what a claim about it is called: `bench check --flops`, `metric = "flops"`
-    half_width: str = ""  # the key of the column with half of its confidence interval
+    per_call: bool = False  # for one call at the workload's batch: divided by the batch for one image
+    exact: bool = False  # a count, which the gate compares exactly
+    measured_as: MeasuredKind | None = None  # the gate compares it in rounds, with the threshold of this kind
+    informational: bool = False  # the gate shows it and never fails because of it
+    claimed_as: str = ""  # its name in claims: `bench check --flops`, `metric = "flops"`
+    half_width: str = ""  # key of the column with the half width of its confidence interval
 
     def of(self, record: Record) -> Known[Any]:
-        """The number, or why it is not there."""
+        """The value, or the reason why it is missing."""
         return at(record, self.path)
 
     def per_image(self, record: Record) -> Known[Any]:
-        """The number's share of one image; a count that divides evenly stays a whole number."""
+        """The value per image; a count that divides evenly stays a whole number."""
         value = self.of(record)
         if isinstance(value, Missing) or not self.per_call:
             return value
@@ -67,7 +68,7 @@ class Quantity(NamedTuple):
 
 
 def at(record: Record, path: str) -> Any:
-    """What lies at a dotted path of a record, or the `Missing` that is met on the way."""
+    """The value at a dotted path of a record, or the first `Missing` on that path."""
     value: Any = record
     for name in path.split("."):
         value = attrgetter(name)(value)
@@ -76,16 +77,17 @@ def at(record: Record, path: str) -> Any:
     return value
 
 
-def _cost(key: str, title: str, unit: Unit, **how: Any) -> Quantity:
-    return Quantity(key, title, unit, f"cost.{key}", **how)
+def _cost(key: str, title: str, unit: Unit, meaning: str, **how: Any) -> Quantity:
+    return Quantity(key, title, unit, f"cost.{key}", meaning, **how)
 
 
-def _latency(mode: str, **how: Any) -> Quantity:
+def _latency(mode: str, meaning: str, **how: Any) -> Quantity:
     return Quantity(
         f"{mode}_s",
         f"{mode} latency",
         MILLISECONDS,
         f"latency.{mode}.median_s",
+        meaning,
         per_call=True,
         measured_as="latency",
         half_width=f"{mode}_half_width",
@@ -93,41 +95,124 @@ def _latency(mode: str, **how: Any) -> Quantity:
     )
 
 
-def _memory(key: str, title: str, **how: Any) -> Quantity:
-    return Quantity(key, title, MEGABYTES, f"memory.{key}", **how)
+def _memory(key: str, title: str, meaning: str, **how: Any) -> Quantity:
+    return Quantity(key, title, MEGABYTES, f"memory.{key}", meaning, **how)
 
 
 QUANTITIES: Mapping[str, Quantity] = {
     quantity.key: quantity
     for quantity in (
-        _cost("flops", "FLOPs", BILLIONS, per_call=True, exact=True, claimed_as="flops"),
-        _cost("params", "parameters", MILLIONS, exact=True, claimed_as="params"),
-        _cost("conv_flops", "FLOPs of convolutions", BILLIONS, per_call=True, claimed_as="conv_flops"),
-        _cost("access_elems", "memory access", M_ELEMENTS, exact=True, claimed_as="access"),
-        _cost("conv_access_elems", "memory access of convolutions", M_ELEMENTS, claimed_as="conv_access"),
-        _cost("cio_elems", "CIO", M_ELEMENTS, claimed_as="cio"),
-        _cost("traffic_elems", "traffic", M_ELEMENTS, per_call=True, exact=True, claimed_as="traffic"),
-        _cost("traffic_bytes", "traffic", MEGABYTES, per_call=True),
-        _cost("ops", "operations", PLAIN, per_call=True, exact=True),
-        _cost("params_bytes", "weights", MEGABYTES),
-        _cost("peak_activation_bytes", "peak activations", MEGABYTES),
-        _latency("wall"),  # what a slower Python costs
-        _latency("device", informational=True),  # lies between the two
-        _latency("graph"),  # the least noise
-        Quantity("images_per_s", "images/s (wall)", PLAIN, "rates.wall.images_per_s", "more"),
-        Quantity("flops_per_s", "GFLOP/s (wall)", Unit("", 1e-9), "rates.wall.flops_per_s", "more"),
-        _memory("peak_allocated_bytes", "peak allocated memory", measured_as="memory"),
-        _memory("peak_reserved_bytes", "peak reserved memory"),
-        _memory("peak_resident_bytes", "peak resident memory", measured_as="memory", informational=True),
+        _cost(
+            "flops",
+            "FLOPs",
+            BILLIONS,
+            "multiply-adds of convolutions and matrix products",
+            per_call=True,
+            exact=True,
+            claimed_as="flops",
+        ),
+        _cost("params", "parameters", MILLIONS, "learnable parameters", exact=True, claimed_as="params"),
+        _cost(
+            "conv_flops",
+            "FLOPs of convolutions",
+            BILLIONS,
+            "multiply-adds of convolutions alone",
+            per_call=True,
+            claimed_as="conv_flops",
+        ),
+        _cost(
+            "access_elems",
+            "memory access",
+            M_ELEMENTS,
+            "the papers' memory access cost, of convolutions and linear layers: Σ h·w·(ci+co) + k²·ci·co/groups, "
+            "h·w of the output, bias left out, at batch 1",
+            exact=True,
+            claimed_as="access",
+        ),
+        _cost(
+            "conv_access_elems",
+            "memory access of convolutions",
+            M_ELEMENTS,
+            "the same over convolutions alone",
+            claimed_as="conv_access",
+        ),
+        _cost(
+            "cio_elems",
+            "CIO",
+            M_ELEMENTS,
+            "inputs and outputs of convolutions, each at its own size (CSPNet, HarDNet), at batch 1",
+            claimed_as="cio",
+        ),
+        _cost(
+            "traffic_elems",
+            "traffic",
+            M_ELEMENTS,
+            "elements that every operation reads and writes: norms, activations, additions and pools too",
+            per_call=True,
+            exact=True,
+            claimed_as="traffic",
+        ),
+        _cost("traffic_bytes", "traffic", MEGABYTES, "the same in bytes", per_call=True),
+        _cost("ops", "operations", PLAIN, "operations that launch work; views do not", per_call=True, exact=True),
+        _cost("params_bytes", "weights", MEGABYTES, "bytes of the parameters"),
+        _cost("peak_activation_bytes", "peak activations", MEGABYTES, "the most bytes of activations alive at once"),
+        _latency("wall", "the median of what a caller waits for one call, synchronised after each"),
+        _latency("device", "the median of the device's own work in one call", informational=True),
+        _latency(
+            "graph", "the median of one call replayed as a CUDA graph: without the host's part, with the least noise"
+        ),
         Quantity(
-            "gross_per_image_j", "energy per image", MILLIJOULES, "energy.gross_per_image_j", measured_as="energy",
+            "images_per_s",
+            "images/s (wall)",
+            PLAIN,
+            "rates.wall.images_per_s",
+            "the batch over the wall latency",
+            "more",
+        ),
+        Quantity(
+            "flops_per_s",
+            "GFLOP/s (wall)",
+            Unit("", 1e-9),
+            "rates.wall.flops_per_s",
+            "FLOPs over the wall latency",
+            "more",
+        ),
+        _memory(
+            "peak_allocated_bytes",
+            "peak allocated memory",
+            "the most that the accelerator's allocator had in use",
+            measured_as="memory",
+        ),
+        _memory("peak_reserved_bytes", "peak reserved memory", "the most that it had taken from the driver"),
+        _memory(
+            "peak_resident_bytes",
+            "peak resident memory",
+            "the most that the process held on the host, above what it held before the first call",
+            measured_as="memory",
+            informational=True,
+        ),
+        Quantity(
+            "gross_per_image_j",
+            "energy per image",
+            MILLIJOULES,
+            "energy.gross_per_image_j",
+            "all that the device drew while it ran, over the images",
+            measured_as="energy",
             half_width="energy_half_width",
         ),
-        Quantity("net_per_image_j", "energy per image, net of idle", MILLIJOULES, "energy.net_per_image_j"),
-        Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w"),
+        Quantity(
+            "net_per_image_j",
+            "energy per image, net of idle",
+            MILLIJOULES,
+            "energy.net_per_image_j",
+            "the same without what the device draws at rest",
+        ),
+        Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w", "gross energy over time"),
     )
-}  # fmt: skip
+}
 
 EXACT = tuple(quantity for quantity in QUANTITIES.values() if quantity.exact)
 MEASURED = tuple(quantity for quantity in QUANTITIES.values() if quantity.measured_as)
-CLAIMED: Mapping[str, Quantity] = {one.claimed_as: one for one in QUANTITIES.values() if one.claimed_as}
+CLAIMED: Mapping[str, Quantity] = {
+    quantity.claimed_as: quantity for quantity in QUANTITIES.values() if quantity.claimed_as
+}

@@ -1,10 +1,11 @@
-"""What a table can show: each column is a line.
+"""The columns that a table of records can show, one line each.
 
-A key is the quantity in base units (`--columns`, CSV); a heading is the same in
-the unit that people read. FLOPs count a multiply-add once, `doubled` says otherwise.
+The key of a column names the quantity with its base unit (`--columns`, CSV); its
+heading has the unit for people. A multiply-add counts as one FLOP; `doubled`
+returns columns that count it as two.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -17,8 +18,8 @@ from backbone_bench.base.units import (
     PLAIN,
     Unit,
 )
-from backbone_bench.records import NOT_ASKED, Missing, Record, meanings, quantities
-from backbone_bench.records.quantities import QUANTITIES
+from backbone_bench.records import NOT_REQUESTED, Missing, Record, meanings, quantities
+from backbone_bench.records.quantities import QUANTITIES, Quantity
 from backbone_bench.report.tables.table import Bounds, CellValue, Column
 from backbone_bench.report.views import top1
 
@@ -26,20 +27,24 @@ T = TypeVar("T")
 NumberOrMissing = int | float | Missing
 
 ONCE = "FLOPs: a multiply-add counts once."
-_HALF_WIDTH = "±: half of the 95 % interval, as a share."
-_PAPER = "By the paper's protocol: power read every 100 ms, over images/s, idle included (VoVNet, section 4.1)."
+_LATENCY_HALF_WIDTH = "±: half of the 95 % confidence interval, as a share of the median."
+_ENERGY_HALF_WIDTH = "energy ±: half of the 95 % confidence interval, as a share of the mean."
+_PAPER = (
+    "paper's protocol: mean power, read every 100 ms, divided by images/s; idle power is included "
+    "(VoVNet, section 4.1)."
+)
 _DOUBLES = frozenset({"flops", "conv_flops", "cross_check_flops", "flops_per_s", "flops_per_byte"})
 
 
 def at(path: str) -> Callable[[Record], Any]:
-    """What lies at a dotted path of a record, or the `Missing` that is met on the way."""
+    """A getter of the value at a dotted path of a record; it returns a `Missing` found on the way."""
     return lambda record: quantities.at(record, path)
 
 
 def over(
     above: Callable[[Record], NumberOrMissing], below: Callable[[Record], NumberOrMissing]
 ) -> Callable[[Record], NumberOrMissing]:
-    """One quantity divided by another; missing where either is."""
+    """A getter of one quantity divided by another; missing if either of them is."""
 
     def divide(record: Record) -> NumberOrMissing:
         numerator, denominator = above(record), below(record)
@@ -48,7 +53,7 @@ def over(
         if isinstance(denominator, Missing):
             return denominator
         if not denominator:
-            return Missing("zero", "divided by zero")
+            return Missing("zero", "division by zero")
         return numerator / denominator
 
     return divide
@@ -59,21 +64,21 @@ def _interval(mode: str) -> Callable[[Record], Bounds | Missing]:
 
 
 def _half_width(mode: str) -> Callable[[Record], NumberOrMissing]:
-    """Half of the 95 % interval as a share of the median."""
+    """A getter of half of the 95 % confidence interval of the median, as a share of the median."""
 
-    def spread(record: Record) -> NumberOrMissing:
+    def half_width_s(record: Record) -> NumberOrMissing:
         interval = _interval(mode)(record)
         return interval if isinstance(interval, Missing) else (interval[1] - interval[0]) / 2
 
-    return over(spread, at(f"latency.{mode}.median_s"))
+    return over(half_width_s, at(f"latency.{mode}.median_s"))
 
 
 def _latency(mode: str) -> tuple[Column[Record], ...]:
+    """The columns that stand behind the median of a latency mode."""
     path, key = f"latency.{mode}", f"{mode}_s"
     title = QUANTITIES[key].title
     return (
-        _quantity(key)._replace(interval=_interval(mode)),
-        Column(f"{mode}_half_width", f"{title} ±", _half_width(mode), PERCENT, remark=_HALF_WIDTH, part_of=key),
+        Column(f"{mode}_half_width", f"{title} ±", _half_width(mode), PERCENT, remark=_LATENCY_HALF_WIDTH, part_of=key),
         Column(f"{mode}_min_s", f"{title}, minimum", at(f"{path}.min_s"), MILLISECONDS, "less"),
         Column(f"{mode}_p90_s", f"{title}, p90", at(f"{path}.p90_s"), MILLISECONDS, "less"),
         Column(f"{mode}_p99_s", f"{title}, p99", at(f"{path}.p99_s"), MILLISECONDS, "less"),
@@ -114,17 +119,17 @@ def _flags(record: Record) -> str:
 
 
 def _on_request(path: str) -> Callable[[Record], Any]:
-    """What lies at a path whose part before the last is there only where it was asked for."""
+    """A getter of an attribute of a part that a record has only on request; `NOT_REQUESTED` without it."""
     owner, _, name = path.rpartition(".")
-    whole = at(owner)
+    part_at = at(owner)
 
-    def read(record: Record) -> Any:
-        part = whole(record)
+    def value(record: Record) -> Any:
+        part = part_at(record)
         if part is None:
-            return NOT_ASKED
+            return NOT_REQUESTED
         return part if isinstance(part, Missing) else getattr(part, name)
 
-    return read
+    return value
 
 
 def _uncounted(record: Record) -> CellValue:
@@ -134,58 +139,46 @@ def _uncounted(record: Record) -> CellValue:
 
 
 def _top1(record: Record) -> NumberOrMissing:
-    found = top1.of(record)
+    found = top1.published_top1(record)
     return found if isinstance(found, Missing) else float(found.percent) / 100
 
 
 def _weights(record: Record) -> str:
-    found = top1.of(record)
+    found = top1.published_top1(record)
     return "" if isinstance(found, Missing) else found.weights
-
-
-def _quantity(key: str) -> Column[Record]:
-    """The column of a quantity, as the table of quantities has it."""
-    quantity = QUANTITIES[key]
-    return Column(key, quantity.title, quantity.of, quantity.unit, quantity.better)
 
 
 _flops = at("cost.flops")
 
-COLUMNS: dict[str, Column[Record]] = {
-    column.key: column
-    for column in (
-        Column("model", "model", attrgetter("workload.model")),
-        _quantity("params"),
-        _quantity("flops")._replace(lower_bound=_has_unknown, remark=ONCE),
-        _quantity("conv_flops")._replace(remark=ONCE),
-        _quantity("access_elems"),
-        _quantity("conv_access_elems"),
-        _quantity("cio_elems"),
-        _quantity("traffic_elems"),
-        _quantity("traffic_bytes"),
-        _quantity("ops"),
-        _quantity("params_bytes"),
-        _quantity("peak_activation_bytes"),
+# What a column of a quantity has besides its row in QUANTITIES.
+_EXTRAS: Mapping[str, Mapping[str, Any]] = {
+    "flops": {"lower_bound": _has_unknown, "remark": ONCE},
+    "conv_flops": {"remark": ONCE},
+    "flops_per_s": {"lower_bound": _has_unknown},
+    **{f"{mode}_s": {"interval": _interval(mode)} for mode in ("wall", "device", "graph")},
+}
+
+# The columns that stand right behind that of a quantity.
+_BEHIND: Mapping[str, tuple[Column[Record], ...]] = {
+    "peak_activation_bytes": (
         Column("flops_per_byte", "FLOPs per byte", over(_flops, at("cost.traffic_bytes")), PLAIN, None, _has_unknown),
         Column("uncounted", "uncounted operations", _uncounted),
         Column("cross_check_flops", "FLOPs by fvcore", _on_request("cross_check.flops"), BILLIONS),
         Column("cross_check_explanation", "fvcore minus ours", _on_request("cross_check.explanation")),
-        *_latency("wall"),
-        *_latency("device"),
+    ),
+    "wall_s": _latency("wall"),
+    "device_s": _latency("device"),
+    "graph_s": (
         *_latency("graph"),
         Column("launch_bound", "launch-bound", at("latency.launch_bound"), PERCENT),
-        _quantity("images_per_s"),
-        _quantity("flops_per_s")._replace(lower_bound=_has_unknown),
-        _quantity("peak_allocated_bytes"),
-        _quantity("peak_reserved_bytes"),
-        _quantity("peak_resident_bytes"),
-        _quantity("gross_per_image_j"),
+    ),
+    "gross_per_image_j": (
         Column(
             "energy_half_width",
             "energy ±",
             at("energy.repeat_relative"),
             PERCENT,
-            remark=_HALF_WIDTH,
+            remark=_ENERGY_HALF_WIDTH,
             part_of="gross_per_image_j",
         ),
         Column(
@@ -197,8 +190,21 @@ COLUMNS: dict[str, Column[Record]] = {
             remark=_PAPER,
             part_of="gross_per_image_j",
         ),
-        _quantity("net_per_image_j"),
-        _quantity("mean_w"),
+    ),
+}
+
+
+def _of_quantity(quantity: Quantity) -> tuple[Column[Record], ...]:
+    """The column of a quantity, and those behind it."""
+    column: Column[Record] = Column(quantity.key, quantity.title, quantity.of, quantity.unit, quantity.better)
+    return column._replace(**_EXTRAS.get(quantity.key, {})), *_BEHIND.get(quantity.key, ())
+
+
+COLUMNS: dict[str, Column[Record]] = {
+    column.key: column
+    for column in (
+        Column("model", "model", attrgetter("workload.model")),
+        *(column for quantity in QUANTITIES.values() for column in _of_quantity(quantity)),
         Column("top1_fraction", "published top-1", _top1, Unit("%", 100, 2), remark=top1.REMARK),
         Column("top1_weights", "weights.recipe", _weights),
         Column("flags", "flags", _flags, glossary=meanings),
@@ -208,32 +214,32 @@ COLUMNS: dict[str, Column[Record]] = {
 
 
 def named(keys: str) -> tuple[Column[Record], ...]:
-    """The columns of a comma-separated list of keys; raise UserError for a key that none has."""
+    """The columns with these keys, a comma-separated list. Raises UserError for an unknown key."""
     return tuple(map(_named, dict.fromkeys(key.strip() for key in keys.split(","))))
 
 
 def _named(key: str) -> Column[Record]:
     if key not in COLUMNS:
-        hint = did_you_mean(key, COLUMNS, f"There are {', '.join(COLUMNS)}.")
+        hint = did_you_mean(key, COLUMNS, f"The columns are {', '.join(COLUMNS)}.")
         raise UserError(f"No column is called {key!r}. {hint}")
     return COLUMNS[key]
 
 
-_SECOND = "cross_check_flops,cross_check_explanation"
+_CROSS_CHECK = "cross_check_flops,cross_check_explanation"
 _MEASURED = (
     "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,device_s,device_half_width,graph_s,"
     "graph_half_width,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,paper_per_image_j,"
     "peak_allocated_bytes"
 )
 COUNT = named(
-    f"model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_SECOND},flags"
+    f"model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_CROSS_CHECK},flags"
 )
-RUN = named(f"{_MEASURED},uncounted,{_SECOND},flags")
-COMPARE = named(f"{_MEASURED},top1_fraction,top1_weights,uncounted,{_SECOND},flags")
+RUN = named(f"{_MEASURED},uncounted,{_CROSS_CHECK},flags")
+COMPARE = named(f"{_MEASURED},top1_fraction,top1_weights,uncounted,{_CROSS_CHECK},flags")
 
 
 def doubled(columns: Sequence[Column[T]]) -> tuple[Column[T], ...]:
-    """The same columns with a multiply-add counted as two, and headings and keys that say so."""
+    """The same columns with a multiply-add counted as two FLOPs; their keys and titles say so."""
     return tuple(_doubled(column) if column.key in _DOUBLES else column for column in columns)
 
 
