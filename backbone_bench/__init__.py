@@ -1,4 +1,7 @@
-"""Exact counts, honest measurements and checked claims for CNN backbones and any torch model."""
+"""backbone-bench: exact costs, honest measurements and checked claims of CNN backbones and any torch model.
+
+The public names are loaded on first use, so that the command line does not wait for torch.
+"""
 
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -12,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CouldNotMeasure", "Missing", "Record", "UserError", "check", "count", "known", "load", "profile", "save"]
 
-_HOME = {
+_MODULES = {
     **dict.fromkeys(("CouldNotMeasure", "UserError"), "base.errors"),
     **dict.fromkeys(("Missing", "Record", "known"), "records"),
 }
@@ -20,7 +23,7 @@ _HOME = {
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> object:
-        """Load what is asked for: the command line must not wait for it."""
+        """Import a public name on first use: the command line must not wait for torch."""
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(import_module(f"{__name__}.{_HOME.get(name, 'api')}"), name)
+        return getattr(import_module(f"{__name__}.{_MODULES.get(name, 'api')}"), name)

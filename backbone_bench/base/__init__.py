@@ -1,1 +1,1 @@
-"""The ground floor: errors, signals, this program's version, and small tools that every room may use."""
+"""The lowest layer: errors, signals, the program's version, and small tools that every other folder may import."""

@@ -1,4 +1,4 @@
-"""The garbage collector, kept from running while it would disturb."""
+"""The garbage collector, disabled while a collection would disturb a measurement or a count."""
 
 import gc
 from collections.abc import Iterator
@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def resting() -> Iterator[None]:
-    """Collect no cycles meanwhile; afterwards the collector is as it was."""
+def gc_disabled() -> Iterator[None]:
+    """Disable the cyclic garbage collector within the block, then restore its former state."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,4 +1,4 @@
-"""Things that belong together."""
+"""Grouping of items by a key."""
 
 from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
@@ -7,9 +7,9 @@ T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 
 
-def group_by(things: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
-    """Those of one key together, in order of first appearance."""
+def group_by(items: Iterable[T], key: Callable[[T], K]) -> dict[K, list[T]]:
+    """Group items by key. Groups are in order of first appearance, and the items of a group keep their order."""
     groups: dict[K, list[T]] = {}
-    for thing in things:
-        groups.setdefault(key(thing), []).append(thing)
+    for item in items:
+        groups.setdefault(key(item), []).append(item)
     return groups

@@ -1,4 +1,4 @@
-"""What this program is and when it runs: its version, its folder, its commit, the time."""
+"""Facts for the provenance of a record: the program's version, folder and git commit, and the current time."""
 
 import subprocess
 from datetime import UTC, datetime
@@ -11,19 +11,19 @@ PACKAGE = Path(__file__).parent.parent  # the folder `backbone_bench`
 
 @cache
 def commit() -> str | None:
-    """The commit of the checkout this program runs from, with `+` where it has changes; None where nobody can tell."""
+    """Git commit of the checkout that the program runs from, with `+` if it has local changes; None if unknown."""
     if not (PACKAGE.parent / ".git").exists():
         return None
     try:
-        told = subprocess.run(
+        described = subprocess.run(
             ["git", "-C", str(PACKAGE), "describe", "--always", "--dirty=+", "--abbrev=12", "--exclude=*"],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-    except OSError:  # no git, or no process for it
+    except OSError:  # git is not installed, or cannot be started
         return None
-    return told.stdout.strip() or None
+    return described.stdout.strip() or None
 
 
 def now_utc() -> str:
-    """The time in UTC as records and baselines have it: ISO 8601 to the second, ending in Z."""
+    """Current time in UTC, in the format of records and baselines: ISO 8601 to the second, ending in Z."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Tensors within what models take and return: nested tuples, lists, dictionaries and dataclasses."""
+"""Tensors in a pytree: the nested tuples, lists, dictionaries and dataclasses that models take and return."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from copy import copy
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
-    """Every tensor, in order."""
+    """Every tensor in a nested value, in order."""
     if isinstance(value, Tensor):
         yield value
     for item in _parts(value):
@@ -30,8 +30,8 @@ def _parts(value: Any) -> Iterable[Any]:
 
 
 def map_tensors(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
-    """The same value with every tensor changed; one that stands in several places is changed once."""
-    return _mapped(value, cache(change))  # tensors are told apart by identity
+    """A copy of a nested value with every tensor changed; a tensor that occurs several times is changed once."""
+    return _mapped(value, cache(change))  # tensors hash by identity, not by value
 
 
 def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
@@ -48,9 +48,9 @@ def _mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     return value
 
 
-def _copied(value: T, items: Iterable[tuple[Any, Any]], place: Callable[[T, Any, Any], None]) -> T:
-    """A copy of its own type, frozen or not, with these items in it."""
-    made = copy(value)
+def _copied(value: T, items: Iterable[tuple[Any, Any]], set_item: Callable[[T, Any, Any], None]) -> T:
+    """A copy of the same type, frozen or not, with these items replaced."""
+    copied = copy(value)
     for key, item in list(items):
-        place(made, key, item)
-    return made
+        set_item(copied, key, item)
+    return copied

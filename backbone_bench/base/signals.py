@@ -1,8 +1,8 @@
-"""Signals that ask the program to end: an exception where it stands, put off while something must not be cut.
+"""Signals that ask the program to end: each raises `Interrupted`, at once or at the end of a `deferred` block.
 
-The first signal waits for the end of a `held` block; one that comes a second later ends that too. Within a second it
-is the same wish told again: `timeout` tells a process and then its whole group. Nothing here imports
-anything that takes time, so that signals can be heard while the rest is still being loaded.
+The first signal is deferred to the end of such a block; another one a second later interrupts the block too. A repeat
+within that second is the same request: `timeout` signals a process and then its whole process group. This module
+imports nothing slow, so that signals are handled while the rest of the program is still loading.
 """
 
 import os
@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-PATIENCE_S = 1.0
+PATIENCE_S = 1.0  # a repeat within this time is the same request
 
 
 class Interrupted(BaseException):
-    """A signal asks the program to end."""
+    """A signal that asks the program to end, as an exception; its exit code is 128 + the signal's number."""
 
     def __init__(self, number: int) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -27,71 +27,71 @@ class Interrupted(BaseException):
 
 
 class SignalState:
-    """What has come, and whether it has to wait."""
+    """State of the signal handler: the first signal received, and whether it is deferred."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.came: Interrupted | None = None  # the first; code of others may have caught it
+        self.received: Interrupted | None = None  # the first signal; other code may have caught the exception
         self._clock, self._came_s = clock, 0.0
         self._depth, self._waits = 0, False
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """The handler."""
+        """The signal handler: raise `Interrupted` at once, or at the end of the current `deferred` block."""
         now_s = self._clock()
-        if self.came is None:
-            self.came, self._came_s = Interrupted(number), now_s
+        if self.received is None:
+            self.received, self._came_s = Interrupted(number), now_s
             if self._depth:
                 self._waits = True
                 return
-            raise self.came
+            raise self.received
         if now_s - self._came_s >= PATIENCE_S:
             raise Interrupted(number)
 
-    def redeliver(self, stopped: Interrupted) -> None:
-        """It was raised in a finalizer, where nothing can be raised: the signal comes again a moment later."""
-        self.came = None
-        again = threading.Timer(0.01, os.kill, (os.getpid(), stopped.number))
+    def redeliver(self, interrupted: Interrupted) -> None:
+        """Send the signal again a moment later: its exception was raised in a finalizer and lost there."""
+        self.received = None
+        again = threading.Timer(0.01, os.kill, (os.getpid(), interrupted.number))
         again.daemon = True
         again.start()
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """A signal that comes meanwhile waits until the end."""
+        """Defer a signal that arrives within the block to the end of the block."""
         self._depth += 1
         try:
             yield
         finally:
             self._depth -= 1
-        if self.came is not None and self._waits and not self._depth:
+        if self.received is not None and self._waits and not self._depth:
             self._waits = False
-            raise self.came
+            raise self.received
 
 
-_heard: list[SignalState] = []  # handlers belong to the whole process, and so does what they hear
+_installed: list[SignalState] = []  # signal handlers belong to the whole process, and so does their state
 
 
 @contextmanager
 def handled() -> Iterator[SignalState]:
-    """Handle the signals; one that is ignored (nohup) stays so. Within another such block it is that one."""
-    if _heard:
-        yield _heard[-1]
+    """Install the signal handlers; an ignored signal (nohup) stays ignored. A nested block shares the outer state."""
+    if _installed:
+        yield _installed[-1]
         return
-    stops = SignalState()
-    ours = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, stops.handle) for number in ours}
+    state = SignalState()
+    numbers = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, state.handle) for number in numbers}
     hook = sys.unraisablehook
 
-    def unraisable(told: "sys.UnraisableHookArgs") -> None:
-        if isinstance(told.exc_value, Interrupted):
-            stops.redeliver(told.exc_value)
+    def unraisable(args: "sys.UnraisableHookArgs") -> None:
+        if isinstance(args.exc_value, Interrupted):
+            state.redeliver(args.exc_value)
         else:
-            hook(told)
+            hook(args)
 
     sys.unraisablehook = unraisable
-    _heard.append(stops)
+    _installed.append(state)
     try:
-        yield stops
+        yield state
     finally:
-        _heard.pop()
+        _installed.pop()
         sys.unraisablehook = hook
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -99,9 +99,9 @@ def handled() -> Iterator[SignalState]:
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """`Stops.held` of whoever hears the signals; where nobody does, they do what they always do."""
-    if not _heard:
+    """Defer signals to the end of the block; without installed handlers, signals act as usual."""
+    if not _installed:
         yield
         return
-    with _heard[-1].deferred():
+    with _installed[-1].deferred():
         yield

@@ -1,13 +1,13 @@
-"""JSON without the constants that are no JSON: NaN and Infinity are refused."""
+"""Strict JSON: NaN and Infinity are refused, which Python's parser accepts although they are not JSON."""
 
 import json
 from typing import Any
 
 
 def loads(text: str) -> Any:
-    """Read a document; raise ValueError for what is not JSON, RecursionError for what is nested too deeply."""
+    """Parse a JSON document. Raises ValueError if it is not JSON, RecursionError if it is nested too deeply."""
     return json.loads(text, parse_constant=_refuse)
 
 
 def _refuse(name: str) -> float:
-    raise ValueError(f"{name} is no number in JSON")
+    raise ValueError(f"{name} is not a JSON number")

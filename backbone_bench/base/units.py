@@ -1,7 +1,7 @@
-"""How a number is written: base units inside, the unit of the heading at the rim.
+"""Units and the text of numbers: base units inside the program, the unit of the column heading in its output.
 
-A cell holds a number and nothing else, so that what is printed can be read
-back; no exponents, no thousands separators.
+A cell holds a number and nothing else, so that printed numbers can be parsed
+again: no exponents, no thousands separators.
 """
 
 from math import floor, log10
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 
 def significant(value: float, digits: int) -> str:
-    """At least so many digits that count, and every digit before the point."""
+    """The number with at least so many significant digits, and with every digit before the decimal point."""
     if value == 0:
         return "0"
     return f"{value:.{max(0, digits - 1 - _magnitude(value))}f}"
@@ -20,14 +20,14 @@ def _magnitude(value: float) -> int:
 
 
 class Unit(NamedTuple):
-    """The unit of a heading and how many of it one base unit makes."""
+    """The unit in a column heading, and its conversion factor: one base unit is `per_base` of it."""
 
     name: str
     per_base: float = 1
     decimals: int | None = None  # None: four significant digits, for quantities that span decades
 
     def write(self, value: float) -> str:
-        """The number in this unit: never zero unless it is, and whole where it was counted."""
+        """The number in this unit: it reads 0 only if it is 0, and a count in units of one stays a whole number."""
         if isinstance(value, int) and self.per_base == 1:
             return str(value)
         scaled = value * self.per_base
@@ -47,21 +47,21 @@ MILLIJOULES = Unit("mJ", 1e3)
 
 
 def span(seconds: float) -> str:
-    """A length of time as people say it: `40 s`, `2 min`, `3.5 h`."""
+    """A duration for people: `40 s`, `2 min`, `3.5 h`."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def percent(ratio: float | None, *, signed: bool = True) -> str:
-    """A ratio as what it is more or less than one: `+8.3 %`."""
+    """A ratio as the change from one: 1.083 is `+8.3 %`, None is `–`."""
     if ratio is None:
         return "–"
     return f"{100 * (ratio - 1):{'+' if signed else ''}.1f} %".replace("-", "−")
 
 
 def difference(value: int, unit: Unit, title: str = "") -> str:
-    """`+0.058 G FLOPs`; nothing for nothing."""
+    """A signed difference with its unit: `+0.058 G FLOPs`; empty for zero."""
     if not value:
         return ""
     sign = "+" if value > 0 else "−"

@@ -1,4 +1,4 @@
-"""What pydantic found wrong with data, as one line for people."""
+"""A pydantic validation error as one line for people."""
 
 from pydantic import ValidationError
 
@@ -6,7 +6,7 @@ from backbone_bench.base.errors import visible
 
 
 def first_problem(error: ValidationError, *, inside: str = "") -> str:
-    """`cost.by_op[3].calls: Input should be a valid integer`, the first of several; list items count from 1."""
+    """First error with its path: `cost.by_op[3].calls: Input should be a valid integer`; list items count from 1."""
     first = error.errors(include_url=False)[0]
     place = "".join(
         f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in (inside, *first["loc"]) if part != ""

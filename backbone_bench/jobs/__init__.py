@@ -1,1 +1,1 @@
-"""What is asked for, as data: settings with their origins, and the jobs that they come to."""
+"""Requests as data: the settings with their origins, and the jobs made from them."""

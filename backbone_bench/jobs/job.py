@@ -1,7 +1,7 @@
-"""What one row of `bench run` is asked to be: plain data that crosses from process to process.
+"""Job: the request for one row of `bench run`, as plain data that is sent from process to process.
 
-A `Job` is the question, a `Workload` its answer: what was really run, with the
-inputs as the model took them.
+A `Job` is the request, a `Workload` its result: what really ran, with the
+inputs as the model received them.
 """
 
 from dataclasses import KW_ONLY, replace
@@ -10,31 +10,41 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import EnergyProtocol, EnergyWish, SourceName, is_host
-from backbone_bench.records import STRICT, Known, Latencies, Missing, Record, Setting, TensorSpec, Workload, was_asked
+from backbone_bench.base.choices import EnergyProtocol, EnergyRequest, SourceName, is_host
+from backbone_bench.records import (
+    STRICT,
+    Known,
+    Latencies,
+    Missing,
+    Record,
+    Setting,
+    TensorSpec,
+    Workload,
+    was_requested,
+)
 from backbone_bench.records.setting import unusual
 
-_WHOLE = ConfigDict(**STRICT, extra="forbid")  # a misspelt field is a bug, and not ignored
+_NO_EXTRA = ConfigDict(**STRICT, extra="forbid")  # a misspelt field is a bug and must not be ignored
 
 
-@dataclass(frozen=True, slots=True, config=_WHOLE)
+@dataclass(frozen=True, slots=True, config=_NO_EXTRA)
 class Job(Setting):
-    """One model under one setting."""
+    """Request to profile one model under one setting."""
 
     _: KW_ONLY
-    inputs: tuple[str, ...] = ()  # `TensorSpec`s without the batch; empty: the model's own
-    input_size: int | None = None  # of a square image, where no inputs are given
+    inputs: tuple[str, ...] = ()  # `TensorSpec`s without the batch; empty: the model's default
+    input_size: int | None = None  # side length of a square image, if no inputs are given
     batch: int | Literal["auto"] = 1  # auto: the largest power of two that fits
     device: str = "auto"
     latency: bool = True
     quick: bool = False
-    budget_s: float | None = None  # the most that the latency of this row may take
-    energy: EnergyWish = "auto"
-    energy_window_s: float | None = None  # of one trial; None: as the plan has it
+    budget_s: float | None = None  # time limit for the latency of this row
+    energy: EnergyRequest = "auto"
+    energy_window_s: float | None = None  # duration of one trial; None: the plan's default
     energy_source: SourceName | Literal["auto"] = "auto"
     protocol: EnergyProtocol = "steady"
-    allow_whole_card: bool = False  # of a MIG slice, the power of the card that it is a part of
-    locked_clock_hz: float | Literal["base"] | None = None  # what the parent holds the clocks at while this runs
+    allow_whole_card: bool = False  # for a MIG slice, use the power of the whole card
+    locked_clock_hz: float | Literal["base"] | None = None  # clock that the parent process locks during this job
     cross_check: bool = False
 
     @property
@@ -42,8 +52,8 @@ class Job(Setting):
         return is_host(self.device)
 
     def __str__(self) -> str:
-        """The model with what is worth saying of its setting: `resnet18 (fp16, cuda, batch 8)`."""
-        told = (
+        """The model with the main settings of the job: `resnet18 (fp16, cuda, batch 8)`."""
+        phrases = (
             self.precision,
             self.device,
             f"batch {self.batch}" if self.batch != 1 else "",
@@ -51,46 +61,47 @@ class Job(Setting):
             *unusual(self, "precision", "arguments"),
         )
         arguments = "".join(f" {name}={value}" for name, value in self.arguments.items())
-        return f"{self.model}{arguments} ({', '.join(filter(None, told))})"
+        return f"{self.model}{arguments} ({', '.join(filter(None, phrases))})"
 
     @classmethod
     def from_record(cls, record: Record) -> "Job":
-        """The job that the record is the answer to, with its inputs spelt out, at its batch, on its device."""
+        """The job that requests a record like this one: the same inputs in full, the same batch and device."""
         workload = record.workload
         return cls(
             **workload.setting,
             inputs=tuple(str(replace(spec, shape=spec.shape[1:])) for spec in workload.specs),
             batch=workload.batch,
             device=record.environment.device,
-            latency=was_asked(record.latency),
+            latency=was_requested(record.latency),
             quick=is_quick(record.latency),
-            energy="auto" if was_asked(record.energy) else "off",
+            energy="auto" if was_requested(record.energy) else "off",
         )
 
     def asks_for(self, workload: Workload) -> bool:
-        """Whether that workload is an answer to this job; what the job leaves open may be anything."""
-        asked = self.setting
+        """Whether a workload satisfies this job; what the job leaves open may have any value."""
+        requested = self.setting
         if self.threads is None:
-            del asked["threads"]
+            del requested["threads"]
         if self.batch != "auto":
-            asked["batch"] = self.batch
-        return all(getattr(workload, name) == value for name, value in asked.items()) and self._fits(workload)
+            requested["batch"] = self.batch
+        same = all(getattr(workload, name) == value for name, value in requested.items())
+        return same and self._inputs_match(workload)
 
-    def _fits(self, workload: Workload) -> bool:
+    def _inputs_match(self, workload: Workload) -> bool:
         if self.inputs:
-            return workload.inputs == tuple(str(self._given(spec).batched(workload.batch)) for spec in self.inputs)
+            return workload.inputs == tuple(str(self._as_run(spec).batched(workload.batch)) for spec in self.inputs)
         return self.input_size is None or any(spec.square == self.input_size for spec in workload.specs[:1])
 
-    def _given(self, spec: str) -> TensorSpec:
-        """An input as the model is given it: of half precision, where that is asked for and it is floating."""
-        asked, half = TensorSpec.parse(spec), _HALVES.get(self.precision)
-        return replace(asked, dtype=half) if half and "float" in asked.dtype else asked
+    def _as_run(self, text: str) -> TensorSpec:
+        """An input as the model receives it: a floating-point one has the job's half precision, if it requests one."""
+        spec, half = TensorSpec.parse(text), _HALVES.get(self.precision)
+        return replace(spec, dtype=half) if half and "float" in spec.dtype else spec
 
 
 _HALVES = {"fp16": "float16", "bf16": "bfloat16"}
 
 
 def is_quick(latency: Known[Latencies]) -> bool:
-    """Whether any mode was only given a first answer."""
+    """Whether any mode has only a quick result from few samples."""
     modes = () if isinstance(latency, Missing) else (latency.wall, latency.device, latency.graph)
     return any(not isinstance(mode, Missing) and mode.status == "quick" for mode in modes)

@@ -1,9 +1,9 @@
-"""What a run is asked to be, and where each word of it came from.
+"""The settings of a run, and the origin of each value.
 
 The command line comes first, then the environment (`BACKBONE_BENCH_BATCH_SIZE`),
 then the nearest `bench.toml`, then `[tool.backbone-bench]` of the nearest
-`pyproject.toml`, then the default. A new setting is a field here and an option
-of `bench run`.
+`pyproject.toml`, then the default. To add a setting, add a field here and an
+option to `bench run`.
 """
 
 import reprlib
@@ -17,17 +17,18 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import CacheState, EnergyProtocol, EnergyWish, MemoryFormat, Precision, SourceName
+from backbone_bench.base.choices import CacheState, EnergyProtocol, EnergyRequest, MemoryFormat, Precision, SourceName
 from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.jobs.job import Job
-from backbone_bench.records import Scalar, TensorSpec
+from backbone_bench.records import Scalar
+from backbone_bench.records.workload import input_specs
 
 PREFIX = "BACKBONE_BENCH_"
 T = TypeVar("T")
 
 
 def _split(value: object) -> object:
-    """`1,8,32` and a single value are lists too; what is said twice counts once."""
+    """Turn `1,8,32` or a single value into a tuple; repeated values count once."""
     if isinstance(value, str):
         value = [word.strip() for word in value.split(",")]
     if isinstance(value, (list, tuple)):
@@ -38,21 +39,21 @@ def _split(value: object) -> object:
 Many = Annotated[tuple[T, ...], BeforeValidator(_split)]
 
 
-def _no_flag(value: object) -> object:
-    """`true` is no 1."""
+def _bool_as_text(value: object) -> object:
+    """Turn a boolean into text, since Python takes True for the number 1."""
     return "true" if value is True else "false" if value is False else value
 
 
 Word = Annotated[str, Field(min_length=1)]
-WholeNumber = Annotated[int, BeforeValidator(_no_flag)]
+WholeNumber = Annotated[int, BeforeValidator(_bool_as_text)]
 PositiveCount = Annotated[WholeNumber, Field(ge=1, le=1 << 31)]
 ThreadCount = Annotated[WholeNumber, Field(ge=1, le=1 << 15)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_no_flag)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_bool_as_text)]
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid", validate_default=True))
 class Settings:
-    """Everything that can be set; a setting of several values makes a row of each."""
+    """All settings of a run; a setting with several values makes one row for each value."""
 
     model: Many[Word] = ()
     family: Many[Word] = ()
@@ -64,29 +65,27 @@ class Settings:
     input_size: PositiveCount | None = None
     precision: Many[Precision] = ("fp32",)
     memory_format: Many[MemoryFormat] = ("contiguous",)
-    threads: Many[ThreadCount | Literal["auto"]] = ("auto",)  # auto: as torch chooses
+    threads: Many[ThreadCount | Literal["auto"]] = ("auto",)  # auto: torch's default
     compile: Word | None = None
     train: bool = False
     cache: CacheState = "warm"
     seed: Annotated[WholeNumber, Field(ge=0, lt=1 << 63)] = 0
     latency: bool = True
-    energy: EnergyWish = "auto"
-    energy_window: Seconds | None = None  # seconds of one trial
+    energy: EnergyRequest = "auto"
+    energy_window: Seconds | None = None  # duration of one trial
     energy_source: SourceName | Literal["auto"] = "auto"
     protocol: EnergyProtocol = "steady"
     allow_whole_card: bool = False
     lock_clocks: Annotated[float, Field(gt=0, le=1e6)] | Literal["base"] | None = None  # MHz
     cross_check: bool = False
     quick: bool = False
-    budget: Seconds | None = None  # seconds for the latency of a row
-    timeout: Seconds | None = None  # seconds that a row may take
+    budget: Seconds | None = None  # time limit for the latency of a row
+    timeout: Seconds | None = None  # time limit for a whole row
     in_process: bool = False
 
     def jobs(self, models: Iterable[str], arguments: Mapping[str, Scalar]) -> list[Job]:
-        """A row for each model under each setting, the batch sizes of one setting side by side."""
-        if self.input and self.input_size is not None:
-            raise UserError("--input and --input-size say the same thing twice: give one.")
-        inputs = tuple(str(TensorSpec.parse(text)) for text in self.input)
+        """One job for each model and each combination of settings; the batch sizes of a combination are adjacent."""
+        inputs = input_specs(self.input, self.input_size)
         matrix = product(models, self.device, self.precision, self.memory_format, self.threads, self.batch_size)
         return [
             Job(
@@ -102,15 +101,15 @@ class Settings:
                 budget_s=self.budget,
                 energy_window_s=self.energy_window,
                 locked_clock_hz=self.lock_clocks * 1e6 if isinstance(self.lock_clocks, float) else self.lock_clocks,
-                **{name: getattr(self, name) for name in _AS_THEY_ARE},
+                **{name: getattr(self, name) for name in _SAME_IN_JOB},
             )
             for model, device, precision, layout, threads, batch in matrix
         ]
 
 
-# Settings of one value that a job has under the same name and in the same unit.
-_MANY = ("model", "device", "precision", "memory_format", "threads")
-_AS_THEY_ARE = {one.name for one in fields(Job)} & {one.name for one in fields(Settings)} - set(_MANY)
+# Settings with a single value that a job has under the same name and in the same unit.
+_WITH_MANY_VALUES = {"model", "device", "precision", "memory_format", "threads"}
+_SAME_IN_JOB = {field.name for field in fields(Job)} & {field.name for field in fields(Settings)} - _WITH_MANY_VALUES
 
 _SETTINGS: TypeAdapter[Settings] = TypeAdapter(Settings)
 
@@ -118,25 +117,25 @@ NAMES: tuple[str, ...] = tuple(field.name.replace("_", "-") for field in fields(
 
 
 class ResolvedSettings(NamedTuple):
-    """The settings in force, and where each comes from."""
+    """The effective settings, and the origin of each."""
 
     settings: Settings
     origins: Mapping[str, str]
 
 
 class SettingSource(NamedTuple):
-    """Settings from one place, by name, as they stand there."""
+    """The settings of one origin by name, as written there and not yet validated."""
 
     origin: str
     values: Mapping[str, Any]
 
 
-# Settings that say one thing together: the first place that speaks of one of them speaks for all.
+# Settings that set one thing together: the first source that sets one of them decides about all of them.
 _TOGETHER = (frozenset(("model", "family", "all")), frozenset(("input", "input-size")))
 
 
 def resolve(sources: Iterable[SettingSource]) -> ResolvedSettings:
-    """What all sources together say: the first that speaks of a setting is heard. Raises UserError for a wrong one."""
+    """Merge sources: the first one that has a setting sets it. Raises UserError for a wrong name or value."""
     values: dict[str, Any] = {}
     origins = dict.fromkeys(NAMES, "default")
     for source in reversed(list(sources)):
@@ -152,7 +151,7 @@ def resolve(sources: Iterable[SettingSource]) -> ResolvedSettings:
 def _check_names(source: SettingSource) -> None:
     for name in source.values:
         if name not in NAMES:
-            hint = did_you_mean(name, NAMES, f"There are {', '.join(NAMES)}.")
+            hint = did_you_mean(name, NAMES, f"The settings are {', '.join(NAMES)}.")
             raise UserError(f"{source.origin}: there is no setting {name!r}. {hint}")
 
 
@@ -162,17 +161,15 @@ def _validated(values: Mapping[str, Any], origins: Mapping[str, str]) -> Setting
     except ValidationError as error:
         first, *rest = error.errors(include_url=False)
         name = str(first["loc"][0]).replace("_", "-")
-        same = [
-            first,
-            *(other for other in rest if other["loc"][:2] == first["loc"][:2]),
-        ]  # of one value, each way to read it
-        wanted = dict.fromkeys(map(_wanted, same))
+        # A value of a union type has one error for each member of the union.
+        same = [first, *(later for later in rest if later["loc"][:2] == first["loc"][:2])]
+        expected = dict.fromkeys(map(_expected, same))
         raise UserError(
-            f"{origins[name]}: {name} is {_said(first['input'])} and should be {', or '.join(wanted)}."
+            f"{origins[name]}: {name} is {_text(first['input'])} and should be {', or '.join(expected)}."
         ) from None
 
 
-_WANTED = {
+_EXPECTED = {
     "bool_parsing": "true or false",
     "bool_type": "true or false",
     "finite_number": "a finite number",
@@ -192,22 +189,22 @@ _WANTED = {
 }
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     try:
         return reprlib.repr(value)
-    except ValueError:  # TOML knows hexadecimal, which has no limit of digits
-        return "a number of more digits than can be written"
+    except ValueError:  # Python limits the digits of a decimal number; hexadecimal numbers in TOML can be longer
+        return "a number with too many digits to print"
 
 
-def _wanted(error: Any) -> str:
-    """What pydantic expected, in our words where we have any."""
-    return _WANTED.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
+def _expected(error: Any) -> str:
+    """The value that pydantic expected, in plain words from `_EXPECTED` if it has any."""
+    return _EXPECTED.get(error["type"], error["msg"]).format(**error.get("ctx", {}))
 
 
 def here(environ: Mapping[str, str], folder: Path) -> Iterator[SettingSource]:
-    """What is set outside the command line, the first place first."""
-    ours = ((name.removeprefix(PREFIX), text) for name, text in environ.items() if name.startswith(PREFIX))
-    yield SettingSource("environment", {name.lower().replace("_", "-"): text for name, text in ours})
+    """The sources outside the command line, in order of precedence."""
+    variables = ((name.removeprefix(PREFIX), text) for name, text in environ.items() if name.startswith(PREFIX))
+    yield SettingSource("environment", {name.lower().replace("_", "-"): text for name, text in variables})
     if found := _nearest("bench.toml", folder):
         yield SettingSource(str(found), _read(found))
     if found := _nearest("pyproject.toml", folder):
@@ -215,7 +212,7 @@ def here(environ: Mapping[str, str], folder: Path) -> Iterator[SettingSource]:
 
 
 def _nearest(name: str, folder: Path) -> Path | None:
-    """The file in this folder or above it, within the checkout where there is one."""
+    """The nearest file of this name in the folder or above it, but not above the root of a git checkout."""
     for place in (folder, *folder.parents):
         if (place / name).is_file():
             return place / name
@@ -236,9 +233,9 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _table(document: dict[str, Any], *path: str, of: Path) -> dict[str, Any]:
-    """The table at a path, empty where there is none."""
+    """The table at a path; empty if absent. Raises UserError if it is not a table."""
     for name in path:
         document = document.get(name, {})
         if not isinstance(document, dict):
-            raise UserError(f"{of}: {name} should be a table.")
+            raise UserError(f"{of}: {name} must be a TOML table.")
     return document

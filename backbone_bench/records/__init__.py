@@ -1,28 +1,28 @@
-"""What one profile of one model is, as data; `record.Record` is the whole.
+"""The record of one profile of one model, as data; `record.Record` is the whole.
 
-The unit is in the name, base units inside, raw observations kept. What can be
-derived is a property: it is written out for readers and never read back. What
-was not measured is a `Missing` with its reason, never 0, -1 or an absent key;
-`None` means that the question does not apply (no compile mode, say).
+Names carry their unit, values are in base units, raw observations are kept.
+A derived value is a property: it is written for readers and never read back.
+What was not measured is a `Missing` with its reason, never 0, -1 or an absent
+key; `None` means that the question does not apply (no compile mode, say).
 """
 
 from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCost, Uncounted
 from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
-from backbone_bench.records.flags import ELSEWHERE, MEANINGS, Flag, meanings
-from backbone_bench.records.latency import CLOCK_STOOD, Latencies, Latency, WarmUp
-from backbone_bench.records.missing import NOT_ASKED, PENDING, STRICT, Known, Missing, known, was_asked
+from backbone_bench.records.flags import MEANINGS, STATUS_MEANINGS, Flag, meanings
+from backbone_bench.records.latency import CLOCK_TOO_COARSE, Latencies, Latency, WarmUp
+from backbone_bench.records.missing import NOT_REQUESTED, PENDING, STRICT, Known, Missing, known, was_requested
 from backbone_bench.records.record import SCHEMA_VERSION, Memory, Rate, Rates, Record, Tool, Turn, Watch
 from backbone_bench.records.setting import Scalar, Setting
 from backbone_bench.records.workload import ModelSource, TensorSpec, Workload, source_of
 
 __all__ = [
-    "CLOCK_STOOD",
-    "ELSEWHERE",
+    "CLOCK_TOO_COARSE",
     "MEANINGS",
-    "NOT_ASKED",
+    "NOT_REQUESTED",
     "PENDING",
     "SCHEMA_VERSION",
+    "STATUS_MEANINGS",
     "STRICT",
     "CrossCheck",
     "Difference",
@@ -55,5 +55,5 @@ __all__ = [
     "known",
     "meanings",
     "source_of",
-    "was_asked",
+    "was_requested",
 ]  # fmt: skip

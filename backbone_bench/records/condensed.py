@@ -1,6 +1,6 @@
-"""A record with less to keep: a row of cost for each kind of operation in place of one for each module.
+"""Condensed records: one cost row for each kind of operation instead of one for each module.
 
-Every total stays; a paired comparison of two deep networks shrinks from megabytes to what the clock said.
+Every total stays; a paired comparison of two deep networks shrinks from megabytes to its measurements.
 """
 
 from dataclasses import replace
@@ -14,21 +14,21 @@ def condensed(record: Record) -> Record:
     rows: dict[tuple[str, bool], OpCost] = {}
     for row in record.cost.by_op:
         kind = row.op, isinstance(row.flops, Missing)
-        rows[kind] = _joined(rows[kind], row) if kind in rows else replace(row, module="")
+        rows[kind] = _added(rows[kind], row) if kind in rows else replace(row, module="")
     return replace(record, cost=replace(record.cost, by_op=tuple(rows.values())))
 
 
-def _joined(one: OpCost, other: OpCost) -> OpCost:
+def _added(total: OpCost, row: OpCost) -> OpCost:
     return replace(
-        one,
-        calls=one.calls + other.calls,
-        flops=_sum(one.flops, other.flops),
-        access_elems=one.access_elems + other.access_elems,
-        cio_elems=one.cio_elems + other.cio_elems,
-        traffic_elems=one.traffic_elems + other.traffic_elems,
-        traffic_bytes=one.traffic_bytes + other.traffic_bytes,
+        total,
+        calls=total.calls + row.calls,
+        flops=_sum(total.flops, row.flops),
+        access_elems=total.access_elems + row.access_elems,
+        cio_elems=total.cio_elems + row.cio_elems,
+        traffic_elems=total.traffic_elems + row.traffic_elems,
+        traffic_bytes=total.traffic_bytes + row.traffic_bytes,
     )
 
 
-def _sum(one: Known[int], other: Known[int]) -> Known[int]:
-    return one if isinstance(one, Missing) or isinstance(other, Missing) else one + other
+def _sum(left: Known[int], right: Known[int]) -> Known[int]:
+    return left if isinstance(left, Missing) or isinstance(right, Missing) else left + right

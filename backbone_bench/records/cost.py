@@ -1,4 +1,4 @@
-"""What it costs on paper."""
+"""Cost: counted FLOPs, parameters, memory access, CIO, traffic and operations of a model. Nothing is timed."""
 
 from collections.abc import Mapping, Sequence
 from typing import Literal
@@ -11,15 +11,15 @@ from backbone_bench.records.missing import STRICT, Count, Known, Missing, Signed
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class OpCost:
-    """What one kind of operation costs within one module, in one pass at the workload's batch.
+    """Cost of one kind of operation within one module, in one forward pass at the workload's batch.
 
-    `access_elems` and `cio_elems` are those of batch 1, whatever the workload's batch.
+    `access_elems` and `cio_elems` are for batch 1, whatever the workload's batch.
     """
 
     module: str  # dotted path; empty for the model itself
     op: str
     calls: Count
-    flops: Known[Count]  # Missing where no formula is known for the operation
+    flops: Known[Count]  # Missing if the operation has no known formula
     access_elems: Count
     cio_elems: Count
     traffic_elems: Count
@@ -28,7 +28,7 @@ class OpCost:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Uncounted:
-    """An operation whose arithmetic is not known, with the share of the model's traffic that it moves."""
+    """An operation with unknown FLOPs, and its share of the model's traffic."""
 
     op: str
     calls: int
@@ -37,7 +37,7 @@ class Uncounted:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ModelCost:
-    """What a model costs on paper: `by_op` as it was counted, totals computed from it."""
+    """Cost of a model: the counted rows in `by_op`, and totals computed from them."""
 
     params: Count
     params_bytes: Count
@@ -52,7 +52,7 @@ class ModelCost:
     @computed_field
     @property
     def flops(self) -> int:
-        """Multiply-adds of convolutions and matrix products; a lower bound where `uncounted` names any."""
+        """FLOPs of convolutions and matrix products, one per multiply-add; a lower bound if `uncounted` has any."""
         return _known(self.by_op)
 
     @computed_field
@@ -74,13 +74,13 @@ class ModelCost:
     @computed_field
     @property
     def cio_elems(self) -> int:
-        """Inputs and outputs of the convolutions, each at its own size (CSPNet, HarDNet), at batch 1."""
+        """CIO: inputs and outputs of the convolutions, each at its own size (CSPNet, HarDNet), at batch 1."""
         return sum(row.cio_elems for row in self.by_op)
 
     @computed_field
     @property
     def traffic_elems(self) -> int:
-        """Elements read and written by every operation."""
+        """Traffic: elements that all operations read and write."""
         return sum(row.traffic_elems for row in self.by_op)
 
     @computed_field
@@ -91,7 +91,7 @@ class ModelCost:
     @computed_field
     @property
     def ops(self) -> int:
-        """Operations that launch work; views do not."""
+        """Number of operations that launch work; views launch none."""
         return sum(row.calls for row in self.by_op)
 
     @computed_field
@@ -112,7 +112,7 @@ def _known(rows: Sequence[OpCost]) -> int:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Difference:
-    """Why another counter's FLOPs are not ours, and by how much: its figure minus ours."""
+    """One cause why another counter's FLOPs differ from ours, and by how much: its count minus ours."""
 
     cause: str
     flops: SignedCount
@@ -120,18 +120,18 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class CrossCheck:
-    """A second, independent count of the same model."""
+    """Cross-check: FLOPs of the same model by an independent counter, with the causes of every difference."""
 
     counter: str  # with its version
     flops: Count
     differences: tuple[Difference, ...]
-    residue_flops: SignedCount  # what no cause explains
-    twins: Mapping[str, str]  # the same network in other libraries, and whether it is the same
+    residue_flops: SignedCount  # the part of the difference that no cause explains
+    twins: Mapping[str, str]  # name of the same network in another library -> verdict of the comparison
 
     @computed_field
     @property
     def explanation(self) -> str:
-        """One line for people."""
+        """All differences in one line for people."""
         known = [f"{difference.cause} ({difference.flops:+d})" for difference in self.differences]
         rest = [f"unexplained ({self.residue_flops:+d})"] if self.residue_flops else []
-        return "; ".join((*known, *rest, *(f"{name}: {told}" for name, told in self.twins.items()))) or "the same"
+        return "; ".join((*known, *rest, *(f"{name}: {verdict}" for name, verdict in self.twins.items()))) or "the same"

@@ -1,4 +1,4 @@
-"""What it draws."""
+"""Energy: trials, power source and derived energy per image, gross and net of idle."""
 
 import math
 import statistics
@@ -11,30 +11,30 @@ from backbone_bench.base.choices import SourceName
 from backbone_bench.records.missing import STRICT, Batch, Count, Known, MeasuredValue, MeasuredValues, Missing
 from backbone_bench.stats import samples
 
-_Positive = Annotated[MeasuredValue, Field(gt=0)]  # a window of no joules or no seconds is no measurement
+_Positive = Annotated[MeasuredValue, Field(gt=0)]  # a window of 0 J or 0 s is not a measurement
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class EnergyTrial:
-    """One window of back-to-back runs: from tick to tick of a counter, or over a sensor's readings."""
+    """One window of back-to-back runs: from tick to tick of an energy counter, or over readings of a power sensor."""
 
     window_j: _Positive
     window_s: _Positive
-    run_s: _Positive  # time of one run under the same load
-    ticks: Count  # changes of the reading that were seen in the window
-    edge_j: MeasuredValue  # what the two ends of the window may add or hide
+    run_s: _Positive  # duration of one run under the same load
+    ticks: Count  # changes of the reading within the window
+    edge_j: MeasuredValue  # energy that the two ends of the window may add or hide
     temperature_c: Known[tuple[MeasuredValue, MeasuredValue]]  # before and after
 
     @computed_field
     @property
     def run_j(self) -> float:
-        """Mean power times the time of a run, so that no run is cut in half by the window's ends."""
+        """Energy of one run: mean power times the duration of a run, as the window's ends may cut a run."""
         return self.window_j / self.window_s * self.run_s
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class PaperEnergy:
-    """Energy as the VoVNet paper took it (section 4.1): a reading every 100 ms, their mean over images per second."""
+    """Energy by the protocol of VoVNet (section 4.1): power read every 100 ms, its mean over images per second."""
 
     source: SourceName
     readings_w: Annotated[MeasuredValues, Field(min_length=1)]
@@ -44,24 +44,24 @@ class PaperEnergy:
     @computed_field
     @property
     def per_image_j(self) -> float:
-        """Nothing is taken off for idle, and what one reading averages is the sensor's own affair."""
+        """Energy per image; idle power is not subtracted, and the sensor decides what time one reading averages."""
         return statistics.mean(self.readings_w) * self.run_s / self.batch
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Energy:
-    """Energy of running the model back to back, gross and net of the measured idle."""
+    """Energy of running the model back to back, gross and net of the measured idle power."""
 
     source: SourceName
-    skipped: tuple[Missing, ...]  # better sources that did not answer, and why
-    tick_s: Known[MeasuredValue]  # how often the reading changes, as probed
-    averaging_s: Known[MeasuredValue]  # how much of the past one reading averages
+    skipped: tuple[Missing, ...]  # preferred sources that did not work, with the reason
+    tick_s: Known[MeasuredValue]  # time between two changes of the reading, as probed
+    averaging_s: Known[MeasuredValue]  # time span that one reading averages
     batch: Batch
     trials: Annotated[tuple[EnergyTrial, ...], Field(min_length=1)]
     idle_w: Known[MeasuredValue]
-    sensor_relative: Known[MeasuredValue]  # the sensor's own proportional error: a gain, the same in every trial
-    cross_check_j_per_j: Known[MeasuredValue]  # the counter over the integral of the power sensor, in the same windows
-    paper: Known[PaperEnergy] | None = None  # None where it was not asked for
+    sensor_relative: Known[MeasuredValue]  # relative error of the sensor: a gain error, the same in every trial
+    cross_check_j_per_j: Known[MeasuredValue]  # counter / integral of the power sensor, in the same windows
+    paper: Known[PaperEnergy] | None = None  # None if not requested
     flags: tuple[str, ...] = ()
 
     @computed_field
@@ -77,21 +77,27 @@ class Energy:
     @computed_field
     @property
     def net_per_image_j(self) -> Known[float]:
-        """What is left when the idle power over the same time is taken off."""
+        """Energy per image net of idle: gross energy minus idle power over the same time."""
         if isinstance(self.idle_w, Missing):
             return self.idle_w
         idle_j = self.idle_w * statistics.mean(trial.run_s for trial in self.trials) / self.batch
         if idle_j >= self.gross_per_image_j:
-            return Missing("idle_above_load", f"no less was drawn when idle ({self.idle_w:.1f} W) than under load")
+            message = (
+                f"idle power ({self.idle_w:.1f} W) is not below the power under load: stop other work on the device"
+            )
+            return Missing("idle_above_load", message)
         return self.gross_per_image_j - idle_j
 
     @computed_field
     @property
     def repeat_relative(self) -> Known[float]:
-        """Half of the 95 % interval of the gross joules, as a share: trials' t-interval and window ends, as one."""
+        """Half width of the 95 % confidence interval of gross energy, as a share of it.
+
+        The t-interval of the trials and the uncertainty of the window ends, combined.
+        """
         per_run_j = [trial.run_j for trial in self.trials]
         half = samples.mean_half_width(per_run_j)
         if half is None:
-            return Missing("one_trial", "no interval from one trial: two are the fewest")
+            return Missing("one_trial", "a 95 % confidence interval needs two trials or more, and there is one")
         ends = [trial.edge_j / trial.window_s * trial.run_s for trial in self.trials]
         return math.hypot(half, math.hypot(*ends) / len(ends)) / statistics.mean(per_run_j)

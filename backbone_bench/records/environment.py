@@ -1,4 +1,4 @@
-"""Environment: the machine, its software and its card, as they bear on what is measured."""
+"""Environment: the hardware and software that affect a measurement."""
 
 from collections.abc import Mapping
 
@@ -31,14 +31,14 @@ class Gpu:
     default_power_limit_w: Known[float]
     max_sm_clock_hz: Known[float]
     max_memory_clock_hz: Known[float]
-    locked_clock_hz: Known[float]  # the driver does not tell what others have locked
+    locked_clock_hz: Known[float]  # only a lock by this program: the driver does not report locks by others
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Environment:
-    """Where a record was made; the gate refuses to compare unlike ones."""
+    """Machine, device and software of a record; the gate refuses to compare records of differing ones."""
 
-    device: str  # `cpu`, `cuda:0`; `meta` where only counted
+    device: str  # `cpu`, `cuda:0`; `meta` if only counted
     device_name: str
     torch: str
     python: str
@@ -46,7 +46,7 @@ class Environment:
     cpu: str
     cpu_capability: str  # the widest vector instructions torch uses, e.g. AVX512
     cores: int
-    affinity: int  # the cores that this process may use
+    affinity: int  # number of cores that this process may use
     memory_bytes: Known[int]
     conv_fp32: str  # `ieee` or `tf32`: how a float32 convolution is really computed
     matmul_fp32: str
@@ -58,14 +58,14 @@ class Environment:
     triton: str | None = None
     governor: Known[str] = Missing("not_read", "not read")
     kernel: str | None = None
-    host: str | None = None  # a digest of its name: enough to tell two hosts apart
+    host: str | None = None  # a digest of the host's name: enough to distinguish two hosts
     container: str | None = None
     wsl: bool = False
-    ci: str | None = None  # the provider and, where it has one, the runner's name
+    ci: str | None = None  # the CI provider and, if known, the name of the runner
     gpu: Known[Gpu] | None = None
     variables: Mapping[str, str] | None = None  # environment variables that change what torch does
 
     @property
     def is_host(self) -> bool:
-        """Whether it ran on the CPU itself."""
+        """Whether the model ran on the CPU."""
         return is_host(self.device)

@@ -1,8 +1,8 @@
-"""Whether two records were made under conditions alike enough to compare what was measured.
+"""Fingerprint: the conditions that must agree before the measurements of two records may be compared.
 
-Fields that must agree make unlike records incomparable; others only warn, since
-cards of one model differ by 3 to 5 % among themselves. Counts need neither:
-they are the same on every machine.
+A difference in such a field makes the records incomparable; other fields only
+warn, since GPUs of one model differ by 3 to 5 % among themselves. Counts need
+neither: they are the same on every machine.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ FieldValue = str | int | float | bool | None
 
 
 class FieldDifference(NamedTuple):
-    """A field in which two records differ; `must`: they cannot be compared for it."""
+    """A field in which two records differ; `must`: the difference makes them incomparable."""
 
     field: str
     old: FieldValue
@@ -26,10 +26,10 @@ class FieldDifference(NamedTuple):
     must: bool
 
     def __str__(self) -> str:
-        return f"{self.field}: {_said(self.old)}, now {_said(self.new)}"
+        return f"{self.field}: {_text(self.old)}, now {_text(self.new)}"
 
 
-# Fields of the environment; those of the card after a dot.
+# Fields of the environment, and of its GPU (`gpu.`).
 _MUST = (
     "device_name", "torch", "cuda", "cudnn", "conv_fp32", "matmul_fp32", "cudnn_benchmark", "deterministic",
     "cpu", "cpu_capability", "affinity", "gpu.name", "gpu.multiprocessors", "gpu.memory_bytes", "gpu.mig",
@@ -40,17 +40,17 @@ _WARN = (
     "cores", "memory_bytes", "governor", "container", "wsl", "variables",
 )  # fmt: skip
 _WORKLOAD = tuple(field.name for field in fields(Workload) if field.name != "seed")
-_COUNTED = ("model", "source", "arguments", "inputs", "mode")  # what a count depends on
+_COUNTED = ("model", "source", "arguments", "inputs", "mode")  # fields that a count depends on
 
 
 def fingerprint(workload: Workload, environment: Environment) -> Mapping[str, FieldValue]:
-    """Every value that must agree, by name, as plain data."""
+    """The values that must agree, by name, as plain data."""
     values = {f"workload.{name}": _plain(getattr(workload, name)) for name in _WORKLOAD}
     return values | {name: _plain(_value(environment, name)) for name in _MUST}
 
 
 def digest(workload: Workload, environment: Environment) -> str:
-    """A short name of the fingerprint, the same in every process: what histories are filed under."""
+    """Short hash of the fingerprint, the same in every process; a history has one for each of its machines."""
     text = json.dumps(fingerprint(workload, environment), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -58,7 +58,7 @@ def digest(workload: Workload, environment: Environment) -> str:
 def differences(
     old: Record, new: Record, *, of: Literal["measured", "counted"] = "measured"
 ) -> tuple[FieldDifference, ...]:
-    """In what two records differ that bears on comparing what was measured, or counted."""
+    """The fields that differ between two records and affect a comparison of measurements, or of counts (`of`)."""
     rows: list[tuple[str, object, object, bool]] = [
         (f"workload.{name}", getattr(old.workload, name), getattr(new.workload, name), True)
         for name in (_WORKLOAD if of == "measured" else _COUNTED)
@@ -70,7 +70,7 @@ def differences(
 
 
 def comparable(found: tuple[FieldDifference, ...]) -> bool:
-    """Whether differences leave two records comparable."""
+    """Whether two records with these differences are comparable."""
     return not any(difference.must for difference in found)
 
 
@@ -85,13 +85,13 @@ def _value(environment: Environment, path: str) -> object:
 
 
 def _branch(driver: object) -> object:
-    """A driver's major and minor version: patches of a branch do not change speed on purpose."""
+    """Major and minor version of a driver: patch releases of a branch are not meant to change speed."""
     match = re.match(r"\d+\.\d+", driver) if isinstance(driver, str) else None
     return match[0] if match else driver
 
 
 def _plain(value: object) -> FieldValue:
-    """A value as data. What is missing is equal to what is missing for the same reason, and to nothing else."""
+    """A value as plain data. A missing value equals only a value that is missing for the same reason."""
     if isinstance(value, Missing):
         return f"missing: {value.missing}"
     if value is None or isinstance(value, str | int | float | bool):
@@ -99,5 +99,5 @@ def _plain(value: object) -> FieldValue:
     return json.dumps(dict(value) if isinstance(value, Mapping) else value, sort_keys=True)
 
 
-def _said(value: FieldValue) -> str:
-    return "nothing" if value is None else str(value)
+def _text(value: FieldValue) -> str:
+    return "none" if value is None else str(value)

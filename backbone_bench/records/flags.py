@@ -1,4 +1,4 @@
-"""Flags: what was odd while a record was made, and should be known before one of its numbers is quoted."""
+"""Flags: facts about a measurement that a reader should know before quoting a number of its record."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -11,35 +11,35 @@ Flag = Literal[
 ]  # fmt: skip
 
 MEANINGS: Mapping[str, str] = {
-    "aliasing_risk": "the power sensor may have seen the same part of every run, and energy may be off by some percent",
-    "allocator_active": "the device's allocator asked for memory while it was timed",
-    "auto_batch": "the batch is the largest power of two that fitted",
-    "clocks_unlocked": "the GPU chose its clocks itself; --lock-clocks holds them",
-    "host_busy": "others worked on this process's cores while it was timed; measure on a quiet machine",
-    "hw_slowdown": "the GPU's own protection or a power brake slowed it down",
-    "isolation_unchecked": "whether others used the GPU is not known",
-    "memory_shared": "the peak of memory holds tensors of the program as well",
-    "mig_slice": "only a slice of the GPU was ours",
-    "nan_output": "the output holds NaN or infinity",
-    "not_steady": "times had not settled when the warm-up ended",
+    "aliasing_risk": "the power sensor may have read the same part of every run; energy may be off by several percent",
+    "allocator_active": "the device's memory allocator requested memory during timing",
+    "auto_batch": "the batch is the largest power of two that fits in memory",
+    "clocks_unlocked": "the clocks of the GPU were not locked and may have changed; --lock-clocks locks them",
+    "host_busy": "other processes used this process's CPU cores during timing; measure on an idle machine",
+    "hw_slowdown": "the GPU's hardware protection or a power brake slowed it down",
+    "isolation_unchecked": "it is not known whether other processes used the GPU",
+    "memory_shared": "the peak memory includes other tensors of the calling program",
+    "mig_slice": "the model ran on a MIG slice, not on the whole GPU",
+    "nan_output": "the output of the model contains NaN or infinity",
+    "not_steady": "latency had not reached a steady state when the warm-up ended",
     "output_not_repeatable": "two calls on one input differ (dropout?), so the graph's output could not be checked",
-    "phase_shifted": "the load was shifted against a power sensor that looks away part of the time",
-    "power_capped": "the power limit held the clocks back",
-    "shared_gpu": "other processes used the GPU",
-    "sources_disagree": "energy by the counter and by the power sensor differ",
-    "thermal": "heat held the clocks back",
+    "phase_shifted": "the power sensor averages only part of the time, so the load was shifted to cover whole runs",
+    "power_capped": "the power limit lowered the clocks",
+    "shared_gpu": "other processes used the GPU during the measurement",
+    "sources_disagree": "the energy counter and the power sensor gave different energies",
+    "thermal": "a high temperature lowered the clocks",
 }
 
-# What other fields say and is shown among the flags: the status of a latency, and a count whose `path` is cpu.
-ELSEWHERE: Mapping[str, str] = {
-    "quick": "a first answer from few samples",
-    "timeout": "time was up before the interval was as narrow as wanted; a larger --budget narrows it",
-    "values_needed": "it does not run on shapes alone and was counted on random values; others may cost more or less",
+# Not flags, but shown among them: the status of a latency, and a count whose `path` is cpu.
+STATUS_MEANINGS: Mapping[str, str] = {
+    "quick": "a preliminary result from few samples",
+    "timeout": "the time budget ended before the 95 % confidence interval was narrow enough; raise --budget",
+    "values_needed": "the model needs input values and was counted on random ones; other values may cost more or less",
 }
 
 
-def meanings(told: Iterable[str]) -> str:
-    """What the flags and the like mean that stand in these texts, each said once; empty where there are none."""
-    known = {**ELSEWHERE, **MEANINGS}
-    words = dict.fromkeys(word for text in told for word in re.findall(r"\w+", text) if word in known)
+def meanings(texts: Iterable[str]) -> str:
+    """The meanings of all flags that occur in these texts, each once; empty if none occurs."""
+    known = {**STATUS_MEANINGS, **MEANINGS}
+    words = dict.fromkeys(word for text in texts for word in re.findall(r"\w+", text) if word in known)
     return " ".join(f"{word}: {known[word]}." for word in words)

@@ -1,4 +1,4 @@
-"""How long it takes."""
+"""Latency: raw samples, warm-up and status of each mode, and the statistics derived from them."""
 
 import statistics
 from typing import Annotated, Literal
@@ -9,12 +9,12 @@ from pydantic.dataclasses import dataclass
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, Missing, Times
 from backbone_bench.stats import samples
 
-CLOCK_STOOD = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
+CLOCK_TOO_COARSE = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class WarmUp:
-    """How the device was brought to a steady state before samples counted."""
+    """Warm-up of the device before sampling: whether it reached a steady state, its duration and its calls."""
 
     status: Literal["steady", "not_steady"]
     spent_s: MeasuredValue
@@ -23,14 +23,14 @@ class WarmUp:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Latency:
-    """Time of one call in one mode. Samples are in order and none is dropped."""
+    """Latency of one call in one mode. The samples are in order and none is dropped."""
 
     samples_s: Annotated[Times, Field(min_length=1)]
-    first_calls_s: Times  # one by one, before the warm-up; of a graph, its capture and first replay
+    first_calls_s: Times  # one by one, before the warm-up; for a graph, its capture and first replay
     warmup: WarmUp
     status: Literal["converged", "timeout", "quick"]
-    host_load: Known[MeasuredValue]  # the share of this process's cores that others kept busy meanwhile
-    calls_per_sample: Count = 1  # of a short graph, so many calls are replayed together and a sample is their mean
+    host_load: Known[MeasuredValue]  # share of this process's cores that other processes kept busy
+    calls_per_sample: Count = 1  # calls of a short graph are replayed together, and a sample is their mean
     flags: tuple[str, ...] = ()
 
     @computed_field
@@ -46,10 +46,10 @@ class Latency:
     @computed_field
     @property
     def ci95_s(self) -> tuple[float, float] | Missing:
-        """The 95 % interval of the median, honest under autocorrelation (`samples.median_interval`)."""
+        """95 % confidence interval of the median, valid under autocorrelation (`samples.median_interval`)."""
         interval = samples.median_interval(self.samples_s)
         if interval is None:
-            return self._too_few("an interval", samples.FEWEST)
+            return self._too_few("a 95 % confidence interval", samples.FEWEST)
         return interval.low, interval.high
 
     @computed_field
@@ -80,20 +80,20 @@ class Latency:
     @computed_field
     @property
     def lag1(self) -> float:
-        """How much a sample resembles the next: 0 for independent ones, 1 for a slow drift."""
+        """Lag-1 autocorrelation: 0 for independent samples, near 1 for a slow drift."""
         return samples.lag1(self.samples_s)
 
     @computed_field
     @property
     def drift(self) -> Known[float]:
-        """The last quarter's median over the first's: what settles slower than the warm-up shows here."""
+        """Median of the last quarter divided by that of the first: it shows changes slower than the warm-up."""
         ratio = samples.drift(self.samples_s)
-        return self._too_few("a drift", samples.FEWEST_FOR_DRIFT) if ratio is None else ratio
+        return self._too_few("the drift", samples.FEWEST_FOR_DRIFT) if ratio is None else ratio
 
     @computed_field
     @property
     def outliers(self) -> tuple[int, ...]:
-        """Where in `samples_s` those far from the rest are; they count like all others."""
+        """Indices of the outliers in `samples_s`; they count like all other samples."""
         return samples.outliers(self.samples_s)
 
     def _quantile_s(self, share: float) -> Known[float]:
@@ -102,14 +102,14 @@ class Latency:
             return self._too_few(f"p{share * 100:.0f}", needed)
         return samples.quantile(self.samples_s, share)
 
-    def _too_few(self, wanted: str, needed: int) -> Missing:
+    def _too_few(self, statistic: str, needed: int) -> Missing:
         lacking = needed - self.n
-        return Missing("few_samples", f"{wanted} needs {needed} samples: {lacking} more than the {self.n} taken")
+        return Missing("few_samples", f"{statistic} needs {needed} samples: {lacking} more than the {self.n} taken")
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Latencies:
-    """Three latencies, never one: synchronised calls, device time per call, replay of a captured graph."""
+    """The three latencies, never merged: synchronised calls, device time per call, replay of a captured graph."""
 
     wall: Known[Latency]
     device: Known[Latency]
@@ -118,11 +118,11 @@ class Latencies:
     @computed_field
     @property
     def launch_bound(self) -> Known[float]:
-        """The share of a call's time that is spent outside the device's work: 1 − graph/wall."""
+        """Launch-bound share: the part of a call's time in which the device does no work, 1 − graph/wall."""
         if isinstance(self.graph, Missing):
             return self.graph
         if isinstance(self.wall, Missing):
             return self.wall
         if self.wall.median_s == 0:
-            return CLOCK_STOOD
+            return CLOCK_TOO_COARSE
         return 1 - self.graph.median_s / self.wall.median_s

@@ -1,4 +1,4 @@
-"""What every part of a record is made with."""
+"""Building blocks of every record class: missing values, strict validation and the ranges of numbers."""
 
 from typing import Annotated, TypeAlias, TypeVar
 
@@ -7,7 +7,7 @@ from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import CouldNotMeasure
 
-# Nothing is coerced ("3" is no number), and what is not finite is no measurement.
+# No value is coerced ("3" is not a number); NaN and infinity are not measurements.
 STRICT = ConfigDict(strict=True, allow_inf_nan=False)
 
 T = TypeVar("T")
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Missing:
-    """Why something is not there: a stable id for programs, a sentence for people."""
+    """The reason why a value is missing: a stable id for programs, a sentence for people."""
 
     missing: str
     message: str
@@ -23,28 +23,28 @@ class Missing:
 
 Known: TypeAlias = T | Missing
 
-NOT_ASKED = Missing("not_asked", "was not asked for")
+NOT_REQUESTED = Missing("not_asked", "was not requested")
 
 
-def was_asked(part: object) -> bool:
-    """Whether a part of a record is there, or is missing for another reason than that nobody wanted it."""
-    return not (isinstance(part, Missing) and part.missing == NOT_ASKED.missing)
+def was_requested(part: object) -> bool:
+    """Whether a part of a record was requested: it is there, or is missing for another reason than `NOT_REQUESTED`."""
+    return not (isinstance(part, Missing) and part.missing == NOT_REQUESTED.missing)
 
 
-PENDING = Missing("pending", "not measured yet")  # in a record that is kept before it is whole
+PENDING = Missing("pending", "not measured yet")  # in a record that is stored before it is complete
 
 
 def known(part: T | Missing) -> T:
-    """The part itself, to a type checker too. Raises CouldNotMeasure, with the reason, where it is missing."""
+    """The value itself, also for a type checker. Raises CouldNotMeasure with the reason if it is missing."""
     if isinstance(part, Missing):
         raise CouldNotMeasure(part.message)
     return part
 
 
-# A record may come from anywhere, and every figure is made of others: within these bounds no sum, ratio or square of
-# them is more than a number can hold.
+# A record may come from any program, and derived values are computed from others: within these bounds no sum, ratio or
+# square overflows a float.
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
-SignedCount = Annotated[int, Field(gt=-(1 << 63), lt=1 << 63)]  # of a count
+SignedCount = Annotated[int, Field(gt=-(1 << 63), lt=1 << 63)]  # a difference of counts
 Batch = Annotated[int, Field(ge=1, le=1 << 31)]
 
 _LEAST, _MOST = 1e-18, 1e18
@@ -52,12 +52,12 @@ _LEAST, _MOST = 1e-18, 1e18
 
 def _measurable(value: float) -> float:
     if value and not _LEAST <= abs(value) <= _MOST:
-        raise ValueError(f"what is measured is 0, or lies between {_LEAST:g} and {_MOST:g}")
+        raise ValueError(f"a measured value is 0, or its size is between {_LEAST:g} and {_MOST:g}")
     return value
 
 
 def _all_measurable(values: tuple[float, ...]) -> tuple[float, ...]:
-    """Once for all: a record has thousands of samples."""
+    """Check only the extremes: a record has thousands of samples."""
     sizes = [abs(value) for value in values if value]
     for value in (min(sizes), max(sizes)) if sizes else ():
         _measurable(value)

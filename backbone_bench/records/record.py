@@ -1,4 +1,4 @@
-"""A record: one model, one workload, one process."""
+"""A record: everything that one process counted and measured of one model under one workload."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
@@ -9,7 +9,7 @@ from pydantic.dataclasses import dataclass
 from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
-from backbone_bench.records.latency import CLOCK_STOOD, Latencies, Latency
+from backbone_bench.records.latency import CLOCK_TOO_COARSE, Latencies, Latency
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, MeasuredValues, Missing
 from backbone_bench.records.workload import Workload
 
@@ -25,29 +25,32 @@ class Tool:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Memory:
-    """Memory that running the model took."""
+    """Peak memory of running the model."""
 
-    peak_allocated_bytes: Known[Count]  # of the accelerator's allocator
+    peak_allocated_bytes: Known[Count]  # by the accelerator's allocator
     peak_reserved_bytes: Known[Count]
-    peak_resident_bytes: Known[Count]  # of the process, above what it held before the first call
+    peak_resident_bytes: Known[Count]  # of the process, above its resident memory before the first call
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Watch:
-    """What the device went through while it was measured: tags, never discards. One value a look, in order."""
+    """Clocks, temperature, throttling and other processes of the device, polled during the measurement.
+
+    One value per poll, in order. They set flags; no sample is discarded.
+    """
 
     sm_clock_hz: Known[MeasuredValues]
     memory_clock_hz: Known[MeasuredValues]
     temperature_c: Known[MeasuredValues]
-    power_capped_fraction: Known[MeasuredValue]  # of the time between the first and the last look
-    throttle_reasons: tuple[str, ...]  # every reason seen at any look, in the driver's words
+    power_capped_fraction: Known[MeasuredValue]  # share of the time between the first and the last poll
+    throttle_reasons: tuple[str, ...]  # every reason at any poll, in the driver's words
     other_processes: Known[Count]
     flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Rate:
-    """What a device gets done in a second, by one of the latencies."""
+    """Throughput: the work that a device does per second, by one of the latencies."""
 
     images_per_s: float
     flops_per_s: Known[float]  # a multiply-add counts once
@@ -56,7 +59,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Rates:
-    """The rate by each of the three latencies."""
+    """Throughput by each of the three latencies."""
 
     wall: Known[Rate]
     device: Known[Rate]
@@ -65,7 +68,7 @@ class Rates:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Turn:
-    """Which half of which round of a paired comparison: the two halves of a round ran one right after the other."""
+    """Side and round of a record in a paired comparison; the two sides of a round ran one right after the other."""
 
     comparison: str  # the same in all records of the comparison
     round: Annotated[int, Field(ge=1)]
@@ -74,7 +77,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Record:
-    """One model, one workload, one process."""
+    """Everything that one process counted and measured of one model under one workload."""
 
     id: str
     started_utc: str  # ISO 8601, ends in Z
@@ -87,14 +90,14 @@ class Record:
     energy: Known[Energy]
     watch: Known[Watch]
     flags: tuple[str, ...] = ()
-    cross_check: Known[CrossCheck] | None = None  # None where it was not asked for
-    turn: Turn | None = None  # None where it was run for itself
+    cross_check: Known[CrossCheck] | None = None  # None if not requested
+    turn: Turn | None = None  # None outside a paired comparison
     schema_version: Literal["1"] = SCHEMA_VERSION
 
     @computed_field
     @property
     def rates(self) -> Known[Rates]:
-        """Images, multiply-adds and bytes of traffic per second."""
+        """Throughput: images, FLOPs and bytes of traffic per second."""
         if isinstance(self.latency, Missing):
             return self.latency
         return Rates(self._rate(self.latency.wall), self._rate(self.latency.device), self._rate(self.latency.graph))
@@ -103,25 +106,26 @@ class Record:
         if isinstance(latency, Missing):
             return latency
         if latency.median_s == 0:
-            return CLOCK_STOOD
+            return CLOCK_TOO_COARSE
         images_per_s = self.workload.batch / latency.median_s
         if isinstance(self.cost, Missing):
             return Rate(images_per_s, self.cost, self.cost)
         if self.workload.mode == "train":
-            forward = Missing("backward_not_counted", "the counts are those of the forward pass, the time is of both")
-            return Rate(images_per_s, forward, forward)
+            reason = "the time includes the backward pass, but only the forward pass is counted"
+            not_counted = Missing("backward_not_counted", reason)
+            return Rate(images_per_s, not_counted, not_counted)
         return Rate(images_per_s, self.cost.flops / latency.median_s, self.cost.traffic_bytes / latency.median_s)
 
     @computed_field
     @property
     def per_gflop_j(self) -> Known[float]:
-        """Gross joules per 10⁹ multiply-adds."""
+        """Gross energy per 10⁹ FLOPs (a multiply-add counts once)."""
         return self._per(lambda cost: cost.flops / self.workload.batch / 1e9)
 
     @computed_field
     @property
     def per_million_access_elems_j(self) -> Known[float]:
-        """Gross joules per 10⁶ elements of the papers' memory access cost."""
+        """Gross energy per 10⁶ elements of memory access (the papers' memory access cost)."""
         return self._per(lambda cost: cost.access_elems / 1e6)
 
     def _per(self, per_image: Callable[[ModelCost], float]) -> Known[float]:
@@ -130,4 +134,6 @@ class Record:
         if isinstance(self.cost, Missing):
             return self.cost
         count = per_image(self.cost)
-        return self.energy.gross_per_image_j / count if count else Missing("no_layers", "nothing was counted")
+        if not count:
+            return Missing("no_layers", "the count is 0: the model has no layers of this kind")
+        return self.energy.gross_per_image_j / count

@@ -1,7 +1,7 @@
-"""Under what settings a model runs: the part that a job and a workload share, and how it reads in words.
+"""The settings that a job and a workload share, and their text for people.
 
-A new setting is a field of `Setting`, a row of `SETTING_CONDITIONS`, a field of `jobs.settings.Settings` and an
-option of `bench run`; what it does stands in `measure.call.step`.
+To add a setting, add a field to `Setting` and to `jobs.settings.Settings`, a row to `SETTING_CONDITIONS` and an
+option to `bench run`; `measure.call.step` applies it.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Setting:
-    """A model and how it is run, but for its inputs and its batch."""
+    """A model and the settings of its run, without its inputs and its batch."""
 
     model: str  # as typed: `vovnet39`, `timm:resnet50`, `path/to/file.py:factory`
     arguments: Mapping[str, Scalar]  # of the factory
@@ -29,32 +29,32 @@ class Setting:
     memory_format: MemoryFormat = "contiguous"
     compile: str | None = None
     cache: CacheState = "warm"
-    threads: Count | None = None  # of the host; of a job None is as torch chooses, of a workload that it only counted
+    threads: Count | None = None  # of the CPU; None in a job: torch's default; None in a workload: only counted
     seed: Count = 0
 
     @property
     def setting(self) -> dict[str, Any]:
-        """The shared fields by name, as keyword arguments of another class with this base."""
+        """The fields of `Setting` by name, as keyword arguments for another subclass."""
         return {field.name: getattr(self, field.name) for field in fields(Setting)}
 
 
 class Condition(NamedTuple, Generic[T]):
-    """One condition under which something ran: a column where it varies, a word in a caption where it does not."""
+    """One condition of a run: shown as a column if it varies between records, else as a phrase in the caption."""
 
     key: str
     title: str
     text: Callable[[T], str]
-    phrase: Callable[[str], str] = str  # of the value, in words that stand alone
-    usual: str | None = None  # the value that goes without saying
-    counts: bool = False  # a whole number
+    phrase: Callable[[str], str] = str  # the value in words that are clear without the title
+    usual: str | None = None  # the usual value, which is not mentioned
+    counts: bool = False  # the value is a whole number
 
-    def said(self, thing: T) -> str:
-        """In words that stand alone."""
+    def in_words(self, thing: T) -> str:
+        """The condition in words that are clear without its title."""
         return self.phrase(self.text(thing))
 
     def unusual(self, thing: T) -> str:
-        """The same; empty where it goes without saying."""
-        return "" if self.text(thing) in ("", self.usual) else self.said(thing)
+        """The condition in words; empty if it has its usual value."""
+        return "" if self.text(thing) in ("", self.usual) else self.in_words(thing)
 
 
 def _threads(number: str) -> str:
@@ -78,6 +78,6 @@ SETTING_CONDITIONS: tuple[Condition[Setting], ...] = (
 
 
 def unusual(setting: Setting, *without: str) -> tuple[str, ...]:
-    """What is worth saying of a setting, facet by facet, but for those named."""
-    told = (facet.unusual(setting) for facet in SETTING_CONDITIONS if facet.key not in without)
-    return tuple(filter(None, told))
+    """The conditions of a setting that have an unusual value, in words, except those with the keys in `without`."""
+    phrases = (condition.unusual(setting) for condition in SETTING_CONDITIONS if condition.key not in without)
+    return tuple(filter(None, phrases))

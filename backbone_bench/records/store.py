@@ -1,9 +1,9 @@
-"""Records and files: JSON, JSON Lines, the schema and its ladder of versions.
+"""Record files: JSON, JSON Lines, the JSON Schema, and upgrades of records with an older schema version.
 
 A file is written whole or not at all (a temporary file, fsync, rename); a JSON
 Lines file grows by one locked, synced line. On reading, a last line that was
-cut short (a power cut, a kill) is reported and passed over; nothing else is.
-Nothing here loads torch.
+cut short (a power failure, a kill) is reported and skipped; any other bad line
+is an error. This module does not load torch.
 """
 
 import errno
@@ -29,18 +29,18 @@ Json = dict[str, Any]
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
 
-# From each version of the schema to the next: what to do with a record of the older one.
+# By schema version: the function that upgrades a record of it to the next version.
 UPGRADES: Mapping[str, Callable[[Json], Json]] = {}
 
 
 def schema() -> Json:
-    """The JSON Schema of a record as it is written, derived figures included."""
-    made = _RECORD.json_schema(mode="serialization")
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "backbone-bench record"}
+    """JSON Schema of a record as written, derived values included."""
+    generated = _RECORD.json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **generated, "title": "backbone-bench record"}
 
 
 def dumps(records: Iterable[Record]) -> str:
-    """One JSON document of all records."""
+    """All records as one JSON document."""
     document = {"schema_version": SCHEMA_VERSION, "records": [_RECORD.dump_python(r, mode="json") for r in records]}
     return json.dumps(document, indent=1, allow_nan=False) + "\n"
 
@@ -55,9 +55,9 @@ def dump_lines(records: Iterable[Record]) -> str:
 
 
 def write(path: Path, content: str | bytes) -> None:
-    """Replace the file's content as a whole, that of a link where it points to; raise UserError where it cannot be.
+    """Replace the content of a file atomically; a link stays and its target is replaced. Raises UserError.
 
-    A file that cannot be replaced, in a folder that takes no other or mounted alone, is overwritten.
+    A file that cannot be replaced (in a read-only folder, or mounted alone) is overwritten in place.
     """
     whole = content.encode() if isinstance(content, str) else content
     target = Path(os.path.realpath(path))
@@ -70,7 +70,7 @@ def write(path: Path, content: str | bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> bool:
-    """Whether there is another file under this name now."""
+    """Replace a file by renaming a temporary one; False if its folder or its mount does not allow that."""
     if path.exists() and not os.access(path.parent, os.W_OK):
         return False
     with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=".bench-", delete=False) as file:
@@ -78,18 +78,18 @@ def _replace(path: Path, content: bytes) -> bool:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            _resemble(file.fileno(), path)
+            _copy_permissions(file.fileno(), path)
             os.replace(file.name, path)
         except BaseException as error:
             os.unlink(file.name)
-            if isinstance(error, OSError) and error.errno == errno.EBUSY:  # a mount point, as containers have them
+            if isinstance(error, OSError) and error.errno == errno.EBUSY:  # a mount point, as in containers
                 return False
             raise
     return True
 
 
-def _resemble(file: int, path: Path) -> None:
-    """Give it the permissions, and where we may the owner, of the file that it replaces, else those of a new one."""
+def _copy_permissions(file: int, path: Path) -> None:
+    """Give a file the permissions, and if allowed the owner, of the file that it replaces, else those of a new file."""
     if not path.exists():
         umask = os.umask(0)
         os.umask(umask)
@@ -102,14 +102,14 @@ def _resemble(file: int, path: Path) -> None:
 
 
 def append(path: Path, record: Record) -> None:
-    """Add one line, whole or not at all, even where others add to the file too; raise UserError where it cannot be."""
+    """Append one line, whole or not at all, even if other processes append too. Raises UserError if it cannot."""
     line = dump_line(record).encode()
     try:
         with deferred(), open(path, "a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             end = _mend_last_line(file)
             try:
-                _add(file, line)
+                _write_all(file, line)
                 os.fsync(file.fileno())
             except OSError:
                 file.truncate(end)
@@ -118,14 +118,14 @@ def append(path: Path, record: Record) -> None:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from None
 
 
-def _add(file: FileIO, line: bytes) -> None:
-    """All of it: a write may take a part only."""
+def _write_all(file: FileIO, line: bytes) -> None:
+    """Write all bytes: one call of `write` may write only a part."""
     while line:
         line = line[file.write(line) :]
 
 
 def _mend_last_line(file: FileIO) -> int:
-    """Take away a last line that was cut short, and end one that is whole, before another follows; the new end."""
+    """Remove a last line that was cut short, or end a complete one with a newline; return the new end of the file."""
     start, last = _last_line(file)
     if not last:
         return start
@@ -134,7 +134,7 @@ def _mend_last_line(file: FileIO) -> int:
     except (ValueError, RecursionError):
         file.truncate(start)
         return start
-    _add(file, b"\n")
+    _write_all(file, b"\n")
     return start + len(last) + 1
 
 
@@ -142,7 +142,7 @@ _BLOCK_BYTES = 1 << 16
 
 
 def _last_line(file: FileIO) -> tuple[int, bytes]:
-    """Where what follows the last line end begins, and what it is: the file may be long."""
+    """Offset and bytes after the last newline; read backwards in blocks, since the file may be long."""
     start, blocks = file.seek(0, os.SEEK_END), list[bytes]()
     while start:
         size = min(start, _BLOCK_BYTES)
@@ -155,21 +155,21 @@ def _last_line(file: FileIO) -> tuple[int, bytes]:
 
 
 def check_writable(path: Path) -> None:
-    """Raise UserError now for an output that could not be written at the end."""
+    """Raise UserError now if an output could not be written at the end of a long run."""
     target = Path(os.path.realpath(path)) if os.path.islink(path) else path
     try:
         if target.exists() and not target.is_file():
-            raise UserError(f"Cannot write {path}: it is {'a folder' if target.is_dir() else 'no regular file'}.")
+            raise UserError(f"Cannot write {path}: it is {'a folder' if target.is_dir() else 'not a regular file'}.")
         if not target.parent.is_dir():
             raise UserError(f"Cannot write {path}: there is no folder {target.parent}.")
         with deferred():
-            _try(target)
+            _try_to_write(target)
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from None
 
 
-def _try(path: Path) -> None:
-    """What writing a file takes, on the file as it is and on one beside it; raise OSError where either is refused."""
+def _try_to_write(path: Path) -> None:
+    """Open the file for writing, and write a temporary one beside it. Raises OSError if either fails."""
     if os.path.lexists(path):
         with open(path, "ab"):
             pass
@@ -182,15 +182,15 @@ def _try(path: Path) -> None:
 
 
 def read(paths: Sequence[Path], warn: Callable[[str], None]) -> tuple[Record, ...]:
-    """All records of the files, in order; `-` is standard input. Raises UserError.
+    """Read all records of the files, in order; `-` is standard input. Raises UserError.
 
-    `warn` is told of a line that was cut short.
+    `warn` is called with a message about a last line that was cut short.
     """
     return tuple(record for path in paths for record in parse(read_text(path), path, warn))
 
 
 def read_text(path: Path) -> str:
-    """What a file says, which can be a pipe and is read once; raise UserError where it cannot be read."""
+    """Text of a file; it is read once only, since it can be a pipe. Raises UserError if it cannot be read."""
     try:
         return Path("/dev/stdin" if str(path) == "-" else path).read_text(encoding="utf-8")
     except OSError as error:
@@ -200,12 +200,12 @@ def read_text(path: Path) -> str:
 
 
 def parse(text: str, path: Path, warn: Callable[[str], None]) -> list[Record]:
-    """The records of a text that was read from there."""
+    """Parse the records in a text that was read from `path`. Raises UserError."""
     return _parse_lines(text, path, warn) if is_lines(text, path) else _parse_document(text, path)
 
 
 def is_lines(text: str, path: Path) -> bool:
-    """By the suffix; that of a pipe says nothing, and there the first line is a whole record or is not."""
+    """Whether a text is JSON Lines: by the suffix, or for a pipe by whether its first line is a whole record."""
     if path.suffix in (".json", ".jsonl"):
         return path.suffix == ".jsonl"
     try:
@@ -219,7 +219,7 @@ def _parse_document(text: str, path: Path) -> list[Record]:
     try:
         document = strict_json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a JSON file of records: {_short(error)}.") from None
+        raise UserError(f"{path} is not a JSON file of records: {_reason(error)}.") from None
     if not isinstance(document, dict) or not isinstance(document.get("records"), list):
         raise UserError(f"{path} holds no records: `bench run --format json -o {path.name}` writes such a file.")
     return [_revive(data, f"{path}, record {n}") for n, data in enumerate(document["records"], start=1)]
@@ -236,36 +236,36 @@ def _parse_lines(text: str, path: Path, warn: Callable[[str], None]) -> list[Rec
             data = strict_json.loads(line)
         except (ValueError, RecursionError) as error:
             if number == len(lines):
-                warn(f"{where} was cut short and is passed over.")
+                warn(f"{where} was cut short and is skipped.")
                 continue
-            raise UserError(f"{where} is not JSON: {_short(error)}.") from None
+            raise UserError(f"{where} is not JSON: {_reason(error)}.") from None
         records.append(_revive(data, where))
     return records
 
 
-def _short(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return "nested too deeply" if isinstance(error, RecursionError) else str(error).splitlines()[0]
 
 
 def _revive(data: object, where: str) -> Record:
     if not isinstance(data, dict):
-        raise UserError(f"{where} is no record: an object is expected.")
+        raise UserError(f"{where} is not a record: a JSON object is expected.")
     try:
         return _RECORD.validate_json(json.dumps(_upgraded(data, where)))
     except ValidationError as error:
-        raise UserError(f"{where} is no record of backbone-bench: {first_problem(error)}.") from None
-    except RecursionError:  # what could be read cannot always be written
-        raise UserError(f"{where} is no record of backbone-bench: nested too deeply.") from None
+        raise UserError(f"{where} is not a record of backbone-bench: {first_problem(error)}.") from None
+    except RecursionError:  # a document that could be parsed may still be too deep to write
+        raise UserError(f"{where} is not a record of backbone-bench: nested too deeply.") from None
 
 
 def _upgraded(data: Json, where: str) -> Json:
-    """Climb the ladder from the record's version to this one."""
+    """Upgrade a record step by step from its schema version to the current one."""
     version = data.get("schema_version")
     while version != SCHEMA_VERSION:
         step = UPGRADES.get(version) if isinstance(version, str) else None
         if step is None:
             raise UserError(
-                f"{where} has schema version {version!r}, this is {SCHEMA_VERSION!r}: "
+                f"{where} has schema version {version!r}, and this program reads {SCHEMA_VERSION!r}: "
                 f"it comes from another program or a newer backbone-bench."
             )
         data = step(data)

@@ -1,8 +1,9 @@
-"""Workload: the model, its settings, inputs and batch, as they were really run."""
+"""Workload: the model, settings, inputs and batch that really ran."""
 
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import KW_ONLY, fields, replace
 from typing import Annotated, Literal, Self
 
@@ -17,7 +18,7 @@ ModelSource = Literal["zoo", "timm", "torchvision", "import", "file", "exported"
 
 
 def source_of(model: str) -> ModelSource:
-    """Which source a name of a model speaks of; a model that a program has in its hands has none in its name."""
+    """The source that a model's name refers to; never `object`, which is a model passed in by a Python program."""
     scheme, colon, _ = model.partition(":")
     match scheme if colon else "zoo":
         case "zoo" | "timm" | "torchvision" | "exported" as named:
@@ -31,9 +32,9 @@ _SIZE = "[0-9]{1,18}"
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class TensorSpec:
-    """Shape and type of one input, batch first: `1x3x224x224:float32`, with a keyword's name `mask=1x16:bool`.
+    """Shape and type of one input, batch first: `1x3x224x224:float32`, or `mask=1x16:bool` for a keyword argument.
 
-    A tensor without dimensions is a `scalar`.
+    A tensor without dimensions is written `scalar`.
     """
 
     shape: tuple[int, ...]
@@ -48,7 +49,7 @@ class TensorSpec:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read `[name=]DxDx…[:dtype]`; raise UserError where it is anything else."""
+        """Parse `[name=]DxDx…[:dtype]`. Raises UserError for any other text."""
         match = re.fullmatch(cls._FORM, text)
         if match is None:
             raise UserError(f"{text!r} is no input shape: write it as 3x224x224 or 3x224x224:float16.")
@@ -57,11 +58,11 @@ class TensorSpec:
 
     @property
     def square(self) -> int | None:
-        """Height and width of a square image, batch first; None for anything else."""
+        """Side length of a square image (batch first); None for any other shape."""
         return self.shape[-1] if len(self.shape) == 4 and self.shape[-1] == self.shape[-2] else None
 
     def batched(self, images: int) -> Self:
-        """The same with a batch in front."""
+        """The spec with a batch dimension in front."""
         return replace(self, shape=(images, *self.shape))
 
 
@@ -73,12 +74,12 @@ def _spec(text: str) -> str:
     return text
 
 
-_Spec = Annotated[str, AfterValidator(_spec)]  # a `TensorSpec` in its written form
+_Spec = Annotated[str, AfterValidator(_spec)]  # a `TensorSpec` as text
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Workload(Setting):
-    """Everything that changes what runs: two records of equal workloads can be laid side by side."""
+    """Everything that changes what runs: records of equal workloads can be compared side by side."""
 
     _: KW_ONLY
     source: ModelSource
@@ -87,16 +88,27 @@ class Workload(Setting):
 
     @property
     def names_code(self) -> bool:
-        """Whether the model is code of somebody's own; told by its name, since `source` may lie."""
+        """Whether the model is user code, judged by its name: the `source` in a foreign record may be false."""
         return source_of(self.model) not in ("zoo", "timm", "torchvision")
 
     @property
     def specs(self) -> tuple[TensorSpec, ...]:
-        """The inputs, parsed."""
+        """The inputs as `TensorSpec`s."""
         return tuple(map(TensorSpec.parse, self.inputs))
 
     @property
     def key(self) -> str:
-        """A short name of the workload, the same in every process."""
+        """Short hash of the workload, the same in every process."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def input_specs(texts: Iterable[str], image_size: int | None) -> tuple[str, ...]:
+    """Parse the inputs that a user typed, without their batch, into their full form.
+
+    Raises UserError for a text that is no shape, and where an image size sets the shape as well.
+    """
+    specs = tuple(str(TensorSpec.parse(text)) for text in texts)
+    if specs and image_size is not None:
+        raise UserError("--input and --input-size both set the input shape: give one of them.")
+    return specs

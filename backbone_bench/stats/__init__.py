@@ -1,1 +1,1 @@
-"""Statistics on plain floats and the standard library alone."""
+"""Statistics of measurements: confidence intervals, paired ratios with p-values, and rank correlation."""

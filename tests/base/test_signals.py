@@ -1,4 +1,4 @@
-"""Signals: heard at once, put off where something must not be cut, never lost."""
+"""Signals: handled at once, deferred within a `deferred` block, never lost."""
 
 import os
 import signal
@@ -12,62 +12,62 @@ from backbone_bench.base.signals import PATIENCE_S, Interrupted, SignalState
 
 @pytest.fixture
 def scripted():
-    """Signals at moments that a test says."""
+    """A `SignalState` on a scripted clock, and a function that sends it a signal."""
     now_s = [100.0]
-    told = SignalState(lambda: now_s[0])
+    state = SignalState(lambda: now_s[0])
 
-    def come(after_s=0.0, number=signal.SIGTERM):
+    def send(after_s=0.0, number=signal.SIGTERM):
         now_s[0] += after_s
-        told.handle(number, None)
+        state.handle(number, None)
 
-    return told, come
+    return state, send
 
 
 def test_a_signal_is_raised_where_the_program_stands(scripted):
-    _, come = scripted
+    _, send = scripted
     with pytest.raises(Interrupted, match="stopped by SIGINT") as caught:
-        come(number=signal.SIGINT)
+        send(number=signal.SIGINT)
     assert caught.value.exit_code == 130
 
 
 def test_a_signal_waits_until_everything_that_must_not_be_cut_is_over(scripted):
-    told, come = scripted
+    state, send = scripted
     done = []
-    with pytest.raises(Interrupted), told.deferred():  # noqa: PT012  # it is raised at the end
-        with told.deferred():
-            come()
+    with pytest.raises(Interrupted), state.deferred():  # noqa: PT012  # it is raised at the end
+        with state.deferred():
+            send()
         done.append("inner")
     assert done == ["inner"]
-    with told.deferred():  # it was heard, and is not raised again
+    with state.deferred():  # it has been raised, and is not raised again
         pass
 
 
 def test_a_repeat_within_a_second_is_the_same_wish_and_a_later_one_waits_for_nothing(scripted):
-    told, come = scripted
-    with pytest.raises(Interrupted), told.deferred():  # noqa: PT012  # it is raised at the end
-        come()
-        come(PATIENCE_S / 2, signal.SIGINT)
+    state, send = scripted
+    with pytest.raises(Interrupted), state.deferred():  # noqa: PT012  # it is raised at the end
+        send()
+        send(PATIENCE_S / 2, signal.SIGINT)
         with pytest.raises(Interrupted, match="SIGINT"):
-            come(PATIENCE_S / 2, signal.SIGINT)
+            send(PATIENCE_S / 2, signal.SIGINT)
 
 
 def test_what_must_not_be_cut_and_fails_says_so(scripted):
-    told, come = scripted
-    with pytest.raises(ValueError, match="full"), told.deferred():  # noqa: PT012  # what holds is tested
-        come()
+    state, send = scripted
+    with pytest.raises(ValueError, match="full"), state.deferred():  # noqa: PT012  # the block is what is tested
+        send()
         raise ValueError("full")
-    assert told.came is not None
+    assert state.received is not None
 
 
 class Finalized:
-    """It is asked to end while it is being finalized, where nothing can be raised."""
+    """Gets a signal in its finalizer, where an exception is lost."""
 
     def __del__(self):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
 def test_a_signal_that_a_finalizer_swallows_comes_again(capfd):
-    with pytest.raises(Interrupted), signals.handled():  # noqa: PT012  # it comes from outside
+    with pytest.raises(Interrupted), signals.handled():  # noqa: PT012  # the signal is raised in `sleep`
         Finalized()
         time.sleep(30)
     assert capfd.readouterr().err == ""

@@ -1,4 +1,4 @@
-"""A number as written is the number."""
+"""The text of a number: it reads back as the number, with the digits that count."""
 
 import pytest
 from hypothesis import given

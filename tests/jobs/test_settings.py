@@ -1,3 +1,5 @@
+"""Settings: precedence of their sources, validation, and the jobs made from them."""
+
 from itertools import product
 from pathlib import Path
 
@@ -51,7 +53,7 @@ def test_any_value_is_taken_or_refused_in_one_line_that_names_place_and_setting(
     [
         ("batch_size", "Did you mean 'batch-size'?"),
         ("precison", "Did you mean 'precision'?"),
-        ("zzz", "There are model, "),
+        ("zzz", "The settings are model, "),
     ],
 )
 def test_an_unknown_setting_is_refused_with_the_closest_name(name, hint):
@@ -159,9 +161,9 @@ def test_a_table_that_is_none_is_told(tmp_path, text):
 
 
 def test_every_setting_is_an_option_of_run_and_every_option_that_says_what_a_row_is_is_a_setting():
-    """`run` never names most of its parameters: they reach the settings by their names."""
+    """`run` never names most of its parameters in code: they become settings by their names."""
     parameters = {parameter.name for parameter in COMMANDS["run"].params}
     named = {setting_name(name) for name in parameters if is_setting(name) and name not in JOINED}
-    joined = {"model", "memory-format", "energy"}  # each said by several options together
+    joined = {"model", "memory-format", "energy"}  # each set by several options together
     assert named | joined == set(NAMES)
     assert parameters >= JOINED

@@ -1,4 +1,4 @@
-"""Which differences make two records incomparable, and which only warn."""
+"""Fingerprint: which differences make two records incomparable, and which only warn."""
 
 import dataclasses
 import subprocess
@@ -115,7 +115,7 @@ def test_counts_ask_for_the_model_and_its_shape_alone():
 
 def test_a_difference_reads_as_a_sentence():
     (row,) = differences(RECORD, replace(RECORD, environment=replace(RECORD.environment, cuda="13.0")))
-    assert str(row) == "cuda: nothing, now 13.0"
+    assert str(row) == "cuda: none, now 13.0"
 
 
 def test_every_field_is_named_as_in_the_record():

@@ -1,4 +1,4 @@
-"""What a record computes from raw samples, and what it writes for its readers."""
+"""Derived values of a record: latency, throughput and energy computed from raw samples."""
 
 import json
 from dataclasses import replace
@@ -21,7 +21,7 @@ from tests.report import samples
 
 LATENCIES = TypeAdapter(Latencies)
 SLOW, FAST = samples.latency(0.010), samples.latency(0.004)
-NOT_TOLD = Missing("no_temperature", "not told")
+NO_TEMPERATURE = Missing("no_temperature", "not read")
 
 
 def test_latencies_read_back_are_the_same_and_derived_figures_are_written_but_not_read():
@@ -122,14 +122,14 @@ def test_without_a_count_there_are_images_but_no_arithmetic():
 
 @pytest.mark.parametrize("count", [2, 3, 8])
 def test_what_the_ends_of_windows_hide_weighs_less_the_more_windows_there_are(count):
-    """Three in a hundred joules of each window, unknown and independent: their mean is off by 3 % over √n."""
-    trial = EnergyTrial(100.0, 10.0, 0.01, 50, 3.0, NOT_TOLD)
+    """3 of 100 J of each window are uncertain, independently of the other windows: their mean is off by 3 % over √n."""
+    trial = EnergyTrial(100.0, 10.0, 0.01, 50, 3.0, NO_TEMPERATURE)
     energy = Energy("counter", (), 0.1, 0.1, 1, (trial,) * count, 60.0, 0.05, 1.0)
     assert energy.repeat_relative == pytest.approx(0.03 / count**0.5)
 
 
 def test_net_is_gross_without_what_idling_would_have_drawn_in_the_time_of_an_image():
-    trials = tuple(EnergyTrial(watts * 10, 10.0, 0.02, 50, 0.0, NOT_TOLD) for watts in (290.0, 310.0))
+    trials = tuple(EnergyTrial(watts * 10, 10.0, 0.02, 50, 0.0, NO_TEMPERATURE) for watts in (290.0, 310.0))
     energy = Energy("counter", (), 0.1, 0.1, 4, trials, 60.0, 0.05, 1.0)
     assert energy.mean_w == pytest.approx(300)
     assert energy.gross_per_image_j == pytest.approx(300 * 0.02 / 4)

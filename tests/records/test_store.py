@@ -1,4 +1,4 @@
-"""Records and files: nothing lost, nothing half written, nothing foreign read as if it were ours."""
+"""Record files: no record is lost or half written, and a foreign file is refused."""
 
 import errno
 import json
@@ -39,11 +39,11 @@ def test_every_record_written_is_valid_against_the_schema():
 
 
 def test_derived_figures_are_written_and_never_read_back(tmp_path):
-    told = json.loads(store.dump_line(ONE))
-    assert told["cost"]["flops"] == 7072227328
-    told["cost"]["flops"] = 1
+    written = json.loads(store.dump_line(ONE))
+    assert written["cost"]["flops"] == 7072227328
+    written["cost"]["flops"] = 1
     path = tmp_path / "some.jsonl"
-    path.write_text(json.dumps(told) + "\n")
+    path.write_text(json.dumps(written) + "\n")
     assert store.read([path], silent) == (ONE,)
 
 
@@ -88,7 +88,7 @@ def test_appending_never_leaves_a_broken_line_amid_others(tmp_path, before):
     assert store.read([path], silent) == ((ONE, TWO) if before in ("whole", "unended") else (TWO,))
 
 
-LONG = replace(ONE, flags=("x" * (1 << 18),))  # a line that no pipe and no buffer takes at once
+LONG = replace(ONE, flags=("x" * (1 << 18),))  # a line too long for one write to a pipe or a buffer
 
 
 def _append_many(path: str, count: int) -> None:
@@ -104,7 +104,7 @@ def test_two_processes_that_append_to_one_file_lose_nothing(tmp_path):
     for writer in writers:
         writer.start()
     while any(writer.is_alive() for writer in writers):
-        store.read([path], warn=lambda _: None)  # as a reader finds it at any moment
+        store.read([path], warn=lambda _: None)  # a reader may come at any moment
     assert store.read([path], silent) == (LONG,) * 40
 
 
@@ -168,7 +168,7 @@ def test_a_file_that_is_mounted_alone_is_written_all_the_same(tmp_path, monkeypa
     [
         ("no/such/folder/a.json", "there is no folder"),
         ("", "it is a folder"),
-        ("fifo.jsonl", "it is no regular file"),
+        ("fifo.jsonl", "it is not a regular file"),
         (f"{'x' * 300}.json", "File name too long"),
         ("loop.json", "Too many levels of symbolic links"),
     ],
@@ -195,23 +195,23 @@ def test_looking_whether_a_file_can_be_written_leaves_no_trace(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("{", "not a JSON file"),
         ("[]", "holds no records"),
         ('{"a": 1}', "holds no records"),
-        ('{"records": [1]}', "record 1 is no record"),
+        ('{"records": [1]}', "record 1 is not a record"),
         ('{"records": [{}]}', "schema version None"),
-        ('{"records": [{"schema_version": "1"}]}', "record 1 is no record of backbone-bench: id"),
+        ('{"records": [{"schema_version": "1"}]}', "record 1 is not a record of backbone-bench: id"),
         ('{"records": [{"schema_version": "99"}]}', "newer backbone-bench"),
-        ('{"records": NaN}', "NaN is no number"),
+        ('{"records": NaN}', "NaN is not a JSON number"),
         ("[" * 100_000, "nested too deeply"),
     ],
 )
-def test_a_foreign_file_is_refused_in_one_line(tmp_path, text, said):
+def test_a_foreign_file_is_refused_in_one_line(tmp_path, text, message):
     path = tmp_path / "foreign.json"
     path.write_text(text)
-    with pytest.raises(UserError, match=said) as caught:
+    with pytest.raises(UserError, match=message) as caught:
         store.read([path], silent)
     assert "\n" not in str(caught.value)
 
@@ -224,7 +224,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
 
 
 def test_an_older_record_climbs_the_ladder(tmp_path, monkeypatch):
-    """A version 0 that called the workload otherwise, made up here."""
+    """An invented version 0, which named the workload `job`."""
 
     def rename(data: store.Json) -> store.Json:
         return {**data, "workload": data["job"], "schema_version": "1"}
@@ -258,9 +258,9 @@ def test_any_bytes_are_records_or_one_clear_line(tmp_path_factory, content):
 
 @given(st.sampled_from(["workload", "environment", "cost", "latency", "tool", "flags", "id"]), JSON)
 def test_a_record_with_any_part_replaced_is_read_or_refused(tmp_path_factory, part, value):
-    told = {**json.loads(store.dump_line(ONE)), part: value}
+    changed = {**json.loads(store.dump_line(ONE)), part: value}
     path = tmp_path_factory.mktemp("any") / "any.jsonl"
-    path.write_text(json.dumps(told) + "\n")
+    path.write_text(json.dumps(changed) + "\n")
     try:
         store.read([path], lambda _: None)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Rank correlation against scipy's."""
+"""Rank correlation; the oracle is scipy."""
 
 import pytest
 from hypothesis import assume, given

@@ -1,4 +1,4 @@
-"""Laws of paired ratios; the oracles are scipy's tests and simulation."""
+"""Paired ratios, p-values and the minimum detectable effect; the oracles are scipy's tests and simulation."""
 
 import math
 
@@ -16,7 +16,7 @@ rounds = st.lists(st.builds(Pair, seconds, seconds), min_size=2, max_size=12)
 p_values = st.lists(st.floats(0, 1), min_size=1, max_size=20)
 
 
-@pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's warning about rounds that are all alike
+@pytest.mark.filterwarnings("ignore:Precision loss")  # scipy's warning about rounds that are all equal
 @given(rounds)
 def test_the_interval_is_that_of_a_t_test_on_the_logarithms(pairs):
     found = ratios.ratio(pairs, 0.9)
@@ -27,9 +27,11 @@ def test_the_interval_is_that_of_a_t_test_on_the_logarithms(pairs):
 
 @given(rounds)
 def test_changing_sides_turns_the_ratio_upside_down(pairs):
-    turned = ratios.ratio([pair.inverted for pair in pairs])
-    point, low, high = ratios.ratio(pairs)
-    assert (turned.estimate * point, turned.low * high, turned.high * low) == pytest.approx((1, 1, 1), rel=1e-6)
+    inverted = ratios.ratio([pair.inverted for pair in pairs])
+    estimate, low, high = ratios.ratio(pairs)
+    assert (inverted.estimate * estimate, inverted.low * high, inverted.high * low) == pytest.approx(
+        (1, 1, 1), rel=1e-6
+    )
 
 
 @given(rounds, st.floats(0.1, 10))
@@ -64,7 +66,7 @@ def test_rounds_without_any_noise_are_certain():
 
 
 def test_holm_reproduces_a_worked_example():
-    # By hand: sorted .01 .013 .02 .4 times 4, 3, 2, 1, each no less than the one before it.
+    # By hand: the sorted .01 .013 .02 .4 times 4, 3, 2, 1, and none less than the one before it.
     assert ratios.holm([0.02, 0.4, 0.01, 0.013]) == pytest.approx((0.04, 0.4, 0.04, 0.04))
 
 

@@ -1,4 +1,4 @@
-"""Laws of the statistics of timings; the oracles are scipy, numpy and MLPerf's printed table."""
+"""Statistics of timings; the oracles are scipy, numpy and MLPerf's printed table."""
 
 import math
 import random
@@ -15,7 +15,7 @@ TIMES = st.floats(1e-6, 10)
 
 
 def series(n: int, rho: float, *, seed: int = 1, outliers: float = 0.0) -> list[float]:
-    """Timings around 1 s whose neighbours have the correlation `rho`; so many of them interrupted for a while."""
+    """Timings around 1 s with a lag-1 autocorrelation of `rho`; the share `outliers` of them is interrupted."""
     rng = random.Random(seed)
     noise, found = rng.gauss(0, 1), []
     for _ in range(n):
@@ -30,7 +30,7 @@ def interval(samples) -> stats.Interval:
     return found
 
 
-# The interval of the median.
+# The confidence interval of the median.
 
 
 @pytest.mark.parametrize("n", range(6, 20))
@@ -89,7 +89,7 @@ def test_blocks_are_fewer_the_more_samples_depend_on_each_other():
 
 @pytest.mark.parametrize("rho", [0.3, 0.6])
 def test_a_block_is_four_times_as_long_as_what_independent_samples_leave_of_the_rest(rho):
-    """On average, since lag-1 is estimated: low by about (1 + 3ρ)/n (Kendall 1954), which is made up for."""
+    """On average, since lag-1 is estimated: low by about (1 + 3ρ)/n (Kendall 1954), which is corrected."""
     counts = [stats.independent_blocks(series(100, rho, seed=seed)) for seed in range(400)]
     assert np.mean(counts) + 0.5 == pytest.approx(100 * (1 - rho) / 4, abs=0.35)  # rounded down, by a half on average
 
@@ -169,7 +169,7 @@ def test_a_coarse_clock_makes_no_outliers_of_its_neighbouring_ticks():
     assert stats.outliers([1.0] * 99 + [1.5]) == (99,)
 
 
-# --- by ranks
+# The confidence interval by ranks.
 
 
 def by_ranks(values, confidence):
@@ -190,7 +190,7 @@ def test_the_interval_by_ranks_holds_what_the_signed_rank_test_does_not_reject(v
     for end, inwards in ((interval.low, width), (interval.high, -width)):
         sums = {(one + other) / 2 for one in values for other in values}
         if any(0 < abs(one - end) <= 2 * width for one in sums):
-            continue  # another pair's mean lies as near as floats tell apart
+            continue  # the mean of another pair is too near for floats
         assert p(end - inwards) <= 1 - confidence < p(end + inwards)
 
 

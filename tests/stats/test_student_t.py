@@ -1,4 +1,4 @@
-"""The interval of a mean over few trials."""
+"""Student's t and the t confidence interval of a mean; the oracle is scipy."""
 
 import pytest
 from hypothesis import given
