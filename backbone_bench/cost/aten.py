@@ -1,4 +1,4 @@
-"""What the recorder knows of torch's operations, by their canonical names."""
+"""Tables of torch's operations by canonical name: without a kernel, without FLOPs, and the bookings of the rest."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from backbone_bench.cost.ledger import Ledger
 
 Booking = Callable[..., None]
 
-# Names of one operation: what the caller wrote, what the dispatcher makes of it.
+# Aliases of one operation, and the names that torch's dispatcher gives it, to the name that the caller writes.
 SYNONYMS = {
     "concat": "cat", "concatenate": "cat", "constant_pad_nd": "pad", "multiply": "mul", "subtract": "sub",
     "divide": "div", "true_divide": "div", "clamp_min": "clamp", "clamp_max": "clamp", "_to_copy": "to",
@@ -22,24 +22,24 @@ SYNONYMS = {
     "_log_softmax": "log_softmax", "_prelu_kernel": "prelu", "_embedding_bag_forward_only": "_embedding_bag",
 }  # fmt: skip
 
-# They make or rename tensors and launch no work.
-SILENT = {
+# They allocate a tensor or make a view of one, and launch no kernel.
+NO_KERNEL = {
     "empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided", "lift_fresh",
     "scalar_tensor", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "_unsafe_view",
 }  # fmt: skip
 
-# They write a tensor without reading what it held, or make one from nothing.
+# They write a tensor and do not read its old values: they fill it or create it.
 WRITE_ONLY = {
     "zeros", "ones", "full", "arange", "linspace", "eye", "rand", "randn", "randint", "randperm", "tril_indices",
     "triu_indices", "zeros_like", "ones_like", "full_like", "rand_like", "randn_like", "randint_like", "new_zeros",
     "new_ones", "new_full", "zero", "fill", "copy", "uniform", "normal", "exponential", "hann_window",
 }  # fmt: skip
 
-# Of their first argument they read only what they return.
+# They read only the returned elements of their first argument.
 GATHERS = {"embedding", "index_select", "gather", "index", "take"}
 
-# Neither convolutions nor matrix products, though torch does not tag them as pointwise or as reductions. Composite
-# ones among them are booked whole: they are one kernel on an accelerator.
+# They are neither convolutions nor matrix products, so they have 0 FLOPs, but torch does not tag them as pointwise or
+# as reductions. Composite operations in this set are booked as one: they are one kernel on an accelerator.
 MOVES = WRITE_ONLY | GATHERS | {
     # activations
     "hardswish", "softmax", "log_softmax", "glu", "prelu", "log_sigmoid_forward", "bernoulli",
@@ -55,11 +55,11 @@ MOVES = WRITE_ONLY | GATHERS | {
     "upsample_bicubic2d", "upsample_trilinear3d", "_upsample_nearest_exact1d", "_upsample_nearest_exact2d",
     "_upsample_nearest_exact3d", "_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa", "grid_sampler_2d",
     "grid_sampler_3d", "affine_grid_generator",
-    # joining, cutting, turning and copying
+    # joining, slicing, rearranging and copying
     "cat", "stack", "block_diag", "to", "lift_fresh_copy", "pad", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle",
     "roll", "flip", "rot90", "repeat", "repeat_interleave", "tril", "triu", "diag_embed", "select_scatter",
     "slice_scatter", "diagonal_scatter", "_pack_padded_sequence",
-    # choosing
+    # sorting, searching, indexing
     "sort", "argsort", "topk", "kthvalue", "median", "mode", "cumsum", "cumprod", "cummax", "cummin", "logcumsumexp",
     "_unique2", "unique_dim", "unique_consecutive", "nonzero", "masked_select", "masked_scatter", "index_put",
     "index_add", "index_copy", "index_fill", "scatter", "scatter_add", "scatter_reduce", "searchsorted", "bucketize",
@@ -70,29 +70,31 @@ MOVES = WRITE_ONLY | GATHERS | {
 }  # fmt: skip
 
 
-# How the operations with arithmetic are booked, by their canonical name; the arguments are those of aten.
+# One booking per operation with FLOPs, by its canonical name. Its parameters are those of the aten operation.
 
 
 def _convolution(
     ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, /, *_: Any, **__: Any
 ) -> None:
     cost = formulas.convolution(input.shape, weight.shape, out.shape, ledger.images)
-    ledger.book("convolution", _given(input, weight, bias), [out], cost)
+    ledger.book("convolution", _present(input, weight, bias), [out], cost)
 
 
 def _transposed(
     ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, /, *_: Any, **__: Any
 ) -> None:
     cost = formulas.convolution(input.shape, weight.shape, out.shape, ledger.images, transposed=True)
-    ledger.book("transposed_convolution", _given(input, weight, bias), [out], cost)
+    ledger.book("transposed_convolution", _present(input, weight, bias), [out], cost)
 
 
-def _either(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None, *more: Any) -> None:
+def _any_convolution(
+    ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None, *more: Any
+) -> None:
     transposed = more[3]  # after stride, padding and dilation
     (_transposed if transposed else _convolution)(ledger, out, input, weight, bias)
 
 
-def _deformed(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, offset: Tensor, *more: Any) -> None:
+def _deformable(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, offset: Tensor, *more: Any) -> None:
     mask, bias = more[:2]
     cost = formulas.convolution(input.shape, weight.shape, out.shape, ledger.images)
     ledger.book("deformable_convolution", [input, weight, offset, mask, bias], [out], cost)
@@ -102,25 +104,25 @@ def _linear(
     ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, bias: Tensor | None = None, /, **_: Any
 ) -> None:
     cost = formulas.linear(input.shape, weight.shape, ledger.images)
-    ledger.book("linear", _given(input, weight, bias), [out], cost)
+    ledger.book("linear", _present(input, weight, bias), [out], cost)
 
 
 def _product(op: str) -> Booking:
     def book(ledger: Ledger, out: Tensor, left: Tensor, right: Tensor, /, *_: Any, **__: Any) -> None:
-        ledger.book(op, [left, right], [out], _multiplied(ledger, left, right, out))
+        ledger.book(op, [left, right], [out], _product_cost(ledger, left, right, out))
 
     return book
 
 
-def _sum_with_product(op: str) -> Booking:
+def _product_plus_term(op: str) -> Booking:
     def book(ledger: Ledger, out: Tensor, term: Tensor, left: Tensor, right: Tensor, /, *_: Any, **__: Any) -> None:
-        ledger.book(op, [term, left, right], [out], _multiplied(ledger, left, right, out))
+        ledger.book(op, [term, left, right], [out], _product_cost(ledger, left, right, out))
 
     return book
 
 
-def _multiplied(ledger: Ledger, left: Tensor, right: Tensor, out: Tensor) -> Arithmetic:
-    """A matrix product: a layer where one side is a parameter, else only arithmetic."""
+def _product_cost(ledger: Ledger, left: Tensor, right: Tensor, out: Tensor) -> Arithmetic:
+    """FLOPs of a matrix product, with memory access if exactly one side is a parameter: then it is a linear layer."""
     on_left, on_right = ledger.is_weight(left), ledger.is_weight(right)
     if on_left == on_right:
         return formulas.product(left.shape, out.shape)
@@ -129,14 +131,14 @@ def _multiplied(ledger: Ledger, left: Tensor, right: Tensor, out: Tensor) -> Ari
 
 def _attention(ledger: Ledger, out: Tensor, query: Tensor, key: Tensor, value: Tensor, /, *more: Any, **_: Any) -> None:
     cost = formulas.attention(query.shape, key.shape, out.shape)
-    ledger.book("scaled_dot_product_attention", _given(query, key, value, *more[:1]), [out], cost)  # the mask, if any
+    ledger.book("scaled_dot_product_attention", _present(query, key, value, *more[:1]), [out], cost)  # the mask, if any
 
 
 def _batch_norm(
     ledger: Ledger, out: Tensor, input: Tensor, weight: Any, bias: Any, mean: Any, var: Any, training: bool, *_: Any
 ) -> None:
     updated = [mean, var] if training else []  # written as well as read
-    ledger.book("batch_norm", _given(input, weight, bias, mean, var, *updated), [out])
+    ledger.book("batch_norm", _present(input, weight, bias, mean, var, *updated), [out])
 
 
 def _dropout(op: str) -> Booking:
@@ -148,7 +150,7 @@ def _dropout(op: str) -> Booking:
 
 
 def _recurrent(op: str) -> Booking:
-    """Whole, as the accelerators' libraries run it: what torch makes of it elsewhere depends on the device."""
+    """Book a recurrent layer as one operation, as accelerator libraries run it; torch's split depends on the device."""
 
     def book(ledger: Ledger, out: tuple[Tensor, ...], input: Tensor, /, *more: Any, **_: Any) -> None:
         weights = [argument for argument in more if isinstance(argument, (list, tuple))][-1]
@@ -158,20 +160,20 @@ def _recurrent(op: str) -> Booking:
     return book
 
 
-def _given(*tensors: Tensor | None) -> list[Tensor]:
+def _present(*tensors: Tensor | None) -> list[Tensor]:
     return [tensor for tensor in tensors if tensor is not None]
 
 
 BOOKINGS: dict[str, Booking] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
-    "convolution": _either,
-    "torchvision::deform_conv2d": _deformed,
+    "convolution": _any_convolution,
+    "torchvision::deform_conv2d": _deformable,
     "linear": _linear,
     "batch_norm": _batch_norm,
     "scaled_dot_product_attention": _attention,
     **{op: _product(op) for op in ("matmul", "mm", "bmm", "mv", "dot", "vdot")},
     **{op: _dropout(op) for op in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout")},
     **{op: _recurrent(op) for op in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
-    **{op: _sum_with_product(op) for op in ("addmm", "baddbmm", "addmv")},
+    **{op: _product_plus_term(op) for op in ("addmm", "baddbmm", "addmv")},
 }

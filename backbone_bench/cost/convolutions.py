@@ -1,4 +1,7 @@
-"""The shapes of a model's convolutions, for what totals do not tell: how far access lies above its bound."""
+"""Shapes of a model's convolution calls.
+
+Totals are not enough to compare memory access with its lower bound: that needs every convolution.
+"""
 
 from collections.abc import Mapping, Sequence
 from math import prod
@@ -9,23 +12,25 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from backbone_bench.cost.counter import count
 
-ConvolutionTuple = tuple[
-    int, int, int, int, int
-]  # k², input channels, output channels, positions of the output, groups
+# k² (kernel elements), input channels, output channels, output positions, groups
+ConvolutionTuple = tuple[int, int, int, int, int]
 
 
 def convolutions(
     model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None
 ) -> tuple[ConvolutionTuple, ...]:
-    """Every call of a convolution module in one pass, in order; a functional call is not seen. Counts nothing twice."""
+    """Shapes of all calls of convolution modules in one pass, in call order.
+
+    A functional call (`F.conv2d`) is not included.
+    """
     found: list[ConvolutionTuple] = []
 
-    def see(module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
+    def record(module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
             channels = module.in_channels, module.out_channels
             found.append((prod(module.kernel_size), *channels, prod(out.shape[2:]), module.groups))
 
-    handle = register_module_forward_hook(see)
+    handle = register_module_forward_hook(record)
     try:
         count(model, args, kwargs)
     finally:

@@ -1,10 +1,10 @@
-"""One pass over a model, and what every operation of it costs.
+"""Count every operation of one forward pass.
 
-The pass runs on the meta device: no weights, no arithmetic. Stand-ins with a
-shape and no values take the places of the modules' tensors (`cost.swap`), and
-the model is left as it was found, whatever happens. Where a forward pass reads
-values, or a module cannot be swapped (scripted, quantized), the pass runs on
-the CPU with the tensors themselves, and the cost says so.
+The pass runs on the meta device: no weights, no arithmetic. Meta tensors (a
+shape, no values) replace the modules' tensors (`cost.swap`), and the model is
+always restored, also after an error. If the forward pass reads values, or a
+module has no meta form (scripted, quantized), the pass runs on the CPU with
+the real tensors; `ModelCost.path` says which.
 """
 
 import copy
@@ -26,51 +26,52 @@ from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
-from backbone_bench.cost.swap import Survey, real, stand_in, values_kept
+from backbone_bench.cost.swap import Survey, as_meta, buffers_restored, real
 from backbone_bench.records import ModelCost
 
-_ONE_PASS = threading.RLock()  # a second thread would take the first one's stand-ins for the model
+_ONE_PASS = threading.RLock()  # a second thread would see the first one's meta tensors in the model
 
 
 def count(
     model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *, batch: int = 1
 ) -> ModelCost:
-    """What one forward pass of `model(*args, **kwargs)` costs, in the mode (train or eval) the model is in.
+    """Cost of one forward pass of `model(*args, **kwargs)`, in the model's current mode (train or eval).
 
-    `batch` is the number of images in the inputs: `access` and `cio` are
-    those of one. Inputs may be real tensors or tensors on meta, nested in
-    tuples, lists, dictionaries and dataclasses; a pass on the CPU makes up
-    values for those that have none. Raises what the model raises.
+    `batch` is the number of images in the inputs: memory access and CIO are
+    given for one image. Inputs may be real or meta tensors, nested in tuples,
+    lists, dictionaries and dataclasses; a pass on the CPU replaces meta inputs
+    by tensors with values. Raises what the model raises.
     """
-    # What is alive must not depend on when cycles are collected, and looking for them takes longer than the pass.
-    with _ONE_PASS, collector.resting():
-        return _count(_Call(as_written(model), tuple(args), dict(kwargs or {}), batch))
+    # Peak activations must not depend on when reference cycles are collected; also, a collection takes longer than the
+    # pass.
+    with _ONE_PASS, collector.gc_disabled():
+        return _count(_Call(unwrapped(model), tuple(args), dict(kwargs or {}), batch))
 
 
 def _count(call: "_Call") -> ModelCost:
     if any(map(is_lazy, call.parameters())):
-        call = call.initialised()
+        call = call.with_lazy_initialised()
     if any(isinstance(module, torch.jit.ScriptModule) for _, module in call.survey.modules):
         return call.on_cpu()
     try:
         return call.on_meta()
-    except Exception:  # for want of values the model may raise anything; a fault of its own shows again on the CPU
+    except Exception:  # without values the model may raise anything; a bug of its own raises again on the CPU
         if any(parameter.is_meta for parameter in call.parameters()):
             raise
     return call.on_cpu()
 
 
-def as_written(model: nn.Module) -> nn.Module:
-    """A compiled model as it was before, and one that is spread over devices as on one."""
+def unwrapped(model: nn.Module) -> nn.Module:
+    """The original model inside `torch.compile` or `nn.DataParallel`; any other model itself."""
     if isinstance(model, nn.DataParallel):
         return model.module
-    written = getattr(model, "_orig_mod", model)
-    return written if isinstance(written, nn.Module) else model
+    original = getattr(model, "_orig_mod", model)
+    return original if isinstance(original, nn.Module) else model
 
 
 @dataclass
 class _Call:
-    """A model and what it is called with."""
+    """A model with its arguments: one forward pass to count."""
 
     model: nn.Module
     args: tuple[Any, ...]
@@ -82,16 +83,16 @@ class _Call:
         return Survey(self.model)
 
     def parameters(self) -> list[Tensor]:
-        """Each once; their stand-ins while they are swapped."""
+        """Every parameter once; during the meta pass, the meta tensors in their place."""
         tables = [module._parameters for _, module in self.survey.modules]
         found = {id(tensor): tensor for table in tables if table for tensor in table.values() if tensor is not None}
         return list(found.values())
 
-    def initialised(self) -> "_Call":
-        """The same with a copy of the model, whose lazy modules have learnt their shapes from one real call."""
+    def with_lazy_initialised(self) -> "_Call":
+        """The same call on a copy of the model whose lazy modules got their shapes from one real forward pass."""
         lazy = [buffer for buffer in self.model.buffers() if is_lazy(buffer)]
-        copies = {id(buffer): UninitializedBuffer(dtype=buffer.dtype) for buffer in lazy}  # type: ignore[call-arg]  # torch's stubs leave it out
-        model = copy.deepcopy(self.model, copies)  # torch knows how to copy lazy parameters alone
+        copies = {id(buffer): UninitializedBuffer(dtype=buffer.dtype) for buffer in lazy}  # type: ignore[call-arg]  # missing in torch's stubs
+        model = copy.deepcopy(self.model, copies)  # torch can copy lazy parameters, but not lazy buffers
         args, kwargs = map_tensors((self.args, self.kwargs), real)
         with torch.random.fork_rng(devices=()), torch.no_grad():
             model(*args, **kwargs)
@@ -102,25 +103,25 @@ class _Call:
             return self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
 
     def on_cpu(self) -> ModelCost:
-        held = [place.tensor for place in self.survey.places]
-        with self.survey.left_as_found(), values_kept(self.model):
+        state = [place.tensor for place in self.survey.places]
+        with self.survey.left_as_found(), buffers_restored(self.model):
             try:
-                return self._run("cpu", held, torch.inference_mode)
+                return self._run("cpu", state, torch.inference_mode)
             except RuntimeError as error:
                 if "grad" not in str(error) and "Inference" not in str(error):
                     raise
-            return self._run("cpu", held, torch.no_grad)  # it takes gradients of its own, which is forbidden above
+            return self._run("cpu", state, torch.no_grad)  # the model computes gradients, which inference mode forbids
 
     def _run(
-        self, path: Literal["meta", "cpu"], held: list[Tensor], quietly: Callable[[], AbstractContextManager[Any]]
+        self, path: Literal["meta", "cpu"], state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
     ) -> ModelCost:
         parameters = self.parameters()
-        ledger = Ledger(parameters, lambda: [*held, *self.survey.buffers()], self.batch)
-        args, kwargs = map_tensors((self.args, self.kwargs), stand_in if path == "meta" else real)
+        ledger = Ledger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
+        args, kwargs = map_tensors((self.args, self.kwargs), as_meta if path == "meta" else real)
         for tensor in tensors_of((args, kwargs)):
-            ledger.hold_new(tensor)
-        counting = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
-        with ledger.following(self.survey.modules), _uncompiled(self.survey), quietly(), counting:
+            ledger.track_new(tensor)
+        recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
+        with ledger.attributing_to(self.survey.modules), _uncompiled(self.survey), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(
             params=sum(parameter.numel() for parameter in parameters),
@@ -133,7 +134,7 @@ class _Call:
 
 
 def _uncompiled(survey: Survey) -> AbstractContextManager[Any]:
-    """Modules that are compiled within the model run as they were written."""
+    """Run compiled submodules in eager mode, so that their operations are seen."""
     if any(module._compiled_call_impl or "_orig_mod" in module._modules for _, module in survey.modules):
         return torch.compiler.set_stance("force_eager")
     return nullcontext()
@@ -141,10 +142,10 @@ def _uncompiled(survey: Survey) -> AbstractContextManager[Any]:
 
 @contextmanager
 def _plain_kernels(ledger: Ledger) -> Iterator[None]:
-    """On the CPU, fused kernels would hide their arithmetic from the recorder."""
+    """Record on the CPU without fused kernels: they would hide their arithmetic from the recorder."""
     fast_attention, mkldnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
     torch.backends.mha.set_fastpath_enabled(False)
-    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # the module is a set of properties
+    torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # torch replaces this module by an object with properties
     try:
         with sdpa_kernel(SDPBackend.MATH), Recorder(ledger):
             yield

@@ -1,4 +1,7 @@
-"""A model's names and shapes as one short text: what the gate compares where every count is the same."""
+"""SHA-256 digest of a model's parameter names and shapes.
+
+The gate compares it: two different networks can have equal counts.
+"""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,12 +12,12 @@ from torch import nn
 
 
 def shapes_sha256(modules: Iterable[tuple[str, nn.Module]]) -> str:
-    """A digest of what the parameters and the buffers that are saved are called and how large, in whatever order.
+    """Digest of the names and shapes of all parameters and persistent buffers, independent of their order.
 
-    The tables are read, not the state dictionary: that takes as long as a third of the count.
+    It reads the modules' tables: building the state dictionary would take a third as long as the count.
     """
     lines = [
-        f"{name}.{key}{_as_text(tensor.shape)}"
+        f"{name}.{key}{_shape_text(tensor.shape)}"
         for name, module in modules
         for table in (module._parameters, module._buffers)
         for key, tensor in table.items()
@@ -24,5 +27,5 @@ def shapes_sha256(modules: Iterable[tuple[str, nn.Module]]) -> str:
 
 
 @lru_cache(4096)
-def _as_text(shape: torch.Size) -> str:
+def _shape_text(shape: torch.Size) -> str:
     return str(tuple(shape))

@@ -1,15 +1,15 @@
-"""Arithmetic and memory access of the operations that have any, from shapes alone.
+"""FLOPs, memory access and CIO of convolutions, linear layers and matrix products, from shapes alone.
 
-A fused multiply-add is one FLOP. `access` is the memory access cost of VoVNet,
-Eq. 1, `h·w·(ci + co) + k²·ci·co/groups` with the output's h·w, bias left out,
-of one image whatever the batch: the weights are read once, the positions of
-one image are those of the batch divided by its images. A linear layer is a
-1x1 convolution over its positions. `cio` adds the convolution's input and
-output, each at its own size (CSPNet, HarDNet).
+A fused multiply-add is one FLOP. Memory access is VoVNet's memory access cost,
+Eq. 1, `h·w·(ci + co) + k²·ci·co/groups`, with the output's h·w and without
+bias. It is given for one image, whatever the batch: the weights are read once,
+and the positions of the batch are divided by its number of images. A linear
+layer is a 1x1 convolution over its positions. CIO (convolutional input/output)
+adds a convolution's input and output, each at its own size (CSPNet, HarDNet).
 
-The formulas equal those of `torch.utils.flop_counter`, which counts two per
-multiply-add, halved; the tests prove it. They stand here because importing
-that module costs a fifth of importing torch.
+The FLOPs are half of those of `torch.utils.flop_counter`, which counts two per
+multiply-add; the tests compare them. The formulas are repeated here because
+importing that module takes a fifth of the time of importing torch.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,18 +20,18 @@ AnyShape = Sequence[int]
 
 
 class Arithmetic(NamedTuple):
-    """What an operation computes, and what its layer accesses (nothing where it is no layer)."""
+    """FLOPs, memory access and CIO of one operation; access and CIO are 0 if it is not a layer."""
 
     flops: int
     access_elems: int = 0
     cio_elems: int = 0
 
 
-NONE = Arithmetic(0)  # neither convolution nor matrix product: no arithmetic by definition
+NONE = Arithmetic(0)  # not a convolution or matrix product: 0 FLOPs by definition
 
 
 def per_image(count: int, images: int) -> int:
-    """The part of one image of the batch, or all of it where it does not divide: then it does not scale with the batch.
+    """`count` divided by `images`, or all of it if it does not divide: then it does not scale with the batch.
 
     >>> per_image(6272, 8), per_image(197, 8)
     (784, 197)
@@ -40,7 +40,7 @@ def per_image(count: int, images: int) -> int:
 
 
 def convolution(x: AnyShape, weight: AnyShape, out: AnyShape, images: int, *, transposed: bool = False) -> Arithmetic:
-    """A convolution of `x` (N, ci, …) with `weight` (co, ci/groups, …), transposed (ci, co/groups, …), into `out`."""
+    """A convolution of `x` (N, ci, …) with `weight` (co, ci/groups, …), or (ci, co/groups, …) if `transposed`."""
     batched = len(x) == len(weight)
     n, x_map, out_map = (x[0], x[2:], out[2:]) if batched else (1, x[1:], out[1:])
     ci, co = (x[1], out[1]) if batched else (x[0], out[0])
@@ -61,27 +61,27 @@ def linear(x: AnyShape, weight: AnyShape, images: int) -> Arithmetic:
 
 
 def recurrent(x: AnyShape, weights: Iterable[AnyShape], images: int) -> Arithmetic:
-    """Recurrent layers over the positions of `x`: each of their matrices is applied once at every position."""
+    """Recurrent layers: each weight matrix is applied once at every position (step and sequence) of `x`."""
     layers = [linear((*x[:-1], weight[1]), weight, images) for weight in weights if len(weight) == 2]
     return Arithmetic(sum(layer.flops for layer in layers), sum(layer.access_elems for layer in layers))
 
 
 def product(left: AnyShape, out: AnyShape) -> Arithmetic:
-    """A matrix product of two activations into `out`: no layer, so no access."""
+    """A matrix product of two activations: not a layer, so it has no memory access."""
     return Arithmetic(prod(out) * left[-1])
 
 
 def layer_product(left: AnyShape, right: AnyShape, out: AnyShape, images: int, *, weight_on_left: bool) -> Arithmetic:
-    """A matrix product in which one side is a parameter: a linear layer written as a product."""
+    """A matrix product with a parameter on one side: a linear layer written as a product."""
     weights, activations = (left, right) if weight_on_left else (right, left)
-    moved = per_image(prod(activations), images) + per_image(prod(out), images)
-    return Arithmetic(prod(out) * left[-1], moved + prod(weights))
+    maps = per_image(prod(activations), images) + per_image(prod(out), images)
+    return Arithmetic(prod(out) * left[-1], maps + prod(weights))
 
 
 def attention(query: AnyShape, key: AnyShape, out: AnyShape) -> Arithmetic:
-    """Dot products of `query` (…, L, E) and `key` (…, S, E), weighing values into `out` (…, L, V); a mask saves none.
+    """Scaled dot-product attention of `query` (…, L, E), `key` (…, S, E) into `out` (…, L, V); a mask saves no FLOPs.
 
-    The heads are those of `out`: fewer keys than queries (grouped queries) save memory, not arithmetic.
+    The heads are those of `out`: fewer key heads than query heads (grouped-query attention) save memory, not FLOPs.
     """
     scores = prod(out[:-1]) * key[-2]
     return Arithmetic(scores * (query[-1] + out[-1]))

@@ -1,8 +1,8 @@
-"""The ledger: what every operation of one pass costs, and which module asked for it.
+"""The ledger: the cost of every operation of one pass, by module, and the peak of activations.
 
-Both counting layers write here, the shape rules and the recorder, so that an
-operation is booked in one way wherever it was seen. Activations are followed
-by their storage: an in-place operation makes none, a view keeps its base alive.
+Both counting layers, the shape rules and the recorder, write to it, so that an
+operation is booked in the same way by either. Activations are tracked by their
+storage: an in-place operation makes no new one, a view keeps its base alive.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,18 +19,18 @@ from torch.jit import ScriptModule
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.records import Missing, OpCost
 
-# Places in a row of the ledger.
+# Indices into a row of the ledger.
 CALLS, FLOPS, ACCESS, CIO, TRAFFIC, BYTES = range(6)
 
 
 class Ledger:
-    """Rows by module and operation, in the order in which they first ran."""
+    """Rows of costs by module and operation, in the order of first use."""
 
-    def __init__(self, parameters: list[Tensor], held: Callable[[], list[Tensor]], images: int) -> None:
-        """`held` tells what the model holds, besides its parameters, from one pass to the next."""
+    def __init__(self, parameters: list[Tensor], state: Callable[[], list[Tensor]], images: int) -> None:
+        """`state` returns the tensors, besides parameters, that the model keeps from one pass to the next."""
         self.images = images
         self._parameters = parameters
-        self._held = held
+        self._get_state = state
         self._modules = [""]
         self._rows: dict[tuple[str, str], list[int]] = {}
         self._unknown: set[tuple[str, str]] = set()
@@ -38,56 +38,56 @@ class Ledger:
         self._alive_bytes = 0
         self.peak_bytes = 0
 
-    # Storages, not tensors: a view of a weight is that weight.
+    # Sets of storages, not of tensors: a view of a weight counts as that weight.
 
     @cached_property
-    def _weights(self) -> set[int | None]:
+    def _weight_storages(self) -> set[int | None]:
         return set(map(storage_of, self._parameters))
 
     @cached_property
-    def _state(self) -> set[int | None]:
-        return self._weights | set(map(storage_of, self._held()))
+    def _model_storages(self) -> set[int | None]:
+        return self._weight_storages | set(map(storage_of, self._get_state()))
 
-    # Which module is running.
+    # The running module.
 
     @contextmanager
-    def following(self, modules: Sequence[tuple[str, nn.Module]]) -> Iterator[None]:
-        """Let every module say when its forward runs: `forward` is wrapped among its attributes for the while.
+    def attributing_to(self, modules: Sequence[tuple[str, nn.Module]]) -> Iterator[None]:
+        """Attribute operations to the running module: every module's `forward` is wrapped meanwhile.
 
-        Hooks for the whole process would be slower, would see what other
-        threads run, and would miss a `forward` that is called directly.
+        Global forward hooks would be slower, would see other threads, and
+        would miss a `forward` that is called directly.
         """
         found = [(vars(module), name, module) for name, module in modules if not isinstance(module, ScriptModule)]
-        own = [attributes.get("forward") for attributes, _, _ in found]
+        originals = [attributes.get("forward") for attributes, _, _ in found]
         for attributes, name, module in found:
-            attributes["forward"] = self._within(name, module.forward)
+            attributes["forward"] = self._attributed(name, module.forward)
         try:
             yield
         finally:
-            for (attributes, _, _), forward in zip(found, own, strict=True):
+            for (attributes, _, _), forward in zip(found, originals, strict=True):
                 if forward is None:
                     del attributes["forward"]
                 else:
                     attributes["forward"] = forward
 
-    def _within(self, name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
+    def _attributed(self, name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
         running, thread = self._modules, get_ident()
 
-        def followed(*args: Any, **kwargs: Any) -> Any:
-            if get_ident() != thread:  # torch's modes are those of one thread
-                raise RuntimeError(f"{name or 'the model'} runs in a thread of its own, where it cannot be counted")
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            if get_ident() != thread:  # torch's modes see one thread only
+                raise RuntimeError(f"{name or 'the model'} runs in another thread, where it cannot be counted")
             running.append(name)
             try:
                 return forward(*args, **kwargs)
             finally:
                 running.pop()
 
-        return followed
+        return wrapped
 
-    # What it costs.
+    # Costs.
 
     def book(self, op: str, reads: Sequence[Tensor], writes: Sequence[Tensor], cost: Arithmetic | None = NONE) -> None:
-        """Write down one operation; a `cost` of None is not known."""
+        """Book one operation by the tensors it reads and writes; None as `cost` means that its FLOPs are unknown."""
         moved = [*reads, *writes]
         self._add(
             op,
@@ -96,16 +96,16 @@ class Ledger:
             cost,
         )
         for tensor in writes:
-            self.hold(tensor)
+            self.track(tensor)
 
-    def book_alike(self, op: str, elems: int, out: Tensor, cost: Arithmetic = NONE) -> None:
-        """The same where `elems` of the type of `out` are read and written, and `out` is one that is held already."""
+    def book_in_place(self, op: str, elems: int, out: Tensor, cost: Arithmetic = NONE) -> None:
+        """Book an in-place operation that reads and writes `elems` elements of the type of `out`; `out` is not new."""
         self._add(op, elems, elems * out.element_size(), cost)
 
     def book_new(self, op: str, elems: int, out: Tensor, cost: Arithmetic = NONE) -> None:
-        """The same where `out` is new."""
+        """Book an operation that reads and writes `elems` elements of the type of `out` and makes `out`."""
         self._add(op, elems, elems * out.element_size(), cost)
-        self.hold_new(out)
+        self.track_new(out)
 
     def _add(self, op: str, elems: int, size: int, cost: Arithmetic | None) -> None:
         key = self._modules[-1], op
@@ -123,19 +123,19 @@ class Ledger:
             row[CIO] += cost.cio_elems
 
     def is_weight(self, tensor: Tensor) -> bool:
-        """Whether it is a parameter of the model, or a view of one."""
-        return storage_of(tensor) in self._weights
+        """Whether the tensor is a parameter of the model, or a view of one."""
+        return storage_of(tensor) in self._weight_storages
 
-    # What is alive.
+    # Live activations.
 
-    def hold(self, tensor: Tensor) -> None:
-        """Count the storage as alive until it is freed; what the model itself holds is no activation."""
+    def track(self, tensor: Tensor) -> None:
+        """Count the tensor's storage as live until it is freed; the model's own tensors are no activations."""
         key = storage_of(tensor)
-        if key is not None and key not in self._state:
-            self.hold_new(tensor)
+        if key is not None and key not in self._model_storages:
+            self.track_new(tensor)
 
-    def hold_new(self, tensor: Tensor) -> None:
-        """The same for a tensor that is not the model's."""
+    def track_new(self, tensor: Tensor) -> None:
+        """Count the storage of a tensor that is known not to be the model's own."""
         storage = tensor.untyped_storage()
         key, size = storage._cdata, storage.nbytes()
         if key in self._alive:
@@ -149,17 +149,17 @@ class Ledger:
         self._alive_bytes -= size
 
     def rows(self) -> tuple[OpCost, ...]:
-        """The ledger as part of a record."""
+        """The rows as a record keeps them."""
         rows = []
         for (module, op), row in self._rows.items():
             flops = _no_formula(op) if (module, op) in self._unknown else row[FLOPS]
-            # By position, which takes a third of the time: the places of a row are in the order of the fields.
+            # Positional, which takes a third of the time: a row has the order of OpCost's fields.
             rows.append(OpCost(module, op, row[CALLS], flops, *row[ACCESS:]))
         return tuple(rows)
 
 
 def storage_of(tensor: Tensor | None) -> int | None:
-    """What tells a storage from others while it lives; None where the tensor has none (a sparse one, say)."""
+    """Identity of the tensor's storage while it is alive; None if it has no storage (a sparse tensor, for example)."""
     return tensor.untyped_storage()._cdata if tensor is not None and torch._C._has_storage(tensor) else None
 
 

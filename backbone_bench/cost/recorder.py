@@ -1,9 +1,9 @@
-"""The recorder: whatever has no shape rule runs for real and is written down as torch dispatches it.
+"""The recorder: runs operations without a shape rule and books them as torch dispatches them.
 
-In inference mode torch hands over composite operations whole (`linear`,
+In inference mode torch dispatches composite operations as one (`linear`,
 `scaled_dot_product_attention`), so they are booked as the caller wrote them.
-What is neither known here nor has a formula in `torch.utils.flop_counter` is
-taken apart; what cannot be taken apart is booked as not counted.
+An operation that is neither in `cost.aten` nor in `torch.utils.flop_counter` is
+decomposed; if it cannot be decomposed, it is booked as not counted.
 """
 
 import gc
@@ -17,7 +17,7 @@ from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from backbone_bench.base.pytree import tensors_of
-from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
+from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, NO_KERNEL, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger, storage_of
 
@@ -25,7 +25,7 @@ _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
 
 class Recorder(TorchDispatchMode):
-    """Books every operation that is dispatched while it is entered."""
+    """Dispatch mode that books every operation in the ledger."""
 
     supports_higher_order_operators = True
 
@@ -37,7 +37,7 @@ class Recorder(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if isinstance(func, HigherOrderOperator):
-            return self._run_whole(func, args, kwargs)
+            return self._run_higher_order(func, args, kwargs)
         op = canonical(func)
         booking = BOOKINGS.get(op)
         if booking is not None:
@@ -51,8 +51,8 @@ class Recorder(TorchDispatchMode):
         self._book(func, op, args, kwargs, out)
         return out
 
-    def _run_whole(self, func: Any, args: Any, kwargs: Any) -> Any:
-        """An operation on functions (`flex_attention`, `torch.cond`): what these do is not seen."""
+    def _run_higher_order(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """Book a higher-order operation (`flex_attention`, `torch.cond`) as one: operations inside it are not seen."""
         out = func(*args, **kwargs)
         formula = _formula(func)
         cost = Arithmetic(_halve(formula(*args, **kwargs, out_val=out), func.name())) if formula else None
@@ -61,26 +61,26 @@ class Recorder(TorchDispatchMode):
 
     def _book(self, func: Any, op: str, args: Any, kwargs: Any, out: Any) -> None:
         reads, writes = _traffic(func, args, kwargs, out)
-        if op in SILENT or _is_view(func, reads, writes):
+        if op in NO_KERNEL or _is_view(func, reads, writes):
             for tensor in writes:
-                self._ledger.hold(tensor)
+                self._ledger.track(tensor)
             return
         if op in WRITE_ONLY:
             reads = reads[1:] if func._schema.is_mutable else []
         elif op in GATHERS:
-            reads[0] = writes[0]  # of the same type
+            reads[0] = writes[0]  # as many elements as are returned, of the same type
         if writes:
             self._ledger.book(op, reads, writes, _arithmetic(func, op, args, kwargs, out))
 
 
 def _traffic(func: Any, args: Any, kwargs: Any, out: Any) -> tuple[list[Tensor], list[Tensor]]:
-    """The tensors that are read and those that are written: what is returned, else what is changed in place."""
+    """Tensors that an operation reads, and those it writes: its results, or else its arguments changed in place."""
     arguments = func._schema.arguments
-    given = {**dict(zip((argument.name for argument in arguments), args, strict=False)), **kwargs}
+    by_name = {**dict(zip((argument.name for argument in arguments), args, strict=False)), **kwargs}
     written = [
-        given[a.name] for a in arguments if a.name in given and a.alias_info is not None and a.alias_info.is_write
+        by_name[a.name] for a in arguments if a.name in by_name and a.alias_info is not None and a.alias_info.is_write
     ]
-    read = [given[argument.name] for argument in arguments if argument.name in given and not argument.is_out]
+    read = [by_name[argument.name] for argument in arguments if argument.name in by_name and not argument.is_out]
     return list(tensors_of(read)), list(tensors_of(out)) or list(tensors_of(written))
 
 
@@ -93,19 +93,20 @@ def _arithmetic(func: Any, op: str, args: Any, kwargs: Any, out: Any) -> Arithme
 
 @cache
 def _load() -> None:
-    """Let torch load the 800 modules that its first operation under a mode needs, and forget what that left behind.
+    """Make torch load the 800 modules that its first dispatch under a mode needs, then collect garbage.
 
-    Errors that are raised and caught meanwhile stay in cycles, and with them
-    the frames above and the tensors in these: they would count as alive.
+    Loading raises and catches errors, which stay in reference cycles together
+    with the calling frames and their tensors: these would count as live
+    activations.
     """
-    with _Through():
+    with _PassThrough():
         torch.ones(2, device="meta").softmax(0)
     _formula(torch.ops.aten.softmax.int)
     gc.collect()
 
 
-class _Through(TorchDispatchMode):
-    """It looks on."""
+class _PassThrough(TorchDispatchMode):
+    """Dispatch mode that records nothing: it only makes torch load its dispatch machinery."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*args, **(kwargs or {}))
@@ -113,7 +114,7 @@ class _Through(TorchDispatchMode):
 
 @cache
 def canonical(func: Any) -> str:
-    """One name for an operation, its in-place form and its aliases: the name that the caller knows."""
+    """Canonical name of an operation, the same for its in-place form and its aliases: the name that callers write."""
     name = func._schema.name.removeprefix("aten::")
     if name.endswith("_") and not name.endswith("__"):
         name = name[:-1]
@@ -122,42 +123,47 @@ def canonical(func: Any) -> str:
 
 @cache
 def _is_composite(func: Any) -> bool:
-    """Whether torch's own kernel is nothing but calls of other operations.
+    """Whether torch's own kernel only calls other operations (CompositeImplicitAutograd).
 
-    `func.decompose` would prefer a stand-in of the compiler's where there is
-    one, and that of dropout copies where the kernel returns its input.
+    `func.decompose` is not used: it prefers the compiler's decompositions, and
+    the one of dropout copies its input where the kernel returns it.
     """
     return torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), _COMPOSITE)
 
 
 @cache
 def _moves_only(func: Any, op: str) -> bool:
-    """Whether it is known to hold no convolution or matrix product: by torch's tags of any of its forms, or by name."""
-    forms = getattr(torch.ops.aten, op, func._overloadpacket)
+    """Whether the operation has 0 FLOPs: by its name, as a view, or by torch's tags on any of its overloads."""
+    packet = getattr(torch.ops.aten, op, func._overloadpacket)
     return (
         op in MOVES
         or func.is_view
-        or any({torch.Tag.pointwise, torch.Tag.reduction} & {*getattr(forms, form).tags} for form in forms.overloads())
+        or any(
+            {torch.Tag.pointwise, torch.Tag.reduction} & {*getattr(packet, name).tags} for name in packet.overloads()
+        )
     )
 
 
 @cache
 def _formula(func: Any) -> Callable[..., int] | None:
-    """Torch's own formula; it counts two per multiply-add."""
-    from torch.utils.flop_counter import flop_registry  # loads what only this path needs
+    """Torch's own FLOP formula, which counts two per multiply-add; None if it has none."""
+    from torch.utils.flop_counter import flop_registry  # slow import, needed on this path only
 
     return flop_registry.get(getattr(func, "_overloadpacket", func))
 
 
 def _halve(flops: int, op: str) -> int:
-    half, odd = divmod(flops, 2)
-    if odd:
-        raise ArithmeticError(f"torch counts {flops} for {op}: not two per multiply-add")
+    half, remainder = divmod(flops, 2)
+    if remainder:
+        raise ArithmeticError(f"torch counts {flops} FLOPs for {op}, an odd number: not two per multiply-add")
     return half
 
 
 def _is_view(func: Any, reads: Sequence[Tensor], writes: Sequence[Tensor]) -> bool:
-    """Whether nothing was moved: `reshape` and `to` copy only where they must, dropout works in training only."""
+    """Whether an operation moved no data: its result shares memory with an input.
+
+    `reshape` and `to` copy only if they must, dropout only in training.
+    """
     if func._schema.is_mutable:
         return torch.Tag.inplace_view in func.tags
     bases = {storage_of(tensor) for tensor in reads}

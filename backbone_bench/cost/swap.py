@@ -1,9 +1,9 @@
-"""Stand-ins with a shape and no values, in the modules' own tables, and everything put back afterwards.
+"""Swap a model's tensors for meta tensors (a shape, no values) and restore the model afterwards.
 
-A forward pass may leave more behind than it took: a table of positions kept
-for the next call, a hook, a normalised weight. On the meta device that would
-be a tensor without values in the user's model, so all that the modules hold
-is written down before and put back in `finally`.
+A forward pass may store things in the model: a cached table of positions, a
+hook, a normalised weight. In a pass on the meta device these would be tensors
+without values in the user's model. So the state of all modules is saved before
+the pass and restored in `finally`.
 """
 
 from collections import OrderedDict, defaultdict
@@ -14,17 +14,18 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-Container: TypeAlias = Any  # of one of the types below
+Container: TypeAlias = Any  # a module's attribute dictionary, or one of the types below
 _CONTAINERS = {dict, OrderedDict, defaultdict, list, set}
 _PLAIN = {bool, int, float, str, tuple, type(None)}
 
-# What torch keeps in every module for itself. Of these, a forward pass may change what it computes with.
+# Torch's own attributes of every module, which need no saving. The tables and hooks that a forward pass may change are
+# left out of this set.
 _BOOKKEEPING = vars(nn.Module()).keys() - {
     "_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks",
 }  # fmt: skip
 
-# Torch's own layers keep nothing from one pass to the next but what stands in their tables; recurrent ones hold their
-# weights in a list as well.
+# Torch's own layers keep state only in their tables of parameters and buffers; recurrent layers are left out because
+# they keep their weights in a list as well.
 _LAYERS = {
     kind
     for kind in vars(nn).values()
@@ -33,7 +34,7 @@ _LAYERS = {
 
 
 class TensorPlace(NamedTuple):
-    """Where a tensor with values stands."""
+    """Location of one tensor with values: `container[key] is tensor`."""
 
     container: Container
     key: Any
@@ -41,52 +42,56 @@ class TensorPlace(NamedTuple):
 
 
 class Survey:
-    """The modules of a model, with their dotted names, and all that they hold, one level deep."""
+    """Saved state of a model: its modules by dotted name, and everything in their attributes, one level deep.
+
+    Saved are the attributes, the items of plain containers among them, the
+    `training` flags, and the location of every tensor that has values.
+    """
 
     def __init__(self, model: nn.Module) -> None:
-        """One walk, where `named_modules` takes time in proportion to the depth for each module."""
+        """Walk the modules once; `named_modules` takes time proportional to the depth for each module."""
         self.modules: list[tuple[str, nn.Module]] = []
         self.places: list[TensorPlace] = []
         self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
         self._containers: list[Container] = []
         self._modes: list[tuple[dict[str, Any], bool]] = []
-        seen: set[int] = set()
+        visited: set[int] = set()
         pending = [("", model)]
         while pending:
             name, module = pending.pop()
-            if id(module) in seen:  # it has two names: the first is its own
+            if id(module) in visited:  # a module under two names keeps the first
                 continue
-            seen.add(id(module))
+            visited.add(id(module))
             self.modules.append((name, module))
-            self._look_into(module)
+            self._save_module(module)
             prefix = f"{name}." if name else ""
             for child, part in reversed(module._modules.items()):
-                if part is not None:  # what is compiled is called as what it was compiled from
+                if part is not None:  # a compiled module gets the name of its original
                     pending.append((name if child == "_orig_mod" else prefix + child, part))
 
-    def _look_into(self, module: nn.Module) -> None:
+    def _save_module(self, module: nn.Module) -> None:
         attributes = vars(module)
-        if "training" in attributes:  # what is scripted or compiled asks another module for it
+        if "training" in attributes:  # scripted and compiled modules read it from another module
             self._modes.append((attributes, attributes["training"]))
-        if not _keeps_nothing(module, attributes):
-            self._look_at(attributes)
+        if not _is_stateless(module, attributes):
+            self._save_attributes(attributes)
             return
         for table in (attributes["_parameters"], attributes["_buffers"]):
             if table:
-                self._look_through(table)
+                self._save_tensors(table)
 
-    def _look_at(self, attributes: dict[str, Any]) -> None:
-        held = {name: value for name, value in attributes.items() if name not in _BOOKKEEPING}
-        self._attributes.append((attributes, held))
-        for name, value in held.items():
+    def _save_attributes(self, attributes: dict[str, Any]) -> None:
+        saved = {name: value for name, value in attributes.items() if name not in _BOOKKEEPING}
+        self._attributes.append((attributes, saved))
+        for name, value in saved.items():
             kind = type(value)
             if kind in _CONTAINERS:
                 self._containers.append(value)
-                self._look_through(value)
+                self._save_tensors(value)
             elif kind not in _PLAIN and isinstance(value, Tensor) and not value.is_meta:
                 self.places.append(TensorPlace(attributes, name, value))
 
-    def _look_through(self, container: Container) -> None:
+    def _save_tensors(self, container: Container) -> None:
         if type(container) is set:
             return
         for key, item in enumerate(container) if type(container) is list else container.items():
@@ -94,18 +99,18 @@ class Survey:
                 self.places.append(TensorPlace(container, key, item))
 
     def buffers(self) -> list[Tensor]:
-        """What stands in the modules' tables of buffers now."""
+        """All buffers that the modules have now."""
         return [tensor for _, module in self.modules for tensor in module._buffers.values() if tensor is not None]
 
     @contextmanager
     def left_as_found(self) -> Iterator[None]:
-        """Put back the attributes, what stands in them, and the host's random state."""
+        """Restore afterwards the attributes, the containers in them, all tensors, and the host's random state."""
         containers = [(container, container.copy() if container else None) for container in self._containers]
         with torch.random.fork_rng(devices=()):
             try:
                 yield
             finally:
-                self._put_back()
+                self._restore_attributes()
                 for container, before in containers:
                     if container:
                         container.clear()
@@ -114,26 +119,29 @@ class Survey:
                 for container, key, tensor in self.places:
                     container[key] = tensor
 
-    def _put_back(self) -> None:
-        for attributes, held in self._attributes:
-            for name in attributes.keys() - held.keys() - _BOOKKEEPING:
+    def _restore_attributes(self) -> None:
+        for attributes, saved in self._attributes:
+            for name in attributes.keys() - saved.keys() - _BOOKKEEPING:
                 del attributes[name]
-            attributes.update(held)
+            attributes.update(saved)
         for attributes, training in self._modes:
             attributes["training"] = training
 
     def put_on_meta(self) -> list[Tensor]:
-        """Swap every tensor for its stand-in, and return these; one that stands in several places has one."""
-        stand_ins: dict[int, Tensor] = {}
+        """Swap every tensor for a meta tensor and return these; a tensor in several places gets one meta tensor."""
+        by_id: dict[int, Tensor] = {}
         for container, key, tensor in self.places:
-            if id(tensor) not in stand_ins:
-                stand_ins[id(tensor)] = stand_in(tensor)
-            container[key] = stand_ins[id(tensor)]
-        return list(stand_ins.values())
+            if id(tensor) not in by_id:
+                by_id[id(tensor)] = as_meta(tensor)
+            container[key] = by_id[id(tensor)]
+        return list(by_id.values())
 
 
-def _keeps_nothing(module: nn.Module, attributes: dict[str, Any]) -> bool:
-    """Whether it is a layer of torch's, or a sequence; a hook or another `forward` may keep what it likes."""
+def _is_stateless(module: nn.Module, attributes: dict[str, Any]) -> bool:
+    """Whether the module keeps no state outside its tables: a layer of torch, or an `nn.Sequential`.
+
+    A hook or a replaced `forward` may keep state anywhere.
+    """
     if attributes["_forward_hooks"] or attributes["_forward_pre_hooks"] or "forward" in attributes:
         return False
     if isinstance(module, nn.Sequential):
@@ -141,10 +149,10 @@ def _keeps_nothing(module: nn.Module, attributes: dict[str, Any]) -> bool:
     return type(module) in _LAYERS
 
 
-def stand_in(tensor: Tensor) -> Tensor:
-    """A tensor of the same shape and type on meta, laid out plainly whatever the original's memory format."""
+def as_meta(tensor: Tensor) -> Tensor:
+    """A meta tensor of the same shape and dtype, contiguous whatever the original's memory format."""
     if tensor.layout is not torch.strided or tensor.is_quantized:
-        raise TypeError("a sparse or quantized tensor has no stand-in")
+        raise TypeError("a sparse or quantized tensor has no meta form")
     made = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(made, requires_grad=tensor.requires_grad)
@@ -152,8 +160,8 @@ def stand_in(tensor: Tensor) -> Tensor:
 
 
 @contextmanager
-def values_kept(model: nn.Module) -> Iterator[None]:
-    """Buffers that the pass changes (batch-norm statistics in training) are put back."""
+def buffers_restored(model: nn.Module) -> Iterator[None]:
+    """Restore the values of buffers that the pass changes (batch-norm statistics in training)."""
     before = [(buffer, buffer.clone()) for buffer in model.buffers()]
     try:
         yield
@@ -164,7 +172,7 @@ def values_kept(model: nn.Module) -> Iterator[None]:
 
 
 def real(tensor: Tensor) -> Tensor:
-    """Values for a tensor that has none."""
+    """The tensor on the CPU; a meta tensor gets values, random ones or, for integers, zeros."""
     if not tensor.is_meta:
         return tensor.cpu()
     if tensor.dtype.is_floating_point or tensor.dtype.is_complex:

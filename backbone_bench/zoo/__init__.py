@@ -1,1 +1,1 @@
-"""What can be profiled. `catalogue` is free of torch; everything else here needs it."""
+"""Models that can be profiled: the zoo's networks and the user's own. Only `catalogue` works without torch."""

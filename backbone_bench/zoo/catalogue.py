@@ -1,6 +1,6 @@
-"""What the zoo holds, without torch: names, papers, sizes and costs, read from a generated table.
+"""Catalogue of the zoo's networks: names, papers, input sizes and costs, without importing torch.
 
-`catalogue.json` is written by `make results`; `make check` tells when it is stale.
+It is read from `catalogue.json`, which `make results` generates; `make check` fails if it is out of date.
 """
 
 import json
@@ -15,7 +15,7 @@ FILE = Path(__file__).with_name("catalogue.json")
 
 
 class Paper(NamedTuple):
-    """Where a network comes from."""
+    """The paper of a network."""
 
     title: str
     arxiv: str
@@ -23,12 +23,12 @@ class Paper(NamedTuple):
 
 
 class CatalogueEntry(NamedTuple):
-    """A network of the zoo and what it costs at its usual input, batch 1, in eval mode."""
+    """A network of the zoo, with its cost at its default input, batch 1, in eval mode."""
 
     name: str
     family: str
     paper: Paper
-    module: str  # the file that registers it, without its suffix
+    module: str  # file in `zoo.families` that registers it, without .py
     input: tuple[int, int, int]  # channels, height, width
     params: int
     flops: int  # a fused multiply-add counts once
@@ -36,7 +36,7 @@ class CatalogueEntry(NamedTuple):
 
 @cache
 def entries() -> Mapping[str, CatalogueEntry]:
-    """All networks by name, family by family."""
+    """All networks by name, grouped by family."""
     table = json.loads(FILE.read_text(encoding="utf-8"))
     papers = {arxiv: Paper(title, arxiv, year) for arxiv, (title, year) in table["papers"].items()}
     return {
@@ -46,7 +46,7 @@ def entries() -> Mapping[str, CatalogueEntry]:
 
 
 def find(name: str) -> CatalogueEntry:
-    """The network of that name; raise UserError with the closest names where there is none."""
+    """Catalogue entry of a network; raise UserError with similar names if there is none."""
     try:
         return entries()[name]
     except KeyError:

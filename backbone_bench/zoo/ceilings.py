@@ -1,8 +1,9 @@
-"""What a device can do at most, as two models that are profiled like any other: a matrix product and a copy.
+"""Ceilings of a roofline: two models that measure a device's peak throughput and bandwidth.
 
+They are a matrix product and a copy, and are profiled like any other model:
 `bench run backbone_bench.zoo.ceilings:product backbone_bench.zoo.ceilings:copy`
-on the device of other records gives them a roofline. Larger sizes (`--arg
-size=8192`) fill a large GPU; a copy must be larger than the caches.
+on the device of other records gives those a roofline. A large GPU needs a larger
+product (`--arg size=8192`); a copy must be larger than the caches.
 """
 
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 
 
 class Product(nn.Module):
-    """A square matrix by a square matrix: `size`³ multiply-adds."""
+    """Product of two square matrices: `size`³ multiply-adds."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -25,10 +26,10 @@ class Product(nn.Module):
 
 
 class Copy(nn.Module):
-    """Every element read once and written once, and no arithmetic; at batch 1.
+    """Copy of a matrix: reads and writes every element once, 0 FLOPs; for batch 1 only.
 
-    It writes where it wrote before: fresh memory, which the system has to find
-    and clear at every call, takes several times as long as the copy.
+    It always writes to the same memory: the system would have to allocate and
+    clear new memory at every call, which takes several times as long as the copy.
     """
 
     target: Tensor

@@ -1,6 +1,6 @@
-"""Training or evaluation: an exported program is in the mode that its graph was exported in, and stays in it.
+"""Mode (train or eval) of a model. An exported program keeps the mode in which its graph was exported.
 
-Torch leaves `training` at True whatever was exported, and refuses to set it.
+Torch always leaves `training` at True in an exported program and refuses `train()` and `eval()`.
 """
 
 from collections.abc import Iterator
@@ -11,36 +11,39 @@ from torch import nn
 
 
 def evaluating(model: nn.Module) -> nn.Module:
-    """The model in eval mode, but for an exported program, which keeps its own."""
+    """Put the model in eval mode; an exported program keeps its own mode."""
     return model if _is_exported(model) else model.eval()
 
 
-def in_its_mode(model: nn.Module) -> nn.Module:
-    """Let an exported program say whether it trains as its graph does; one in which nothing asks takes either mode."""
+def with_graph_mode(model: nn.Module) -> nn.Module:
+    """Set `training` of an exported program to the mode of its graph; return other models unchanged.
+
+    A graph in which no operation depends on the mode accepts both: it loses torch's refusal of `train` and `eval`.
+    """
     if not _is_exported(model):
         return model
-    found = {trains for node in model.graph.nodes for trains in _modes(node)}
-    if not found:
-        del model.train, model.eval  # what refuses
+    modes = {trains for node in model.graph.nodes for trains in _modes(node)}
+    if not modes:
+        del model.train, model.eval  # torch's own, which raise
     for module in model.modules():
-        module.training = True in found
+        module.training = True in modes
     return model
 
 
-def keep(exported: nn.Module, copied: nn.Module) -> None:
-    """Give the copy of an exported program its mode too: torch's forgets to refuse another."""
+def copy_mode(exported: nn.Module, copy: nn.Module) -> None:
+    """Give a copy of an exported program its mode too: a copy made by torch no longer refuses the other mode."""
     if _is_exported(exported):
-        vars(copied).update(train=exported.train, eval=exported.eval)
-        in_its_mode(copied)
+        vars(copy).update(train=exported.train, eval=exported.eval)
+        with_graph_mode(copy)
 
 
 def _is_exported(model: nn.Module) -> TypeGuard[torch.fx.GraphModule]:
-    return isinstance(model, torch.fx.GraphModule) and "train" in vars(model)  # its own, which refuses
+    return isinstance(model, torch.fx.GraphModule) and "train" in vars(model)  # torch's own, which raises
 
 
 def _modes(node: torch.fx.Node) -> Iterator[bool]:
-    """What an operation is told of whether it is in training."""
+    """The values of an operation's `train` or `training` argument, if it has one."""
     if isinstance(node.target, torch._ops.OpOverload):
         names = (argument.name for argument in node.target._schema.arguments)
-        given = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
-        yield from (bool(given[name]) for name in ("train", "training") if name in given)
+        by_name = {**dict(zip(names, node.args, strict=False)), **node.kwargs}
+        yield from (bool(by_name[name]) for name in ("train", "training") if name in by_name)

@@ -1,7 +1,7 @@
-"""From a name to a network: a dictionary and a decorator.
+"""Registry of the zoo's networks: a dictionary from name to builder, filled by a decorator.
 
-A family is one file: it registers its builders, each under its own name, and
-the catalogue (generated, free of torch) says which file holds which name, so
+A family is one file that registers its builders, each under its own name. The
+generated catalogue, which needs no torch, says which file has which name, so
 that building one network imports one family.
 """
 
@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from backbone_bench.records import Scalar
 from backbone_bench.zoo import families
-from backbone_bench.zoo.catalogue import Paper as Paper  # the families take it from here
+from backbone_bench.zoo.catalogue import Paper as Paper  # imported from here by the families
 
 Builder = Callable[..., nn.Module]
 B = TypeVar("B", bound=Builder)
@@ -29,7 +29,7 @@ class Model(NamedTuple):
     name: str
     family: str
     paper: Paper
-    input_shape: tuple[int, int, int]  # channels, height, width: those of the paper's cost figures
+    input_shape: tuple[int, int, int]  # channels, height, width, as for the paper's cost figures
     build: Builder
 
 
@@ -37,7 +37,7 @@ _models: dict[str, Model] = {}
 
 
 def register(family: str, paper: Paper, size: int = 224) -> Callable[[B], B]:
-    """Make a builder available under its own name, with square inputs of `size`."""
+    """Register a builder under its own name, with square inputs of `size`; raise ValueError if the name is taken."""
 
     def enter(builder: B) -> B:
         name = builder.__name__
@@ -50,20 +50,20 @@ def register(family: str, paper: Paper, size: int = 224) -> Callable[[B], B]:
 
 
 def load_all() -> Mapping[str, Model]:
-    """Import every family; all models by name, in the order of the files."""
+    """Import all families and return all models by name, in file order."""
     for module in iter_modules(families.__path__, f"{families.__name__}."):
         import_module(module.name)
     return _models
 
 
 def load(name: str, module: str) -> Model:
-    """The model `name` of the family file `module`."""
+    """Import the family file `module` and return its model `name`."""
     import_module(f"{families.__name__}.{module}")
     return _models[name]
 
 
 def build(model: Model, arguments: Mapping[str, Scalar], *, on_meta: bool) -> nn.Module:
-    """Build a network: for real on the CPU, or on the meta device with initialisation skipped."""
+    """Build a network on the CPU, or on the meta device without initialisation."""
     if not on_meta:
         return model.build(**arguments)
     with shapes_only():
@@ -72,20 +72,26 @@ def build(model: Model, arguments: Mapping[str, Scalar], *, on_meta: bool) -> nn
 
 @contextmanager
 def shapes_only() -> Iterator[None]:
-    """Modules built inside have parameters with a shape and no values."""
+    """Build modules on the meta device inside this context: parameters have a shape and no values."""
     with torch.device("meta"), _NoInitialisation(_FILLS):
         yield
 
 
 @contextmanager
 def uninitialised() -> Iterator[None]:
-    """Modules built inside have parameters with room for values, and none drawn; a constructor can read its own."""
+    """Build modules without random initialisation inside this context.
+
+    Parameters have memory, and a constructor can read the values it sets.
+    """
     with _NoInitialisation(frozenset()):
         yield
 
 
 class _NoInitialisation(TorchFunctionMode):
-    """Values are not needed to count, and the first draw of a normal on `meta` loads 800 modules of torch."""
+    """Function mode that skips weight initialisation.
+
+    Counting needs no values, and the first normal draw on `meta` makes torch load 800 modules.
+    """
 
     def __init__(self, fills: Set[Any]) -> None:
         super().__init__()

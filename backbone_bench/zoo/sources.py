@@ -1,9 +1,9 @@
-"""From what a user types to a model and its inputs.
+"""Load a model and its inputs from a model reference.
 
-`vovnet39` is the zoo's; `timm:NAME` and `torchvision:NAME` come from the
-extras, without weights; `package.module:factory`, `path/to/file.py:factory`
-and `exported:model.pt2` are the user's own (`zoo.user`). Nothing downloads. A
-program hands over the model itself, and is given back a copy.
+`vovnet39` is a network of the zoo; `timm:NAME` and `torchvision:NAME` come from
+the extras, without weights; `package.module:factory`, `path/to/file.py:factory`
+and `exported:model.pt2` are the user's own (`zoo.user`). Nothing is downloaded.
+A Python program passes the model itself (`InMemoryModel`), which is copied.
 """
 
 import importlib
@@ -29,7 +29,7 @@ ImageShape = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class InMemoryModel:
-    """What a program has in its hands where others give words: a model, inputs with their batch, or both."""
+    """A model, example inputs with their batch, or both, passed by a Python program instead of a reference."""
 
     model: nn.Module | None = None
     example: Example | None = None
@@ -40,29 +40,29 @@ NO_MODEL = InMemoryModel()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A model and its inputs as they were asked for."""
+    """A requested model and the requested inputs."""
 
-    model: str  # of a model that is held, what to call it
+    model: str  # reference, or the display name of a model in memory
     arguments: Mapping[str, Scalar] = field(default_factory=dict)
-    inputs: tuple[TensorSpec, ...] = ()  # one image each: the batch is added
-    size: int | None = None  # of a square image, where no inputs are given
+    inputs: tuple[TensorSpec, ...] = ()  # shapes of one image: the batch is added
+    size: int | None = None  # side of a square image, if no inputs are given
     batch: int = 1
-    held: InMemoryModel = NO_MODEL
+    in_memory: InMemoryModel = NO_MODEL
 
     @property
     def source(self) -> ModelSource:
-        return source_of(self.model) if self.held.model is None else "object"
+        return source_of(self.model) if self.in_memory.model is None else "object"
 
 
 class Inputs(NamedTuple):
-    """What a model is called with: tensors, nested as the model wants them; on meta where only their shape is known."""
+    """Arguments of a model, nested as the model expects; tensors are on meta if only their shape is known."""
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     batch: int
 
     def describe(self) -> tuple[str, ...]:
-        """The specifications of all tensors, in order."""
+        """Shapes and dtypes of all tensors as text, in order."""
         named = [(None, arg) for arg in self.args] + list(self.kwargs.items())
         return tuple(
             str(TensorSpec(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), name))
@@ -73,14 +73,14 @@ class Inputs(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A model that can be called with its inputs."""
+    """A built model with inputs that it can be called with."""
 
     source: ModelSource
     model: nn.Module
     inputs: Inputs
 
     def cast(self, dtype: torch.dtype) -> "Loaded":
-        """The model and its floating-point inputs in another type; the model itself is changed."""
+        """Convert the model (in place) and its floating-point inputs to `dtype`."""
 
         def change(tensor: Tensor) -> Tensor:
             return tensor.to(dtype) if tensor.is_floating_point() else tensor
@@ -90,14 +90,14 @@ class Loaded:
 
 
 def load(request: Request, *, on_meta: bool) -> Loaded:
-    """Build the model, in eval mode unless it was exported in the other, and its inputs.
+    """Build the model and its inputs; the model is in eval mode, or in the mode in which it was exported.
 
-    With `on_meta` the model needs no values: the zoo's and the extras' are
-    built without any. Raises UserError for what the user can put right.
+    With `on_meta` models of the zoo and the extras are built without values.
+    Raises UserError for an error that the user can correct.
     """
     source = request.source
     name = request.model.partition(":")[2]
-    shape: ImageShape | None = None  # of one image, where the source knows it
+    shape: ImageShape | None = None  # of one image, if the source knows it
     match source:
         case "zoo":
             model, shape = _from_zoo(request, on_meta=on_meta)
@@ -105,24 +105,24 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
             model, shape = _from_timm(name, request.arguments, on_meta=on_meta)
         case "torchvision":
             model, shape = _from_torchvision(name, request.arguments, on_meta=on_meta)
-        case "exported":  # it is in the mode it was exported in
+        case "exported":  # keeps the mode in which it was exported
             model, example = user.exported(name, request.arguments)
             return Loaded(source, model, _inputs(request, shape, lambda: example))
         case "object":
-            assert request.held.model is not None
-            model = user.copied(request.held.model, request.model)
+            assert request.in_memory.model is not None
+            model = user.copied(request.in_memory.model, request.model)
             return Loaded(source, model, _inputs(request, shape, lambda: _own_example(model, request)))
         case _:
             model = user.build(request.model, request.arguments)
     if shape is None and request.size is not None:
-        shape = _image(_own_example(model, request))
+        shape = _image_shape(_own_example(model, request))
     return Loaded(source, modes.evaluating(model), _inputs(request, shape, lambda: _own_example(model, request)))
 
 
 def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, ImageShape]:
     if request.model.endswith((".pt", ".pth")):
         raise UserError(
-            f"{request.model} is a pickle, and loading one runs whatever it holds: "
+            f"{request.model} is a pickle, and loading a pickle can run any code: "
             f"export the model with torch.export.save and name it exported:model.pt2."
         )
     entry = catalogue.find(request.model)
@@ -141,17 +141,17 @@ def _from_timm(name: str, arguments: Mapping[str, Scalar], *, on_meta: bool) -> 
     _refuse_weights(arguments, "pretrained", "checkpoint_path")
     build = partial(timm.create_model, name, **{"pretrained": False, **arguments})
     model: Any = user.run(lambda: _built(build, on_meta=on_meta), f"timm:{name}")
-    return model, _built_for(model.pretrained_cfg["input_size"], arguments)
+    return model, _timm_shape(model.pretrained_cfg["input_size"], arguments)
 
 
-def _built_for(usual: ImageShape, arguments: Mapping[str, Scalar]) -> ImageShape:
-    """The image that timm's arguments speak of: its configuration keeps the usual one."""
+def _timm_shape(default: ImageShape, arguments: Mapping[str, Scalar]) -> ImageShape:
+    """Image shape by timm's arguments `in_chans` and `img_size`; the model's configuration keeps the default."""
     channels, side = arguments.get("in_chans"), arguments.get("img_size")
-    sides = (side, side) if isinstance(side, int) else usual[1:]
-    return (channels if isinstance(channels, int) else usual[0], *sides)
+    sides = (side, side) if isinstance(side, int) else default[1:]
+    return (channels if isinstance(channels, int) else default[0], *sides)
 
 
-# Networks of torchvision that warn, and take minutes, unless told whether to draw their weights from a cut-off normal.
+# Without init_weights these torchvision networks warn and draw truncated-normal weights, which takes minutes.
 _SLOW_TO_DRAW = frozenset(("googlenet", "inception_v3"))
 
 
@@ -166,16 +166,16 @@ def _from_torchvision(
         )
     _refuse_weights(arguments, "weights", "weights_backbone")
     takes = inspect.signature(models.get_model_builder(name)).parameters
-    none = {part: None for part in ("weights", "weights_backbone") if part in takes}  # a detector has both
+    no_weights = {part: None for part in ("weights", "weights_backbone") if part in takes}  # a detector takes both
     plain = {"init_weights": False} if name.removeprefix("quantized_") in _SLOW_TO_DRAW else {}
-    build = partial(models.get_model, name, **{**none, **plain, **arguments})
+    build = partial(models.get_model, name, **{**no_weights, **plain, **arguments})
     model = user.run(lambda: _built(build, on_meta=on_meta), f"torchvision:{name}")
     size = getattr(model, "image_size", None) or _crop(models.get_model_weights(name).DEFAULT)
     return model, (3, size, size) if size else None
 
 
 def _crop(weights: Any) -> int | None:
-    """The size of image that torchvision's weights were evaluated on; None for what takes others than square ones."""
+    """Image size at which torchvision evaluated the weights; None if it is not a square."""
     crop: Any = getattr(weights.transforms(), "crop_size", ())
     return crop[0] if len(crop) == 1 else None
 
@@ -183,17 +183,19 @@ def _crop(weights: Any) -> int | None:
 def _refuse_weights(arguments: Mapping[str, Scalar], *names: str) -> None:
     for name in names:
         if arguments.get(name):
-            raise UserError(f"--arg {name}={arguments[name]} would load weights, which no figure here depends on.")
+            raise UserError(
+                f"--arg {name}={arguments[name]} would load weights, which no count or measurement needs: omit it."
+            )
 
 
 def _built(build: Callable[[], nn.Module], *, on_meta: bool) -> nn.Module:
-    """Build on meta; on the CPU where a constructor reads values, or where values are wanted."""
+    """Build on meta if `on_meta`, but on the CPU if a constructor reads values."""
     if not on_meta:
         return build()
     try:
         with registry.shapes_only():
             return build()
-    except (RuntimeError, TypeError, ValueError):  # a fault of the model itself shows again on the CPU
+    except (RuntimeError, TypeError, ValueError):  # a bug of the model itself raises again on the CPU
         with registry.uninitialised():
             return build()
 
@@ -205,9 +207,9 @@ def _extra(name: str) -> ModuleType:
         if error.name != name:
             raise
         raise UserError(f"{name} is not installed: pip install 'backbone-bench[{name}]'.") from None
-    except RuntimeError as error:  # its compiled part was built for another torch
+    except RuntimeError as error:  # its compiled part is for another torch version
         raise UserError(
-            f"{name} does not fit torch {torch.__version__}: {error}. Install the release made for it."
+            f"{name} does not fit torch {torch.__version__}: {error}. Install the {name} release for this torch."
         ) from None
 
 
@@ -215,18 +217,20 @@ def _extra(name: str) -> ModuleType:
 
 
 def _inputs(request: Request, shape: ImageShape | None, own: Callable[[], Example | None]) -> Inputs:
-    """Those held, else those asked for, else the model's own."""
-    if request.held.example is not None:
-        return _batched(request, map_tensors(request.held.example, _copy))  # a model may write into what it is given
-    return _asked(request, shape) or _batched(request, own())
+    """Inputs of the request: tensors in memory, else the requested shapes, else the model's own example."""
+    if request.in_memory.example is not None:
+        return _batched(
+            request, map_tensors(request.in_memory.example, _copy)
+        )  # a model may change its inputs in place
+    return _from_shapes(request, shape) or _batched(request, own())
 
 
 def _copy(tensor: Tensor) -> Tensor:
     return tensor.detach().clone()
 
 
-def _asked(request: Request, shape: ImageShape | None) -> Inputs | None:
-    """Those asked for, else an image of the size asked for or of the model's usual one; None where nothing says."""
+def _from_shapes(request: Request, shape: ImageShape | None) -> Inputs | None:
+    """Inputs from the requested shapes, else from the requested or default image size; None if none is known."""
     specs = request.inputs
     if not specs and request.size is not None:
         channels = shape[0] if shape else 3
@@ -255,7 +259,7 @@ def _empty(spec: TensorSpec, batch: int) -> Tensor:
 
 
 def _own_example(model: nn.Module, request: Request) -> Example | None:
-    """`example_inputs()` (a tuple, or a dictionary of keywords) or Lightning's `example_input_array`, with batch."""
+    """The model's `example_inputs()` (tuple or dictionary) or Lightning's `example_input_array`, both with batch."""
     make = getattr(model, "example_inputs", None)
     example = user.run(make, f"{request.model}: example_inputs()") if callable(make) else None
     if example is None:
@@ -264,23 +268,26 @@ def _own_example(model: nn.Module, request: Request) -> Example | None:
 
 
 def called_with(example: Any) -> Example:
-    """A dictionary is keywords, a tuple the positional arguments, and anything else the only one."""
+    """Example inputs as (args, kwargs): a dictionary is keywords, a tuple positional arguments, else one argument.
+
+    Raises UserError for a key that is no Python name.
+    """
     if isinstance(example, dict):
         for name in example:
             if not str(name).isidentifier():
-                raise UserError(f"The example inputs are keywords, and {name!r} can be none.")
+                raise UserError(f"The example inputs are keyword arguments, and {name!r} is not a valid keyword.")
         return (), example
     return (example if isinstance(example, tuple) else (example,)), {}
 
 
-def _image(example: Example | None) -> ImageShape | None:
-    """The shape of the one image that an example holds, where it does: its channels are asked for at any size."""
+def _image_shape(example: Example | None) -> ImageShape | None:
+    """Shape of the image in an example of exactly one (N, C, H, W) tensor, else None; `size` needs its channels."""
     shapes = [tuple(tensor.shape) for tensor in tensors_of(example)]
     return shapes[0][1:] if len(shapes) == 1 and len(shapes[0]) == 4 else None
 
 
 def _batched(request: Request, example: Example | None) -> Inputs:
-    """An example with its batch: the first dimension of its first tensor."""
+    """Inputs from an example; its batch is the first dimension of its first tensor."""
     if example is None:
         raise UserError(f"{request.model} does not say what it takes: give --input 3x224x224 (the batch is added).")
     first = next(tensors_of(example), None)

@@ -1,4 +1,4 @@
-"""The same networks in torchvision and timm, for a second opinion on a count; and whether they really are the same."""
+"""Twins: the zoo's networks in torchvision and timm, and a check whether they have the same tensors."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from backbone_bench.zoo.sources import Request
 
 
 class Twin(NamedTuple):
-    """The same network elsewhere."""
+    """The same network in another library."""
 
-    reference: str  # as the command line takes it
-    parts: str = ""  # where the two part on purpose, and why
-    reshaped: bool = False  # it has the same values in tensors of other shapes
+    reference: str  # model reference, such as timm:vovnet39a
+    difference: str = ""  # known difference between the two, if any
+    reshaped: bool = False  # as many values, in tensors of other shapes
     arguments: Mapping[str, bool] = {}
 
 
@@ -30,18 +30,19 @@ def _timm(*names: str) -> dict[str, tuple[Twin, ...]]:
 
 
 def _vgg(*names: str) -> dict[str, tuple[Twin, ...]]:
-    parts = "timm builds the first two fully connected layers as convolutions"
-    return {name: (Twin(f"torchvision:{name}"), Twin(f"timm:{name}", parts, reshaped=True)) for name in names}
+    difference = "timm builds the first two fully connected layers as convolutions"
+    return {name: (Twin(f"torchvision:{name}"), Twin(f"timm:{name}", difference, reshaped=True)) for name in names}
 
 
 def _resnetv2(*names: str) -> dict[str, tuple[Twin, ...]]:
-    parts = "timm classifies by a 1x1 convolution"
-    return {name: (Twin(f"timm:{name}", parts, reshaped=True),) for name in names}
+    difference = "timm's classifier is a 1x1 convolution"
+    return {name: (Twin(f"timm:{name}", difference, reshaped=True),) for name in names}
 
 
-_CONV = "Darknet classifies by a 1x1 convolution, timm by a fully connected layer"
-_SPLIT = f"{_CONV}; timm has one convolution for the two that split a stage"
-_ESE = "timm has eSE in the last module of a stage, the authors' code in every module"
+_CONV = "Darknet's classifier is a 1x1 convolution, timm's a fully connected layer"
+_SPLIT = f"{_CONV}; timm merges the two convolutions that split a stage"
+_WIDER = f"{_SPLIT} and starts the first stage wider"
+_ESE = "timm has eSE in the last module of a stage only, the authors' code in every module"
 
 TWINS: Mapping[str, tuple[Twin, ...]] = {
     **_vgg("vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn"),
@@ -55,8 +56,8 @@ TWINS: Mapping[str, tuple[Twin, ...]] = {
     "mobilenetv2": (Twin("torchvision:mobilenet_v2"), Twin("timm:mobilenetv2_100")),
     "darknet53": (Twin("timm:darknet53", _CONV, reshaped=True),),
     "cspdarknet53": (Twin("timm:cspdarknet53", _SPLIT, reshaped=True),),
-    "cspresnet50": (Twin("timm:cspresnet50", f"{_SPLIT}, starts the first one wider and joins to twice the channels"),),
-    "cspresnext50": (Twin("timm:cspresnext50", f"{_SPLIT} and starts the first one wider"),),
+    "cspresnet50": (Twin("timm:cspresnet50", _WIDER),),
+    "cspresnext50": (Twin("timm:cspresnext50", _WIDER),),
     "vovnet39": (Twin("timm:vovnet39a"),),
     "vovnet57": (Twin("timm:vovnet57a"),),
     "vovnetv2_19_dw": (Twin("timm:ese_vovnet19b_dw"),),
@@ -69,20 +70,24 @@ TWINS: Mapping[str, tuple[Twin, ...]] = {
 
 
 def compare(name: str, model: nn.Module) -> Mapping[str, str]:
-    """What there is to say of each twin of a zoo network; nothing of libraries that are not here."""
+    """Compare a zoo network with its twins: a sentence for each; libraries that are not installed are left out."""
     twins = [twin for twin in TWINS.get(name, ()) if find_spec(twin.reference.partition(":")[0]) is not None]
-    return {twin.reference: _verdict(twin, model) for twin in twins}
+    return {twin.reference: _comparison(twin, model) for twin in twins}
 
 
-def _verdict(twin: Twin, model: nn.Module) -> str:
+def _comparison(twin: Twin, model: nn.Module) -> str:
     try:
         other = sources.load(Request(twin.reference, twin.arguments), on_meta=True).model
     except UserError as error:  # the library does not fit this torch
         return f"not compared: {error}"
     if _shapes(model) == _shapes(other):
         return "same network"
-    ours, theirs = (sum(p.numel() for p in one.parameters()) for one in (model, other))
-    return f"{theirs - ours:+d} parameters: {twin.parts}" if twin.parts else f"another network: {theirs} parameters"
+    ours, theirs = (sum(p.numel() for p in network.parameters()) for network in (model, other))
+    return (
+        f"{theirs - ours:+d} parameters: {twin.difference}"
+        if twin.difference
+        else f"a different network: {theirs} parameters"
+    )
 
 
 def _shapes(model: nn.Module) -> Counter[tuple[int, ...]]:

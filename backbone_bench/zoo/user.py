@@ -1,7 +1,7 @@
-"""The user's own models: a factory in a package or a file, an exported program, or an object of their program.
+"""The user's own models: a factory in a package or a file, an exported program, or a module object.
 
-Running a user's model is running the user's code. An error in it is told with
-the frames that are the user's own; nothing is unpickled.
+Loading such a model runs the user's code. An error in it is reported with a
+traceback of the user's own frames. Nothing is unpickled.
 """
 
 import copy
@@ -26,56 +26,60 @@ from backbone_bench.records import Scalar
 from backbone_bench.zoo import archives, modes
 
 T = TypeVar("T")
-Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # what a model is called with
+Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # args and kwargs of a model
 
 _TORCH = Path(torch.__file__).parent
-_TORCHS_OWN_FRAMES = "\nException raised from "  # and then some forty lines of C++
+_TORCHS_OWN_FRAMES = "\nException raised from "  # forty lines of C++ frames follow
 
 
 def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
-    """Call the factory, or the class, that `package.module:name` or `path/to/file.py:name` names."""
-    place, _, name = reference.rpartition(":")
-    is_file = place.endswith(".py")
-    with _importing_from(Path(place).parent if is_file else Path()):
-        module = _from_file(Path(place)) if is_file else _from_package(place, reference)
-        factory = _factory(module, place, name)
+    """Build a model with the factory function or class at `package.module:name` or `path/to/file.py:name`."""
+    location, _, name = reference.rpartition(":")
+    is_file = location.endswith(".py")
+    with _importing_from(Path(location).parent if is_file else Path()):
+        module = _from_file(Path(location)) if is_file else _from_package(location, reference)
+        factory = _factory(module, location, name)
         check_arguments(factory, arguments, reference)
         model = run(lambda: factory(**arguments), reference)
     if not isinstance(model, nn.Module):
         raise UserError(f"{reference} returned {type(model).__name__}, not a torch.nn.Module.")
-    return modes.in_its_mode(model)
+    return modes.with_graph_mode(model)
 
 
 @contextmanager
 def _importing_from(folder: Path) -> Iterator[None]:
-    """Let the user's code import its neighbours, as a script does; what it adds to the path itself stays there."""
-    place = str(folder.resolve())
-    sys.path.insert(0, place)
+    """Put the folder on `sys.path`, so that the user's code imports neighbouring files as a script does.
+
+    Entries that the code itself adds stay there.
+    """
+    location = str(folder.resolve())
+    sys.path.insert(0, location)
     try:
         yield
     finally:
-        if place in sys.path:
-            sys.path.remove(place)
+        if location in sys.path:
+            sys.path.remove(location)
 
 
-def _factory(module: ModuleType, place: str, name: str) -> Callable[..., Any]:
+def _factory(module: ModuleType, location: str, name: str) -> Callable[..., Any]:
     factory = getattr(module, name, None)
     if callable(factory):
         return factory
     known = [
-        known
-        for known, value in vars(module).items()
-        if callable(value) and not known.startswith("_") and getattr(value, "__module__", None) == module.__name__
+        key
+        for key, value in vars(module).items()
+        if callable(value) and not key.startswith("_") and getattr(value, "__module__", None) == module.__name__
     ]
-    hint = did_you_mean(name, known, f"It defines {', '.join(known) or 'nothing to call'}.")
-    raise UserError(f"{place} has no factory {name!r}. {hint}")
+    hint = did_you_mean(name, known, f"It defines {', '.join(known) or 'no function or class'}.")
+    raise UserError(f"{location} has no factory {name!r}. {hint}")
 
 
 def exported(path: str, arguments: Mapping[str, Scalar]) -> tuple[nn.Module, Example | None]:
-    """The program that `torch.export.save` wrote to `path`, and the inputs it was exported with.
+    """Load a program that `torch.export.save` wrote to `path`, with the inputs it was exported with.
 
-    An archive that holds anything pickled or compiled is refused. Torch still
-    evaluates the expressions for sizes in it: it is code like any other.
+    An archive with pickles or compiled code is refused. Torch still evaluates
+    the size expressions in it, so a program must be trusted like any code.
+    Raises UserError for a file that cannot be loaded.
     """
     if arguments:
         raise UserError("An exported program takes no --arg: it is already built.")
@@ -83,20 +87,20 @@ def exported(path: str, arguments: Mapping[str, Scalar]) -> tuple[nn.Module, Exa
         raise UserError(f"There is no file {path}.")
     if not path.endswith(".pt2"):
         raise UserError(
-            f"{path} is no .pt2 archive: write one with torch.export.save(torch.export.export(model, args), …)."
+            f"{path} is not a .pt2 archive: write one with torch.export.save(torch.export.export(model, args), …)."
         )
     archives.refuse_code(path)
     try:
-        with _nothing_unpickled():
+        with _no_unpickling():
             program = torch.export.load(path)
-    except Exception as error:  # torch may raise anything over an archive that it does not understand
+    except Exception as error:  # torch may raise anything for an archive that it cannot read
         raise UserError(f"{path} cannot be loaded as an exported program: {first_line(error)}.") from None
-    return modes.in_its_mode(program.module()), program.example_inputs
+    return modes.with_graph_mode(program.module()), program.example_inputs
 
 
 @contextmanager
-def _nothing_unpickled() -> Iterator[None]:
-    """Where torch finds more than tensors it would go on to unpickle it; this it heeds in every `torch.load`."""
+def _no_unpickling() -> Iterator[None]:
+    """Forbid unpickling in every `torch.load`; torch would otherwise unpickle what it cannot read as tensors."""
     switch = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
     before = os.environ.get(switch)
     os.environ[switch] = "1"
@@ -110,24 +114,24 @@ def _nothing_unpickled() -> Iterator[None]:
 
 
 def copied(model: nn.Module, name: str) -> nn.Module:
-    """A copy, so that whatever is done to it leaves the caller's own as it is; of what was compiled, as written."""
-    written = getattr(model, "_orig_mod", model)
+    """Deep copy of the caller's model, which stays unchanged; of a compiled model, the original is copied."""
+    original = getattr(model, "_orig_mod", model)
     try:
-        made = copy.deepcopy(written)
-    except Exception as error:  # the code is not ours: it may raise anything
+        duplicate = copy.deepcopy(original)
+    except Exception as error:  # user code may raise anything
         raise UserError(
-            f"{name} cannot be copied, and only a copy is worked on: {first_line(error)}. "
-            f"Say instead where it is made, as in 'net.py:Net'."
+            f"{name} cannot be copied, and only a copy is profiled: {first_line(error)}. "
+            f"Give a reference to its factory instead, such as 'net.py:Net'."
         ) from None
-    modes.keep(written, made)
-    return made
+    modes.copy_mode(original, duplicate)
+    return duplicate
 
 
 def check_arguments(factory: Callable[..., Any], arguments: Mapping[str, Scalar], reference: str) -> None:
-    """Raise UserError where the factory does not take these arguments."""
+    """Raise UserError if the factory does not accept these arguments."""
     try:
         signature = inspect.signature(factory)
-    except ValueError:  # a builtin that has none
+    except ValueError:  # a builtin has no signature
         return
     try:
         signature.bind(**arguments)
@@ -139,10 +143,10 @@ def _from_file(path: Path) -> ModuleType:
     if not os.path.isfile(path):
         raise UserError(f"There is no file {path}.")
     spec = importlib.util.spec_from_file_location(f"backbone_bench_user_{path.stem}", path)
-    assert spec is not None  # it ends in .py
+    assert spec is not None  # because the file ends in .py
     assert spec.loader is not None
     loader, module = spec.loader, importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses in the file look their module up
+    sys.modules[spec.name] = module  # dataclasses look up their module by name
     run(lambda: loader.exec_module(module), str(path))
     return module
 
@@ -153,36 +157,36 @@ def _from_package(name: str, reference: str) -> ModuleType:
             return importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-                raise  # the module is there, and what it wants to import is not
+                raise  # the module exists, but one that it imports does not
             raise UserError(f"{reference}: there is no module {error.name!r}.") from None
 
     return run(load, name)
 
 
 def run(call: Callable[[], T], what: str) -> T:
-    """Run the user's code; whatever it raises becomes a UserError that names `what` and shows the user's own frames."""
+    """Call the user's code; any exception becomes a UserError that names `what` and shows the user's own frames."""
     try:
         return call()
     except UserError:
         raise
-    except (Exception, SystemExit) as error:  # the code is not ours: it may raise anything, and even try to leave
+    except (Exception, SystemExit) as error:  # user code may raise anything, and even exit
         frames = "".join(traceback.format_list(_own_frames(error))).splitlines()
-        said, details = _said(error)
+        summary, details = _error_text(error)
         if frames or details:
-            raise UserError("\n".join((f"{what} failed: {said.rstrip('.')}.", *frames, *details))) from None
+            raise UserError("\n".join((f"{what} failed: {summary.rstrip('.')}.", *frames, *details))) from None
         raise UserError(f"{what} failed: {first_line(error)}.") from None
 
 
-def _said(error: BaseException) -> tuple[str, list[str]]:
-    """What it says in a line, with its type, and what else: where the syntax is wrong, further lines, notes."""
+def _error_text(error: BaseException) -> tuple[str, list[str]]:
+    """The error's line with type and message, and its other lines: position of a syntax error, notes and so on."""
     text = "".join(traceback.format_exception_only(error)).partition(_TORCHS_OWN_FRAMES)[0]
     lines = text.rstrip().splitlines()
-    said = next(number for number, line in enumerate(lines) if not line.startswith(" "))
-    return lines[said], lines[:said] + lines[said + 1 :]
+    first = next(number for number, line in enumerate(lines) if not line.startswith(" "))
+    return lines[first], lines[:first] + lines[first + 1 :]
 
 
 def _own_frames(error: BaseException) -> list[traceback.FrameSummary]:
-    """The frames that are neither this program's nor torch's nor the import machinery's."""
+    """Frames of the traceback outside this package, torch and the import machinery."""
     frames = traceback.extract_tb(error.__traceback__)
-    not_theirs = f"{PACKAGE}{os.sep}", f"{_TORCH}{os.sep}", "<frozen "
-    return [frame for frame in frames if not frame.filename.startswith(not_theirs)]
+    excluded = f"{PACKAGE}{os.sep}", f"{_TORCH}{os.sep}", "<frozen "
+    return [frame for frame in frames if not frame.filename.startswith(excluded)]

@@ -1,4 +1,4 @@
-"""Models of every make: counted right, or told exactly what could not be counted; and left as they were found."""
+"""Counting of models of many kinds: counts are right, what is not counted is named, and the model is restored."""
 
 import contextlib
 import warnings
@@ -24,82 +24,82 @@ IMAGE = (1, 3, 8, 8)
 FLOPS = 64 * 27 * 4  # of a 3x3 convolution with padding, 3 to 4 channels, on 8x8
 
 
-class Held(nn.Module):
-    """The base of most cases: one convolution."""
+class WithConv(nn.Module):
+    """Base of most cases: a module with one convolution."""
 
     def __init__(self) -> None:
         super().__init__()
         self.conv = nn.Conv2d(3, 4, 3, padding=1)
 
 
-class Conv(Held):
+class Conv(WithConv):
     def forward(self, x: Tensor) -> Any:
         return self.conv(x)
 
 
-class InDict(Held):
+class InDict(WithConv):
     def forward(self, x: Tensor) -> Any:
         return {"map": self.conv(x), "nothing": None}
 
 
 @dataclass
-class Found:
-    """What a detector returns."""
+class Detection:
+    """Output of a detector."""
 
     map: Tensor
     size: int
 
 
-class InDataclass(Held):
+class InDataclass(WithConv):
     def forward(self, x: Tensor) -> Any:
-        return Found(self.conv(x), 8)
+        return Detection(self.conv(x), 8)
 
 
-class InTuple(Held):
+class InTuple(WithConv):
     def forward(self, x: Tensor) -> Any:
         return self.conv(x), (None, [x])
 
 
-class FromDict(Held):
+class FromDict(WithConv):
     def forward(self, x: Mapping[str, Any]) -> Any:
         return self.conv(x["inner"]["image"])
 
 
-class FromList(Held):
+class FromList(WithConv):
     def forward(self, x: list[Tensor]) -> Any:
         return [self.conv(part[None]) for part in x]
 
 
-class FromDataclass(Held):
-    def forward(self, x: Found) -> Any:
+class FromDataclass(WithConv):
+    def forward(self, x: Detection) -> Any:
         return self.conv(x.map)
 
 
-class ByKeyword(Held):
+class ByKeyword(WithConv):
     def forward(self, *, image: Tensor, flag: bool = True) -> Any:
         return self.conv(image) if flag else None
 
 
-class OnShape(Held):
+class OnShape(WithConv):
     def forward(self, x: Tensor) -> Any:
         return self.conv(x) if x.shape[-1] > 4 else x
 
 
-class OnValues(Held):
+class OnValues(WithConv):
     def forward(self, x: Tensor) -> Any:
         return self.conv(x) if x.sum().item() < 1e9 else x
 
 
 class Subclassed(nn.Conv2d):
-    """A convolution of somebody's own."""
+    """A user's subclass of a convolution."""
 
 
-class Direct(Held):
+class Direct(WithConv):
     def forward(self, x: Tensor) -> Any:
         return self.conv.forward(x)
 
 
-class Aliased(Held):
+class Aliased(WithConv):
     """One module under two names, called by both."""
 
     def __init__(self) -> None:
@@ -123,20 +123,20 @@ class Tied(nn.Module):
 
 
 class Spare(Conv):
-    """A part that is never called."""
+    """A submodule that is never called."""
 
     def __init__(self) -> None:
         super().__init__()
         self.spare = nn.Linear(5, 7)
 
 
-class Checkpointed(Held):
+class Checkpointed(WithConv):
     def forward(self, x: Tensor) -> Any:
         return checkpoint(self.conv, x, use_reentrant=False)
 
 
 class Doubled(torch.autograd.Function):
-    """A function with a gradient of its own."""
+    """A function with its own gradient."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
@@ -147,31 +147,31 @@ class Doubled(torch.autograd.Function):
         return grads[0] * 2
 
 
-class WithFunction(Held):
+class WithFunction(WithConv):
     def forward(self, x: Tensor) -> Any:
         return Doubled.apply(self.conv(x))
 
 
-class Undecorated(Held):
+class Undecorated(WithConv):
     @torch.no_grad()
     def forward(self, x: Tensor) -> Any:
         return self.conv(x)
 
 
-class LeavesInference(Held):
+class LeavesInference(WithConv):
     def forward(self, x: Tensor) -> Any:
         with torch.inference_mode(False), torch.no_grad():
             return self.conv(x.clone())
 
 
-class Mapped(Held):
-    """The convolution of each image by itself, and of all at once."""
+class Mapped(WithConv):
+    """The convolution under `vmap`."""
 
     def forward(self, x: Tensor) -> Any:
         return torch.vmap(self.conv)(x[None])
 
 
-class HoldsTensor(Held):
+class HoldsTensor(WithConv):
     """A tensor that is neither parameter nor buffer, and a list of them."""
 
     def __init__(self) -> None:
@@ -194,8 +194,8 @@ class Hidden(nn.Module):
         return self.parts[0](x)
 
 
-class Caching(Held):
-    """It keeps what it made for the next call: an attribute, an item of a list and of a table, a buffer, a hook."""
+class Caching(WithConv):
+    """A model that caches its output: in an attribute, a list, a dictionary, a buffer and a hook."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -214,8 +214,8 @@ class Caching(Held):
         return self.kept
 
 
-class Trains(Held):
-    """Training: batch statistics change, dropout draws."""
+class Trains(WithConv):
+    """A model for training: batch statistics change, dropout is random."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ def normed(norm: Callable[..., Any], *more: Any) -> nn.Module:
 
 
 def old_weight_norm() -> nn.Module:
-    with warnings.catch_warnings(action="ignore"):  # deprecated, and in use
+    with warnings.catch_warnings(action="ignore"):  # deprecated, but still in use
         return nn.utils.weight_norm(nn.Conv2d(3, 4, 3, padding=1))
 
 
@@ -250,7 +250,7 @@ def traced() -> nn.Module:
 
 
 def compiled(model: nn.Module) -> nn.Module:
-    made: nn.Module = torch.compile(model, backend="eager")  # type: ignore[assignment]  # torch says that it is a function
+    made: nn.Module = torch.compile(model, backend="eager")  # type: ignore[assignment]  # torch annotates it as a function
     return made
 
 
@@ -274,7 +274,7 @@ def laid_out(model: Any, layout: torch.memory_format) -> nn.Module:
 
 
 def complex_valued() -> nn.Module:
-    with warnings.catch_warnings(action="ignore"):  # that few do it
+    with warnings.catch_warnings(action="ignore"):  # torch warns that complex modules are rare
         return Conv().to(torch.complex64)
 
 
@@ -291,7 +291,7 @@ def half_trained() -> nn.Module:
 
 
 class Case(NamedTuple):
-    """A model of some make, its inputs, and its arithmetic by hand."""
+    """A kind of model, its inputs, and its FLOPs by hand."""
 
     build: Callable[[], nn.Module]
     flops: int = FLOPS
@@ -304,8 +304,8 @@ CASES = {
     "dict out": Case(InDict), "dataclass out": Case(InDataclass), "tuple out": Case(InTuple),
     "dict in": Case(FromDict, args=({"inner": {"image": torch.rand(IMAGE)}, "name": "x"},)),
     "list in": Case(FromList, 2 * FLOPS, args=([torch.rand(3, 8, 8), torch.rand(3, 8, 8)],)),
-    "dataclass in": Case(FromDataclass, args=(Found(torch.rand(IMAGE), 8),)),
-    "meta in dataclass": Case(FromDataclass, args=(Found(torch.empty(IMAGE, device="meta"), 8),)),
+    "dataclass in": Case(FromDataclass, args=(Detection(torch.rand(IMAGE), 8),)),
+    "meta in dataclass": Case(FromDataclass, args=(Detection(torch.empty(IMAGE, device="meta"), 8),)),
     "keyword in": Case(ByKeyword, args=(), kwargs={"image": torch.rand(IMAGE)}),
     "shape branch": Case(OnShape), "value branch": Case(OnValues, path="cpu"),
     "meta in, value branch": Case(OnValues, args=(torch.empty(IMAGE, device="meta"),), path="cpu"),
@@ -336,51 +336,51 @@ CASES = {
 
 @contextmanager
 def unchanged(model: nn.Module) -> Iterator[None]:
-    """Nothing of the model or the process is other than before."""
-    before = found(model)
+    """Assert that nothing of the model or the process changed."""
+    before = snapshot(model)
     yield
-    after = found(model)
+    after = snapshot(model)
     assert after.keys() == before.keys()
     for key, value in before.items():
-        assert _same(after[key], value), key
+        assert _same(value, after[key]), key
 
 
-def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, Tensor) and isinstance(other, Tensor):
+def _same(before: Any, after: Any) -> bool:
+    if isinstance(before, Tensor) and isinstance(after, Tensor):
         return (
-            one.device == other.device
-            and one.dtype == other.dtype
-            and one.layout == other.layout
-            and torch.equal(one.to_dense().nan_to_num(), other.to_dense().nan_to_num())
+            before.device == after.device
+            and before.dtype == after.dtype
+            and before.layout == after.layout
+            and torch.equal(before.to_dense().nan_to_num(), after.to_dense().nan_to_num())
         )
-    return one is other or bool(one == other)
+    return before is after or bool(before == after)
 
 
-def found(model: nn.Module) -> dict[str, Any]:
-    """Identities, values and modes of all that a model holds, and the process's flags."""
-    held: dict[str, Any] = {}
+def snapshot(model: nn.Module) -> dict[str, Any]:
+    """Identities, values and modes of a model's attributes, and the process's flags."""
+    state: dict[str, Any] = {}
     for name, module in model.named_modules(remove_duplicate=False):
         for key, value in vars(module).items():
-            held[f"{name}/{key}"] = id(value) if key != "training" else value
+            state[f"{name}/{key}"] = id(value) if key != "training" else value
             if isinstance(value, (dict, list, set)):
-                held[f"{name}/{key}/items"] = [
+                state[f"{name}/{key}/items"] = [
                     id(item) for item in (value.values() if isinstance(value, dict) else value)
                 ]
-        held[f"{name}/class"] = type(module)
+        state[f"{name}/class"] = type(module)
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         lazy = is_lazy(tensor)
-        held[f"{name}=value"] = None if lazy else tensor.detach().clone()
-        held[f"{name}=gradient"] = tensor.requires_grad, tensor.grad
-    held["keys"] = list(model.state_dict())
-    held["process"] = (
+        state[f"{name}=value"] = None if lazy else tensor.detach().clone()
+        state[f"{name}=gradient"] = tensor.requires_grad, tensor.grad
+    state["keys"] = list(model.state_dict())
+    state["process"] = (
         torch.is_grad_enabled(), torch.is_inference_mode_enabled(), torch.get_default_dtype(),
         torch.backends.mkldnn.enabled, torch.backends.mha.get_fastpath_enabled(),
         torch.backends.cuda.flash_sdp_enabled(), torch.backends.cuda.math_sdp_enabled(),
         len(torch.nn.modules.module._global_forward_hooks), len(torch.nn.modules.module._global_forward_pre_hooks),
         torch._C._len_torch_dispatch_stack(), torch._C._len_torch_function_stack(),
     )  # fmt: skip
-    held["random"] = torch.get_rng_state()
-    return held
+    state["random"] = torch.get_rng_state()
+    return state
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -392,15 +392,15 @@ def test_a_model_of_any_make_is_counted_the_same_each_time_and_left_as_it_was_fo
     assert (cost.flops, cost.path) == (case.flops, case.path)
 
 
-# What could not be counted.
+# Operations that cannot be counted.
 
 
 def quantized() -> nn.Module:
-    with warnings.catch_warnings(action="ignore"):  # deprecated, and in use
+    with warnings.catch_warnings(action="ignore"):  # deprecated, but still in use
         return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(8, 4), nn.ReLU()))
 
 
-class Conditional(Held):
+class Conditional(WithConv):
     def forward(self, x: Tensor) -> Any:
         return torch.cond(x.sum() > 0, self.conv, lambda x: 2 * self.conv(x), (x,))
 
@@ -410,7 +410,7 @@ def test_a_quantized_layer_is_named_with_its_share_of_the_traffic() -> None:
     cost = count(model, [torch.rand(2, 8)])
     (unknown,) = cost.uncounted
     assert (unknown.op, unknown.calls) == ("quantized::linear_dynamic", 1)
-    assert unknown.traffic_share == (16 + 8) / (16 + 8 + 2 * 8)  # its rows in and out, and those of the activation
+    assert unknown.traffic_share == (16 + 8) / (16 + 8 + 2 * 8)  # its rows in and out, and the activation's
     assert (cost.path, cost.flops) == ("cpu", 0)
 
 
@@ -418,8 +418,8 @@ def test_what_happens_within_an_operation_on_functions_is_told_as_not_counted() 
     assert [unknown.op for unknown in count(Conditional(), [torch.rand(IMAGE)]).uncounted] == ["cond"]
 
 
-class Fails(Held):
-    """A fault of its own, after it has left something behind."""
+class Fails(WithConv):
+    """A model with a bug of its own, which raises after it stored something."""
 
     def forward(self, x: Tensor) -> Any:
         self.kept = self.conv(x)
@@ -429,18 +429,18 @@ class Fails(Held):
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_a_model_that_fails_raises_its_own_error_and_is_left_as_it_was_found(device: str) -> None:
     model, image = Fails().to(device), torch.rand(IMAGE, device=device)
-    with pytest.raises(RuntimeError) as told:
+    with pytest.raises(RuntimeError) as own:
         model(image)
     del model.kept
     with unchanged(model) if device == "cpu" else contextlib.nullcontext():
         with pytest.raises(RuntimeError) as error:
             count(model, [image])
-        assert str(error.value) == str(told.value)
+        assert str(error.value) == str(own.value)
     assert not hasattr(model, "kept")
 
 
 def test_what_the_model_raises_of_its_own_is_not_changed() -> None:
-    class Refuses(Held):
+    class Refuses(WithConv):
         def forward(self, x: Tensor) -> Any:
             raise KeyError("no such head")
 
@@ -448,11 +448,11 @@ def test_what_the_model_raises_of_its_own_is_not_changed() -> None:
         count(Refuses(), [torch.rand(IMAGE)])
 
 
-# What is told of what was counted.
+# Details of the counts.
 
 
 class Force(nn.Module):
-    """Its result is a gradient."""
+    """A model whose output is a gradient."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -469,7 +469,7 @@ def test_a_gradient_that_the_model_takes_is_counted() -> None:
 
 
 class OnLeft(nn.Module):
-    """A parameter on the left of a product, as token mixers have it."""
+    """A product with a parameter on the left, as in token mixers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -486,7 +486,7 @@ def test_a_parameter_on_the_left_of_a_product_is_a_layer() -> None:
 
 
 class Grouped(nn.Module):
-    """Eight heads of queries share two of keys and values."""
+    """Grouped-query attention: eight query heads share two key and value heads."""
 
     def forward(self, query: Tensor, key: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(query, key, key, is_causal=True, enable_gqa=True)
@@ -563,7 +563,7 @@ def test_a_users_hook_is_part_of_the_pass() -> None:
 
 
 class Pooled(Conv):
-    """It runs its convolution in another thread."""
+    """A model that runs its convolution in another thread."""
 
     def forward(self, x: Tensor) -> Tensor:
         with ThreadPoolExecutor(1) as threads:
@@ -571,7 +571,7 @@ class Pooled(Conv):
 
 
 def test_what_runs_in_a_thread_of_its_own_is_refused_and_not_left_out() -> None:
-    with pytest.raises(RuntimeError, match="conv runs in a thread of its own"):
+    with pytest.raises(RuntimeError, match="conv runs in another thread"):
         count(Pooled().eval(), [torch.rand(IMAGE)])
 
 

@@ -1,4 +1,4 @@
-"""fvcore as a second opinion: every difference has a cause and a size, and what is left is zero."""
+"""Cross-check with fvcore: every difference has a cause and a size, and the residue is zero."""
 
 import copy
 import warnings
@@ -17,7 +17,7 @@ from backbone_bench.zoo import catalogue
 from tests.zoo.built import with_values
 
 
-def second(model: nn.Module, *args: Tensor, **kwargs: Tensor) -> CrossCheck:
+def cross_check(model: nn.Module, *args: Tensor, **kwargs: Tensor) -> CrossCheck:
     found = crosscheck.check(model, args, kwargs, cost.count(model, args, kwargs), {})
     assert isinstance(found, CrossCheck)
     return found
@@ -33,12 +33,12 @@ def test_no_family_leaves_a_residue(name):
     entry = catalogue.find(name)
     model = with_values(name).eval()
     size = min(96, entry.input[1])
-    assert second(model, torch.randn(1, 3, size, size)).residue_flops == 0
+    assert cross_check(model, torch.randn(1, 3, size, size)).residue_flops == 0
 
 
 def test_the_differences_of_resnet50_are_those_worked_out_by_hand():
-    """Two per batch-norm element (11113984 of them) and the elements that the global pool reads."""
-    assert second(with_values("resnet50").eval(), torch.randn(1, 3, 224, 224)).differences == (
+    """Two FLOPs per batch-norm element (11113984 of them), and one per element that the global pool reads."""
+    assert cross_check(with_values("resnet50").eval(), torch.randn(1, 3, 224, 224)).differences == (
         Difference("counts batch norm", 22227968),
         Difference("counts adaptive pooling", 100352),
     )
@@ -50,7 +50,7 @@ class Attention(nn.Module):
 
 
 class Functional(nn.Module):
-    """Two convolutions without a module, of which fvcore knows one."""
+    """Two functional convolutions; fvcore knows one of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,22 +69,22 @@ class Product(nn.Module):
         return self.work(x)
 
 
-NAMED = "misses convolutions whose padding is a name"
+STRING_PADDING = "misses convolutions with string padding"
 
 
 @pytest.mark.parametrize(
     ("model", "shape", "differences"),
     [
-        (nn.Conv2d(3, 4, 3, padding="same"), (1, 3, 8, 8), {NAMED: -6912}),
-        (Functional(), (1, 3, 8, 8), {NAMED: -36 * 81}),
+        (nn.Conv2d(3, 4, 3, padding="same"), (1, 3, 8, 8), {STRING_PADDING: -6912}),
+        (Functional(), (1, 3, 8, 8), {STRING_PADDING: -36 * 81}),
         (Attention(), (1, 2, 5, 8), {"misses fused attention": -800}),
         (nn.LSTM(8, 12), (5, 2, 8), {"misses the LSTM": -9600}),
         (nn.GRU(8, 12), (5, 2, 8), {"misses the GRU": -7200}),
         (nn.RNN(8, 12), (5, 2, 8), {"misses the RNN": -2400}),
         (nn.GRUCell(8, 12), (2, 8), {}),
-        (Product(lambda x: torch.baddbmm(x, x, x)), (2, 4, 4), {"misses batched products with a sum": -128}),
-        (Product(lambda x: x[0].mv(x[0, 0]).dot(x[0, 1])), (2, 4, 4), {"misses products with a vector": -20}),
-        (Product(lambda x: torch.inner(x[0], x[1])), (2, 4, 4), {"misses composed products": -64}),
+        (Product(lambda x: torch.baddbmm(x, x, x)), (2, 4, 4), {"misses batched products with an added term": -128}),
+        (Product(lambda x: x[0].mv(x[0, 0]).dot(x[0, 1])), (2, 4, 4), {"misses matrix-vector and dot products": -20}),
+        (Product(lambda x: torch.inner(x[0], x[1])), (2, 4, 4), {"misses inner, tensordot and multi_dot": -64}),
         (
             nn.TransformerEncoderLayer(16, 4, 32, batch_first=True),
             (2, 5, 16),
@@ -104,29 +104,29 @@ NAMED = "misses convolutions whose padding is a name"
 def test_a_difference_is_named_with_its_size_worked_out_by_hand(model, shape, differences):
     if not any(isinstance(part, nn.BatchNorm2d) and part.affine for part in model.modules()):
         model.eval()
-    found = second(model, torch.randn(shape))
+    found = cross_check(model, torch.randn(shape))
     assert {difference.cause: difference.flops for difference in found.differences} == differences
     assert found.residue_flops == 0
 
 
 class Compiled(nn.Module):
-    """As torch keeps what it compiled."""
+    """A compiled model, as torch wraps it."""
 
-    def __init__(self, written: nn.Module) -> None:
+    def __init__(self, original: nn.Module) -> None:
         super().__init__()
-        self._orig_mod = written
+        self._orig_mod = original
 
 
 def test_a_compiled_model_is_traced_as_it_was_written():
-    assert second(Compiled(nn.Conv2d(3, 4, 3)), torch.randn(1, 3, 8, 8)).flops == 36 * 4 * 27
+    assert cross_check(Compiled(nn.Conv2d(3, 4, 3)), torch.randn(1, 3, 8, 8)).flops == 36 * 4 * 27
 
 
 def test_what_no_cause_explains_is_left_as_the_residue():
     class Solves(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            return torch.einsum("bij,bjk,bkl->bil", x, x, x)  # fvcore asks numpy for the cheapest order
+            return torch.einsum("bij,bjk,bkl->bil", x, x, x)  # fvcore uses numpy's cheapest order of contraction
 
-    found = second(Solves(), torch.rand(2, 4, 4))
+    found = cross_check(Solves(), torch.rand(2, 4, 4))
     assert found.flops == found.residue_flops + 2 * 2 * 4**3
 
 
@@ -140,11 +140,11 @@ class Keywords(nn.Module):
 
 
 def test_keywords_reach_the_model():
-    assert second(Keywords(), torch.randn(2, 4), scale=torch.randn(4)).flops == 32
+    assert cross_check(Keywords(), torch.randn(2, 4), scale=torch.randn(4)).flops == 32
 
 
 class Nested(nn.Module):
-    """Dictionaries in and out, with what is no tensor among them, and one tensor twice."""
+    """Nested inputs and outputs: dictionaries with values that are no tensors, and one tensor twice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -166,7 +166,7 @@ def test_however_a_model_nests_its_inputs_it_is_traced():
 def test_the_model_is_left_as_it_was():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     before = copy.deepcopy(model.state_dict())
-    second(model, torch.randn(2, 3, 8, 8))
+    cross_check(model, torch.randn(2, 3, 8, 8))
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
 
@@ -189,12 +189,12 @@ def test_a_failure_of_fvcore_is_a_reason_and_no_crash():
 
 
 def test_attentions_fast_path_is_as_it_was():
-    second(nn.Linear(2, 2), torch.randn(1, 2))
+    cross_check(nn.Linear(2, 2), torch.randn(1, 2))
     assert torch.backends.mha.get_fastpath_enabled()
 
 
 def test_nothing_of_fvcore_reaches_the_users_terminal(capfd):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        second(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Hardswish()), torch.randn(1, 3, 8, 8))
+        cross_check(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Hardswish()), torch.randn(1, 3, 8, 8))
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""Formulas against torch's own, which count two per multiply-add, and against the papers'."""
+"""FLOP formulas against torch's own (two per multiply-add), memory access and CIO against the papers' equations."""
 
 from math import prod
 

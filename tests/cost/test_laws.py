@@ -1,4 +1,4 @@
-"""Laws that hold for every network, on networks made up at random."""
+"""Property tests: laws of counting that hold for every network, on random networks."""
 
 from math import prod
 from typing import Any
@@ -18,7 +18,7 @@ SETTINGS = settings(max_examples=40, deadline=None)
 
 
 class Joined(nn.Module):
-    """Branches of one input, joined by concatenation or addition, on all channels or the second half of them."""
+    """Parallel branches of all or the second half of the channels, joined by concatenation or addition."""
 
     def __init__(self, branches: list[nn.Module], join: str) -> None:
         super().__init__()
@@ -29,8 +29,8 @@ class Joined(nn.Module):
         made = [branch(x) for branch in self.branches]
         if self.join == "add":
             total = made[0]
-            for one in made[1:]:
-                total = total + one
+            for part in made[1:]:
+                total = total + part
             return total
         return torch.cat(made if kept is None else [kept, *made], dim=1)
 

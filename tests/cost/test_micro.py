@@ -1,4 +1,4 @@
-"""Ten small models whose arithmetic is worked out by hand: where most counters miss something, or count it twice."""
+"""Small models with FLOPs by hand; each has a case in which counters often miss operations or count them twice."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even k
 
 
 class Attention(nn.Module):
-    """Fused attention of a sequence to itself."""
+    """Fused self-attention."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.scaled_dot_product_attention(x, x, x)
@@ -49,7 +49,7 @@ class Twice(nn.Module):
 
 
 class Functional(nn.Module):
-    """A convolution without a module."""
+    """A functional convolution, without a module."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class Functional(nn.Module):
 
 
 class Case(NamedTuple):
-    """A model, the shape of its input, and its arithmetic worked out."""
+    """A model, the shape of its input, and its FLOPs by hand."""
 
     build: Callable[[], nn.Module]
     shape: tuple[int, ...]
@@ -130,7 +130,7 @@ def test_torchs_counter_on_meta_agrees(case: Case) -> None:
 
 
 class ReadsFirst(nn.Module):
-    """It reads a value before it works, so that it is counted on the CPU."""
+    """A wrapper that reads a value first, so that the model is counted on the CPU."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -151,14 +151,14 @@ def test_a_small_model_is_counted_on_the_cpu_as_on_meta(case: Case) -> None:
         on_meta.cio_elems,
     )
     rows = [(row.op, row.calls, row.traffic_elems) for row in on_cpu.by_op if row.op not in ("sum", "isfinite", "abs")]
-    ignored = {"mul", "ne", "eq"}  # what isfinite is made of
+    ignored = {"mul", "ne", "eq"}  # parts of isfinite
     assert [row for row in rows if row[0] not in ignored] == [
         (row.op, row.calls, row.traffic_elems) for row in on_meta.by_op if row.op not in ignored
     ]
 
 
 class Packed(nn.Module):
-    """Sequences of unlike length."""
+    """Packed sequences of different length."""
 
     def __init__(self) -> None:
         super().__init__()

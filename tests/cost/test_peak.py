@@ -1,4 +1,4 @@
-"""What is alive at once: by hand, and against the liveness of a flattened graph."""
+"""Peak activation bytes: by hand, and against the liveness of a flattened graph."""
 
 import subprocess
 import sys
@@ -15,21 +15,21 @@ from backbone_bench.zoo import catalogue, registry
 X = 1 * 4 * 8 * 8 * 4  # bytes of the input below, and of every map of as many channels
 
 
-class Of(nn.Module):
-    """What a function does."""
+class Apply(nn.Module):
+    """A function as a module, with a buffer."""
 
     def __init__(self, work: Callable[[Tensor], Any]) -> None:
         super().__init__()
         self.work = work
-        self.held: Tensor
-        self.register_buffer("held", torch.rand(4, 4, 8, 8))
+        self.buffer: Tensor
+        self.register_buffer("buffer", torch.rand(4, 4, 8, 8))
 
     def forward(self, x: Tensor) -> Any:
         return self.work(x)
 
 
 def _view_outlives_its_base(x: Tensor) -> Tensor:
-    part = (x * 2)[:, :1]  # a quarter of a map, and all of it stays
+    part = (x * 2)[:, :1]  # a quarter of a map keeps the whole map alive
     return part * 2
 
 
@@ -59,11 +59,11 @@ def _three_at_once(x: Tensor) -> Tensor:
     ],
 )  # fmt: skip
 def test_what_is_alive_is_what_somebody_holds(work: Callable[[Tensor], Any], maps: float) -> None:
-    assert count(Of(work), [torch.rand(1, 4, 8, 8)]).peak_activation_bytes == maps * X
+    assert count(Apply(work), [torch.rand(1, 4, 8, 8)]).peak_activation_bytes == maps * X
 
 
 def test_what_the_model_holds_is_no_activation() -> None:
-    model = Of(lambda x: x + model.held[:1].mul_(1))
+    model = Apply(lambda x: x + model.buffer[:1].mul_(1))
     assert count(model, [torch.rand(1, 4, 8, 8)]).peak_activation_bytes == 2 * X
 
 
@@ -86,7 +86,7 @@ def test_a_chain_of_layers_holds_its_input_what_a_layer_reads_and_what_it_writes
 
 
 def liveness_bytes(graph: fx.GraphModule, image: Tensor) -> int:
-    """The largest sum of what is made and still to be used, over the steps of the graph; the image stays."""
+    """Largest sum of live storages over the steps of the graph; the image stays alive."""
     made: dict[fx.Node, Tensor] = {}
 
     class Keeping(fx.Interpreter):
@@ -136,7 +136,7 @@ print(*(count(layer, [x]).peak_activation_bytes for _ in range(2)))
 
 
 def test_the_first_count_of_a_process_holds_no_more_than_the_second() -> None:
-    """Torch loads much at its first operation under a mode, and errors that it catches meanwhile hold frames."""
-    told = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True).stdout
-    first, second = map(int, told.split())
+    """Torch loads modules at its first operation under a mode; errors that it catches meanwhile keep frames alive."""
+    output = subprocess.run([sys.executable, "-c", FIRST], capture_output=True, text=True, check=True).stdout
+    first, second = map(int, output.split())
     assert first == second

@@ -1,4 +1,4 @@
-"""What the recorder knows of torch's operations: every name is reached, and what is not known is never hidden."""
+"""The recorder's tables of operations: a call reaches every name, and an unknown operation is always reported."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, SILENT, SYNONYMS, WRITE_ONLY
+from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, NO_KERNEL, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.records import Missing, OpCost
@@ -23,7 +23,7 @@ grid2, grid3 = torch.rand(2, 3, 3, 2), torch.rand(2, 3, 3, 3, 3)
 
 
 def recorded(call: Callable[[], Any]) -> dict[str, OpCost]:
-    """The rows that a call leaves, by operation."""
+    """Rows that a call books, by operation."""
     ledger = Ledger([], list, 1)
     with torch.inference_mode(), Recorder(ledger):
         call()
@@ -89,7 +89,7 @@ MOVED: Mapping[str, Callable[[], Any]] = {
     "grid_sampler_2d": lambda: F.grid_sample(x, grid2, align_corners=False),
     "grid_sampler_3d": lambda: F.grid_sample(cube, grid3, align_corners=False),
     "affine_grid_generator": lambda: F.affine_grid(torch.rand(2, 2, 3), [2, 4, 6, 6], align_corners=False),
-    # joining, cutting, turning and copying
+    # joining, slicing, rearranging and copying
     "cat": lambda: torch.cat([x, x]), "stack": lambda: torch.stack([v, v]),
     "block_diag": lambda: torch.block_diag(square, square), "to": lambda: v.double(),
     "lift_fresh_copy": lambda: torch.ops.aten.lift_fresh_copy(v),
@@ -103,7 +103,7 @@ MOVED: Mapping[str, Callable[[], Any]] = {
     "slice_scatter": lambda: square.slice_scatter(square[:2], 0, 0, 2),
     "diagonal_scatter": lambda: square.diagonal_scatter(v),
     "_pack_padded_sequence": lambda: nn.utils.rnn.pack_padded_sequence(line, torch.tensor([2, 2, 1, 1])),
-    # choosing
+    # sorting, searching, indexing
     "sort": lambda: v.sort(), "argsort": lambda: v.argsort(), "topk": lambda: v.topk(2),
     "kthvalue": lambda: v.kthvalue(2),
     "median": lambda: v.median(), "mode": lambda: v.mode(), "cumsum": lambda: v.cumsum(0),
@@ -165,7 +165,7 @@ def test_what_gathers_reads_only_what_it_returns_and_where_it_stands(name: str) 
     assert recorded(MOVED[name])[name].traffic_elems == 2 * out.numel() + whole.numel()
 
 
-UNMOVED: Mapping[str, Callable[[], Any]] = {
+WITHOUT_KERNEL: Mapping[str, Callable[[], Any]] = {
     "empty": lambda: torch.empty(6), "empty_like": lambda: torch.empty_like(v), "new_empty": lambda: v.new_empty(6),
     "empty_strided": lambda: torch.empty_strided((6,), (1,)),
     "empty_permuted": lambda: torch.empty_permuted((6,), (0,)),
@@ -176,9 +176,9 @@ UNMOVED: Mapping[str, Callable[[], Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(SILENT))
+@pytest.mark.parametrize("name", sorted(NO_KERNEL))
 def test_what_launches_no_work_is_not_booked(name: str) -> None:
-    assert recorded(UNMOVED[name]) == {}
+    assert recorded(WITHOUT_KERNEL[name]) == {}
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_what_is_made_of_products_is_counted_by_them(call: Callable[[], Any], fl
 state = torch.rand(1, 4, 3)
 gates = [torch.rand(9, 6), torch.rand(9, 3), torch.rand(9), torch.rand(9)]
 more_gates = [torch.rand(12, 6), torch.rand(12, 3), torch.rand(12), torch.rand(12)]
-HANDED: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
+COMPUTING: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
     (F.conv1d, (line, torch.rand(5, 4, 3), torch.rand(5))),
     (F.conv_transpose1d, (line, torch.rand(4, 5, 3), torch.rand(5))),
     (torch.ops.aten.convolution, (line, torch.rand(5, 4, 3), torch.rand(5), [1], [0], [1], False, [0], 1)),
@@ -288,7 +288,7 @@ HANDED: list[tuple[Callable[..., Any], tuple[Any, ...]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("function", "given"), HANDED)
+@pytest.mark.parametrize(("function", "given"), COMPUTING)
 def test_what_computes_reads_all_that_it_is_given_and_writes_what_it_returns(
     function: Callable[..., Any], given: tuple[Any, ...]
 ) -> None:

@@ -1,6 +1,6 @@
-"""The fast layer against the recorder, and counts against fvcore's, on the networks of the zoo.
+"""Shape rules against the recorder, and counts against fvcore's, on the networks of the zoo.
 
-Their FLOPs against those of torch's own counter are in tests/zoo/test_catalogue.py.
+Their FLOPs are compared with torch's own counter in tests/zoo/test_catalogue.py.
 """
 
 import warnings
@@ -19,7 +19,7 @@ def images_for(name: str, batch: int) -> Tensor:
 
 
 class Unneeded:
-    """In the recorder's place: nothing of the zoo should come this far."""
+    """Replacement of the recorder: no operation of the zoo should need it."""
 
     def __init__(self, _ledger: object) -> None:
         raise AssertionError("an operation of the zoo has no shape rule")
@@ -89,7 +89,7 @@ def test_the_pass_on_the_cpu_writes_the_rows_of_the_pass_on_meta(name: str, trai
 
 
 class Reading(nn.Module):
-    """It reads a value, so that it has to run for real."""
+    """A wrapper that reads a value, so that the network runs on the CPU."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Every shape rule against torch's own kernel on meta: same result, same memory, or torch's own error."""
+"""Every shape rule against torch's own meta kernel: same result, same memory, or torch's own error."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -25,7 +25,7 @@ floats = st.sampled_from([torch.float32, torch.float16, torch.bfloat16, torch.fl
 
 
 class Call(NamedTuple):
-    """A function of torch and what it is called with; `build` makes the arguments anew, since some are changed."""
+    """A torch function with its arguments; `build` makes new ones for every call, because some are changed."""
 
     function: Callable[..., Any]
     build: Callable[[], tuple[Any, ...]]
@@ -37,23 +37,23 @@ def meta(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
 
 
 class Outcome(NamedTuple):
-    """All that a caller can tell of a result."""
+    """Everything about a result that a caller can observe."""
 
     shape: torch.Size
     dtype: torch.dtype
     strides: tuple[int, ...]
     offset: int
     is_contiguous: bool
-    same_as: list[bool]  # the very argument, for each
-    shares_with: list[bool]  # its memory
+    same_as: list[bool]  # for each argument: is it the result
+    shares_with: list[bool]  # for each argument: does the result share its memory
 
 
 def outcome(call: Call) -> Outcome | tuple[type[BaseException], str]:
-    """What the call gives, or how it fails."""
+    """Result of the call, or the type and message of its error."""
     args = call.build()
     tensors = [arg for arg in _flat(args) if isinstance(arg, Tensor)]
     try:
-        with warnings.catch_warnings(action="ignore"):  # some come once a process
+        with warnings.catch_warnings(action="ignore"):  # torch gives some of them once per process
             out = call.function(*args, **call.keywords)
     except Exception as error:  # whatever torch raises is compared
         return type(error), str(error)
@@ -80,7 +80,7 @@ def agrees(call: Call) -> None:
 
 
 def answers(call: Call) -> bool:
-    """Whether the rule itself gives the result, rather than torch's kernel."""
+    """Whether the rule itself gives the result and torch's kernel is not needed."""
     return RULES[call.function](Ledger([], list, 1), *call.build(), **call.keywords) is not None
 
 
@@ -89,7 +89,7 @@ def answers(call: Call) -> bool:
 
 @st.composite
 def convolutions(draw: st.DrawFn) -> Call:
-    """Mostly possible ones: wrong channels, empty maps, negative sizes and string paddings are among them."""
+    """Mostly valid convolutions; some have wrong channels, empty maps, negative sizes or string padding."""
     n = draw(st.integers(1, 3))
     groups = draw(st.integers(1, 3))
     ci, co = groups * draw(sizes), groups * draw(sizes)
@@ -164,8 +164,8 @@ def batch_norms(draw: st.DrawFn) -> Call:
     }  # fmt: skip
 
     def build() -> tuple[Any, ...]:
-        held = [meta(channels, dtype=dtype if same else state) if there else None for there in present]
-        return meta(*shape, dtype=dtype), *held
+        tensors = [meta(channels, dtype=dtype if same else state) if there else None for there in present]
+        return meta(*shape, dtype=dtype), *tensors
 
     return Call(F.batch_norm, build, keywords)
 
@@ -270,11 +270,11 @@ def arithmetic(draw: st.DrawFn) -> Call:
     ]
     number = draw(st.one_of(st.none(), st.none(), st.sampled_from([2, 0.5, True, 1j, "x", None])))
     keywords: dict[str, Any] = draw(st.sampled_from([{}, {}, {"alpha": 2}, {"rounding_mode": "floor"}]))
-    turned = number is None and draw(st.booleans())
+    transposed = number is None and draw(st.booleans())
 
     def build() -> tuple[Any, ...]:
         other = meta(*other_shape, dtype=other_dtype) if number is None else number
-        return (other, meta(*shape, dtype=dtype)) if turned else (meta(*shape, dtype=dtype), other)
+        return (other, meta(*shape, dtype=dtype)) if transposed else (meta(*shape, dtype=dtype), other)
 
     return Call(draw(st.sampled_from(ARITHMETIC + UPDATES)), build, keywords)
 
@@ -338,8 +338,8 @@ def test_a_place_is_torchs(shape: list[int], place: Any) -> None:
 
 @SETTINGS
 @given(shapes, st.booleans())
-def test_making_contiguous_is_torchs(shape: list[int], turned: bool) -> None:
-    agrees(Call(Tensor.contiguous, lambda: (meta(*shape).T if turned and len(shape) == 2 else meta(*shape),)))
+def test_making_contiguous_is_torchs(shape: list[int], transposed: bool) -> None:
+    agrees(Call(Tensor.contiguous, lambda: (meta(*shape).T if transposed and len(shape) == 2 else meta(*shape),)))
 
 
 # Other memory, other types, other meanings.
@@ -421,10 +421,10 @@ def test_a_pool_that_rounds_up_has_torchs_last_window() -> None:
                 )
 
 
-class Handed(TorchDispatchMode):
-    """By brute force: the elements of all tensors that a kernel is handed and hands back, and their bytes.
+class KernelTraffic(TorchDispatchMode):
+    """Traffic by brute force: elements and bytes of all tensors that a kernel takes and returns.
 
-    One that hands back the memory it was handed has moved nothing, unless it is one that changes it.
+    A kernel that returns the memory of an argument moved nothing, unless it changes its argument in place.
     """
 
     def __init__(self) -> None:
@@ -446,12 +446,12 @@ class Handed(TorchDispatchMode):
 def test_a_rule_books_all_that_the_kernel_is_handed_and_hands_back(call: Call, dtype: torch.dtype) -> None:
     call = _changed_all(call, lambda tensor: tensor.to(dtype))
     args = call.build()
-    with torch.inference_mode(), Handed() as handed:
+    with torch.inference_mode(), KernelTraffic() as kernel:
         call.function(*args, **call.keywords)
     ledger = Ledger([], list, 1)
     RULES[call.function](ledger, *call.build(), **call.keywords)
     booked = [[row.traffic_elems, row.traffic_bytes] for row in ledger.rows()]
-    assert booked == ([handed.moved] if any(handed.moved) else [])
+    assert booked == ([kernel.moved] if any(kernel.moved) else [])
 
 
 @pytest.mark.parametrize("held", [True, False])
@@ -481,7 +481,7 @@ UNUSUAL: dict[str, Callable[[Tensor], Tensor]] = {
     ),
     "a slice": lambda x: torch.cat([x, x], 1)[:, : x.shape[1]] if x.dim() > 1 else x,
     "every second": lambda x: torch.cat([x, x], -1)[..., ::2],
-    "turned": lambda x: x.mT.contiguous().mT if x.dim() > 1 else x,
+    "transposed": lambda x: x.mT.contiguous().mT if x.dim() > 1 else x,
     "coarser": lambda x: torch.cat([torch.cat([x, x], -1)] * 2, -2)[..., ::2, ::2] if x.dim() > 1 else x,
     "flat and sliced": lambda x: torch.cat([x, x], 1)[:, ::2, :1, :1] if x.dim() == 4 else x,
     "expanded": lambda x: x[:1].expand(x.shape),
@@ -500,7 +500,7 @@ def test_the_unusual_is_torchs_own_affair(call: Call, kind: str) -> None:
 
 
 class Marked(Tensor):
-    """A tensor with a mind of its own, as libraries have them."""
+    """A tensor subclass, as some libraries define."""
 
 
 def test_a_subclass_of_tensor_stays_one() -> None:

@@ -1,4 +1,4 @@
-"""The catalogue is the registry, counted."""
+"""The catalogue has the networks of the registry, with their counts."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What the micro-benchmarks keep equal, and what they change."""
+"""The micro-benchmarks: which costs they keep equal, and which they change."""
 
 import pytest
 import torch
@@ -22,9 +22,9 @@ def test_pieces_are_the_same_convolution():
 
 def test_a_bottleneck_saves_arithmetic_and_adds_an_operation_a_layer():
     """1x1 to half of c channels, then 3x3 to c: (1 + 9) c²/2 in the place of 9 c²."""
-    with_it, without = (count(stack, stack.example_inputs()) for stack in (micro.bottleneck(), micro.plain()))
-    assert with_it.flops == pytest.approx(without.flops * 5 / 9)
-    assert with_it.ops == 2 * without.ops
+    bottleneck, plain = (count(stack, stack.example_inputs()) for stack in (micro.bottleneck(), micro.plain()))
+    assert bottleneck.flops == pytest.approx(plain.flops * 5 / 9)
+    assert bottleneck.ops == 2 * plain.ops
 
 
 def test_a_size_keeps_the_channels_that_the_model_asks_for():

@@ -1,4 +1,4 @@
-"""The networks of the zoo run: trained, evaluated, in other formats, types and sizes."""
+"""The networks of the zoo run: in training and evaluation, in other memory formats, dtypes and sizes."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from torch import Tensor
 from backbone_bench.zoo import catalogue
 from tests.zoo.built import DISTINCT, with_values
 
-INCEPTION_V3 = {"inception_v3": 75, "inception_v3_aux": 299}  # it pads little; the auxiliary head wants a 17x17 map
+INCEPTION_V3 = {"inception_v3": 75, "inception_v3_aux": 299}  # it pads little; the auxiliary head needs a 17x17 map
 
 
 def is_cifar(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the papers, and sums by hand over the authors' configurations, say that the networks cost."""
+"""Costs of the networks against the papers' figures and against sums by hand over the authors' configurations."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ M, G, BFLOPS = 1e6, 1e9, 0.5e9  # Darknet and CSPNet count two operations per mu
 
 
 class Printed(NamedTuple):
-    """A figure of a paper, to the digits it prints."""
+    """A figure that a paper prints, with its digits."""
 
     where: str
     figure: str  # of a `ModelCost`, or `weights`
@@ -20,7 +20,7 @@ class Printed(NamedTuple):
     within: float  # relative, with the reason where it is more than rounding
     name: str
     size: int = 224
-    on_map: bool | None = None  # Darknet's classifier, where the paper's place is not the default
+    on_map: bool | None = None  # Darknet's classifier_on_map, if the paper differs from the default
 
     def found(self) -> float:
         arguments = {} if self.on_map is None else {"classifier_on_map": self.on_map}
@@ -171,7 +171,7 @@ def test_vovnet57_costs_as_much_more_than_vovnet39_as_their_detectors():
 
 
 def test_the_bottleneck_of_osa_saves_flops_and_costs_access():
-    """VoVNet, Table 3 says 5.6 and 4.6 G; the paper's argument is that time is lost all the same."""
+    """VoVNet, Table 3 prints 5.6 and 4.6 G; the paper argues that the bottleneck is slower nevertheless."""
     plain, narrowed = (cost(f"vovnet27_slim_{name}", 300) for name in ("paper", "bottleneck"))
     assert narrowed.flops < plain.flops
     assert narrowed.params < plain.params

@@ -1,4 +1,4 @@
-"""The stacks of ShuffleNet V2 show on paper what the guidelines say."""
+"""Counts of ShuffleNet V2's stacks against its tables and guidelines."""
 
 import pytest
 from torch import nn

@@ -1,4 +1,4 @@
-"""From a reference to a model and its inputs; and every way in which the user can get it wrong."""
+"""Loading of a model and its inputs from a reference, and the messages for every user error."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ Write = Callable[..., str]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Write a file of the user's, and name it."""
+    """Write a user's file and return its path."""
 
     def to(text: str, name: str = "net.py") -> str:
         path = tmp_path / name
@@ -41,8 +41,8 @@ def counted(loaded: Loaded) -> ModelCost:
     return cost.count(loaded.model, args, kwargs, batch=batch)
 
 
-def told(request: Request) -> str:
-    """What the user reads."""
+def error_of(request: Request) -> str:
+    """The error message that the user reads."""
     with pytest.raises(UserError) as error:
         load(request, on_meta=True)
     return str(error.value)
@@ -64,7 +64,7 @@ def wide(*, width):
 """
 
 
-# What is named.
+# References.
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_users_dataclass_finds_its_own_module(write: Write) -> None:
     assert load(Request(f"{file}:build", size=8), on_meta=True).model.out_channels == 4
 
 
-# What goes in.
+# Inputs.
 
 
 def test_inputs_are_made_as_asked_with_the_batch_and_by_name(write: Write) -> None:
@@ -240,10 +240,10 @@ def exported(model: nn.Module) -> nn.Module:
     return torch.export.export(model, (torch.rand(2, 3, 8, 8),)).module()
 
 
-OF_TORCHS = "ignore:`isinstance:FutureWarning"  # what copies a graph speaks of its own trees
+TORCH_WARNING = "ignore:`isinstance:FutureWarning"  # torch's copy of a graph warns about its own pytrees
 
 
-@pytest.mark.filterwarnings(OF_TORCHS)
+@pytest.mark.filterwarnings(TORCH_WARNING)
 @pytest.mark.parametrize("trains", [True, False])
 def test_an_exported_program_has_the_mode_of_its_graph_and_keeps_it(trains: bool) -> None:
     program = exported(nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).train(trains))
@@ -254,7 +254,7 @@ def test_an_exported_program_has_the_mode_of_its_graph_and_keeps_it(trains: bool
         set_mode(copied, train=not trains)
 
 
-@pytest.mark.filterwarnings(OF_TORCHS)
+@pytest.mark.filterwarnings(TORCH_WARNING)
 @pytest.mark.parametrize("trains", [True, False])
 def test_an_exported_program_in_which_nothing_asks_takes_either_mode(trains: bool) -> None:
     program = user.copied(exported(nn.Conv2d(3, 4, 3)), "mine")
@@ -263,7 +263,7 @@ def test_an_exported_program_in_which_nothing_asks_takes_either_mode(trains: boo
 
 
 def test_an_exported_program_is_already_built(program: Path) -> None:
-    assert "takes no --arg" in told(Request(f"exported:{program}", {"width": 8}))
+    assert "takes no --arg" in error_of(Request(f"exported:{program}", {"width": 8}))
 
 
 def rewritten(program: Path, to: Path, change: Callable[[str, bytes], bytes], more: str | None = None) -> Path:
@@ -280,18 +280,18 @@ def test_an_archive_with_something_pickled_is_refused(program: Path, tmp_path: P
         return data.replace(b'"tensor_meta": {', b'"tensor_meta": null, "was": {') if "weights_config" in name else data
 
     path = rewritten(program, tmp_path / "model.pt2", pickle)
-    message = told(Request(f"exported:{path}"))
+    message = error_of(Request(f"exported:{path}"))
     assert "pickled" in message
     assert "conv.weight" in message
 
 
 def test_an_archive_with_a_compiled_library_is_refused(program: Path, tmp_path: Path) -> None:
     path = rewritten(program, tmp_path / "model.pt2", lambda _, data: data, "data/aotinductor/model/model.so")
-    assert "compiled library" in told(Request(f"exported:{path}"))
+    assert "compiled library" in error_of(Request(f"exported:{path}"))
 
 
 def test_nothing_is_unpickled_where_torch_itself_would(program: Path, tmp_path: Path) -> None:
-    """Torch reads the example inputs as tensors and, where that fails, unpickles them."""
+    """Torch reads the example inputs as tensors and, if that fails, unpickles them."""
     mark = tmp_path / "ran"
     opcodes = b"cos\nmkdir\n(S'" + str(mark).encode() + b"'\ntR."  # a pickle that makes a folder
     inner = tmp_path / "inner.pt"
@@ -300,12 +300,12 @@ def test_nothing_is_unpickled_where_torch_itself_would(program: Path, tmp_path: 
             archive.writestr(f"inner/{name}", data)
     evil = inner.read_bytes()
     path = rewritten(program, tmp_path / "model.pt2", lambda name, data: evil if "sample_inputs" in name else data)
-    message = told(Request(f"exported:{path}"))
+    message = error_of(Request(f"exported:{path}"))
     assert "cannot be loaded as an exported program" in message
     assert not mark.exists()
 
 
-# What the user can get wrong.
+# User errors.
 
 
 @pytest.mark.parametrize(
@@ -320,8 +320,8 @@ def test_nothing_is_unpickled_where_torch_itself_would(program: Path, tmp_path: 
         ("no_such_package.models:Net", {}, "there is no module 'no_such_package'"),
         ("torch.nn.no_such:Net", {}, "there is no module 'torch.nn.no_such'"),
         ("exported:{folder}/none.pt2", {}, "There is no file"),
-        ("exported:{net}", {}, "is no .pt2 archive: write one with torch.export.save"),
-        ("{folder}/weights.pt", {}, "is a pickle, and loading one runs whatever it holds: export the model"),
+        ("exported:{net}", {}, "is not a .pt2 archive: write one with torch.export.save"),
+        ("{folder}/weights.pt", {}, "is a pickle, and loading a pickle can run any code: export the model"),
         ("weights.pth", {}, "is a pickle"),
         ("vovnet93", {}, "Did you mean"),
         ("vovnet39", {"depth": 3}, "unexpected keyword argument 'depth'"),
@@ -331,13 +331,13 @@ def test_a_wrong_reference_is_told_in_a_line_that_says_what_to_do(
     model: str, arguments: dict[str, Any], words: str, write: Write, tmp_path: Path
 ) -> None:
     net = write(NET)
-    message = told(Request(model.format(net=net, folder=tmp_path), arguments, size=8))
+    message = error_of(Request(model.format(net=net, folder=tmp_path), arguments, size=8))
     assert words in message
     assert "\n" not in message
 
 
 def test_an_archive_that_is_none_is_told(write: Write) -> None:
-    assert "is no archive of torch.export.save" in told(Request(f"exported:{write('nothing', 'model.pt2')}"))
+    assert "is not an archive of torch.export.save" in error_of(Request(f"exported:{write('nothing', 'model.pt2')}"))
 
 
 @pytest.mark.parametrize(
@@ -360,13 +360,13 @@ def test_an_archive_that_could_mean_one_thing_to_us_and_another_to_torch_is_refu
             archive.writestr(
                 f"m/{name}", b"0" * 10**6 if name == "zeros" else b'{"config": {"w": {"tensor_meta": null}}}'
             )
-    assert words in told(Request(f"exported:{path}"))
+    assert words in error_of(Request(f"exported:{path}"))
 
 
 @pytest.mark.parametrize("name", ["pretrained", "checkpoint_path"])
 def test_no_weights_are_loaded_for_timm(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "timm", SimpleNamespace(is_model=lambda _: True))
-    assert f"--arg {name}=w.pth would load weights" in told(Request("timm:some", {name: "w.pth"}))
+    assert f"--arg {name}=w.pth would load weights" in error_of(Request("timm:some", {name: "w.pth"}))
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,7 @@ def test_the_image_for_a_model_of_timm_is_the_one_that_its_arguments_speak_of(
     arguments: dict[str, Any], shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Configured(nn.Identity):
-        pretrained_cfg: ClassVar = {"input_size": (3, 224, 224)}  # as timm keeps it, whatever the model is built for
+        pretrained_cfg: ClassVar = {"input_size": (3, 224, 224)}  # timm always keeps the default here
 
     def create_model(_name: str, **_arguments: object) -> nn.Module:
         return Configured()
@@ -392,8 +392,8 @@ def test_an_archive_of_another_form_is_told(config: bytes, tmp_path: Path) -> No
     path = tmp_path / "model.pt2"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("model/data/weights/model_weights_config.json", config)
-    message = told(Request(f"exported:{path}"))
-    assert "is no archive of torch.export.save: model/data/weights/model_weights_config.json" in message
+    message = error_of(Request(f"exported:{path}"))
+    assert "is not an archive of torch.export.save: model/data/weights/model_weights_config.json" in message
     assert "\n" not in message
 
 
@@ -409,7 +409,7 @@ def test_an_archive_of_another_form_is_told(config: bytes, tmp_path: Path) -> No
     ],
 )
 def test_what_the_users_code_does_wrong_is_told_in_its_own_words(text: str, words: str, write: Write) -> None:
-    assert words in told(Request(f"{write(text)}:build", size=8))
+    assert words in error_of(Request(f"{write(text)}:build", size=8))
 
 
 def test_a_traceback_is_cut_to_the_users_own_frames(write: Write) -> None:
@@ -426,7 +426,7 @@ def test_a_traceback_is_cut_to_the_users_own_frames(write: Write) -> None:
                 self.apply(lambda _: deep())
         """
     )
-    message = told(Request(f"{file}:Net", size=8))
+    message = error_of(Request(f"{file}:Net", size=8))
     lines = message.splitlines()
     assert lines[0] == f"{file}:Net failed: ZeroDivisionError: division by zero."
     assert message.count("division by zero") == 1
@@ -438,7 +438,7 @@ def test_a_traceback_is_cut_to_the_users_own_frames(write: Write) -> None:
 
 
 def test_a_folder_beside_ours_is_the_users(tmp_path: Path) -> None:
-    """Its name begins as ours does."""
+    """Its name starts with our package name."""
     import backbone_bench
 
     beside = Path(backbone_bench.__file__).parent.with_name("backbone_bench_of_mine") / "net.py"
@@ -452,7 +452,7 @@ def test_a_folder_beside_ours_is_the_users(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["timm", "torchvision"])
 def test_an_extra_that_is_not_installed_is_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, name, None)
-    message = told(Request(f"{name}:resnet50"))
+    message = error_of(Request(f"{name}:resnet50"))
     assert f"backbone-bench[{name}]" in message
 
 
@@ -468,7 +468,7 @@ def test_an_extra_that_is_not_installed_is_named(name: str, monkeypatch: pytest.
 )  # fmt: skip
 def test_inputs_that_nobody_knows_are_asked_for(own: str, request_of: dict[str, Any], words: str, write: Write) -> None:
     file = write(f"import torch\n{NET}\nclass Own(Net):\n    {own}\n")
-    assert words in told(Request(f"{file}:Own", **request_of))
+    assert words in error_of(Request(f"{file}:Own", **request_of))
 
 
 def test_inputs_of_the_wrong_rank_are_told_with_the_models_own_error(write: Write) -> None:

@@ -1,4 +1,4 @@
-"""The networks that torchvision and timm have too have the same tensors."""
+"""The zoo's networks have the same tensors as their twins in torchvision and timm."""
 
 import json
 from collections import Counter
@@ -13,7 +13,7 @@ from tests.zoo.built import on_meta
 
 Shapes = Counter[tuple[int, ...]]
 
-FILE = Path(__file__).parent / "data" / "shapes.json"  # by write_shapes.py, which names the versions in it
+FILE = Path(__file__).parent / "data" / "shapes.json"  # written by write_shapes.py, with the library versions
 PAIRS = [(name, twin) for name, twins in TWINS.items() for twin in twins]
 
 
@@ -37,7 +37,7 @@ def ours(name: str) -> Shapes:
 
 
 def values(shapes: Shapes) -> int:
-    """How many there are, the counters of batch norm left out."""
+    """Number of values, without the counters of batch norm."""
     return sum(prod(shape) * times for shape, times in shapes.items() if shape)
 
 
@@ -48,7 +48,7 @@ def test_every_twin_is_of_a_network_and_in_the_data():
 
 @pytest.mark.parametrize(("name", "twin"), PAIRS, ids=lambda part: getattr(part, "reference", part))
 def test_the_tensors_are_those_of_the_twin_unless_the_table_says_where_they_part(name, twin):
-    assert (ours(name) == THEIRS[twin.reference]) is (twin.parts == "")
+    assert (ours(name) == THEIRS[twin.reference]) is (twin.difference == "")
 
 
 @pytest.mark.parametrize(
@@ -57,5 +57,5 @@ def test_the_tensors_are_those_of_the_twin_unless_the_table_says_where_they_part
     ids=lambda part: getattr(part, "reference", part),
 )
 def test_a_reshaped_twin_has_as_many_values(name, twin):
-    assert twin.parts
+    assert twin.difference
     assert values(ours(name)) == values(THEIRS[twin.reference])

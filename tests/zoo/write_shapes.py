@@ -1,7 +1,8 @@
 """Write the shapes of torchvision's and timm's networks: `python -m tests.zoo.write_shapes` where both are installed.
 
-They are data for the tests, which then need neither. A network is a line: its
-references, then each shape of its state dictionary with the times it occurs.
+They are data for the tests, which then need neither library. One line is one
+network: its references, then each shape in its state dictionary and how often
+it occurs.
 """
 
 import json

@@ -1,12 +1,12 @@
-"""Shape rules: the operations of a convolutional network, without running any.
+"""Shape rules: compute the results of a network's operations from shapes, without running a kernel.
 
-A rule gives the result of an operation on the meta device from shapes alone
-and books the operation. Running the real meta kernel would do the same fifteen
-times slower, and the first one makes torch load 800 more modules. A rule
-answers None for whatever is unusual (mixed types, another memory layout, a
-result without elements, an argument it does not know): then the real kernel
-runs, under the recorder, and gives the result or torch's own error. The
-parameters of a rule are those of torch's function.
+A rule returns the result of an operation on the meta device and books the
+operation. Torch's own meta kernel does the same fifteen times slower, and the
+first one makes torch load 800 more modules. A rule returns None for unusual
+input (mixed types, another memory layout, a result without elements, an
+argument it does not know): then torch's kernel runs under the recorder and
+gives the result or torch's own error. A rule has the parameters of torch's
+function.
 """
 
 from typing import Any
@@ -22,13 +22,13 @@ from backbone_bench.cost.rules.table import RULES, launches_nothing
 
 __all__ = ["RULES", "ShapeRules"]
 
-del elementwise, layers, pools, reshaping  # imported for the rules that they enter
+del elementwise, layers, pools, reshaping  # imported because they register their rules
 
 _PLAIN_TYPES = ((), (Tensor,))
 
 
 class ShapeRules(TorchFunctionMode):
-    """Answers what has a rule, lets views through, and runs the rest under the recorder."""
+    """Function mode that applies the shape rules, lets views through, and runs the rest under the recorder."""
 
     def __init__(self, ledger: Ledger) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class ShapeRules(TorchFunctionMode):
         elif types in _PLAIN_TYPES and not _transformed():
             try:
                 out = rule(self._ledger, *args, **kwargs)
-            except (TypeError, ValueError, AttributeError, IndexError):  # what a rule cannot read is torch's to judge
+            except (TypeError, ValueError, AttributeError, IndexError):  # unreadable arguments: torch decides
                 out = None
             if out is not None:
                 return out
@@ -52,5 +52,5 @@ class ShapeRules(TorchFunctionMode):
 
 
 def _transformed() -> bool:
-    """Whether tensors stand for more than they show, as they do under `vmap`."""
+    """Whether a functorch transform is active (`vmap`): then tensors have hidden dimensions."""
     return torch._C._functorch.peek_interpreter_stack() is not None

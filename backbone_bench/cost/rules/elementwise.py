@@ -1,4 +1,4 @@
-"""Activations, and arithmetic element by element."""
+"""Shape rules for activations and elementwise arithmetic."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,14 +12,17 @@ from backbone_bench.cost.rules.table import ShapeRule, make, plain, rule
 
 
 def _in_place(ledger: Ledger, op: str, input: Tensor, elems: int) -> Tensor:
-    ledger.book_alike(op, elems, input)
+    ledger.book_in_place(op, elems, input)
     return input
 
 
 def _activation(op: str) -> ShapeRule:
-    """A function of one tensor; its constants, where it has any, come by name and in ascending order."""
+    """Rule for an activation of one tensor; its constants, if any, are keywords.
 
-    def one(ledger: Ledger, input: Tensor, *, inplace: bool = False, **constants: Any) -> Tensor | None:
+    Torch checks constants: those that are not numbers in ascending order are left to it.
+    """
+
+    def activate(ledger: Ledger, input: Tensor, *, inplace: bool = False, **constants: Any) -> Tensor | None:
         elems = input.numel()
         if not elems or not plain(input):
             return None
@@ -31,19 +34,19 @@ def _activation(op: str) -> ShapeRule:
             return _in_place(ledger, op, input, 2 * elems)
         return make(ledger, op, input, input.shape, 2 * elems)
 
-    return one
+    return activate
 
 
-def _updating(one: ShapeRule) -> ShapeRule:
-    """The same, in place."""
-    return lambda ledger, input: one(ledger, input, inplace=True)
+def _updating(activate: ShapeRule) -> ShapeRule:
+    """The in-place form of an activation."""
+    return lambda ledger, input: activate(ledger, input, inplace=True)
 
 
 for _name in ("relu", "relu6", "leaky_relu", "elu", "selu", "silu", "mish", "hardtanh", "hardswish", "hardsigmoid"):
     rule(getattr(F, _name))(_activation(_name))
 for _name in ("sigmoid", "tanh", "relu"):
     _rule = _activation(_name)
-    rule(getattr(torch, _name), getattr(Tensor, _name))(lambda ledger, input, one=_rule: one(ledger, input))
+    rule(getattr(torch, _name), getattr(Tensor, _name))(lambda ledger, input, activate=_rule: activate(ledger, input))
     rule(getattr(torch, _name + "_"), getattr(Tensor, _name + "_"))(_updating(_rule))
 
 
@@ -56,10 +59,10 @@ _gelu: Callable[[Ledger, Tensor], Tensor | None] = _activation("gelu")
 
 
 def _arithmetic(op: str, *, in_place: bool = False) -> ShapeRule:
-    """A function of two tensors that spread to a common shape, or of a tensor and a number."""
+    """Rule for an operation of two tensors that broadcast, or of a tensor and a number."""
 
-    def two(ledger: Ledger, input: Tensor, other: Tensor | float) -> Tensor | None:
-        shape = _common(input, other)
+    def combine(ledger: Ledger, input: Tensor, other: Tensor | float) -> Tensor | None:
+        shape = _result_shape(input, other)
         if shape is None:
             return None
         read = input.numel() + (other.numel() if isinstance(other, Tensor) else 0)
@@ -68,11 +71,11 @@ def _arithmetic(op: str, *, in_place: bool = False) -> ShapeRule:
             return _in_place(ledger, op, input, elems) if shape == input.shape else None
         return make(ledger, op, input, shape, elems)
 
-    return two
+    return combine
 
 
-def _common(input: Tensor, other: Tensor | float) -> torch.Size | None:
-    """The broadcast of two tensors of equally many dimensions, or of a tensor and a number; None for all else."""
+def _result_shape(input: Tensor, other: Tensor | float) -> torch.Size | None:
+    """Broadcast shape of two tensors with as many dimensions, or of a tensor and a number; else None."""
     shape = input.shape
     if 0 in shape:
         return None
@@ -80,10 +83,10 @@ def _common(input: Tensor, other: Tensor | float) -> torch.Size | None:
         return shape if type(other) in (int, float) and plain(input) else None
     if not plain(input, other):
         return None
-    return shape if shape == other.shape else _spread(shape, other.shape)
+    return shape if shape == other.shape else _broadcast(shape, other.shape)
 
 
-def _spread(left: torch.Size, right: torch.Size) -> torch.Size | None:
+def _broadcast(left: torch.Size, right: torch.Size) -> torch.Size | None:
     if len(left) != len(right) or any(a != b and a != 1 and b != 1 for a, b in zip(left, right, strict=True)):
         return None
     return torch.Size(max(a, b) for a, b in zip(left, right, strict=True)) if 0 not in right else None

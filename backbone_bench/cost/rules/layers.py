@@ -1,4 +1,4 @@
-"""Convolutions, linear layers and norms."""
+"""Shape rules for convolutions, linear layers and normalisation layers."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,12 +15,12 @@ from backbone_bench.cost.rules.table import (
     ShapePlan,
     StaticShape,
     carry_out,
-    each,
+    elements,
     make,
-    moved,
+    per_dimension,
     plain,
     rule,
-    slide,
+    window_positions,
 )
 
 
@@ -38,12 +38,12 @@ def convolution(
     if not plain(input, weight, bias):
         return None
     shapes = input.shape, weight.shape, None if bias is None else bias.shape
-    plan = _convolved(*shapes, stride, padding, dilation, groups, ledger.images)
+    plan = _convolution_plan(*shapes, stride, padding, dilation, groups, ledger.images)
     return carry_out(ledger, "convolution", input, plan)
 
 
 @lru_cache(SHAPES, typed=True)
-def _convolved(
+def _convolution_plan(
     x: StaticShape,
     weight: StaticShape,
     bias: StaticShape | None,
@@ -54,7 +54,7 @@ def _convolved(
     images: int,
 ) -> ShapePlan | None:
     n = len(weight) - 2
-    stride, padding, dilation = each(stride, n), each(padding, n), each(dilation, n)
+    stride, padding, dilation = per_dimension(stride, n), per_dimension(padding, n), per_dimension(dilation, n)
     if (
         len(x) != len(weight)
         or bias not in (None, weight[:1])
@@ -64,11 +64,11 @@ def _convolved(
         return None
     if x[1] != weight[1] * groups or weight[0] % groups:
         return None
-    places = tuple(map(slide, x[2:], weight[2:], stride, padding, dilation))
-    if x[0] < 1 or min(places) < 1:
+    positions = tuple(map(window_positions, x[2:], weight[2:], stride, padding, dilation))
+    if x[0] < 1 or min(positions) < 1:
         return None
-    out = (x[0], weight[0], *places)
-    elems = moved(x, weight, bias, out)
+    out = (x[0], weight[0], *positions)
+    elems = elements(x, weight, bias, out)
     return ShapePlan(out, elems, formulas.convolution(x, weight, out, images))
 
 
@@ -79,15 +79,15 @@ def linear(ledger: Ledger, input: Tensor, weight: Tensor, bias: Tensor | None = 
     w = weight.shape
     if len(w) != 2 or (bias is not None and bias.shape != w[:1]):
         return None
-    return carry_out(ledger, "linear", input, _mapped(input.shape, w, bias is not None, ledger.images))
+    return carry_out(ledger, "linear", input, _linear_plan(input.shape, w, bias is not None, ledger.images))
 
 
 @lru_cache(SHAPES)
-def _mapped(x: StaticShape, weight: StaticShape, bias: bool, images: int) -> ShapePlan | None:
+def _linear_plan(x: StaticShape, weight: StaticShape, bias: bool, images: int) -> ShapePlan | None:
     if not x or 0 in x or 0 in weight or x[-1] != weight[1]:
         return None
     out = (*x[:-1], weight[0])
-    return ShapePlan(out, moved(x, weight, weight[:1] if bias else None, out), formulas.linear(x, weight, images))
+    return ShapePlan(out, elements(x, weight, weight[:1] if bias else None, out), formulas.linear(x, weight, images))
 
 
 @rule(F.batch_norm)
@@ -108,14 +108,14 @@ def batch_norm(
     channels = shape[1]
     if not elems or (training and elems == channels) or (running_mean is None) != (running_var is None):
         return None
-    updated = 2 * channels if training and running_mean is not None else 0  # written as well as read, like the map
-    moved_elems = 2 * elems + updated
-    for held in (running_mean, running_var, weight, bias):
-        if held is not None:
-            if held.dtype is not dtype or not held.is_meta or held.dim() != 1 or held.shape[0] != channels:
+    updated = 2 * channels if training and running_mean is not None else 0  # the statistics are written as well as read
+    total = 2 * elems + updated
+    for tensor in (running_mean, running_var, weight, bias):
+        if tensor is not None:
+            if tensor.dtype is not dtype or not tensor.is_meta or tensor.dim() != 1 or tensor.shape[0] != channels:
                 return None
-            moved_elems += channels
-    return make(ledger, "batch_norm", input, shape, moved_elems)
+            total += channels
+    return make(ledger, "batch_norm", input, shape, total)
 
 
 @rule(F.layer_norm)

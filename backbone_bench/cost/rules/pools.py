@@ -1,4 +1,4 @@
-"""Pools."""
+"""Shape rules for pooling."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -14,12 +14,12 @@ from backbone_bench.cost.rules.table import (
     ShapePlan,
     StaticShape,
     carry_out,
-    each,
+    elements,
     make,
-    moved,
+    per_dimension,
     plain,
     rule,
-    slide,
+    window_positions,
 )
 
 
@@ -36,7 +36,7 @@ def max_pool2d(
 ) -> Tensor | None:
     if return_indices or not plain(input):
         return None
-    plan = _pooled(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
+    plan = _pool_plan(input.shape, kernel_size, stride, padding, dilation, ceil_mode)
     return carry_out(ledger, "max_pool2d", input, plan)
 
 
@@ -53,11 +53,11 @@ def avg_pool2d(
 ) -> Tensor | None:
     if divisor_override is not None or not plain(input):
         return None
-    return carry_out(ledger, "avg_pool2d", input, _pooled(input.shape, kernel_size, stride, padding, 1, ceil_mode))
+    return carry_out(ledger, "avg_pool2d", input, _pool_plan(input.shape, kernel_size, stride, padding, 1, ceil_mode))
 
 
 @lru_cache(SHAPES, typed=True)
-def _pooled(
+def _pool_plan(
     x: StaticShape,
     kernel: IntOrSizes,
     stride: IntOrSizes | None,
@@ -65,24 +65,24 @@ def _pooled(
     dilation: IntOrSizes,
     ceil_mode: bool,
 ) -> ShapePlan | None:
-    kernels, paddings, dilations = each(kernel, 2), each(padding, 2), each(dilation, 2)
-    strides = kernels if stride is None else each(stride, 2)
+    kernels, paddings, dilations = per_dimension(kernel, 2), per_dimension(padding, 2), per_dimension(dilation, 2)
+    strides = kernels if stride is None else per_dimension(stride, 2)
     if len(x) != 4 or min(*x, *kernels, *strides, *dilations) < 1 or min(paddings) < 0:
         return None
     if any(2 * p > k for p, k in zip(paddings, kernels, strict=True)):
         return None
     steps = zip(x[2:], kernels, strides, paddings, dilations, strict=True)
-    places = tuple(_up(*step) if ceil_mode else slide(*step) for step in steps)
-    if min(places) < 1:
+    positions = tuple(_window_positions_ceil(*step) if ceil_mode else window_positions(*step) for step in steps)
+    if min(positions) < 1:
         return None
-    out = (*x[:2], *places)
-    return ShapePlan(out, moved(x, out))
+    out = (*x[:2], *positions)
+    return ShapePlan(out, elements(x, out))
 
 
-def _up(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
-    """Places where the last window may reach over the edge; it must start inside the map or its left padding."""
-    places = -(-(size + 2 * padding - dilation * (kernel - 1) - 1) // stride) + 1
-    return places - 1 if (places - 1) * stride >= size + padding else places
+def _window_positions_ceil(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """Window positions with `ceil_mode`: the last window may cross the edge but starts in the map or left padding."""
+    positions = -(-(size + 2 * padding - dilation * (kernel - 1) - 1) // stride) + 1
+    return positions - 1 if (positions - 1) * stride >= size + padding else positions
 
 
 @rule(F.adaptive_avg_pool2d)
@@ -90,9 +90,9 @@ def adaptive_avg_pool2d(ledger: Ledger, input: Tensor, output_size: int | Sequen
     shape = input.shape
     if len(shape) != 4 or not plain(input):
         return None
-    wanted = (output_size, output_size) if type(output_size) is int else tuple(output_size)  # type: ignore[arg-type]  # what is no sequence raises
-    height, width = (size if asked is None else asked for size, asked in zip(shape[2:], wanted, strict=True))
+    requested = (output_size, output_size) if type(output_size) is int else tuple(output_size)  # type: ignore[arg-type]  # a non-sequence raises TypeError
+    height, width = (size if side is None else side for size, side in zip(shape[2:], requested, strict=True))
     if type(height) is not int or type(width) is not int or min(*shape, height, width) < 1:
         return None
     out = (*shape[:2], height, width)
-    return make(ledger, "adaptive_avg_pool2d", input, out, moved(shape, out))
+    return make(ledger, "adaptive_avg_pool2d", input, out, elements(shape, out))

@@ -1,4 +1,4 @@
-"""Joining, padding and averaging, copies, and what turns out to launch no work at all."""
+"""Shape rules for concatenation, padding, means and copies, and for calls that may launch no kernel."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,11 +36,11 @@ def pad(
 ) -> Tensor | None:
     if mode != "constant" or not plain(input) or len(pad) % 2 or len(pad) > 2 * input.dim():
         return None
-    if min(pad) < 0 or not any(pad):  # what is cropped, or not padded at all, is torch's to decide
+    if min(pad) < 0 or not any(pad):  # cropping, or no padding at all: torch decides whether it copies
         return None
     shape = list(input.shape)
-    for place, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
-        shape[-place] += before + after
+    for from_end, (before, after) in enumerate(zip(pad[::2], pad[1::2], strict=True), start=1):
+        shape[-from_end] += before + after
     out = torch.Size(shape)
     return make(ledger, "pad", input, out, input.numel() + out.numel()) if input.numel() else None
 
@@ -50,7 +50,7 @@ def mean(ledger: Ledger, input: Tensor, dim: int | Sequence[int] | None = None, 
     if dim is None or not plain(input) or not input.numel():
         return None
     n = input.dim()
-    dims = (dim,) if type(dim) is int else tuple(dim)  # type: ignore[arg-type]  # what is no sequence raises
+    dims = (dim,) if type(dim) is int else tuple(dim)  # type: ignore[arg-type]  # a non-sequence raises TypeError
     over = {d % n for d in dims if -n <= d < n}
     if len(over) != len(dims) or not over:
         return None
@@ -80,8 +80,8 @@ def flatten(ledger: Ledger, input: Tensor, start_dim: int = 0, end_dim: int = -1
 
 
 @rule(Tensor.__getitem__)
-def index(ledger: Ledger, input: Tensor, place: Any) -> Tensor | None:
-    places = place if isinstance(place, tuple) else (place,)
-    if all(p is None or p is Ellipsis or type(p) in (int, slice) for p in places):
-        return input[place]
+def index(ledger: Ledger, input: Tensor, key: Any) -> Tensor | None:
+    keys = key if isinstance(key, tuple) else (key,)
+    if all(part is None or part is Ellipsis or type(part) in (int, slice) for part in keys):
+        return input[key]
     return None

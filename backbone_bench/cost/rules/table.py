@@ -1,4 +1,4 @@
-"""The table of shape rules, and what the rules share."""
+"""The table of shape rules by torch function, and the helpers that the rules share."""
 
 from collections.abc import Callable, Sequence
 from math import prod
@@ -19,11 +19,11 @@ RULES: dict[Any, ShapeRule] = {}
 
 FLOATS = {torch.float32, torch.float16, torch.bfloat16, torch.float64}
 META = torch.device("meta")
-SHAPES = 4096  # plans that are kept: a network has far fewer different layers
+SHAPES = 4096  # cache size of plans: a network has far fewer different layers
 
 
 def rule(*functions: Any) -> Callable[[ShapeRule], ShapeRule]:
-    """Enter a rule for these functions of torch; each function has at most one."""
+    """Register the rule of these torch functions; raise ValueError if one has a rule already."""
 
     def enter(shape_rule: ShapeRule) -> ShapeRule:
         for function in functions:
@@ -36,7 +36,7 @@ def rule(*functions: Any) -> Callable[[ShapeRule], ShapeRule]:
 
 
 class ShapePlan(NamedTuple):
-    """What an operation on tensors of one type makes, moves and computes: worked out once for the same shapes."""
+    """Result shape, traffic and cost of an operation on tensors of one type; cached by shapes."""
 
     shape: StaticShape
     elems: int  # read and written
@@ -44,18 +44,19 @@ class ShapePlan(NamedTuple):
 
 
 def carry_out(ledger: Ledger, op: str, like: Tensor, plan: ShapePlan | None) -> Tensor | None:
+    """Make and book the result of a plan; None if there is no plan."""
     return None if plan is None else make(ledger, op, like, *plan)
 
 
 def make(ledger: Ledger, op: str, like: Tensor, shape: Sequence[int], elems: int, cost: Arithmetic = NONE) -> Tensor:
-    """A result of this shape, and of the type of `like`, that took reading and writing `elems` to make."""
+    """Make and book a result of this shape and of the dtype of `like`; `elems` elements are read and written."""
     out = torch.empty(shape, dtype=like.dtype, device=META)
     ledger.book_new(op, elems, out, cost)
     return out
 
 
 def plain(input: Tensor, *others: Tensor | None) -> bool:
-    """All on meta, of one floating type, and laid out in order: what is made of them is contiguous."""
+    """Whether all are on meta, of one floating dtype and in usual memory order, so that results are contiguous."""
     dtype = input.dtype
     if dtype not in FLOATS or not input.is_meta or not (input.is_contiguous() or _is_slice(input)):
         return False
@@ -68,30 +69,30 @@ def plain(input: Tensor, *others: Tensor | None) -> bool:
 
 
 def _is_slice(tensor: Tensor) -> bool:
-    """Whether it is a batch of maps that are part of larger ones, and neither channels-last nor turned."""
+    """Whether the tensor is a slice of a contiguous batch of maps: not channels-last and not transposed."""
     if tensor.dim() != 4:
         return False
-    image, channel, row, place = tensor.stride()
-    return image >= channel > row >= place > 0
+    image, channel, row, column = tensor.stride()
+    return image >= channel > row >= column > 0
 
 
-def each(value: IntOrSizes, n: int) -> tuple[int, ...]:
-    """A size given once for every dimension, or one by one; anything else is torch's to judge."""
+def per_dimension(value: IntOrSizes, n: int) -> tuple[int, ...]:
+    """`n` sizes from one integer or from a sequence of `n`; raise TypeError for anything else: torch decides."""
     if type(value) is int:
         return (value,) * n
-    sizes = tuple(value)  # type: ignore[arg-type]  # what is no sequence raises here
+    sizes = tuple(value)  # type: ignore[arg-type]  # a non-sequence raises TypeError
     if len(sizes) != n or any(type(size) is not int for size in sizes):
         raise TypeError(f"not {n} sizes: {value}")
     return sizes
 
 
-def slide(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
-    """How many places a window has along one dimension."""
+def window_positions(size: int, kernel: int, stride: int, padding: int, dilation: int = 1) -> int:
+    """Number of window positions along one dimension."""
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
 
 
-def moved(*shapes: Sequence[int] | None) -> int:
-    """The elements of tensors of these shapes."""
+def elements(*shapes: Sequence[int] | None) -> int:
+    """Total elements of tensors of these shapes."""
     return sum(prod(shape) for shape in shapes if shape is not None)
 
 
@@ -109,5 +110,5 @@ VIEWS = frozenset(
 
 
 def launches_nothing(function: Any) -> bool:
-    """Views and questions about a tensor: they run as they are. Attributes come as getters."""
+    """Whether a function launches no kernel: it makes a view or queries a tensor. Attributes arrive as getters."""
     return function in VIEWS or isinstance(function, MethodWrapperType)

@@ -1,1 +1,1 @@
-"""The networks, one file a family, each paper's table as a table."""
+"""The zoo's networks: one file per family, with the paper's table as a table in the code."""

@@ -1,4 +1,4 @@
-"""What the families share: a convolution with its batch norm and activation, classifiers, the outline of a network."""
+"""Building blocks that the families share: convolution with batch norm and activation, classifiers, the backbone."""
 
 from collections.abc import Callable
 
@@ -10,25 +10,25 @@ Kernel = int | tuple[int, int]
 
 
 def relu() -> nn.Module:
-    """ReLU in place, as the released networks use it."""
+    """In-place ReLU, as in the released networks."""
     return nn.ReLU(inplace=True)
 
 
 def leaky() -> nn.Module:
-    """Darknet's activation."""
+    """Leaky ReLU with slope 0.1, Darknet's activation."""
     return nn.LeakyReLU(0.1, inplace=True)
 
 
 def conv(ci: int, co: int, kernel: Kernel = 3, stride: int = 1, groups: int = 1) -> nn.Conv2d:
-    """A convolution that keeps the map's size at stride 1; no bias, since batch norm follows."""
+    """Convolution padded to keep the map's size at stride 1, without bias because batch norm follows."""
     height, width = (kernel, kernel) if isinstance(kernel, int) else kernel
     return nn.Conv2d(ci, co, kernel, stride, padding=(height // 2, width // 2), groups=groups, bias=False)
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution, batch norm and, unless it is None, an activation; `valid` pads nothing."""
+    """Convolution, batch norm and activation (none if `act` is None); no padding if `valid`."""
 
-    def __init__(  # noqa: PLR0913  # what a convolution is, spelled out
+    def __init__(  # noqa: PLR0913  # the parameters of a convolution
         self,
         ci: int,
         co: int,
@@ -51,7 +51,7 @@ class ConvNorm(nn.Sequential):
 
 
 class NormAct(nn.Sequential):
-    """Batch norm and activation: what comes before a pre-activation convolution."""
+    """Batch norm and activation, placed before a pre-activation convolution."""
 
     def __init__(self, channels: int, act: Activation = relu) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class NormAct(nn.Sequential):
 
 
 class Branches(nn.Module):
-    """Branches that read the same map, and whose outputs are joined along the channels."""
+    """Parallel branches of one input; their outputs are concatenated along the channels."""
 
     def __init__(self, *branches: nn.Module) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class Classifier(nn.Sequential):
 
 
 class ConvClassifier(nn.Sequential):
-    """Darknet's: a 1x1 convolution after global average pooling, or on the whole map before it."""
+    """Darknet's classifier: a 1x1 convolution after global average pooling, or before it if `on_map`."""
 
     def __init__(self, channels: int, num_classes: int, *, on_map: bool = False) -> None:
         pool, fc = nn.AdaptiveAvgPool2d(1), nn.Conv2d(channels, num_classes, 1)
@@ -89,7 +89,7 @@ class ConvClassifier(nn.Sequential):
 
 
 class Backbone(nn.Module):
-    """The outline that most of the families share."""
+    """Stem, stages and classifier in series: the structure of most families."""
 
     def __init__(self, stem: nn.Module, stages: nn.Module, classifier: nn.Module) -> None:
         super().__init__()

@@ -1,13 +1,13 @@
-"""DenseNet-121 with partial dense blocks and the fusions of CSPNet's Figure 3 (Wang et al., 1911.11929, Section 3).
+"""CSPDenseNet: DenseNet-121 with partial dense blocks and the fusions of Figure 3 (CSPNet, 1911.11929, Section 3).
 
-Half of a block's input (gamma 0.5) goes round the dense layers and meets their
+Half of a block's input (gamma 0.5) skips the dense layers and joins their
 output at the end of the stage: between two transitions (`csp`), before the
-one transition (`first`) or after it (`last`); `none` is DenseNet-121 itself.
-The paper compares the fusions on PeleeNet (Table 1: -13, -26 and -21 % FLOPs)
-and publishes the widths of none of them. Here every stage hands on as many
-channels as DenseNet-121's, so that only the fusion differs: 2.834 G without,
-2.678 (csp), 2.577 (first) and 2.471 G (last): -5, -9 and -13 %. The last
-block has no transition in DenseNet: its parts are joined and no more.
+single transition (`first`) or after it (`last`); `none` is DenseNet-121 itself.
+The paper (Wang et al.) compares the fusions on PeleeNet (Table 1: -13, -26 and
+-21 % FLOPs) and does not publish their widths. Here every stage has as many
+output channels as in DenseNet-121, so that only the fusion differs: 2.834 G
+FLOPs without, 2.678 (csp), 2.577 (first) and 2.471 G (last): -5, -9 and -13 %.
+DenseNet's last block has no transition: its two parts are only concatenated.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,22 +30,22 @@ from backbone_bench.zoo.registry import register
 
 
 class PartialDense(nn.Module):
-    """`after(around, inside(through))`: the second half of the channels goes through the dense layers."""
+    """`after(concat(first half, inside(second half)))`: only half of the channels pass through the dense layers."""
 
     def __init__(self, channels: int, inside: nn.Module, after: nn.Module) -> None:
         super().__init__()
-        self.around, self.inside, self.after = channels // 2, inside, after
+        self.skipped, self.inside, self.after = channels // 2, inside, after
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.after(torch.cat((x[:, : self.around], self.inside(x[:, self.around :])), dim=1))
+        return self.after(torch.cat((x[:, : self.skipped], self.inside(x[:, self.skipped :])), dim=1))
 
 
 def _narrow(ci: int, co: int) -> nn.Sequential:
-    """A transition that keeps the map's size."""
+    """Transition without pooling: batch norm, ReLU, 1x1 convolution."""
     return nn.Sequential(NormAct(ci), conv(ci, co, 1))
 
 
-Fusion = Callable[[int, DenseBlock, int], PartialDense]  # channels before, the block, channels after
+Fusion = Callable[[int, DenseBlock, int], PartialDense]  # input channels, block, output channels
 
 
 def _csp(ci: int, block: DenseBlock, co: int) -> PartialDense:
@@ -69,7 +69,7 @@ def cspdensenet121(num_classes: int = 1000, *, fusion: str = "csp") -> Backbone:
     if fusion == "none":
         return densenet121(num_classes)
     if fusion not in FUSIONS:
-        hint = did_you_mean(fusion, FUSIONS, f"There are none, {', '.join(FUSIONS)}.")
+        hint = did_you_mean(fusion, FUSIONS, f"Choose one of: none, {', '.join(FUSIONS)}.")
         raise UserError(f"CSPNet has no fusion {fusion!r}. {hint}")
     design = DenseNetDesign(growth=32, stem=64)
     *layers, last = DEPTHS[121]

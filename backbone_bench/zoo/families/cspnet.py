@@ -1,14 +1,15 @@
 """Cross stage partial networks (Wang et al., CSPNet, 1911.11929): ResNet, ResNeXt and Darknet.
 
 After the authors' csresnet50.cfg, csresnext50.cfg and csdarknet53.cfg: two 1x1
-convolutions read a stage's map, one feeds the units, the other skips them, and
-a 1x1 convolution joins both. Odd as they are, the splits of the second and
-third ResNe(X)t stage have no activation. A multiply-add counted twice, at
-256x256, the paper and its repository print 8.97, 7.93 and 13.07 G and, for
-convolution weights alone, 21.57, 20.50 and 27.61 M parameters: 8.967, 7.929
-and 13.067 G and 21.567, 20.499 and 27.606 M here, 8, 22 and 30 % fewer FLOPs
-than `darknet_resnet50`, `darknet_resnext50` and `darknet53`; the abstract says
-"20 %". timm's first two are 0.7 and 1.3 % dearer.
+convolutions read a stage's map, one before the units, the other on a path that
+skips them, and a 1x1 convolution joins both. As in these files, the splits of
+the second and third ResNe(X)t stage have no activation. At 256x256, with a
+multiply-add counted twice, the paper and its repository print 8.97, 7.93 and
+13.07 G FLOPs, and 21.57, 20.50 and 27.61 M parameters (convolution weights
+only). Here: 8.967, 7.929 and 13.067 G, and 21.567, 20.499 and 27.606 M. That is
+8, 22 and 30 % fewer FLOPs than `darknet_resnet50`, `darknet_resnext50` and
+`darknet53`; the abstract says "20 %". timm's CSPResNet-50 and CSPResNeXt-50
+have 0.7 and 1.3 % more FLOPs.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,15 +26,15 @@ from backbone_bench.zoo.registry import register
 
 
 class CSPStage(NamedTuple):
-    """What one stage of the cfg file is made of."""
+    """Widths and depth of one stage of a cfg file."""
 
-    base: int  # channels of the map that is split
-    start: int  # channels that the units start from
-    inner: int  # in the middle of a unit
+    base: int  # channels of the stage's map, before the split
+    start: int  # channels before the first unit
+    inner: int  # channels in the middle of a unit
     width: int  # channels of a unit's output, and of the path that skips the units
     out: int  # after the join
     units: int
-    linear: bool = False  # nothing follows the convolutions that split
+    linear: bool = False  # no activation after the splitting convolutions
 
 
 RESNET50 = (
@@ -56,11 +57,11 @@ DARKNET53 = (
     CSPStage(1024, 512, 512, 512, 1024, 4),
 )
 
-UnitBuilder = Callable[[int, CSPStage], nn.Module]  # from the channels before it
+UnitBuilder = Callable[[int, CSPStage], nn.Module]  # from its input channels
 
 
 class CrossStage(nn.Module):
-    """`join(main(base(x)), skip(base(x)))`, joined along the channels."""
+    """`join(concat(main(y), skip(y)))` with `y = base(x)`, concatenated along the channels."""
 
     def __init__(self, base: nn.Module, main: nn.Module, skip: nn.Module, join: nn.Module) -> None:
         super().__init__()
@@ -72,7 +73,7 @@ class CrossStage(nn.Module):
 
 
 def cross_stage(base: nn.Module, stage: CSPStage, build: UnitBuilder) -> CrossStage:
-    """A stage after the map that is split."""
+    """Build a stage; `base` makes the map that is split."""
     split = partial(ConvNorm, kernel=1, act=None if stage.linear else leaky)
     main = nn.Sequential(split(stage.base, stage.start))
     ci = stage.start

@@ -1,16 +1,17 @@
 """Darknet-19 (YOLO9000, 1612.08242, Table 6), Darknet-53 (YOLOv3, 1804.02767, Table 1) and Darknet's own ResNets.
 
-YOLOv3's Table 2 counts a multiply-add twice, at 256x256: 7.29, 19.7, 29.4 and
-18.7 Bn Ops for Darknet-19, ResNet-101, ResNet-152 and Darknet-53. All four
-reproduce (7.291, 19.696, 29.394, 18.699) with the 1000-way convolution applied
-to the 8x8 map, before the average pool: `classifier_on_map=True`, Darknet-19's
-own order. After the pool, as in the released darknet53.cfg, they are 7.162,
-19.438, 29.135 and 18.570; the last is CSPNet's figure too. The ResNets follow
-resnet50.cfg, resnet101.cfg and resnet152.cfg of the authors: leaky ReLU, a 2x2
-pool, and no projections: a shortcut between unlike shapes takes every second
-pixel and pads. So do resnet10.cfg and resnext50.cfg of CSPNet's authors, 2.272
-and 10.110 G against 2.273 and 10.11 printed. Published parameters (41.57,
-5.24, 22.73, 22.19 M) are convolution weights, without batch norm.
+YOLOv3's Table 2, at 256x256 with a multiply-add counted twice, prints 7.29,
+19.7, 29.4 and 18.7 Bn Ops for Darknet-19, ResNet-101, ResNet-152 and
+Darknet-53. All four reproduce (7.291, 19.696, 29.394, 18.699) if the 1000-way
+convolution is applied to the 8x8 map, before the average pool, which is
+Darknet-19's own order: `classifier_on_map=True`. After the pool, as in the
+released darknet53.cfg, they are 7.162, 19.438, 29.135 and 18.570; CSPNet prints
+the last one too. The ResNets follow the authors' resnet50.cfg, resnet101.cfg and
+resnet152.cfg: leaky ReLU, a 2x2 pool, and no projections: a shortcut between
+different shapes takes every second pixel and pads. So do resnet10.cfg and
+resnext50.cfg of CSPNet's authors: 2.272 and 10.110 G here, 2.273 and 10.11
+printed. Published parameters (41.57, 5.24, 22.73, 22.19 M) are convolution
+weights, without batch norm.
 """
 
 from collections.abc import Sequence
@@ -26,9 +27,10 @@ YOLO9000 = Paper("YOLO9000: Better, Faster, Stronger", "1612.08242", 2016)
 YOLOV3 = Paper("YOLOv3: An Incremental Improvement", "1804.02767", 2018)
 CSPNET = Paper("CSPNet: A New Backbone that can Enhance Learning Capability of CNN", "1911.11929", 2019)
 
-# Table 6 of YOLO9000: a stage has 3x3 convolutions of this width, with 1x1 ones of half of it between; pools between.
+# Table 6 of YOLO9000: width and layers of each stage. 3x3 convolutions of this width alternate with 1x1 convolutions of
+# half of it; there is a pool between stages.
 DARKNET19 = ((32, 1), (64, 1), (128, 3), (256, 3), (512, 5), (1024, 5))
-# Table 1 of YOLOv3: a stage starts with a strided 3x3 convolution to this width and has so many residual units.
+# Table 1 of YOLOv3: width and residual units of each stage, after a strided 3x3 convolution to this width.
 DARKNET53 = ((64, 1), (128, 2), (256, 8), (512, 8), (1024, 4))
 
 dark = partial(ConvNorm, act=leaky)
@@ -42,7 +44,7 @@ def _stage19(ci: int, width: int, layers: int) -> nn.Sequential:
 
 
 def unit(width: int, inner: int) -> Residual:
-    """A 1x1 and a 3x3 convolution; nothing follows the sum."""
+    """Residual unit of a 1x1 and a 3x3 convolution; no activation after the sum."""
     return Residual(nn.Sequential(dark(width, inner, 1), dark(inner, width)), nn.Identity(), nn.Identity)
 
 

@@ -1,12 +1,12 @@
 """DenseNet (Huang et al., 1608.06993, Tables 1 and 2).
 
-Table 2 prints 1.0, 7.0 and 27.2 M parameters for CIFAR's 40 layers of growth
-12, 100 of 12 and 100 of 24, and 0.8, 15.3 and 25.6 M for the bottlenecked and
-compressed ones (BC): 1.020, 6.980, 27.249, 0.769, 15.324 and 25.624 M here.
-The right half of Figure 3 counts a multiply-add twice: DenseNet-121, -169,
--201 and -264 are 2.834, 3.360, 4.291 and 5.752 G when it is counted once.
-DenseNet-161 (growth 48) is the released one. VoVNet's "3.7 M" memory accesses
-of DenseNet-40 are 3684442 elements with the classifier, 3679504 without.
+Table 2 prints, for CIFAR, 1.0, 7.0 and 27.2 M parameters for 40 layers of growth
+12, 100 of 12 and 100 of 24, and 0.8, 15.3 and 25.6 M for the networks with
+bottleneck and compression (BC): 1.020, 6.980, 27.249, 0.769, 15.324 and
+25.624 M here. The right half of Figure 3 counts a multiply-add twice; counted
+once, DenseNet-121, -169, -201 and -264 are 2.834, 3.360, 4.291 and 5.752 G
+FLOPs. DenseNet-161 (growth 48) is the released one. VoVNet's "3.7 M" memory
+access of DenseNet-40 is 3684442 elements with the classifier, 3679504 without.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ DEPTHS = {
 
 
 class DenseNetDesign(NamedTuple):
-    """What a DenseNet is made of, besides its depth."""
+    """Parameters of a DenseNet, except its depth."""
 
     growth: int
     stem: int  # channels before the first block
@@ -40,7 +40,7 @@ class DenseNetDesign(NamedTuple):
 
 
 def dense_layer(ci: int, design: DenseNetDesign) -> nn.Sequential:
-    """Batch norm, ReLU, 3x3 convolution; with B, the same with a 1x1 convolution before."""
+    """Batch norm, ReLU and 3x3 convolution; with `bottleneck`, batch norm, ReLU and 1x1 convolution before them."""
     if not design.bottleneck:
         return nn.Sequential(NormAct(ci), conv(ci, design.growth))
     inner = 4 * design.growth
@@ -48,7 +48,7 @@ def dense_layer(ci: int, design: DenseNetDesign) -> nn.Sequential:
 
 
 class DenseBlock(nn.Sequential):
-    """Every layer reads the block's input and the outputs of all layers before it."""
+    """Dense block: every layer reads the block's input and the outputs of all layers before it."""
 
     def __init__(self, ci: int, layers: int, design: DenseNetDesign) -> None:
         super().__init__(*(dense_layer(ci + layer * design.growth, design) for layer in range(layers)))
@@ -61,12 +61,12 @@ class DenseBlock(nn.Sequential):
 
 
 def transition(ci: int, co: int) -> nn.Sequential:
-    """Between two blocks: batch norm, ReLU, 1x1 convolution, average pool."""
+    """Transition between two blocks: batch norm, ReLU, 1x1 convolution, average pool."""
     return nn.Sequential(NormAct(ci), conv(ci, co, 1), nn.AvgPool2d(2))
 
 
 class DenseNet(Backbone):
-    """Dense blocks with a transition between each two, and a last batch norm and ReLU."""
+    """Dense blocks with transitions between them, and a final batch norm and ReLU."""
 
     def __init__(self, stem: nn.Module, depths: Sequence[int], num_classes: int, design: DenseNetDesign) -> None:
         body, ci = nn.Sequential(), design.stem
@@ -81,7 +81,7 @@ class DenseNet(Backbone):
 
 
 def imagenet_stem(channels: int) -> nn.Sequential:
-    """A 7x7 convolution with batch norm and a pool: the map of 224x224 becomes 56x56."""
+    """ImageNet stem: a 7x7 convolution with batch norm and ReLU, and a pool, from 224x224 to 56x56."""
     return nn.Sequential(ConvNorm(3, channels, 7, 2), nn.MaxPool2d(3, 2, padding=1))
 
 

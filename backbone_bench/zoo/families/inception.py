@@ -1,15 +1,15 @@
 """GoogLeNet (Szegedy et al., 1409.4842, Table 1) and Inception v3 (1512.00567, Table 1).
 
-GoogLeNet: Table 1 sums to about 1.5 G FLOPs; the released network, which has a
-3x3 convolution where the paper has a 5x5, gives 1.498 G, and the paper's
-kernel (`paper_kernel=True`) 1.583 G. Both with batch norm, which came later,
-and without the two auxiliary heads.
+GoogLeNet: Table 1 sums to about 1.5 G FLOPs. The released network, with a 3x3
+convolution in place of the paper's 5x5, has 1.498 G; with the paper's kernel
+(`paper_kernel=True`) it has 1.583 G. Both have batch norm, which came later,
+and no auxiliary heads.
 
 Inception v3: the abstract prints 5 G FLOPs and fewer than 25 M parameters,
 Table 3 prints 4.8 G. The released network has 5.713 G and 23.835 M, 27.161 M
 with its auxiliary head, which runs in training only. The difference is not
-explained: the paper's list of layers was not found, and the released stem is
-not that of its Table 1.
+explained: the paper's list of layers was not found, and the released stem
+differs from Table 1.
 """
 
 from functools import partial
@@ -27,11 +27,11 @@ conv_norm = partial(ConvNorm, eps=1e-3)  # as released
 
 
 class BranchConvolution(NamedTuple):
-    """A convolution of a branch."""
+    """One convolution of a branch."""
 
     co: int
     kernel: Kernel = 1
-    halves: bool = False  # stride 2, nothing padded
+    halves: bool = False  # stride 2, no padding
 
 
 def chain(ci: int, *steps: BranchConvolution) -> nn.Sequential:
@@ -110,7 +110,7 @@ def _pooled(ci: int, co: int) -> nn.Sequential:
 
 
 def figure5(ci: int, pool: int) -> Branches:
-    """On the 35x35 map: two 3x3 in place of a 5x5."""
+    """Inception module of Figure 5, for the 35x35 map: two 3x3 convolutions in place of a 5x5."""
     return Branches(
         chain(ci, BranchConvolution(64)),
         chain(ci, BranchConvolution(48), BranchConvolution(64, 5)),
@@ -120,7 +120,7 @@ def figure5(ci: int, pool: int) -> Branches:
 
 
 def figure6(ci: int, inner: int) -> Branches:
-    """On the 17x17 map: 1x7 and 7x1 in place of 7x7."""
+    """Inception module of Figure 6, for the 17x17 map: 1x7 and 7x1 convolutions in place of 7x7."""
     row, column = (1, 7), (7, 1)
     double = [BranchConvolution(inner, kernel) for kernel in (column, row, column)]
     return Branches(
@@ -132,7 +132,7 @@ def figure6(ci: int, inner: int) -> Branches:
 
 
 def figure7(ci: int) -> Branches:
-    """On the 8x8 map: 1x3 and 3x1 side by side."""
+    """Inception module of Figure 7, for the 8x8 map: 1x3 and 3x1 convolutions in parallel."""
 
     def fan() -> Branches:
         return Branches(conv_norm(384, 384, (1, 3)), conv_norm(384, 384, (3, 1)))
@@ -181,7 +181,7 @@ def _inception_v3(num_classes: int) -> Backbone:
 
 
 class WithAuxiliary(nn.Module):
-    """In training, the scores of the classifier and of a head on the 17x17 map; else the classifier's alone."""
+    """Inception v3 with the auxiliary head on the 17x17 map; it returns the head's scores too, in training only."""
 
     def __init__(self, main: Backbone, num_classes: int) -> None:
         super().__init__()

@@ -1,11 +1,12 @@
-"""MobileNetV2 (Sandler et al., 1801.04381, Table 2), and the two that CSPNet (1911.11929) compares.
+"""MobileNetV2 (Sandler et al., 1801.04381, Table 2), and the two versions in CSPNet (1911.11929).
 
 `mobilenetv2` is the paper's and torchvision's: 3.505 M parameters and 300.8 M
-FLOPs (3.4 M and 300 M printed). CSPNet's mobilenet-v2.cfg strides later, so
-that 64 channels run on a 28x28 map, and expands in the first unit too: a
-multiply-add counted twice, 0.858 G and 3.471 M convolution weights (0.858 G,
-3.47 M printed): `darknet_mobilenetv2`. Its csmobilenet-v2.cfg expands by three
-and doubles the channels in the depthwise convolution: 0.764 G and 2.513 M
+FLOPs (3.4 M and 300 M printed). For the CSPNet paper's two, a multiply-add
+counts twice and parameters are convolution weights only. `darknet_mobilenetv2`
+is its mobilenet-v2.cfg, which strides later, so that 64 channels have a 28x28
+map, and expands in the first unit too: 0.858 G and 3.471 M (0.858 G, 3.47 M
+printed). `cspmobilenetv2` is its csmobilenet-v2.cfg, which expands by three and
+doubles the channels in the grouped 3x3 convolution: 0.764 G and 2.513 M
 (0.764 G, 2.51 M printed).
 """
 
@@ -23,7 +24,7 @@ PAPER = Paper("MobileNetV2: Inverted Residuals and Linear Bottlenecks", "1801.04
 
 
 class MobileNetRow(NamedTuple):
-    """A row of Table 2: expansion t, channels c, repetitions n, stride s of the first."""
+    """One row of Table 2: expansion t, output channels c, repetitions n, stride s of the first unit."""
 
     expansion: int
     out: int
@@ -40,15 +41,15 @@ TABLE2 = (
     MobileNetRow(6, 160, 3, 2),
     MobileNetRow(6, 320, 1, 1),
 )
-# mobilenet-v2.cfg: the strides of the fourth and fifth row change places.
+# mobilenet-v2.cfg: Table 2 with the strides of the fourth and fifth row exchanged.
 CFG = (*TABLE2[:3], MobileNetRow(6, 64, 4, 1), MobileNetRow(6, 96, 3, 2), *TABLE2[5:])
 
 
 class PartialStage(NamedTuple):
-    """A stage of csmobilenet-v2.cfg; each halves the map."""
+    """One stage of csmobilenet-v2.cfg; every stage halves the map."""
 
-    base: int  # channels of the map that is split
-    outs: tuple[int, ...]  # of its units
+    base: int  # channels of the stage's map, before the split
+    outs: tuple[int, ...]  # output channels of its units
 
 
 CSP_CFG = (
@@ -60,12 +61,12 @@ CSP_CFG = (
 
 
 def relu6() -> nn.Module:
-    """ReLU that ends at 6."""
+    """In-place ReLU6."""
     return nn.ReLU6(inplace=True)
 
 
 class InvertedResidual(nn.Sequential):
-    """The convolutions of an inverted residual; the input is added where the shape stays."""
+    """Inverted residual: convolutions, plus the input if the shape does not change."""
 
     def __init__(self, ci: int, co: int, stride: int, layers: Sequence[nn.Module]) -> None:
         super().__init__(*layers)
@@ -85,7 +86,7 @@ def inverted(ci: int, row: MobileNetRow, stride: int, act: Activation, *, expand
 
 
 def lean(ci: int, co: int) -> InvertedResidual:
-    """CSPMobileNetV2's unit: half of the expansion is left to the grouped 3x3 convolution."""
+    """CSPMobileNetV2's unit: the 1x1 convolution expands by 3, the grouped 3x3 convolution by 2."""
     inner = 3 * ci
     grouped = ConvNorm(inner, 2 * inner, groups=inner)
     return InvertedResidual(ci, co, 1, [ConvNorm(ci, inner, 1), grouped, ConvNorm(2 * inner, co, 1, act=None)])

@@ -1,12 +1,12 @@
 """ResNet (He et al., 1512.03385, Tables 1 and 6) and Wide ResNet (1605.07146).
 
 Table 1 prints 1.8, 3.6, 3.8, 7.6 and 11.3 G FLOPs. The paper strides in the
-first 1x1 convolution of a bottleneck (the `_v1` names: 3.858, 7.570, 11.282
-G); the networks that people run, torchvision's and timm's, stride in its 3x3:
-4.089, 7.801 and 11.514 G. ResNet-18 and -34 are 1.814 and 3.664 G with
-projection shortcuts and 1.795 and 3.645 G with the paper's option A, which
-pads the identity with zeros. Table 6's parameters reproduce. ResNet-200 is
-the ResNeXt paper's (its Table 4), 15.007 G.
+first 1x1 convolution of a bottleneck (the `_v1` names: 3.858, 7.570 and
+11.282 G). The networks in common use, torchvision's and timm's, stride in its
+3x3 convolution: 4.089, 7.801 and 11.514 G. ResNet-18 and -34 are 1.814 and
+3.664 G with projection shortcuts, and 1.795 and 3.645 G with the paper's option
+A (the `_a` names), which pads the identity with zeros. Table 6's parameters
+reproduce. ResNet-200 is that of the ResNeXt paper (its Table 4), 15.007 G.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ PAPER = Paper("Deep Residual Learning for Image Recognition", "1512.03385", 2015
 WIDE = Paper("Wide Residual Networks", "1605.07146", 2016)
 IDENTITY = Paper("Identity Mappings in Deep Residual Networks", "1603.05027", 2016)
 
-# Blocks in conv2_x … conv5_x: the columns of Table 1; 200 is that of the ResNet v2 paper.
+# Blocks in conv2_x … conv5_x: the columns of Table 1; 200 is from the ResNet v2 paper.
 DEPTHS = {
     18: (2, 2, 2, 2),
     34: (3, 4, 6, 3),
@@ -36,18 +36,18 @@ CIFAR_WIDTHS = (16, 32, 64)
 
 
 class ResNetDesign(NamedTuple):
-    """What a residual network is made of, besides its depth."""
+    """Parameters of a residual network, except its depth."""
 
     bottleneck: bool = True
-    stride_in_1x1: bool = False  # the paper's place; False is the 3x3, as in torchvision and ResNeXt
+    stride_in_1x1: bool = False  # as in the paper; False strides in the 3x3, as torchvision and ResNeXt do
     padded_shortcut: bool = False  # option A
     groups: int = 1
-    base_width: int = 64  # of the 3x3 convolution, per group, in conv2_x
+    base_width: int = 64  # width of the 3x3 convolution per group in conv2_x
     act: Activation = relu
 
 
 class PaddedShortcut(nn.Module):
-    """Option A: every second pixel, and zeros for the channels that are new. No parameters."""
+    """Shortcut of option A, without parameters: every second pixel, and zeros for the new channels."""
 
     def __init__(self, ci: int, co: int, stride: int) -> None:
         super().__init__()
@@ -58,7 +58,7 @@ class PaddedShortcut(nn.Module):
 
 
 class Residual(nn.Module):
-    """`act(body(x) + shortcut(x))`."""
+    """Residual unit: `act(body(x) + shortcut(x))`."""
 
     def __init__(self, body: nn.Module, shortcut: nn.Module, act: Activation = relu) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ ResidualBuilder = Callable[[int, int, int, ResNetDesign], nn.Module]
 
 
 def residual(ci: int, width: int, stride: int, design: ResNetDesign) -> Residual:
-    """One unit of Table 1: two 3x3 convolutions, or 1x1, 3x3 and 1x1."""
+    """One unit of Table 1: two 3x3 convolutions, or the bottleneck of 1x1, 3x3 and 1x1."""
     co = width * 4 if design.bottleneck else width
     body = _bottleneck(ci, width, stride, design) if design.bottleneck else _basic(ci, width, stride, design)
     if ci == co and stride == 1:
@@ -99,7 +99,7 @@ def _bottleneck(ci: int, width: int, stride: int, design: ResNetDesign) -> nn.Se
 def stages(
     ci: int, widths: Sequence[int], depths: Sequence[int], design: ResNetDesign, unit: ResidualBuilder = residual
 ) -> nn.Sequential:
-    """The residual stages; every stage but the first halves the map."""
+    """Build the residual stages; every stage except the first halves the map."""
     body = nn.Sequential()
     for number, (width, depth) in enumerate(zip(widths, depths, strict=True), start=1):
         units = []
@@ -111,7 +111,7 @@ def stages(
 
 
 class ResNet(Backbone):
-    """Table 1: a 7x7 stem and a pool, four stages, global pooling, a classifier."""
+    """ResNet of Table 1: a 7x7 stem and a pool, four stages, global pooling, a classifier."""
 
     def __init__(self, depths: Sequence[int], num_classes: int, design: ResNetDesign) -> None:
         super().__init__(
@@ -122,7 +122,7 @@ class ResNet(Backbone):
 
 
 class CifarResNet(Backbone):
-    """Section 4.2: a 3x3 stem and three stages of `n` basic units, option A; 6n + 2 layers."""
+    """ResNet for CIFAR (Section 4.2): a 3x3 stem and three stages of n basic units with option A; 6n + 2 layers."""
 
     def __init__(self, layers: int, num_classes: int) -> None:
         design = ResNetDesign(bottleneck=False, padded_shortcut=True)

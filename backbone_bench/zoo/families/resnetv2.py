@@ -1,12 +1,12 @@
-"""ResNet v2: pre-activation (He et al., 1603.05027, Figure 4e and the appendix).
+"""ResNet v2: residual networks with pre-activation (He et al., 1603.05027, Figure 4e and the appendix).
 
-Batch norm and ReLU come before each convolution, the shortcut stays clean, and
-a last batch norm and ReLU close the network. FLOPs are ResNet's to the unit;
-parameters differ by the batch norms alone. Table 4 prints 1.7, 1.7 and 10.2 M
-for CIFAR's 110, 164 and 1001 layers: 1.728, 1.703 and 10.328 M here, of which
-1.720, 1.679 and 10.178 M are weights, so the paper left batch norm out of the
-last. As in the authors' code, a bottleneck strides in its 3x3 and projects where
-the width changes (reading the activated map), basic units pad (option A).
+Batch norm and ReLU come before each convolution, the shortcut has neither, and
+a final batch norm and ReLU end the network. FLOPs equal ResNet's exactly;
+parameters differ by the batch norms only. Table 4 prints 1.7, 1.7 and 10.2 M
+parameters for CIFAR's 110, 164 and 1001 layers: 1.728, 1.703 and 10.328 M here,
+of which 1.720, 1.679 and 10.178 M are weights, so the paper's last figure is
+without batch norm. As in the authors' code, a bottleneck strides in its 3x3 and
+projects the activated map if the width changes; basic units pad (option A).
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from backbone_bench.zoo.registry import register
 
 
 class PreActivation(nn.Module):
-    """`body(y) + shortcut(y or x)` with `y` the activated `x`: only a shortcut that changes the shape reads `y`."""
+    """Pre-activation unit: `body(y) + x`, or `body(y) + shortcut(y)` if the shape changes; `y` is the activated `x`."""
 
     def __init__(self, ci: int, body: nn.Module, shortcut: nn.Module | None) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class PreActivation(nn.Module):
 
 
 def unit(ci: int, width: int, stride: int, design: ResNetDesign) -> PreActivation:
-    """Two 3x3 convolutions, or 1x1, 3x3 and 1x1, each but the first after a batch norm and ReLU of its own."""
+    """Build a pre-activation unit: two 3x3 convolutions, or 1x1, 3x3 and 1x1, each after batch norm and ReLU."""
     co = width * 4 if design.bottleneck else width
     layers = [conv(ci, width, 3, stride), NormAct(width), conv(width, width)]
     if design.bottleneck:
@@ -53,7 +53,7 @@ def unit(ci: int, width: int, stride: int, design: ResNetDesign) -> PreActivatio
 
 
 class ResNetV2(Backbone):
-    """ResNet's outline; the stem is a bare convolution, since the first unit activates."""
+    """ResNet v2: the stem has no batch norm or ReLU, because the first unit starts with them."""
 
     def __init__(self, stem: nn.Module, body: nn.Module, channels: int, num_classes: int) -> None:
         super().__init__(stem, body, nn.Sequential(NormAct(channels), Classifier(channels, num_classes)))

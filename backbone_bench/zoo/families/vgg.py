@@ -2,8 +2,8 @@
 
 Table 2 prints 133, 133, 134, 138 and 144 M parameters for A to E; these
 networks have 132.86 (A), 133.05 (B), 133.64 (C), 138.36 (D) and 143.67 M (E).
-FLOPs of 15.3 and 19.6 G for VGG-16 and VGG-19 are the ResNet paper's: 15.347
-G without, 19.632 G with the three fully connected layers (it mixes the two).
+The ResNet paper prints 15.3 G FLOPs for VGG-16, without the three fully
+connected layers (15.347 G here), and 19.6 G for VGG-19, with them (19.632 G).
 """
 
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("Very Deep Convolutional Networks for Large-Scale Image Recognition", "1409.1556", 2014)
 
-# Columns of Table 1: the layers of each stage, a pool after each. A 1 is the 1x1 convolution of configuration C.
+# Columns of Table 1: the kernel sizes of each stage; a pool ends a stage. 1 is a 1x1 convolution (configuration C).
 WIDTHS = (64, 128, 256, 512, 512)
 A = ((3,), (3,), (3, 3), (3, 3), (3, 3))
 B = ((3, 3), (3, 3), (3, 3), (3, 3), (3, 3))
@@ -34,7 +34,7 @@ class VGG(nn.Module):
         for number, (kernels, co) in enumerate(zip(configuration, WIDTHS, strict=True), start=1):
             self.features.add_module(f"stage{number}", _stage(ci, co, kernels, norm=norm))
             ci = co
-        self.pool = nn.AdaptiveAvgPool2d(7)  # the identity at 224x224; lets other sizes in
+        self.pool = nn.AdaptiveAvgPool2d(7)  # the identity at 224x224; allows other input sizes
         self.classifier = nn.Sequential(
             nn.Linear(ci * 7 * 7, 4096), relu(), nn.Dropout(),
             nn.Linear(4096, 4096), relu(), nn.Dropout(),

@@ -1,19 +1,20 @@
-"""VoVNet (Lee et al., 1904.09730, Table 1) and its one-shot aggregation (OSA).
+"""VoVNet (Lee et al., 1904.09730, Table 1) with one-shot aggregation (OSA) modules.
 
-Table 1 pools after the stem and after each stage and strides once in the stem
-(the `_paper` names); the authors' released code strides twice in the stem and
-drops the first pool, which is what people run: 7.072 G against 7.766 G for
-VoVNet-39, equal parameters (22.60 M). The paper prints no cost of a bare backbone.
-The released code also adds its input to each repeated module of a stage, which
-costs no FLOPs and came with VoVNetV2's paper: left out here, and by timm.
-Table 3's bottleneck stands on Table 1's stem: beside `vovnet27_slim_paper` at
-300x300 it saves 0.82 G and 0.78 M (1.0 G and 1.1 M printed, of whole detectors).
+In Table 1 there is a pool after the stem and after each stage, and one stride
+in the stem (the `_paper` names). The authors' released code, which is in common
+use, has two strides in the stem and no first pool: 7.072 G FLOPs against
+7.766 G for VoVNet-39, with equal parameters (22.60 M). The paper prints no cost
+of a backbone alone. The released code also adds the input to the output of each
+repeated module of a stage, which costs no FLOPs and came with VoVNetV2's paper:
+it is left out here, and by timm. Table 3's bottleneck has Table 1's stem: it
+saves 0.82 G and 0.78 M against `vovnet27_slim_paper` at 300x300 (1.0 G and 1.1 M
+printed, for whole detectors).
 
-The networks for CIFAR stand in the place of DenseNet-40 (Section 3.2). The
-paper gives their depth and width and "similar number of parameter and
-computation", but neither stem nor transitions: 16 and 272/384/512 keep
-DenseNet-40's stem, +2.0 % of its weights and -0.1 % of its FLOPs. Transitions
-that keep the width, as DenseNet-40's do, are 231/446/661 (`_literal`).
+The CIFAR networks replace DenseNet-40 (Section 3.2). The paper gives their
+depth and width and "similar number of parameter and computation", but neither
+stem nor transitions. Here a stem of 16, as in DenseNet-40, and widths
+272/384/512 give +2.0 % of its weights and -0.1 % of its FLOPs. Widths
+231/446/661 (`_literal`) keep the width in transitions, as DenseNet-40 does.
 """
 
 from collections.abc import Callable, Sequence
@@ -42,12 +43,12 @@ VOVNET39 = (OSAStage(128, 256), OSAStage(160, 512), OSAStage(192, 768, 2), OSASt
 VOVNET57 = (OSAStage(128, 256), OSAStage(160, 512), OSAStage(192, 768, 4), OSAStage(224, 1024, 3))
 
 
-StepBuilder = Callable[[int, int], nn.Module]  # from the channels before to the growth
-BlockBuilder = Callable[[int, OSAStage], nn.Module]  # from the channels before, a module of the stage
+StepBuilder = Callable[[int, int], nn.Module]  # from its input channels and the growth
+BlockBuilder = Callable[[int, OSAStage], nn.Module]  # from its input channels and the stage
 
 
 class OSA(nn.Module):
-    """A chain of convolutions whose outputs, and its input, are joined once by a 1x1 convolution."""
+    """One-shot aggregation: a chain of convolutions; a 1x1 convolution joins its input and all outputs once."""
 
     def __init__(self, ci: int, growth: int, co: int, layers: int = 5, step: StepBuilder = ConvNorm) -> None:
         super().__init__()
@@ -75,7 +76,7 @@ def _bottleneck(ci: int, growth: int) -> nn.Sequential:
 
 
 def osa_stages(ci: int, stages: Sequence[OSAStage], block: BlockBuilder, *, pool_first: bool = False) -> nn.Sequential:
-    """The stages of Table 1, each after a pool; the released code has none before the first."""
+    """Build the stages of Table 1, each after a pool; without `pool_first` (released code) the first has none."""
     body = nn.Sequential()
     for number, stage in enumerate(stages, start=2):
         layers: list[nn.Module] = [nn.MaxPool2d(3, 2, ceil_mode=True)] if number > 2 or pool_first else []
@@ -100,7 +101,7 @@ class VoVNet(Backbone):
 
 
 class CifarOSA(Backbone):
-    """DenseNet-40 with each dense block and its transition replaced by one OSA module (Section 3.2, Figure 2)."""
+    """DenseNet-40 in which one OSA module replaces each dense block with its transition (Section 3.2, Figure 2)."""
 
     def __init__(self, growth: int, layers: int, num_classes: int, stem: int, widths: Sequence[int]) -> None:
         body, ci = nn.Sequential(), stem
@@ -115,7 +116,7 @@ class CifarOSA(Backbone):
 def cifar_osa(
     growth: int, layers: int, num_classes: int = 10, stem: int = 16, widths: Sequence[int] = (272, 384, 512)
 ) -> CifarOSA:
-    """A network of the parity-matched family that the paper's Section 3.2 describes without naming its widths."""
+    """A CIFAR network of Section 3.2, at about the cost of DenseNet-40; the paper gives no `stem` and `widths`."""
     return CifarOSA(growth, layers, num_classes, stem, widths)
 
 

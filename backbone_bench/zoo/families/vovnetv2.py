@@ -1,12 +1,12 @@
 """VoVNetV2 (Lee and Park, CenterMask, 1911.06667): OSA with effective squeeze-and-excitation (eSE) and identity.
 
-After the authors' configurations (vovnet-detectron2, `_STAGE_SPECS`): eSE in
-every module and, in all but the first of a stage, the input added. Their
-README prints 11.2, 6.5, 3.1 and 1.8 M parameters for the light ones: 11.205,
-6.543, 3.166 and 1.898 M here, the 1000-way classifier included, although the
-README says "backbone". V2-39, -57 and -99 have 26.209, 42.480 and 70.549 M;
-timm's have fewer, since they keep eSE in a stage's last module only. eSE is
-one C to C layer with bias, C² + C parameters: eight times those of
+After the authors' configurations (vovnet-detectron2, `_STAGE_SPECS`): every
+module has eSE, and all but the first of a stage add their input. Their README
+prints 11.2, 6.5, 3.1 and 1.8 M parameters for the light networks: 11.205, 6.543,
+3.166 and 1.898 M here, with the 1000-way classifier, although the README says
+"backbone". V2-39, -57 and -99 have 26.209, 42.480 and 70.549 M; timm's have
+fewer, because only the last module of a stage has eSE there. eSE is one C to C
+layer with bias, so C² + C parameters: eight times as many as
 squeeze-and-excitation with reduction 16, not fewer.
 """
 
@@ -21,21 +21,21 @@ from backbone_bench.zoo.registry import Paper, register
 
 PAPER = Paper("CenterMask: Real-Time Anchor-Free Instance Segmentation", "1911.06667", 2019)
 
-# 39 and 57 have the stages of VoVNet.
+# V2-39 and V2-57 have the stages of VoVNet-39 and -57.
 SLIM = (OSAStage(64, 112), OSAStage(80, 256), OSAStage(96, 384), OSAStage(112, 512))
 V19 = (OSAStage(128, 256), OSAStage(160, 512), OSAStage(192, 768), OSAStage(224, 1024))
 V99 = (OSAStage(128, 256), OSAStage(160, 512, 3), OSAStage(192, 768, 9), OSAStage(224, 1024, 3))
 
 
 class VoVNetV2Design(NamedTuple):
-    """What a VoVNetV2 is made of, besides its stages."""
+    """Parameters of a VoVNetV2, except its stages."""
 
     layers: int = 5  # in an OSA module
     depthwise: bool = False
 
 
 class ESE(nn.Module):
-    """Scales each channel by a gate that one fully connected layer computes from the means of all."""
+    """Effective squeeze-and-excitation: scale channels by a gate, one fully connected layer of the channel means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class ESE(nn.Module):
 
 
 class EffectiveOSA(nn.Module):
-    """OSA, eSE and, where the shapes allow it, the identity."""
+    """OSA module with eSE, plus its input if the channels do not change."""
 
     def __init__(self, ci: int, stage: OSAStage, design: VoVNetV2Design) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class EffectiveOSA(nn.Module):
 
 
 def separable(ci: int, co: int, stride: int = 1) -> nn.Sequential:
-    """A depthwise 3x3 convolution and a 1x1, with one batch norm and ReLU."""
+    """Depthwise separable convolution: a depthwise 3x3 and a 1x1, then one batch norm and ReLU."""
     return nn.Sequential(conv(ci, ci, 3, stride, groups=ci), ConvNorm(ci, co, 1))
 
 
@@ -71,7 +71,7 @@ def _separable_step(ci: int, growth: int) -> nn.Sequential:
 
 
 class VoVNetV2(Backbone):
-    """VoVNet's outline with the released code's stem."""
+    """VoVNet's structure with the stem of the released code."""
 
     def __init__(self, stages: Sequence[OSAStage], num_classes: int, design: VoVNetV2Design) -> None:
         if design.depthwise:
