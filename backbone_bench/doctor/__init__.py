@@ -1,19 +1,19 @@
-"""What of this machine can be measured, how well, and how to mend what cannot.
+"""Diagnosis of this machine for `bench doctor`: what it can measure, how well, and a remedy for each problem.
 
-It takes some seconds a device: the refresh of every power source is probed, at rest.
+It takes some seconds per device, because it polls every power source at idle to find its refresh period.
 """
 
 from backbone_bench.doctor import accelerators, host
-from backbone_bench.doctor.here import MachineReport, here
+from backbone_bench.doctor.here import MachineReport, this_machine
 from backbone_bench.doctor.lines import DoctorLine
 
 __all__ = ["DoctorLine", "can_measure", "examine"]
 
 
-def examine(place: MachineReport | None = None) -> tuple[DoctorLine, ...]:
-    """Every line, the host's first."""
-    place = place or here()
-    return (*host.lines(place), *accelerators.lines(place))
+def examine(machine: MachineReport | None = None) -> tuple[DoctorLine, ...]:
+    """Diagnose a machine, this one by default: the lines of the host, then those of the accelerators."""
+    machine = machine or this_machine()
+    return (*host.lines(machine), *accelerators.lines(machine))
 
 
 def can_measure(lines: tuple[DoctorLine, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""The machine as it is examined: torch is asked, devices are tried, cards are found."""
+"""Report of the machine to diagnose: torch and its devices, packages, cores, clock."""
 
 import os
 import platform
@@ -24,7 +24,7 @@ PACKAGES = ("numpy", "fvcore", "nvidia-ml-py", "timm", "torchvision", "matplotli
 
 
 class AcceleratorReport(NamedTuple):
-    """One device of torch, and what it answered."""
+    """One accelerator of torch, with the result of trying its events, its graphs and NVML."""
 
     name: str
     title: str
@@ -35,41 +35,41 @@ class AcceleratorReport(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MachineReport:
-    """What is examined; a test makes one up."""
+    """The machine to diagnose. A test can construct any machine."""
 
     torch: available.TorchBuild
-    versions: Mapping[str, str]  # of this program, Python, and the packages that are there
+    versions: Mapping[str, str]  # of this program, Python, and the installed packages
     capability: str  # the widest vector instructions that torch uses
     cores: int
     affinity: int
-    timer_s: Known[float]  # the resolution of the host's clock, if the CPU computes at all
+    timer_s: Known[float]  # resolution of the host clock; Missing if torch cannot compute on the CPU
     root: bool
     accelerators: tuple[AcceleratorReport, ...]
     clock: Clock
     files: Path = system.ROOT
 
 
-def here() -> MachineReport:
-    """This machine."""
-    found = available.probe()
-    names = [f"{found.accelerator}:{index}" for index in range(found.devices)]
+def this_machine() -> MachineReport:
+    """Report of this machine."""
+    build = available.probe()
+    names = [f"{build.accelerator}:{index}" for index in range(build.devices)]
     return MachineReport(
-        torch=found,
+        torch=build,
         versions=_versions(),
         capability=torch.backends.cpu.get_cpu_capability(),
         cores=system.cores(),
         affinity=system.affinity(),
         timer_s=_timer_s(),
         root=hasattr(os, "geteuid") and os.geteuid() == 0,
-        accelerators=tuple(_try(name, found) for name in names),
+        accelerators=tuple(_try(name, build) for name in names),
         clock=HostClock(),
     )
 
 
 def _versions() -> dict[str, str]:
     installed = {name: system.version((name,)) for name in PACKAGES}
-    ours = {"backbone-bench": __version__, "Python": platform.python_version()}
-    return ours | {name: version for name, version in installed.items() if version}
+    base = {"backbone-bench": __version__, "Python": platform.python_version()}
+    return base | {name: version for name, version in installed.items() if version}
 
 
 def _timer_s() -> Known[float]:
@@ -80,8 +80,8 @@ def _timer_s() -> Known[float]:
     return time.get_clock_info("perf_counter").resolution
 
 
-def _try(name: str, found: available.TorchBuild) -> AcceleratorReport:
-    device = available.resolve(name, found)
+def _try(name: str, build: available.TorchBuild) -> AcceleratorReport:
+    device = available.resolve(name, build)
     module = torch.get_device_module(name.split(":")[0])
     title = module.get_device_name(name) if hasattr(module, "get_device_name") else name
     return AcceleratorReport(name, title, _events(device), _graphs(device), card_for(name))

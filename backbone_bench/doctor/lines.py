@@ -1,4 +1,4 @@
-"""One line of a diagnosis."""
+"""Lines of a diagnosis."""
 
 from typing import Literal, NamedTuple
 
@@ -8,7 +8,7 @@ Grade = Literal["good", "weak", "missing"]
 
 
 class DoctorLine(NamedTuple):
-    """One thing, how well it can be measured, and what would mend it."""
+    """One line of a diagnosis: a topic, its grade, the finding, and the remedy if there is one."""
 
     topic: str
     grade: Grade
@@ -16,7 +16,7 @@ class DoctorLine(NamedTuple):
     remedy: str = ""
 
 
-def absent(topic: str, missing: Missing, grade: Grade = "missing") -> DoctorLine:
-    """A reason as a line: its first sentence says what is wrong, the rest what to do."""
+def missing_line(topic: str, missing: Missing, grade: Grade = "missing") -> DoctorLine:
+    """Line for a Missing: the first sentence of its message is the finding, the rest is the remedy."""
     found, stop, remedy = missing.message.partition(". ")
     return DoctorLine(topic, grade, found + stop.strip(), remedy)

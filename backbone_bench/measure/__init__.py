@@ -1,1 +1,1 @@
-"""What a model costs on a device."""
+"""Measurements of a model on a device: latency, energy, memory, and the environment of the run."""

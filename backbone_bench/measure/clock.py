@@ -1,10 +1,10 @@
-"""The host's own time."""
+"""The host clock."""
 
 import time
 
 
 class HostClock:
-    """Monotonic seconds, and sleep."""
+    """Clock of the host: monotonic seconds, and sleep."""
 
     def now_s(self) -> float:
         return time.perf_counter()

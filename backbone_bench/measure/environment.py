@@ -1,4 +1,4 @@
-"""Where a record was made: everything that can make two runs of one workload differ."""
+"""The environment of a record: everything that can make two runs of one workload differ."""
 
 import platform
 from collections.abc import Callable
@@ -15,9 +15,10 @@ T = TypeVar("T")
 
 
 def read(device_name: str, *, locked_clock_hz: float | Literal["base"] | None = None) -> Environment:
-    """The environment as it stands now, precision switches included.
+    """Read the environment as it is now, with the current precision switches.
 
-    `device_name`: what torch calls the device, or `meta` where only counted. `locked_clock_hz`: what this run holds.
+    `device_name`: torch's name of the device, or `meta` if the model is only counted.
+    `locked_clock_hz`: the SM clock that this run locks, if any.
     """
     kind = torch.device(device_name).type
     switches = precision.read(device_name)
@@ -64,48 +65,48 @@ def _device_name(kind: str, device_name: str) -> str:
 
 
 def _gpu(device_name: str, locked_clock_hz: float | Literal["base"] | None) -> Gpu:
-    """The card by torch's account and by NVML's."""
+    """The card as torch and NVML describe it."""
     from backbone_bench.measure.nvml.card import Card, known
-    from backbone_bench.measure.nvml.find import card_for  # NVML's binding is long, and only a GPU needs it
+    from backbone_bench.measure.nvml.find import card_for  # pynvml is slow to import, and only a GPU needs it
 
     properties = torch.cuda.get_device_properties(device_name)
     card = card_for(device_name)
 
-    def ask(question: Callable[[Card], T]) -> Known[T]:
-        return card if isinstance(card, Missing) else known(lambda: question(card))
+    def read(property_of: Callable[[Card], T]) -> Known[T]:
+        return card if isinstance(card, Missing) else known(lambda: property_of(card))
 
     return Gpu(
         name=properties.name,
-        uuid=ask(Card.uuid),
-        pci=ask(Card.pci),
+        uuid=read(Card.uuid),
+        pci=read(Card.pci),
         multiprocessors=properties.multi_processor_count,
         compute_capability=f"{properties.major}.{properties.minor}",
         memory_bytes=properties.total_memory,
         memory_bus_bits=_property(properties, "memory_bus_width"),
         l2_bytes=_property(properties, "L2_cache_size"),
-        driver=ask(Card.driver),
-        nvml=ask(Card.library),
-        vbios=ask(Card.vbios),
-        ecc=ask(Card.ecc),
-        mig=ask(lambda card: card.sliced),
-        virtualization=ask(Card.virtualization),
-        persistence=ask(Card.persistence),
-        power_limit_w=ask(Card.power_limit_w),
-        default_power_limit_w=ask(Card.default_power_limit_w),
-        max_sm_clock_hz=ask(Card.max_sm_clock_hz),
-        max_memory_clock_hz=ask(Card.max_memory_clock_hz),
+        driver=read(Card.driver),
+        nvml=read(Card.library),
+        vbios=read(Card.vbios),
+        ecc=read(Card.ecc),
+        mig=read(lambda card: card.sliced),
+        virtualization=read(Card.virtualization),
+        persistence=read(Card.persistence),
+        power_limit_w=read(Card.power_limit_w),
+        default_power_limit_w=read(Card.default_power_limit_w),
+        max_sm_clock_hz=read(Card.max_sm_clock_hz),
+        max_memory_clock_hz=read(Card.max_memory_clock_hz),
         locked_clock_hz=_lock(locked_clock_hz),
     )
 
 
 def _lock(clock_hz: float | Literal["base"] | None) -> Known[float]:
     if clock_hz is None:
-        return Missing("not_locked", "This run locks no clocks; others may have.")
+        return Missing("not_locked", "This run does not lock the clocks; another program may have done so.")
     if clock_hz == "base":
-        return Missing("base_clock", "Held at the base clock, which NVML does not tell.")
+        return Missing("base_clock", "The SM clock is locked at the base clock, whose frequency NVML does not report.")
     return clock_hz
 
 
 def _property(properties: object, name: str) -> Known[int]:
     value = getattr(properties, name, 0)
-    return value or Missing("not_told", f"This torch does not tell {name}.")
+    return value or Missing("not_told", f"This version of torch does not report {name}.")

@@ -1,8 +1,8 @@
-"""The seam between the measuring and the hardware.
+"""Protocols between the measurement code and the hardware.
 
-Everything above these protocols is tested with scripted clocks and devices;
-the adapters below them are thin. Torch's own generic API cannot be the seam:
-a CPU has no events there.
+All code above these protocols is tested with scripted clocks and devices; the
+adapters below them are thin. Torch's own generic API cannot take this place:
+it has no events for a CPU.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ LatencyMode = Literal["wall", "device", "graph"]
 
 
 class Unavailable(Exception):
-    """Something cannot be had of this device; `missing` says why."""
+    """A feature that this device does not offer; `missing` gives the reason."""
 
     def __init__(self, missing: records.Missing) -> None:
         super().__init__(missing.message)
@@ -24,7 +24,7 @@ class Unavailable(Exception):
 
 
 class EventsFailed(Unavailable):
-    """The device has no events, or events that do not count."""
+    """The device has no events, or its events give no usable time."""
 
 
 class CaptureFailed(Unavailable):
@@ -32,35 +32,35 @@ class CaptureFailed(Unavailable):
 
 
 class ClockFailed(Unavailable):
-    """The clock does not move within a call."""
+    """The host clock does not advance during one call."""
 
 
 class SourceFailed(Unavailable):
-    """A power source does not answer."""
+    """A power source gives no reading."""
 
 
 class Event(Protocol):
-    """A mark on the device's own time line."""
+    """An event: a mark in the device's own order of work."""
 
     def record(self) -> None: ...
 
     def wait(self) -> None:
-        """Block the host until the device has passed the mark."""
+        """Block the host until the device has reached the event."""
 
     def done(self) -> bool:
-        """Whether the device has passed the mark; never blocks, so that a sensor can be read while the device works."""
+        """Whether the device has reached the event. Never blocks: a sensor can be read while the device works."""
 
     def elapsed_s_since(self, earlier: Self) -> float:
-        """Seconds from `earlier` to this mark: the one place where milliseconds and argument order are known."""
+        """Seconds from `earlier` to this event. Only this method knows torch's milliseconds and argument order."""
 
 
 class Device(Protocol):
-    """Where a step runs. `name` is what torch calls it: `cpu`, `cuda:0`."""
+    """A device that runs a step. `name` is torch's name for it: `cpu`, `cuda:0`."""
 
     name: str
     is_host: bool  # the CPU itself
-    modes: tuple[LatencyMode, ...]  # those that this kind of device can have at all
-    cache_bytes: records.Known[int]  # of the last-level cache: a model that fits in it stays warm
+    modes: tuple[LatencyMode, ...]  # latency modes that this kind of device supports
+    cache_bytes: records.Known[int]  # size of the last-level cache: a model that fits in it stays in cache
 
     def now_s(self) -> float:
         """The host's monotonic clock."""
@@ -68,48 +68,48 @@ class Device(Protocol):
     def synchronize(self) -> None: ...
 
     def event(self) -> Event:
-        """A new event; raise EventsFailed where the device has none."""
+        """Create an event. Raises EventsFailed if the device has none."""
 
     def allocations(self) -> int:
-        """How often the allocator has gone to the driver; it stands still in a steady state."""
+        """Number of times the allocator has asked the driver for memory; constant in a steady state."""
 
     def flush_cache(self) -> None:
-        """Push everything out of the last-level cache."""
+        """Evict everything from the last-level cache."""
 
     def capture(self, step: Step) -> Step:
-        """The step as one replayable graph, which returns its output; raise CaptureFailed where it cannot be had."""
+        """Capture the step as a graph; its replay returns the step's output. Raises CaptureFailed if it cannot."""
 
     def finite(self, output: object) -> bool:
-        """Whether every number of an output is finite."""
+        """Whether all numbers of an output are finite."""
 
     def agree(self, one: object, other: object) -> bool:
-        """Whether two outputs are the same up to rounding."""
+        """Whether two outputs are equal up to rounding."""
 
     def mark_memory(self) -> None:
-        """Remember what is held now: the baseline of `memory`."""
+        """Remember the memory in use now as the baseline of `memory`."""
 
     def reset_peak(self) -> None:
-        """Forget the highest use so far."""
+        """Reset the peak of memory use."""
 
     def memory(self) -> records.Memory:
-        """The highest use since `reset_peak`."""
+        """Peak memory use since `reset_peak`."""
 
     def others_s(self) -> records.Known[float]:
-        """How long others have kept this process's cores busy, averaged over the cores, since some fixed moment."""
+        """Seconds that other processes used this process's cores since a fixed moment, averaged over the cores."""
 
 
 class Watcher(Protocol):
-    """Looks at clocks, heat and company before, between and after timed parts, never inside one."""
+    """Polls clocks, temperature, throttling and other processes, before and after timed parts, never during one."""
 
     def poll(self) -> None:
         """Take one snapshot."""
 
     def verdict(self) -> records.Known[records.Watch]:
-        """What the snapshots say together."""
+        """Summary of all snapshots."""
 
 
 class Clock(Protocol):
-    """The host's time, and a way to let it pass; a test's clock moves without waiting."""
+    """The host's clock and sleep. A test's clock advances without waiting."""
 
     def now_s(self) -> float:
         """The host's monotonic clock."""
@@ -118,7 +118,7 @@ class Clock(Protocol):
 
 
 class PowerSource(Protocol):
-    """One way to read what a device draws: a counter of joules, or a sensor of watts."""
+    """A source of power readings: an energy counter in joules, or a power sensor in watts."""
 
     @property
     def name(self) -> SourceName: ...
@@ -128,15 +128,15 @@ class PowerSource(Protocol):
 
     @property
     def period_s(self) -> float | None:
-        """How often the reading is known to change; None where only the probe can tell."""
+        """Known refresh period of the reading; None if it must be measured."""
 
     @property
     def averaging_s(self) -> float | None:
-        """How much of the past one reading is known to average; None where unknown."""
+        """Known length of time that one reading averages; None if unknown."""
 
     @property
     def relative_error(self) -> records.Known[float]:
-        """The sensor's own proportional error."""
+        """Proportional error of the sensor."""
 
     def read(self) -> float:
-        """Joules since some fixed moment, or watts, as `unit` says; raise SourceFailed where there is no answer."""
+        """Joules since a fixed moment, or watts: see `unit`. Raises SourceFailed if there is no reading."""

@@ -1,4 +1,4 @@
-"""One job becomes one record, in this process: the only room that knows every counter and meter."""
+"""The profiler: turns one job into one record, in this process. Only this package uses every counter and meter."""
 
 from backbone_bench.profiler.pipeline import count, profile, resolve
 

@@ -1,4 +1,4 @@
-"""One workload in, one record out: the only place that knows all the measurers."""
+"""Count and measure one job and return its record. Only this module uses all counters and meters."""
 
 import sys
 import uuid
@@ -28,31 +28,44 @@ from backbone_bench.measure.latency.meter import MeasuredLatency
 from backbone_bench.measure.nvml.find import watch_for
 from backbone_bench.measure.protocols import Device, Step, Watcher
 from backbone_bench.profiler.subject import Subject
-from backbone_bench.records import NOT_ASKED, PENDING, Environment, Known, Missing, ModelCost, Record, Tool, Workload
+from backbone_bench.records import (
+    NOT_REQUESTED,
+    PENDING,
+    Environment,
+    Known,
+    Missing,
+    ModelCost,
+    Record,
+    Tool,
+    Workload,
+)
 from backbone_bench.records import Energy as EnergyRecord
 from backbone_bench.zoo import user
 from backbone_bench.zoo.sources import NO_MODEL, InMemoryModel, Loaded
 
 
-def count(job: Job, held: InMemoryModel = NO_MODEL) -> Record:
-    """Counts alone: no arithmetic, no weights, no device. What is `held` need not be made from the job's words."""
-    subject = Subject(job, held)
+def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
+    """Count the model of a job, without arithmetic, weights or device.
+
+    `in_memory` is the model, if a program has it already.
+    """
+    subject = Subject(job, in_memory)
     with precision.untouched():
         loaded = subject.build_on_meta()
-        record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_ASKED)
+        record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_REQUESTED)
         record = replace(record, cost=_cost(job.model, loaded))
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
 def profile(
-    job: Job, on_progress: ProgressCallback, keep: Callable[[Record], object], held: InMemoryModel = NO_MODEL
+    job: Job, on_progress: ProgressCallback, keep: Callable[[Record], object], in_memory: InMemoryModel = NO_MODEL
 ) -> Record:
-    """Count and measure. `keep` is handed the record whenever more of it is known: what comes next may crash.
+    """Count and measure a job. `keep` gets the record whenever more of it is known, because the next step may crash.
 
-    Raises UserError for what the user can put right, CouldNotMeasure for what
-    was asked for and cannot be had, and what the model itself raises.
+    Raises UserError for a mistake that the user can correct, CouldNotMeasure for a
+    requested quantity that cannot be measured, and the model's own errors.
     """
-    subject = Subject(job, held)
+    subject = Subject(job, in_memory)
     device = available.resolve(job.device)
     threads = subject.threads
     workload = subject.workload(threads)
@@ -69,10 +82,11 @@ def profile(
         keep(draft)
         on_progress("building", 0)
         ready = subject.ready_to_measure(loaded)
-        precision.turn(workload, device.name)  # the model's code may have turned them; determinism is its to choose
+        # The model's code may have changed the switches. It may choose determinism, which stays as it is.
+        precision.set_switches(workload, device.name)
         measured = _measure(job, ready, device, replace(draft, environment=_where(job, device)), on_progress)
     keep(measured)
-    if job.cross_check:  # last: what it loads must not disturb what is measured
+    if job.cross_check:  # last: the libraries that it loads must not disturb the measurements
         on_progress("cross-checking", 0)
         measured = _cross_checked(subject, subject.build_on_meta(), measured)
     joules = measured.energy
@@ -82,7 +96,7 @@ def profile(
 
 
 def resolve(job: Job) -> tuple[Workload, Environment]:
-    """What a job would run, and where, with the switches as they would be."""
+    """Resolve a job to its workload and environment, with the precision switches set but without running it."""
     subject = Subject(job)
     device = available.resolve(job.device)
     workload = subject.workload(subject.threads, subject.build_on_meta())
@@ -91,7 +105,7 @@ def resolve(job: Job) -> tuple[Workload, Environment]:
 
 
 def _where(job: Job, device: Device) -> Environment:
-    """The environment with the switches as they are now."""
+    """The environment with the current precision switches."""
     return environment.read(device.name, locked_clock_hz=job.locked_clock_hz)
 
 
@@ -99,7 +113,7 @@ def _where(job: Job, device: Device) -> Environment:
 
 
 def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
-    """A record of which nothing is known yet."""
+    """A record without results."""
     return Record(
         id=str(uuid.uuid4()),
         started_utc=now_utc(),
@@ -115,7 +129,7 @@ def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
 
 
 def _cost(name: str, loaded: Loaded) -> ModelCost:
-    """Count a model that is built; one that cannot take its inputs is told in words."""
+    """Count a model that is built. Raises UserError if it cannot take its inputs."""
     args, kwargs, batch = loaded.inputs
     if loaded.source != "zoo":
         called = f"{name} called with {', '.join(loaded.inputs.describe())}"
@@ -128,7 +142,7 @@ def _cost(name: str, loaded: Loaded) -> ModelCost:
 
 
 def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
-    """The record with a second opinion on its count, on a model with values."""
+    """Add a cross-check of the count, on a model with weights."""
     from backbone_bench.cost import crosscheck
     from backbone_bench.zoo import twins
 
@@ -143,7 +157,7 @@ def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
 
 
 def _hint(loaded: Loaded, error: Exception) -> str:
-    """The smallest image that works, where this one was smaller; else torch's own words."""
+    """Hint for a model that rejects its inputs: the smallest image that works, or else torch's message."""
     image = loaded.inputs.args[0] if loaded.inputs.args else None
     if image is not None and image.dim() == 4 and image.shape[1] == 3:
         smallest = smallest_image(loaded.model)
@@ -156,7 +170,7 @@ def _hint(loaded: Loaded, error: Exception) -> str:
 
 
 def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: ProgressCallback) -> int:
-    """The largest power of two that one call fits with; 1 where none does, and why will be said then."""
+    """Largest batch, a power of two, that fits. 1 if none fits: its measurement then fails with the reason."""
 
     def fits(batch: int) -> bool:
         on_progress(f"trying batch {batch}", 0)
@@ -174,22 +188,22 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
 
 
 def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progress: ProgressCallback) -> Record:
-    """The draft with whatever of latency, memory and energy was asked for."""
+    """Add the requested latency, memory and energy to the draft."""
     args, kwargs, batch = loaded.inputs
     watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
         measured = _latency(job, step, device, watch, on_progress)
         load = Load(step, batch)
         if measured is not None:
-            bound = measured.latency.launch_bound
+            launch_bound = measured.latency.launch_bound
             replayed = not isinstance(measured.latency.graph, Missing)
-            known = 0.0 if replayed else None if isinstance(bound, Missing) else bound
+            known = 0.0 if replayed else None if isinstance(launch_bound, Missing) else launch_bound
             load = Load(measured.fastest, batch, known, calls=measured.calls)
         joules = _energy(job, load, device, watch, on_progress)
     return replace(
         draft,
-        latency=NOT_ASKED if measured is None else measured.latency,
-        memory=NOT_ASKED if measured is None else measured.memory,
+        latency=NOT_REQUESTED if measured is None else measured.latency,
+        memory=NOT_REQUESTED if measured is None else measured.memory,
         energy=joules,
         watch=watch.verdict(),
         flags=draft.flags if measured is None else (*draft.flags, *measured.flags),
@@ -207,7 +221,7 @@ def _latency(
 
 def _energy(job: Job, load: Load, device: Device, watch: Watcher, on_progress: ProgressCallback) -> Known[EnergyRecord]:
     if job.energy == "off":
-        return NOT_ASKED
+        return NOT_REQUESTED
     meter = meter_for(device.name, whole_card=job.allow_whole_card)
     if isinstance(meter, Missing):
         return meter
@@ -225,5 +239,5 @@ def _energy(job: Job, load: Load, device: Device, watch: Watcher, on_progress: P
 
 
 def _tool() -> Tool:
-    """This program, as it was called."""
+    """This program, its commit and its command line."""
     return Tool(__version__, commit(), (Path(sys.argv[0]).name, *sys.argv[1:]))

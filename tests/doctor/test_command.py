@@ -1,4 +1,4 @@
-"""`bench doctor` as it is called."""
+"""`bench doctor` on the command line."""
 
 import json
 
@@ -12,18 +12,18 @@ from backbone_bench.doctor import DoctorLine, host
 
 
 def test_this_machine_is_examined_and_its_cpu_can_be_timed():
-    told = CliRunner().invoke(app, ["doctor", "--format", "json"])
-    assert told.exit_code == 0, told.output
-    topics = [line["topic"] for line in json.loads(told.stdout)]
+    result = CliRunner().invoke(app, ["doctor", "--format", "json"])
+    assert result.exit_code == 0, result.output
+    topics = [line["topic"] for line in json.loads(result.stdout)]
     assert {"versions", "CPU", host.TIMING, "memory", "accelerator"} <= set(topics)
 
 
 def test_a_machine_whose_cpu_cannot_be_timed_ends_with_three_and_still_prints(monkeypatch):
     monkeypatch.setattr(doctor, "examine", lambda: (DoctorLine(host.TIMING, "missing", "broken"),))
-    told = CliRunner().invoke(app, ["doctor"])
-    assert isinstance(told.exception, CouldNotMeasure)
-    assert told.exception.exit_code == 3
-    assert "broken" in told.stdout
+    result = CliRunner().invoke(app, ["doctor"])
+    assert isinstance(result.exception, CouldNotMeasure)
+    assert result.exception.exit_code == 3
+    assert "broken" in result.stdout
 
 
 @pytest.mark.parametrize(("grade", "enough"), [("good", True), ("weak", True), ("missing", False)])

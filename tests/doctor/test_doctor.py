@@ -1,4 +1,4 @@
-"""What `bench doctor` prints, without a GPU and under NVML's stand-in with each failure: golden files."""
+"""Output of `bench doctor` without a GPU, and with the NVML stub for each failure: golden files."""
 
 import json
 from dataclasses import replace
@@ -60,7 +60,7 @@ def host(tmp_path, world):
 
 @pytest.fixture
 def with_gpu(host, world):
-    """Examine the host with the stand-in's card, as it is at that moment."""
+    """Examine the host with the card of the NVML stub, in its current state."""
 
     def examined(identity=None, **changes):
         card = open_card(identity or world.identity, world, host.files)
@@ -219,11 +219,11 @@ def test_a_device_that_is_no_nvidia_card(host, golden):
         "mps:0",
         "Apple M3",
         None,
-        Missing("no_graphs", "graphs are taken on CUDA only, and this is mps:0"),
-        Missing("not_nvidia", "mps:0 is not an NVIDIA GPU: its clocks and power are not read yet."),
+        Missing("no_graphs", "graphs are captured on CUDA only, and this is mps:0"),
+        Missing("not_nvidia", "mps:0 is not an NVIDIA GPU: reading its clocks and power is not supported yet."),
     )
-    place = replace(host, torch=TorchBuild("2.13.0", "mps", 1, "mps"), accelerators=(device,))
-    golden("not_nvidia.md", as_text(examine(place), "md"))
+    machine = replace(host, torch=TorchBuild("2.13.0", "mps", 1, "mps"), accelerators=(device,))
+    golden("not_nvidia.md", as_text(examine(machine), "md"))
 
 
 def test_json_says_the_same_as_the_lines(with_gpu):

@@ -1,4 +1,4 @@
-"""Energy on a real card."""
+"""Energy measurements on a real GPU."""
 
 import time
 
@@ -9,7 +9,7 @@ from backbone_bench.measure.clock import HostClock
 from backbone_bench.measure.devices import available
 from backbone_bench.measure.energy import meter as energy_meter
 from backbone_bench.measure.energy.choose import meter_for
-from backbone_bench.measure.energy.idle import rest
+from backbone_bench.measure.energy.idle import poll_idle
 from backbone_bench.measure.energy.integrate import period_s
 from backbone_bench.measure.energy.load import Load
 from backbone_bench.measure.energy.plan import EnergyPlan
@@ -48,7 +48,7 @@ def usual(step, meter) -> Energy:
 
 
 def seconds(step, runs: int) -> float:
-    """How long so many runs take when nobody looks."""
+    """Time of `runs` runs while no sensor is polled."""
     torch.cuda.synchronize()
     begun_s = time.perf_counter()
     for _ in range(runs):
@@ -64,7 +64,7 @@ def test_the_card_is_that_of_torch():
 
 
 def test_the_counter_is_refreshed_every_5_to_200_milliseconds(meter):
-    (trace,) = rest(meter.sources[:1], HostClock(), EnergyPlan(idle_s=2))
+    (trace,) = poll_idle(meter.sources[:1], HostClock(), EnergyPlan(idle_s=2))
     period = period_s(trace.readings)
     assert not isinstance(period, Missing)
     assert 0.005 <= period <= 0.2
@@ -77,7 +77,7 @@ def test_the_counter_agrees_with_the_integral_of_power(step, meter):
 
 def test_joules_of_a_run_are_the_counters_joules_over_the_runs(step, meter, usual):
     counter = meter.sources[0]
-    runs = round(10 / usual.trials[0].run_s)  # ten seconds: a tick more or less is a hundredth
+    runs = round(10 / usual.trials[0].run_s)  # 10 s: one tick of the counter is at most 1 % of it
     seconds(step, runs // 5)
     before_j = counter.read()
     seconds(step, runs)

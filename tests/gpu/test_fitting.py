@@ -1,4 +1,4 @@
-"""The largest batch on a real card."""
+"""Search for the largest batch on a real GPU."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ pytestmark = NEEDS_CARD
 
 @pytest.fixture
 def small_card():
-    """A card of which this process may use 2 GiB."""
+    """A GPU of whose memory this process may use 2 GiB."""
     total = torch.cuda.get_device_properties(NAME).total_memory
     torch.cuda.set_per_process_memory_fraction(min(1.0, (2 << 30) / total), NAME)
     yield
@@ -22,7 +22,7 @@ def small_card():
 
 
 def ignore(phase, share):
-    """Nobody listens."""
+    """Progress callback that does nothing."""
 
 
 def test_the_largest_batch_is_measured_and_twice_as_much_does_not_fit(small_card):

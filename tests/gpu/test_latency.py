@@ -1,4 +1,4 @@
-"""The latency meter on a real card."""
+"""The latency meter on a real GPU."""
 
 from dataclasses import replace
 
@@ -26,12 +26,12 @@ RESNET18 = Workload("resnet18", {}, source="zoo", inputs=("1x3x224x224:float32",
 
 
 class Blind:
-    """A watch that never looks."""
+    """A watcher that never polls."""
 
     def poll(self) -> None: ...
 
     def verdict(self) -> Missing:
-        return Missing("blind", "nobody looked")
+        return Missing("blind", "the device was not polled")
 
 
 def measured(
@@ -72,7 +72,7 @@ def test_a_pair_of_events_reads_the_seconds_that_the_host_waits():
     device = available.resolve(NAME)
 
     def work() -> None:
-        torch.cuda._sleep(200_000_000)  # clock cycles: a tenth of a second or so
+        torch.cuda._sleep(200_000_000)  # clock cycles: about 0.1 s
 
     def waited_s() -> float:
         start_s = device.now_s()
@@ -125,7 +125,7 @@ def test_one_image_is_launch_bound_and_a_large_batch_is_not(single, wide):
 def test_a_network_that_fits_in_the_cache_is_slower_when_that_is_flushed(single):
     device = available.resolve(NAME)
     fits = not isinstance(device.cache_bytes, Missing) and device.cache_bytes > 1.2 * 4 * RESNET18_PARAMS
-    warm = known(single.latency.graph).median_s  # eager calls would hide it behind their launches
+    warm = known(single.latency.graph).median_s  # in eager calls the launches would hide the difference
     cold = known(measured(replace(RESNET18, cache="cold"), modes=("graph",)).latency.graph).median_s
     assert cold >= warm * (1.02 if fits else 0.99)
 
@@ -188,13 +188,13 @@ def test_memory_holds_the_weights_and_grows_with_the_batch(single, wide):
     assert many > few + 64 * 3 * 224 * 224 * 4  # the images alone
 
 
-@pytest.mark.parametrize(("wanted", "least", "most"), [("fp32", 0.0, 1e-5), ("tf32", 1e-5, 1e-2)])
-def test_precision_is_what_the_arithmetic_shows(wanted, least, most):
+@pytest.mark.parametrize(("requested", "least", "most"), [("fp32", 0.0, 1e-5), ("tf32", 1e-5, 1e-2)])
+def test_precision_is_what_the_arithmetic_shows(requested, least, most):
     if torch.cuda.get_device_capability() < (8, 0):
         pytest.skip("no TF32 before Ampere")
     torch.manual_seed(0)
     convolution, image = nn.Conv2d(64, 64, 3, bias=False).to(NAME), torch.randn(4, 64, 56, 56, device=NAME)
-    with precision.applied(replace(RESNET18, precision=wanted), NAME), torch.no_grad():
+    with precision.applied(replace(RESNET18, precision=requested), NAME), torch.no_grad():
         single = convolution(image)
         product = image.flatten(1)[:, :4096] @ image.flatten(1)[:, :4096].T
     with torch.no_grad():

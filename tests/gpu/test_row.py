@@ -1,4 +1,4 @@
-"""A whole row on a real card, as `bench run` makes it, and what `bench doctor` says of the card."""
+"""A complete record on a real GPU, as `bench run` makes it, and the lines of `bench doctor` about the GPU."""
 
 import json
 
@@ -15,7 +15,7 @@ pytestmark = NEEDS_CARD
 
 
 def row(**setting) -> Record:
-    """A first answer of ResNet-18, from a process of its own."""
+    """A quick record of ResNet-18, from a worker process."""
     job = Job("resnet18", {}, device=NAME, quick=True, energy="off", **setting)
     outcome = run_isolated(job, lambda phase, share: None)
     assert outcome.failure is None, outcome.failure
@@ -48,7 +48,7 @@ def test_a_row_has_its_three_latencies_its_memory_and_its_card_and_is_valid():
         {"precision": "bf16"},
         {"precision": "amp"},
         {"memory_format": "channels_last"},
-        {"batch": 8, "train": True},
+        {"batch": 8, "mode": "train"},
         pytest.param({"compile": "default"}, marks=pytest.mark.slow),
     ],
     ids=str,

@@ -1,4 +1,4 @@
-"""Where a record was made is read whole, and what cannot be read is a reason."""
+"""The environment of a record is complete; an unreadable field is Missing with its reason."""
 
 import platform
 import subprocess

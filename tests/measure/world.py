@@ -1,4 +1,4 @@
-"""A machine whose time is a number: a host that launches, a device that works behind it, nothing that waits."""
+"""A simulated machine with virtual time: a host that launches calls and a device that runs them asynchronously."""
 
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -7,31 +7,31 @@ from dataclasses import dataclass, field
 from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, LatencyMode, Step
 from backbone_bench.records import Known, Memory, Missing
 
-NOTHING = Missing("scripted", "there is no such thing in this world")
+NOTHING = Missing("scripted", "the simulated machine does not have this")
 
 
 @dataclass
 class World:
-    """Device, step and watch in one, sharing one clock.
+    """Simulated device, step and watcher in one, with one clock.
 
-    A call launches `kernels` one by one: each costs the host `launch_s` and
-    the device `work_s(now)`. The device does one after the other. Nothing is
-    said about the numbers that a call computes: `output` and `replayed` are any.
+    A call launches `kernels` one by one: each takes `launch_s` on the host and
+    `work_s(now)` on the device, which runs them in order. The output of a call is
+    arbitrary: `output` for an eager call, `replayed` for a graph.
     """
 
     work_s: Callable[[float], float] = lambda now_s: 0.001
     kernels: int = 1
     launch_s: float = 1e-6
-    wake_s: float = 0.0  # of the host, after it has waited
+    wake_s: float = 0.0  # wake-up time of the host after it has waited
     first_s: Sequence[float] = ()  # extra work of the first calls
 
     now: float = 100.0
     busy_until: float = 0.0
     calls: int = 0
-    worked_s: list[float] = field(default_factory=list)  # of each call, as it really was
+    worked_s: list[float] = field(default_factory=list)  # true device time of each call
     log: list[str] = field(default_factory=list)
-    ends: deque[float] = field(default_factory=lambda: deque(maxlen=100))  # of the last calls, on the device
-    deepest: int = 0  # calls that the host was ahead of the device
+    ends: deque[float] = field(default_factory=lambda: deque(maxlen=100))  # end of the last calls on the device
+    deepest: int = 0  # largest number of calls that the host was ahead of the device
     recording: bool = False
     recorded: int = 0
 
@@ -40,13 +40,13 @@ class World:
     is_host = False
     modes: tuple[LatencyMode, ...] = ("wall", "device", "graph")
     cache_bytes: Known[int] = NOTHING
-    allocated: Callable[[int], int] = lambda calls: 0  # by the number of calls so far
+    allocated: Callable[[int], int] = lambda calls: 0  # count of the allocator after so many calls
     flush_s: float = 0.0
     capture_error: str | None = None
-    events: Callable[[float], float] | None = lambda mark_s: mark_s  # what an event says of its true time
+    events: Callable[[float], float] | None = lambda mark_s: mark_s  # reading of an event, by its true time
     output: Callable[[int], object] = lambda calls: 1.0
     replayed: object = 1.0
-    load: Known[float] = 0.0  # share of the host that others take
+    load: Known[float] = 0.0  # share of the host that other processes use
 
     def now_s(self) -> float:
         return self.now
@@ -56,7 +56,7 @@ class World:
 
     def event(self) -> "Mark":
         if self.events is None:
-            raise EventsFailed(Missing("no_events", "no events in this world"))
+            raise EventsFailed(Missing("no_events", "the simulated machine has no events"))
         return Mark(self, self.events)
 
     def allocations(self) -> int:
@@ -99,7 +99,7 @@ class World:
     def others_s(self) -> Known[float]:
         return self.load if isinstance(self.load, Missing) else self.load * self.now
 
-    # The step and the watch.
+    # The step and the watcher.
 
     def step(self) -> object:
         if self.recording:
@@ -110,14 +110,14 @@ class World:
         return self.output(self.calls)
 
     def poll(self) -> None:
-        assert self.busy_until <= self.now, "looked while the device was working"
-        self.log.append("look")
+        assert self.busy_until <= self.now, "polled while the device was working"
+        self.log.append("poll")
 
     def verdict(self) -> Missing:
         return NOTHING
 
     def _work(self, launch_s: float = 0.0) -> None:
-        """One call; a replayed one needs no launch of each kernel."""
+        """Run one call; a replayed one needs no launch of each kernel."""
         first = self.first_s[self.calls] if self.calls < len(self.first_s) else 0.0
         worked_s = 0.0
         for _ in range(self.kernels):
@@ -135,10 +135,10 @@ class World:
 
 
 class Mark:
-    """An event of the world."""
+    """Simulated event."""
 
-    def __init__(self, world: World, told: Callable[[float], float]) -> None:
-        self.world, self.told, self.at_s = world, told, 0.0
+    def __init__(self, world: World, reading: Callable[[float], float]) -> None:
+        self.world, self.reading, self.at_s = world, reading, 0.0
 
     def record(self) -> None:
         self.at_s = max(self.world.busy_until, self.world.now)
@@ -150,4 +150,4 @@ class Mark:
         return self.world.now >= self.at_s
 
     def elapsed_s_since(self, earlier: "Mark") -> float:
-        return self.told(self.at_s) - self.told(earlier.at_s)
+        return self.reading(self.at_s) - self.reading(earlier.at_s)

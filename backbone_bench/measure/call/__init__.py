@@ -1,1 +1,1 @@
-"""One call of a model: its step, weights, precision, and what its failures mean."""
+"""One call of a model: step, weights, precision, and failures."""

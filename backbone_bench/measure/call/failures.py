@@ -1,4 +1,4 @@
-"""What may go wrong while a model runs, in words: one place that reads torch's errors."""
+"""Errors of a running model as messages for the user. Only this module interprets torch's error texts."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,44 +8,45 @@ import torch
 from backbone_bench.base.errors import CouldNotMeasure, OutOfMemory, first_line
 from backbone_bench.records import Workload
 
-# Beside torch.OutOfMemoryError: of the host, of MPS and of the driver, of libraries that ask the driver themselves.
-_FULL = ("can't allocate memory", "not enough memory", "out of memory", "_STATUS_ALLOC_FAILED")
-_UNABLE = ("not implemented for", "Could not run", "not currently implemented")
+# Out-of-memory texts beside torch.OutOfMemoryError: host, MPS, driver, and libraries that allocate themselves.
+_OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory", "_STATUS_ALLOC_FAILED")
+_UNSUPPORTED = ("not implemented for", "Could not run", "not currently implemented")
 
 
 @contextmanager
-def in_words(workload: Workload, device: str) -> Iterator[None]:
-    """Turn what the device cannot do into CouldNotMeasure; other errors are the model's own and pass.
+def as_user_errors(workload: Workload, device: str) -> Iterator[None]:
+    """Turn errors due to the device into CouldNotMeasure. Other errors are the model's own and pass unchanged.
 
-    A batch that does not fit is never made smaller: that would change what is measured.
+    A batch that does not fit is never made smaller: that would change the workload.
     """
     try:
         yield
-    except (RuntimeError, MemoryError) as error:  # out of memory, and what torch has not implemented, are RuntimeErrors
+    except (RuntimeError, MemoryError) as error:  # out of memory and missing operations are RuntimeErrors
         message = explain(error, workload, device)
         if message is None:
             raise
-        full = _out_of_memory(error, first_line(error))
-        raise (OutOfMemory if full else CouldNotMeasure)(message) from None
+        out_of_memory = _out_of_memory(error, first_line(error))
+        raise (OutOfMemory if out_of_memory else CouldNotMeasure)(message) from None
 
 
 def explain(error: BaseException, workload: Workload, device: str) -> str | None:
-    """A line for the user, or None where the error is not one of these."""
+    """One-line message for the user; None if the error is not due to the device."""
     line = first_line(error)
     if _out_of_memory(error, line):
         return f"{workload.model}: batch {workload.batch} does not fit on {device}: {line}. Use a smaller --batch-size."
-    if any(sign in line for sign in _UNABLE):
-        return f"{workload.model} cannot run in {workload.precision} on {device}: {line}."
+    if any(sign in line for sign in _UNSUPPORTED):
+        remedy = "Use another --precision or --device."
+        return f"{workload.model} cannot run in {workload.precision} on {device}: {line}. {remedy}"
     if workload.compile is not None and _from_compiler(error):
         return f"{workload.model} cannot be compiled ({workload.compile}): {line}. Leave --compile out."
     return None
 
 
 def _out_of_memory(error: BaseException, line: str) -> bool:
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(sign in line for sign in _FULL)
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or any(sign in line for sign in _OUT_OF_MEMORY)
 
 
 def _from_compiler(error: BaseException) -> bool:
-    from torch._dynamo.exc import TorchDynamoException  # loads the compiler, which is here already if it has failed
+    from torch._dynamo.exc import TorchDynamoException  # slow import, but after a compiler error it is already loaded
 
     return isinstance(error, TorchDynamoException)

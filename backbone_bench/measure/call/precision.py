@@ -1,8 +1,8 @@
-"""How numbers are computed: torch's global switches, set for a while, read back as they stand, and put back.
+"""Precision of the arithmetic: set torch's global switches, read them back, and restore them.
 
-`fp32` is IEEE single precision throughout; `tf32` lets convolutions and
-matrix products round their inputs to 10 bits, where the hardware can. Torch's
-own default is neither: convolutions in TF32, matrix products not.
+`fp32` is IEEE single precision everywhere; `tf32` lets convolutions and matrix
+products round their inputs to 10 bits, if the hardware can. Torch's own default
+is neither: convolutions in TF32, matrix products in IEEE.
 """
 
 import os
@@ -22,28 +22,28 @@ Fp32 = Literal["ieee", "tf32", "bf16"]
 
 
 class Applied(NamedTuple):
-    """What torch really does, by its own account."""
+    """Precision settings in effect, as torch reports them."""
 
-    conv_fp32: Fp32  # how a convolution of float32 tensors is computed
+    conv_fp32: Fp32  # arithmetic of convolutions of float32 tensors
     matmul_fp32: Fp32
-    autocast: str | None  # the type that `amp` computes in
-    cudnn_benchmark: bool | None  # None where there is no cuDNN in play
+    autocast: str | None  # data type that `amp` computes in
+    cudnn_benchmark: bool | None  # None if cuDNN is not used
     deterministic: bool
     threads: int
 
 
 @contextmanager
 def applied(workload: Workload, device: str) -> Iterator[Applied]:
-    """Set torch's switches for a workload on a device (`cpu`, `cuda:0`); on the way out all are as they were."""
+    """Set torch's switches for a workload on a device (`cpu`, `cuda:0`), and restore all of them on exit."""
     _refuse(workload.precision, device)
     with ExitStack() as later:
-        _switches(later)
-        turn(workload, device)
+        _restore_on_exit(later)
+        set_switches(workload, device)
         yield read(device, amp=workload.precision == "amp")
 
 
-def turn(workload: Workload, device: str) -> None:
-    """Set the switches as the workload asks; again where a model's own code may have turned them since."""
+def set_switches(workload: Workload, device: str) -> None:
+    """Set torch's switches for a workload. Call it again after code of the model, which may have changed them."""
     _set_fp32(tf32=workload.precision == "tf32")
     if torch.device(device).type == "cuda":
         torch.backends.cudnn.benchmark = True
@@ -53,18 +53,19 @@ def turn(workload: Workload, device: str) -> None:
 
 @contextmanager
 def untouched() -> Iterator[None]:
-    """What a model may set for the whole of torch is put back, so that the next one finds it as this one did."""
-    dtype, device, grads = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
-    strict = _determinism()
+    """Restore torch's global settings on exit, so that one model's changes do not affect the next model."""
+    dtype, device, grad_enabled = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+    determinism = _determinism()
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
         if torch.get_default_device() != device:
-            torch.set_default_device(None if is_host(device.type) else device)  # None: no look at every call
-        torch.set_grad_enabled(grads)
-        if _determinism() != strict:  # to set it loads the compiler, for which there may be neither time nor memory
-            torch.use_deterministic_algorithms(strict[0], warn_only=strict[1])
+            # None for the CPU: torch then does no look-up at every call.
+            torch.set_default_device(None if is_host(device.type) else device)
+        torch.set_grad_enabled(grad_enabled)
+        if _determinism() != determinism:  # setting it loads the compiler, which needs time and memory
+            torch.use_deterministic_algorithms(determinism[0], warn_only=determinism[1])
 
 
 def _determinism() -> tuple[bool, bool]:
@@ -72,7 +73,7 @@ def _determinism() -> tuple[bool, bool]:
 
 
 def read(device: str, *, amp: bool = False) -> Applied:
-    """What the switches as they stand come to on a device."""
+    """Precision settings that the current switches give on a device."""
     kind = torch.device(device).type
     backend: Any = torch.backends.cudnn if kind == "cuda" else torch.backends.mkldnn
     matmul: Any = torch.backends.cuda.matmul if kind == "cuda" else backend.matmul
@@ -87,36 +88,36 @@ def read(device: str, *, amp: bool = False) -> Applied:
 
 
 def _resolved(setting: str, device: str) -> Fp32:
-    """`none` is what nobody has set: IEEE. So computes a GPU without TF32 too, whatever is set."""
+    """Resolve a switch: `none` (never set) means IEEE, and so does `tf32` on a GPU without TF32."""
     on_gpu = torch.device(device).type == "cuda"
     if setting == "none" or (setting == "tf32" and on_gpu and _no_tf32(device) is not None):
         return "ieee"
-    return setting  # type: ignore[return-value]  # torch checks the words
+    return setting  # type: ignore[return-value]  # torch checks the values
 
 
 def _set_fp32(*, tf32: bool) -> None:
     for owner in _inherited():
         owner.fp32_precision = "none"
-    # The older calls: they keep torch's two interfaces in step. After the newer ones alone
+    # Torch's older calls keep its two interfaces consistent. After the newer ones alone,
     # `torch.get_float32_matmul_precision` raises, and the compiler calls it.
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
     torch.backends.cudnn.allow_tf32 = tf32
     convolutions: Any = torch.backends.mkldnn
-    convolutions.conv.fp32_precision = "ieee"  # the older calls leave it alone
+    convolutions.conv.fp32_precision = "ieee"  # the older calls do not set it
 
 
-def _switches(later: ExitStack) -> None:
-    """Put every switch back as it is now, on the way out of `later`."""
+def _restore_on_exit(later: ExitStack) -> None:
+    """Register callbacks that restore the current value of every switch when `later` closes."""
     later.enter_context(untouched())
     cudnn: Any = torch.backends.cudnn
     mkldnn: Any = torch.backends.mkldnn
-    for owner in _inherited():  # without these each operation tells what is its own, and not what it inherits
+    for owner in _inherited():  # while set to none, each operation reports its own value and not an inherited one
         later.callback(setattr, owner, "fp32_precision", owner.fp32_precision)
         owner.fp32_precision = "none"
     for owner in (cudnn.conv, cudnn.rnn, torch.backends.cuda.matmul, mkldnn.conv, mkldnn.matmul):
         later.callback(setattr, owner, "fp32_precision", owner.fp32_precision)
-    # The older settings are put back first: they write the newer ones too, and less finely.
-    with suppress(RuntimeError):  # whoever used the newer interface alone has no older setting
+    # Callbacks run in reverse order, so the older settings are restored first: they overwrite the newer, finer ones.
+    with suppress(RuntimeError):  # raises if the program has used only the newer interface
         later.callback(setattr, cudnn, "allow_tf32", cudnn.allow_tf32)
     with suppress(RuntimeError):
         later.callback(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
@@ -125,12 +126,12 @@ def _switches(later: ExitStack) -> None:
 
 
 def _inherited() -> tuple[Any, ...]:
-    """Whose `fp32_precision` counts for every operation that has none of its own, the outermost first."""
+    """Owners of an `fp32_precision` that operations without their own value inherit, the outermost first."""
     return torch.backends, torch.backends.cudnn
 
 
 def _refuse(precision: str, device: str) -> None:
-    """Raise UserError for a precision that the device does not have."""
+    """Raise UserError if the device does not support the precision."""
     if precision == "tf32" and (reason := _no_tf32(device)) is not None:
         raise UserError(f"{reason} Use --precision fp32.")
     on_mps = torch.device(device).type == "mps"
@@ -139,10 +140,11 @@ def _refuse(precision: str, device: str) -> None:
 
 
 def _no_tf32(device: str) -> str | None:
-    """Why nothing on a device is computed in TF32; None where it can be."""
+    """Reason why a device does not compute in TF32; None if it does."""
     nvidia = torch.device(device).type == "cuda" and torch.version.hip is None
     if not nvidia or torch.cuda.get_device_capability(device) < (8, 0):
-        return f"{device} has no TF32: that is a mode of NVIDIA's GPUs from Ampere on."
-    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":  # cuBLAS and cuDNN heed it; torch's switches do not show it
+        return f"{device} has no TF32: only NVIDIA GPUs since Ampere have it."
+    # cuBLAS and cuDNN obey this variable, but torch's switches do not show it.
+    if os.environ.get("NVIDIA_TF32_OVERRIDE") == "0":
         return "NVIDIA_TF32_OVERRIDE=0 forbids TF32."
     return None

@@ -1,7 +1,7 @@
-"""From a model and a workload to a step: one call, ready to be timed, on its device.
+"""Steps: a step is one call of a model for a workload, ready to be timed on its device.
 
-Weights and inputs are drawn from a seed: constant data draws less power, and
-the device clocks higher (research: 295 against 257 TFLOP/s on an A100).
+Weights and inputs are random numbers from a seed: with constant data a GPU uses
+less power and runs at higher clocks (295 instead of 257 TFLOP/s on an A100).
 """
 
 import warnings
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.pytree import map_tensors, tensors_of
-from backbone_bench.measure.call.failures import in_words
+from backbone_bench.measure.call.failures import as_user_errors
 from backbone_bench.measure.call.precision import HALVES
 from backbone_bench.measure.protocols import Step
 from backbone_bench.records import Workload
@@ -27,14 +27,14 @@ COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-
 def prepared(
     model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], workload: Workload, device: str
 ) -> Iterator[Step]:
-    """The workload's call as a step that can be timed while the context is open.
+    """Prepare the workload's call as a step that can be timed while the context is open.
 
-    The model is moved and converted in place. Inputs on the meta device are
-    drawn anew; others are moved. A step of `train` mode runs forward and
-    backward, with gradients of random numbers, and no optimizer. What the
-    device cannot do, out of memory included, becomes CouldNotMeasure.
+    The model is moved and converted in place. Inputs on the meta device get random
+    values; others are moved. A step in `train` mode runs forward and backward, with
+    random output gradients and no optimizer. Raises CouldNotMeasure if the device
+    cannot run it, out of memory included.
     """
-    with in_words(workload, device), _compiler(workload.compile):
+    with as_user_errors(workload, device), _compiler(workload.compile):
         set_mode(model, train=workload.mode == "train")
         move = _Move(workload, torch.device(device))
         call = _compiled(move.model(model), workload.compile)
@@ -54,7 +54,7 @@ def prepared(
 
 @contextmanager
 def _compiler(mode: str | None) -> Iterator[None]:
-    """What was compiled is forgotten on the way out; what the compiler advises on the way is not for the user."""
+    """Reset the compiler on exit, and hide its warnings, which are not meant for the user."""
     if mode is None:
         yield
         return
@@ -67,19 +67,19 @@ def _compiler(mode: str | None) -> Iterator[None]:
 
 
 def set_mode(model: nn.Module, *, train: bool) -> None:
-    """Put a model into its mode; an exported program has one and keeps it."""
+    """Set eval or train mode. Raises UserError for an exported program of the other mode, which cannot change."""
     if model.training == train:
         return
     try:
         model.train(train)
-    except NotImplementedError:  # how torch refuses it
+    except NotImplementedError:  # raised by exported programs
         raise UserError(
             "An exported program cannot change between eval and train: export it in the other mode."
         ) from None
 
 
 class _Move:
-    """To the device, in the workload's type and memory format."""
+    """Moves models and tensors to the device, in the workload's data type and memory format."""
 
     def __init__(self, workload: Workload, device: torch.device) -> None:
         self.device, self.half = device, HALVES.get(workload.precision)
@@ -88,7 +88,7 @@ class _Move:
     def model(self, model: nn.Module) -> nn.Module:
         moved = model.to(device=self.device, dtype=self.half)
         if self.channels_last:
-            moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs leave it out
+            moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in torch's stubs
         return moved
 
     def tensor(self, tensor: Tensor) -> Tensor:
@@ -100,12 +100,12 @@ class _Move:
 
 
 def draw(tensor: Tensor, generator: torch.Generator) -> Tensor:
-    """A tensor on the meta device with values: standard normal, or 0 and 1 where it holds no fractions."""
+    """Random values for a tensor on the meta device: standard normal, or 0 and 1 for integers and booleans."""
     if not tensor.is_meta:
         return tensor
     if tensor.is_floating_point() or tensor.is_complex():
-        wide = torch.complex64 if tensor.is_complex() else torch.float32
-        return torch.randn(tensor.shape, generator=generator, dtype=wide).to(tensor.dtype)
+        dtype = torch.complex64 if tensor.is_complex() else torch.float32
+        return torch.randn(tensor.shape, generator=generator, dtype=dtype).to(tensor.dtype)
     return torch.randint(0, 2, tensor.shape, generator=generator).to(tensor.dtype)
 
 
@@ -113,7 +113,7 @@ def _compiled(model: nn.Module, mode: str | None) -> Callable[..., object]:
     if mode is None:
         return model
     if mode not in COMPILE_MODES:
-        raise UserError(f"{mode!r} is no compile mode. {did_you_mean(mode, COMPILE_MODES, _ONE_OF)}")
+        raise UserError(f"{mode!r} is not a compile mode. {did_you_mean(mode, COMPILE_MODES, _ONE_OF)}")
     return torch.compile(model, mode=mode)
 
 
@@ -121,7 +121,7 @@ _ONE_OF = f"Use one of {', '.join(COMPILE_MODES)}."
 
 
 def _autocast(forward: Step, kind: str) -> object:
-    """Autocast around each call, as users write it: its cache of converted weights lasts for one call."""
+    """Call within autocast, as users do: its cache of converted weights then lasts for one call."""
     with torch.autocast(kind):
         return forward()
 
@@ -132,10 +132,10 @@ def _training(model: nn.Module, forward: Step, generator: torch.Generator) -> St
     def step() -> object:
         model.zero_grad(set_to_none=True)
         output = forward()
-        learned = [tensor for tensor in tensors_of(output) if tensor.requires_grad]
+        differentiable = [tensor for tensor in tensors_of(output) if tensor.requires_grad]
         if not gradients:
-            gradients.extend(_random_like(tensor, generator) for tensor in learned)
-        torch.autograd.backward(learned, gradients)
+            gradients.extend(_random_like(tensor, generator) for tensor in differentiable)
+        torch.autograd.backward(differentiable, gradients)
         return output
 
     return step

@@ -1,9 +1,9 @@
-"""Random weights under which a deep network computes with ordinary numbers.
+"""Weight initialisation that keeps the activations of a deep random network in a normal range.
 
-With torch's default initialisation the activations of VoVNet-57 fade to 4e-8,
-all of them subnormal in half precision, and those of CIFAR ResNet-1202 grow
-to 6e5, beyond it. Subnormal numbers slow a CPU down, zeros and constants let
-a GPU draw less power. A network with random weights is settled first.
+With torch's default initialisation the activations of VoVNet-57 shrink to 4e-8,
+all of them subnormal in half precision, and those of CIFAR ResNet-1202 grow to
+6e5, which overflows it. Subnormal numbers slow a CPU down; zeros and constants
+let a GPU use less power.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,20 +22,20 @@ from backbone_bench.measure.call.step import draw
 def lsuv_init(
     model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any], *, batch: int = 1, seed: int = 0
 ) -> None:
-    """Scale weights and set batch-norm statistics, in one pass over one image drawn from the seed.
+    """Scale weights and set batch-norm statistics, in one pass over one random image from the seed.
 
-    Each convolution and linear layer is scaled, when it is first reached, to
-    give outputs of root mean square 1 (layer-sequential unit variance, Mishkin
-    and Matas, 1511.06422); each batch norm takes mean and variance of what it
-    is given. The pass runs where the model is. Not for weights that somebody
-    has trained: it overwrites them.
+    Each convolution and linear layer is scaled, at its first call, to outputs of root
+    mean square 1 (layer-sequential unit variance, LSUV: Mishkin and Matas, arXiv
+    1511.06422). Each batch norm takes the mean and variance of its input. The pass
+    runs on the device of the model. Do not use it for trained weights: it overwrites
+    them.
     """
     generator = torch.Generator().manual_seed(seed)
     device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
 
     def image(tensor: Tensor) -> Tensor:
-        one = tensor[:1] if tensor.dim() and tensor.shape[0] == batch else tensor
-        return draw(one, generator).to(device)
+        single = tensor[:1] if tensor.dim() and tensor.shape[0] == batch else tensor
+        return draw(single, generator).to(device)
 
     positional, named = map_tensors((tuple(args), dict(kwargs)), image)
     with torch.no_grad(), _in_eval(model), ExitStack() as hooks:
@@ -49,7 +49,7 @@ def lsuv_init(
 
 @contextmanager
 def _in_eval(model: nn.Module) -> Iterator[None]:
-    """Each module has the mode back that it had."""
+    """Eval mode for all modules; each gets its own mode back on exit."""
     training = [module for module in model.modules() if module.training]
     for module in training:
         module.training = False
@@ -61,7 +61,7 @@ def _in_eval(model: nn.Module) -> Iterator[None]:
 
 
 def _once(hook: Callable[..., None]) -> Callable[..., None]:
-    """A module that is called twice keeps what the first call made of it."""
+    """Run a hook at the first call only, so that later calls of the module change nothing."""
     called = False
 
     def first(*args: Any) -> None:
@@ -74,19 +74,19 @@ def _once(hook: Callable[..., None]) -> Callable[..., None]:
 
 
 def _scale(module: _ConvNd | nn.Linear, args: tuple[Tensor, ...], output: Tensor) -> None:
-    size = float(output.double().square().mean().sqrt())
-    if 0 < size < float("inf"):
-        output.div_(size)
-        module.weight.div_(size)
+    rms = float(output.double().square().mean().sqrt())
+    if 0 < rms < float("inf"):
+        output.div_(rms)
+        module.weight.div_(rms)
         if module.bias is not None:
-            module.bias.div_(size)
+            module.bias.div_(rms)
 
 
 def _take_statistics(module: _BatchNorm, args: tuple[Tensor, ...]) -> None:
-    """Mean and variance of the whole map for every channel.
+    """Give every channel the mean and variance of the whole feature map.
 
-    A channel of few pixels, all from one image, has no variance worth the
-    name: with statistics of its own ResNet-152 at 64x64 reaches 5e4 on the next image.
+    The variance of one channel with few pixels, all from one image, is unreliable:
+    with statistics per channel ResNet-152 at 64x64 reaches 5e4 on the next image.
     """
     variance, mean = torch.var_mean(args[0].double(), correction=0)
     assert module.running_mean is not None
@@ -94,4 +94,4 @@ def _take_statistics(module: _BatchNorm, args: tuple[Tensor, ...]) -> None:
     module.running_mean.fill_(float(mean))
     module.running_var.fill_(float(variance) or 1.0)
     if module.affine and not module.weight.any():
-        module.weight.fill_(1)  # released code starts residual branches at zero, and zeros are cheap to compute with
+        module.weight.fill_(1)  # released code starts residual branches at 0, and zeros are cheap to compute with

@@ -1,1 +1,1 @@
-"""The devices that can be measured, behind one protocol: CPU, torch accelerators, CUDA."""
+"""Devices that can be measured, behind the `Device` protocol: CPU, torch accelerators, CUDA."""

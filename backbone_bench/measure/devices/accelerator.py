@@ -1,4 +1,4 @@
-"""Any accelerator that torch knows, through its generic interface: CUDA, ROCm, XPU, MPS, out-of-tree ones."""
+"""Any accelerator of torch, through torch's generic interface: CUDA, ROCm, XPU, MPS and out-of-tree ones."""
 
 from collections.abc import Mapping
 
@@ -11,27 +11,27 @@ from backbone_bench.records import Memory, Missing
 
 
 class TorchEvent:
-    """A `torch.Event` with a clock, recorded on the current stream."""
+    """A `torch.Event` with timing, recorded on the current stream."""
 
     def __init__(self, device: torch.device) -> None:
         self._event = torch.Event(device, enable_timing=True)
         self.record = self._event.record
         self.wait = self._event.synchronize
         self.done = self._event.query
-        self.record()  # the driver's event is made at its first mark: not to be while something is timed
+        self.record()  # the driver creates an event at its first record: not allowed while something is timed
 
     def elapsed_s_since(self, earlier: "TorchEvent") -> float:
-        return earlier._event.elapsed_time(self._event) / 1e3  # torch counts milliseconds, and from the earlier event
+        return earlier._event.elapsed_time(self._event) / 1e3  # torch gives milliseconds, from the earlier event
 
 
 class Accelerator(TorchDevice):
-    """One device of the current accelerator. It becomes the current device of the process."""
+    """One accelerator of torch. It becomes the current device of the process."""
 
     modes: tuple[LatencyMode, ...] = ("wall", "device")
 
     def __init__(self, device: torch.device) -> None:
-        super().__init__(device, Missing("cache_unknown", f"torch does not tell the cache of {device.type}"))
-        self._index = device.index  # torch looks a device up at every call, a number it does not
+        super().__init__(device, Missing("cache_unknown", f"torch does not report the cache size of {device.type}"))
+        self._index = device.index  # a number, because torch looks up a device object at every call
         self._events_work = False
         self._counting = keeps_count()
         torch.accelerator.set_device_index(device)
@@ -56,14 +56,14 @@ class Accelerator(TorchDevice):
             raise EventsFailed(Missing("no_events", f"events of {self.name} fail: {first_line(error)}")) from None
 
     def capture(self, step: Step) -> Step:
-        raise CaptureFailed(Missing("no_graphs", f"graphs are taken on CUDA only, and this is {self.name}"))
+        raise CaptureFailed(Missing("no_graphs", f"graphs are captured on CUDA only, and this is {self.name}"))
 
     def allocations(self) -> int:
         counts = self._counts()
         return sum(counts.get(name, 0) for name in ("num_device_alloc", "num_alloc_retries"))
 
     def mark_memory(self) -> None:
-        """The allocator counts from nothing, so there is no baseline to remember."""
+        """Do nothing: the allocator counts from 0, so no baseline is needed."""
 
     def reset_peak(self) -> None:
         if self._counting:
@@ -71,11 +71,11 @@ class Accelerator(TorchDevice):
 
     def memory(self) -> Memory:
         counts = self._counts()
-        untold = Missing("no_memory_stats", f"the allocator of {self.name} keeps no count")
+        no_stats = Missing("no_memory_stats", f"the allocator of {self.name} keeps no count")
         return Memory(
-            counts.get("allocated_bytes.all.peak", untold),
-            counts.get("reserved_bytes.all.peak", untold),
-            Missing("not_on_host", f"the model is held in the memory of {self.name}"),
+            counts.get("allocated_bytes.all.peak", no_stats),
+            counts.get("reserved_bytes.all.peak", no_stats),
+            Missing("not_on_host", f"the model is in the memory of {self.name}"),
         )
 
     def _counts(self) -> Mapping[str, int]:
@@ -83,7 +83,7 @@ class Accelerator(TorchDevice):
 
 
 def keeps_count() -> bool:
-    """Whether the allocator can be asked at all; that of MPS could not for long (pytorch#186430)."""
+    """Whether the allocator reports memory statistics. That of MPS did not for a long time (pytorch#186430)."""
     try:
         torch.accelerator.memory_stats()
     except RuntimeError:

@@ -1,4 +1,4 @@
-"""From a name to a device: `auto`, `cpu`, or whatever accelerator torch has, with an index as in `cuda:1`."""
+"""Devices by name: `auto`, `cpu`, or an accelerator of torch, with an index as in `cuda:1`."""
 
 import re
 import warnings
@@ -17,24 +17,24 @@ _INSTEAD = "Use --device cpu, or count without a device: `bench count`."
 
 
 class TorchBuild(NamedTuple):
-    """What this torch and this machine have together."""
+    """Accelerators that this build of torch finds on this machine."""
 
     version: str
-    accelerator: str | None  # the type that this torch was built for
-    devices: int  # of this type, that answer
+    accelerator: str | None  # the device type that torch was built for
+    devices: int  # number of devices of this type that work
     built_for: str = ""  # the version of CUDA or ROCm
-    reason: str = ""  # in the driver's words, why no device answers
+    reason: str = ""  # why no device works, in the words of the driver
 
 
 def probe() -> TorchBuild:
-    """Ask torch; what it warns about is in `reason`."""
-    with warnings.catch_warnings(record=True) as said:
+    """Ask torch for its accelerators. Its warnings go to `reason`, not to the user."""
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         accelerator = torch.accelerator.current_accelerator()
         available = torch.accelerator.is_available()
         count = torch.accelerator.device_count() if available else 0
     kind = accelerator.type if accelerator else None
-    reason = "" if available or kind is None else _why_not(kind) or (str(said[0].message) if said else "")
+    reason = "" if available or kind is None else _why_not(kind) or (str(caught[0].message) if caught else "")
     return TorchBuild(torch.__version__, kind, count, _built_for() or kind or "", reason)
 
 
@@ -46,7 +46,7 @@ def _built_for() -> str:
 
 
 def _why_not(kind: str) -> str:
-    """What the backend says when it is asked to start."""
+    """Error message of the backend when it starts; empty if it starts."""
     try:
         torch.empty(1, device=kind)
     except (RuntimeError, AssertionError) as error:
@@ -54,54 +54,58 @@ def _why_not(kind: str) -> str:
     return ""
 
 
-def resolve(name: str, here: TorchBuild | None = None) -> Device:
-    """The device of this name; raise UserError where there is none, with what is missing and what to do."""
-    here = here or probe()
-    kind, index = parse(name, here)
+def resolve(name: str, build: TorchBuild | None = None) -> Device:
+    """The device of this name. Raises UserError, with the reason and the remedy, if there is none."""
+    build = build or probe()
+    kind, index = parse(name, build)
     if kind == HOST:
         return Host()
     device = torch.device(kind, index)
     return Cuda(device) if kind == "cuda" else Accelerator(device)
 
 
-def parse(name: str, here: TorchBuild) -> tuple[str, int]:
-    """Type and index of a device that is here."""
+def parse(name: str, build: TorchBuild) -> tuple[str, int]:
+    """Type and index of an available device. Raises UserError if there is none of this name."""
     match = re.fullmatch(r"([a-z]\w*)(?::([0-9]{1,9}))?", name)
     kind, index = (match[1], int(match[2] or 0)) if match else (name, 0)
     if kind == "auto" and match and match[2] is None:
-        return (here.accelerator, 0) if here.accelerator and here.devices else (HOST, 0)
+        return (build.accelerator, 0) if build.accelerator and build.devices else (HOST, 0)
     if kind == HOST and index == 0:
         return HOST, 0
     if match is None or not _known(kind):
-        hint = did_you_mean(name, ("auto", "cpu", "cuda", "xpu", "mps"), "Use auto, cpu, or an accelerator of torch.")
-        raise UserError(f"{name!r} is no device. {hint}")
-    return kind, _present(kind, index, here)
+        hint = did_you_mean(
+            name,
+            ("auto", "cpu", "cuda", "xpu", "mps"),
+            "Use auto, cpu, or an accelerator that torch supports, such as cuda.",
+        )
+        raise UserError(f"{name!r} is not a device. {hint}")
+    return kind, _available_index(kind, index, build)
 
 
 def _known(kind: str) -> bool:
-    """Whether torch has such a type of device at all."""
+    """Whether torch knows this device type."""
     try:
         return torch.device(kind).type == kind and kind != "meta"
     except RuntimeError:
         return False
 
 
-def _present(kind: str, index: int, here: TorchBuild) -> int:
-    none = f"No {kind.upper()} device: this torch"
+def _available_index(kind: str, index: int, build: TorchBuild) -> int:
+    no_device = f"No {kind.upper()} device: this torch"
     if kind == HOST:
         raise UserError("There is one CPU device: cpu. Choose its cores with taskset and --threads.")
-    if here.accelerator is None:
-        raise UserError(f"{none} is a CPU build ({here.version}). {_remedy(kind)} {_INSTEAD}")
-    if kind != here.accelerator:
-        raise UserError(f"{none} ({here.version}) is built for {here.built_for}. {_INSTEAD}")
-    if not here.devices:
-        said = here.reason or "it finds none"
-        raise UserError(f"{none} ({here.version}) is built for {here.built_for}, and says: {said}. {_INSTEAD}")
-    if index >= here.devices:
-        there = f"{kind}:0" if here.devices == 1 else f"{kind}:0 to {kind}:{here.devices - 1}"
-        raise UserError(f"No device {kind}:{index}: this machine has {there}.")
+    if build.accelerator is None:
+        raise UserError(f"{no_device} is a CPU build ({build.version}). {_remedy(kind)} {_INSTEAD}")
+    if kind != build.accelerator:
+        raise UserError(f"{no_device} ({build.version}) is built for {build.built_for}. {_INSTEAD}")
+    if not build.devices:
+        reason = build.reason or "no device found"
+        raise UserError(f"{no_device} ({build.version}) is built for {build.built_for}, but: {reason}. {_INSTEAD}")
+    if index >= build.devices:
+        names = f"{kind}:0" if build.devices == 1 else f"{kind}:0 to {kind}:{build.devices - 1}"
+        raise UserError(f"No device {kind}:{index}: this machine has {names}.")
     return index
 
 
 def _remedy(kind: str) -> str:
-    return f"Install a build of torch for {kind.upper()} (pytorch.org says which)."
+    return f"Install a build of torch for {kind.upper()} (see pytorch.org)."

@@ -1,4 +1,4 @@
-"""The CPU as a device: the same meter, with a host clock and nothing else."""
+"""The CPU as a device: wall latency only, no events and no graphs."""
 
 import torch
 
@@ -9,7 +9,7 @@ from backbone_bench.records import Memory, Missing
 
 
 class Host(TorchDevice):
-    """Calls return when their work is done, so there is nothing to wait for."""
+    """The CPU. A call returns when its work is done, so there is nothing to synchronize."""
 
     is_host = True
     modes: tuple[LatencyMode, ...] = ("wall",)
@@ -19,13 +19,13 @@ class Host(TorchDevice):
         self._resident = procfs.Resident()
 
     def synchronize(self) -> None:
-        """Nothing runs on its own."""
+        """Do nothing: no work is pending after a call."""
 
     def event(self) -> Event:
-        raise EventsFailed(Missing("no_events", "a CPU has no events of its own: wall is its latency"))
+        raise EventsFailed(Missing("no_events", "a CPU has no events of its own: use its wall latency"))
 
     def capture(self, step: Step) -> Step:
-        raise CaptureFailed(Missing("no_graphs", "a CPU has no graphs to replay"))
+        raise CaptureFailed(Missing("no_graphs", "a CPU has no graphs to replay: use its wall latency"))
 
     def allocations(self) -> int:
         return 0
@@ -37,5 +37,5 @@ class Host(TorchDevice):
         self._resident.reset()
 
     def memory(self) -> Memory:
-        none = Missing("no_allocator", "the host's allocator keeps no count: peak_resident_bytes is its figure")
+        none = Missing("no_allocator", "the host's allocator keeps no count: see peak_resident_bytes")
         return Memory(none, none, self._resident.peak_bytes())

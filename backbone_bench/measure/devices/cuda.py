@@ -1,4 +1,4 @@
-"""What only CUDA (and ROCm, which torch calls by the same name) has: graphs, and a cache whose size is told."""
+"""CUDA devices: graphs, and a known cache size. ROCm too, which torch also calls `cuda`."""
 
 from dataclasses import dataclass
 
@@ -19,9 +19,9 @@ class Cuda(Accelerator):
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
-        told = torch.cuda.get_device_properties(device).L2_cache_size
-        if told:
-            self.cache_bytes = told
+        l2_bytes = torch.cuda.get_device_properties(device).L2_cache_size
+        if l2_bytes:
+            self.cache_bytes = l2_bytes
 
     def capture(self, step: Step) -> Step:
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)
@@ -29,17 +29,17 @@ class Cuda(Accelerator):
         try:
             self._warm(step, stream)
             with torch.cuda.graph(graph, stream=stream):
-                # Without its autograd graph, whose nodes would draw later backward passes onto this stream.
+                # Detached: the nodes of its autograd graph would run later backward passes on this stream.
                 output = map_tensors(step(), Tensor.detach)
-        except RuntimeError as error:  # out of memory is one too
+        except RuntimeError as error:  # out of memory is a RuntimeError too
             raise CaptureFailed(Missing("capture_failed", f"not capturable: {first_line(_cause(error))}")) from None
         finally:
-            torch.cuda.set_stream(before)  # a capture that fails leaves its own stream behind
+            torch.cuda.set_stream(before)  # a failed capture leaves its own stream as the current one
 
         return _Replay(graph, output, step)
 
     def _warm(self, step: Step, stream: torch.cuda.Stream) -> None:
-        """Run once on the capturing stream, so that nothing happens for the first time in the graph."""
+        """Run the step once on the capture stream, so that first-call work is not captured."""
         stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(stream):
             step()
@@ -49,7 +49,7 @@ class Cuda(Accelerator):
 
 @dataclass(frozen=True, slots=True)
 class _Replay:
-    """Runs a graph, and holds on to the step: the graph reads its weights and inputs where they lie."""
+    """Replays a graph. It keeps the step alive, because the graph reads the step's weights and inputs in place."""
 
     graph: torch.cuda.CUDAGraph
     output: object
@@ -61,7 +61,7 @@ class _Replay:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What broke a capture: ending one that is broken raises once more, and only says that something had."""
+    """First error of a failed capture. Ending a broken capture raises a second error, without the cause."""
     while isinstance(error.__context__, RuntimeError):
         error = error.__context__
     return error

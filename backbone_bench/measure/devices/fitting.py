@@ -1,4 +1,4 @@
-"""The largest batch that fits on a device: tried for real, the memory of each attempt given back."""
+"""Search for the largest batch that fits on a device: each batch is run, and its memory is freed."""
 
 import gc
 from collections.abc import Callable
@@ -10,30 +10,30 @@ from backbone_bench.measure.devices.accelerator import keeps_count
 from backbone_bench.measure.machine import system
 from backbone_bench.records import Missing, ModelCost
 
-MOST = 1 << 16
+MAX_BATCH = 1 << 16
 
 
-def give_back() -> None:
-    """Free what nobody holds any more, and return it to the driver."""
+def free_memory() -> None:
+    """Free unreferenced memory and return it to the driver."""
     gc.collect()
     if torch.accelerator.is_available() and keeps_count():
         torch.accelerator.empty_cache()
 
 
-def largest(fits: Callable[[int], bool], give_back: Callable[[], None] = give_back) -> int | None:
-    """The largest power of two up to `MOST` that fits, doubling from one; None where not even one does.
+def largest(fits: Callable[[int], bool], free_memory: Callable[[], None] = free_memory) -> int | None:
+    """Largest power of two up to `MAX_BATCH` that fits, found by doubling from 1; None if 1 does not fit.
 
-    Running out of memory is an answer, what else goes wrong is not caught.
+    Out of memory means that a batch does not fit; other errors are not caught.
     """
     batch, found = 1, None
-    while batch <= MOST and _holds(fits, batch):
-        give_back()
+    while batch <= MAX_BATCH and _fits(fits, batch):
+        free_memory()
         batch, found = 2 * batch, batch
-    give_back()  # not before the error is gone, since its frames hold on to what filled the memory
+    free_memory()  # only after the error is gone: its frames keep the tensors alive
     return found
 
 
-def _holds(fits: Callable[[int], bool], batch: int) -> bool:
+def _fits(fits: Callable[[int], bool], batch: int) -> bool:
     try:
         return fits(batch)
     except OutOfMemory:
@@ -41,10 +41,10 @@ def _holds(fits: Callable[[int], bool], batch: int) -> bool:
 
 
 def host_has_room(cost: ModelCost) -> bool:
-    """Whether the free memory holds what a model needs at least.
+    """Whether the free memory of the host is enough for the minimum that a model needs.
 
-    A host lends memory that it does not have, and kills whoever uses it: there
-    is no error to catch.
+    A host grants more memory than it has and kills the process that uses it, so
+    there is no error to catch.
     """
     free = system.available_bytes()
     if isinstance(free, Missing) or isinstance(cost.peak_activation_bytes, Missing):

@@ -1,4 +1,4 @@
-"""Measuring in a process that has other work to do: what it changes there, put back, and what is there already."""
+"""Measurement inside a caller's own process: restore the global state that it changes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,9 +12,9 @@ from backbone_bench.measure.devices.accelerator import keeps_count
 
 @contextmanager
 def as_found(device: str) -> Iterator[bool]:
-    """Put the generators of random numbers and the current device back on the way out.
+    """Restore the random number generators and the current device on exit.
 
-    The value is whether the device holds tensors of others, which its peak of memory then counts in.
+    Yields whether the device already holds tensors of the caller: they are part of its peak memory.
     """
     kind, index = available.parse(device, available.probe())
     if is_host(kind):
@@ -22,7 +22,8 @@ def as_found(device: str) -> Iterator[bool]:
             yield False
         return
     current = torch.accelerator.current_device_index()
-    seeded = () if kind == "mps" else range(torch.accelerator.device_count())  # that of MPS cannot be asked for
+    # fork_rng cannot read the generator of MPS.
+    seeded = () if kind == "mps" else range(torch.accelerator.device_count())
     with torch.random.fork_rng(seeded, device_type=kind):
         try:
             yield keeps_count() and torch.accelerator.memory_allocated(index) > 0

@@ -1,1 +1,1 @@
-"""Joules of an image: sources, windows, idle, and the meter over them."""
+"""Energy per image: power sources, windows, idle power, and the energy meter."""

@@ -1,4 +1,4 @@
-"""How the power of a device can be read."""
+"""The choice of a power meter for a device."""
 
 from backbone_bench.base.choices import is_host
 from backbone_bench.measure.clock import HostClock
@@ -9,7 +9,7 @@ from backbone_bench.records import Known, Missing
 
 
 def meter_for(device_name: str, *, whole_card: bool = False) -> Known[Meter]:
-    """How the power of a device can be read: NVML for a card, RAPL for a CPU."""
+    """Power meter of a device: NVML for a GPU, RAPL for a CPU. Missing with the reason if there is none."""
     if is_host(device_name):
         return host_meter(HostClock())
     card = card_for(device_name)

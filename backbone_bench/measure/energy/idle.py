@@ -1,4 +1,4 @@
-"""What a device draws while nothing runs on it."""
+"""Idle power: the power of a device while nothing runs on it."""
 
 from collections.abc import Sequence
 
@@ -8,28 +8,28 @@ from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.protocols import Clock, PowerSource
 from backbone_bench.records import Known, Missing
 
-PROBE_S = 1.0  # of polling: long enough to see how often a reading changes
+PROBE_S = 1.0  # of fast polling: long enough to find the refresh period of a source
 
 
-def rest(sources: Sequence[PowerSource], clock: Clock, plan: EnergyPlan) -> tuple[OptionalTrace, ...]:
-    """Poll every source at rest, all at once; a trace says for itself whether its source failed."""
+def poll_idle(sources: Sequence[PowerSource], clock: Clock, plan: EnergyPlan) -> tuple[OptionalTrace, ...]:
+    """Poll all sources together while the device is idle. A trace records the failure of its own source."""
     traces = tuple(OptionalTrace(source, clock) for source in sources)
     end_s = clock.now_s() + plan.idle_s
-    _look(Poller(clock, traces, plan.poll_s), min(end_s, clock.now_s() + PROBE_S))
-    _look(Poller(clock, traces, COARSEST_S), end_s)
+    _poll_until(Poller(clock, traces, plan.poll_s), min(end_s, clock.now_s() + PROBE_S))
+    _poll_until(Poller(clock, traces, COARSEST_S), end_s)
     return traces
 
 
-def _look(poller: Poller, end_s: float) -> None:
+def _poll_until(poller: Poller, end_s: float) -> None:
     while poller.clock.now_s() < end_s:
         poller.poll()
         poller.clock.sleep_s(poller.wait_s())
 
 
 def idle_w(trace: OptionalTrace, tick_s: float, skip_s: float) -> Known[float]:
-    """The mean power of a trace from `skip_s` after its beginning."""
+    """Mean power of an idle trace, without its first `skip_s` seconds."""
     if not trace.readings:
-        return Missing("no_rest", "Idle power was not measured: the plan leaves no time for it.")
+        return Missing("no_rest", "Idle power was not measured: the plan has no time for it.")
     from_s = trace.readings[0].begun_s + skip_s
     readings = [reading for reading in trace.readings if reading.begun_s >= from_s]
     window: Known[Window]

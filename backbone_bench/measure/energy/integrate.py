@@ -1,10 +1,10 @@
-"""From readings of a counter or a sensor to the energy of a window.
+"""Energy of a window, from the readings of an energy counter or a power sensor.
 
-A counter stands still and then jumps, so its windows run from jump to jump. A
-sensor holds its value until the next reading, so its integral holds the last
-value, keeps readings that did not change, and reaches both ends of the window.
-A monitor that drops duplicates and draws straight lines between the rest makes
-0 J of a steady load.
+A counter stays constant and then jumps, so its windows run from jump to jump. A
+sensor keeps its value until the next reading, so its integral is a zero-order
+hold: it keeps unchanged readings and covers both ends of the window. A monitor
+that drops duplicates and interpolates between the others computes 0 J for a
+steady load.
 """
 
 import statistics
@@ -18,7 +18,7 @@ LONGEST_GAP_S, LONGEST_GAP_TICKS = 0.5, 3
 
 
 class Reading(NamedTuple):
-    """One look at a source, in joules or watts, and when the call began and ended."""
+    """One reading of a source, in joules or watts, with the start and end of the call."""
 
     begun_s: float
     ended_s: float
@@ -30,7 +30,7 @@ class Reading(NamedTuple):
 
 
 class Tick(NamedTuple):
-    """A change of a reading: somewhere within `slack_s` around `at_s`."""
+    """A change of a reading, at `at_s` ± `slack_s` / 2."""
 
     at_s: float
     slack_s: float
@@ -38,7 +38,7 @@ class Tick(NamedTuple):
 
 
 class Window(NamedTuple):
-    """Energy between two moments, and what the ends may add or hide."""
+    """Energy between two moments. `edge_j`: uncertainty due to the two ends."""
 
     window_j: float
     window_s: float
@@ -47,7 +47,7 @@ class Window(NamedTuple):
 
 
 def ticks(readings: Sequence[Reading], tick_s: float = float("inf")) -> list[Tick]:
-    """Every change, placed in the middle of where it can have been: after the last old value, at most a tick ago."""
+    """All changes, each at the middle of its possible time: after the last old value, and at most one tick ago."""
     return [_tick(before, after, tick_s) for before, after in pairwise(readings) if after.value != before.value]
 
 
@@ -57,15 +57,15 @@ def _tick(before: Reading, after: Reading, tick_s: float) -> Tick:
 
 
 def period_s(readings: Sequence[Reading]) -> Known[float]:
-    """How often the reading changes: the median time between changes; two such times are the fewest."""
-    gaps = [later.at_s - earlier.at_s for earlier, later in pairwise(ticks(readings))]
-    if len(gaps) < 2:
-        return Missing("too_steady", "The reading changed too seldom to tell how often it is refreshed.")
-    return statistics.median(gaps)
+    """Refresh period of a source: median time between changes, from at least two such times."""
+    periods = [later.at_s - earlier.at_s for earlier, later in pairwise(ticks(readings))]
+    if len(periods) < 2:
+        return Missing("too_steady", "The reading changed too rarely to find its refresh period.")
+    return statistics.median(periods)
 
 
 def counted(readings: Sequence[Reading], tick_s: float) -> Known[Window]:
-    """Energy from the first change of a counter to the last."""
+    """Energy of a counter from its first change to its last."""
     if any(after.value < before.value for before, after in pairwise(readings)):
         return Missing("counter_back", "The energy counter went backwards (driver reload?).")
     changes = ticks(readings, tick_s)
@@ -77,9 +77,9 @@ def counted(readings: Sequence[Reading], tick_s: float) -> Known[Window]:
 
 
 def zero_order_hold(readings: Sequence[Reading], start_s: float, end_s: float, tick_s: float) -> Known[Window]:
-    """The integral of a power sensor from `start_s` to `end_s`, each value held until the next reading.
+    """Zero-order-hold integral of a power sensor from `start_s` to `end_s`: each value counts until the next reading.
 
-    A reading is as old as a tick, so the ends may hide a tick's worth of the range of the readings.
+    A reading may be one tick old, so the ends are uncertain by one tick times the range of the readings.
     """
     inside = [reading for reading in readings if start_s <= reading.at_s <= end_s]
     if not inside:
@@ -87,9 +87,13 @@ def zero_order_hold(readings: Sequence[Reading], start_s: float, end_s: float, t
     gap_s = max(later - sooner for sooner, later in pairwise((start_s, *(reading.at_s for reading in inside), end_s)))
     if gap_s > max(LONGEST_GAP_S, LONGEST_GAP_TICKS * tick_s):
         return Missing("gap", f"The power sensor was not read for {gap_s:.2f} s.")
-    moments = [start_s, *(reading.at_s for reading in inside[1:]), end_s]  # the first value reaches back to the start
+    moments = [
+        start_s,
+        *(reading.at_s for reading in inside[1:]),
+        end_s,
+    ]  # the first value also counts back to the start
     watts = [reading.value for reading in inside]
-    if min(watts) <= 0:  # what draws nothing does not tell what it draws
+    if min(watts) <= 0:  # a device that runs never draws 0 W, so the sensor is wrong
         return Missing("reads_zero", f"The power sensor reads {min(watts):g} W.")
     joules = sum(value * (later - sooner) for value, (sooner, later) in zip(watts, pairwise(moments), strict=True))
     changes = sum(later != earlier for earlier, later in pairwise(watts))

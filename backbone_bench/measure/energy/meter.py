@@ -1,7 +1,7 @@
-"""Joules per image: idle first, then windows under a steady load, by the best source that answers.
+"""Energy meter: idle power first, then windows under a steady load, by the best source that gives readings.
 
-A source is tried, and given up for the next one with the reason kept; where none
-is left the answer is a Missing. Nothing here runs while latency is timed.
+If a source fails, its reason is kept and the next source is tried; if none is left,
+the energy is Missing. Nothing here runs while latency is timed.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from backbone_bench import records
-from backbone_bench.measure.energy.idle import idle_w, rest
+from backbone_bench.measure.energy.idle import idle_w, poll_idle
 from backbone_bench.measure.energy.load import Load, OptionalTrace, Poller, Steady, Trace
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.energy.sources import Meter
@@ -21,25 +21,25 @@ from backbone_bench.measure.energy.windows import (
     WindowPart,
     WindowPlan,
     averaging_s,
-    other_j,
+    second_j,
     tick_s,
 )
 from backbone_bench.measure.protocols import Device, PowerSource, SourceFailed, Watcher
 from backbone_bench.records import Energy, EnergyTrial, Flag, Known, Missing, PaperEnergy
 
-LOST = "gpu_lost"  # no other source will answer either
-DISAGREE = 0.05  # between a counter and the integral of a sensor
-WINDOW_AVERAGES = 10  # a window holds so many of a sensor's averages
+LOST = "gpu_lost"  # the other sources fail as well
+DISAGREE = 0.05  # relative difference of a counter and the integral of a sensor
+WINDOW_AVERAGES = 10  # length of a window in averaging times of its sensor
 PAPER_EVERY_S = 0.1
 
 
 def measure(load: Load, device: Device, meter: Meter, plan: EnergyPlan, watch: Watcher) -> Known[Energy]:
-    """Energy of running `load` back to back on `device`; Missing where no source tells it."""
+    """Measure the energy of `load`, run back to back on `device`. Missing if no source gives it."""
     device.synchronize()
     watch.poll()
-    traces = rest(meter.sources, meter.clock, plan)
-    bench = EnergyRun(Steady(load, device, meter.clock, plan.queue_depth), meter.clock, plan)
-    return _SourceFallback(load, bench, meter, watch, traces).measure()
+    traces = poll_idle(meter.sources, meter.clock, plan)
+    energy_run = EnergyRun(Steady(load, device, meter.clock, plan.queue_depth), meter.clock, plan)
+    return _SourceFallback(load, energy_run, meter, watch, traces).measure()
 
 
 class _Trial(NamedTuple):
@@ -50,35 +50,37 @@ class _Trial(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class _SourceFallback:
     load: Load
-    bench: EnergyRun
+    energy_run: EnergyRun
     meter: Meter
     watch: Watcher
-    traces: tuple[OptionalTrace, ...]  # of every source, at rest
+    traces: tuple[OptionalTrace, ...]  # of every source, while the device is idle
 
     def measure(self) -> Known[Energy]:
-        """The energy by the first source that gives it."""
-        wanted = [trace for trace in self.traces if self.bench.plan.source in ("auto", trace.source.name)]
-        skipped = [trace.failure for trace in wanted if trace.failure is not None]
-        if len(skipped) < len(wanted):
-            self.bench.settle()
-        for trace in wanted:
+        """Energy by the first source that gives it."""
+        chosen = [trace for trace in self.traces if self.energy_run.plan.source in ("auto", trace.source.name)]
+        skipped = [trace.failure for trace in chosen if trace.failure is not None]
+        if len(skipped) < len(chosen):
+            self.energy_run.warm_up()
+        for trace in chosen:
             if trace.failure is None and not _lost(skipped):
                 energy = self._try(trace, tuple(skipped))
                 if not isinstance(energy, Missing):
                     return energy
                 skipped.append(energy)
-        return _lost(skipped) or self._nothing_left(skipped)
+        return _lost(skipped) or self._no_source_left(skipped)
 
-    def _nothing_left(self, skipped: Sequence[Missing]) -> Missing:
+    def _no_source_left(self, skipped: Sequence[Missing]) -> Missing:
         if not skipped:
             names = ", ".join(trace.source.name for trace in self.traces)
-            return Missing("no_source", f"There is no {self.bench.plan.source} here, only {names}.")
+            return Missing(
+                "no_source", f"There is no source {self.energy_run.plan.source} here: use --energy-source with {names}."
+            )
         sentences = dict.fromkeys(reason.message for reason in skipped)
-        return Missing(skipped[0].missing, " ".join((*sentences, "Nothing is left to read.")))
+        return Missing(skipped[0].missing, " ".join((*sentences, "No other power source is left.")))
 
     def _try(self, trace: OptionalTrace, skipped: tuple[Missing, ...]) -> Known[Energy]:
         try:
-            probe = self.bench.probe(trace.source)
+            probe = self.energy_run.probe(trace.source)
             if trace.source.unit == "J" and probe.changes < 2:
                 return STILL
             return self._energy(trace, tick_s(trace, probe), skipped)
@@ -87,7 +89,7 @@ class _SourceFallback:
 
     def _energy(self, trace: OptionalTrace, tick: Known[float], skipped: tuple[Missing, ...]) -> Known[Energy]:
         window_plan = self._window_plan(trace.source, ASSUMED_TICK_S if isinstance(tick, Missing) else tick)
-        tried = [self._trial(window_plan) for _ in range(self.bench.plan.trials)]
+        tried = [self._trial(window_plan) for _ in range(self.energy_run.plan.trials)]
         taken = [trial for trial in tried if not isinstance(trial, Missing)]
         invalid = [trial for trial in tried if isinstance(trial, Missing)]
         if not taken:
@@ -103,31 +105,31 @@ class _SourceFallback:
             idle_w=self._idle_w(trace, window_plan.tick_s),
             sensor_relative=trace.source.relative_error,
             cross_check_j_per_j=cross,
-            paper=self._paper() if self.bench.plan.paper else None,
+            paper=self._paper() if self.energy_run.plan.paper else None,
             flags=tuple(dict.fromkeys((*(reason.missing for reason in invalid), *self._flags(window_plan, cross)))),
         )
 
     def _window_plan(self, source: PowerSource, tick_s: float) -> WindowPlan:
-        plan = self.bench.plan
+        plan = self.energy_run.plan
         if source.unit == "J":
             window_s = max(plan.window_s, min(plan.min_ticks * tick_s, plan.longest_window_s))
         else:
             window_s = max(plan.window_s, WINDOW_AVERAGES * averaging_s(source))
-        shifts = SHIFTS if self._looks_away(source) else 1
+        shifts = SHIFTS if self._can_alias(source) else 1
         return WindowPlan(source, tick_s, window_s, shifts, self._sensor() if source.name == "counter" else None)
 
-    def _looks_away(self, source: PowerSource) -> bool:
-        """Whether a sensor that sees only part of the time may see always the same part of a run (aliasing)."""
-        waits = self.load.launch_bound is None or self.load.launch_bound > 0.1
+    def _can_alias(self, source: PowerSource) -> bool:
+        """Whether a sensor that samples part of the time may always sample the same part of a run (aliasing)."""
+        has_gaps = self.load.launch_bound is None or self.load.launch_bound > 0.1
         partial = (source.averaging_s or 0) < (source.period_s or 0)
-        return partial and waits and 0.005 <= self.bench.steady.run_s <= 0.4
+        return partial and has_gaps and 0.005 <= self.energy_run.steady.run_s <= 0.4
 
     def _flags(self, window_plan: WindowPlan, cross: Known[float]) -> Sequence[Flag]:
         flags: list[Flag] = []
         if window_plan.shifts > 1:
             flags.append("phase_shifted")
-            # The shifts leave up to 3 % at runs of 100 ms and 7 % at 250 ms, by simulation.
-            flags += ["aliasing_risk"] if self.bench.steady.run_s > 0.05 else []
+            # In simulation the error after shifting is up to 3 % for runs of 100 ms and 7 % for 250 ms.
+            flags += ["aliasing_risk"] if self.energy_run.steady.run_s > 0.05 else []
         if not isinstance(cross, Missing) and abs(cross - 1) > DISAGREE:
             flags.append("sources_disagree")
         return flags
@@ -139,7 +141,7 @@ class _SourceFallback:
     def _trial(self, window_plan: WindowPlan) -> Known[_Trial]:
         self.watch.poll()
         before_c = self.meter.temperature_c()
-        part = self.bench.window(window_plan)
+        part = self.energy_run.window(window_plan)
         after_c = self.meter.temperature_c()
         self.watch.poll()
         if isinstance(part, Missing):
@@ -152,21 +154,21 @@ class _SourceFallback:
         return EnergyTrial(window.window_j, window.window_s, run_s, window.ticks, window.edge_j, trial.temperature_c)
 
     def _idle_w(self, trace: OptionalTrace, tick_s: float) -> Known[float]:
-        seen = self.watch.verdict()
-        others = seen.other_processes if isinstance(seen, records.Watch) else 0
+        watched = self.watch.verdict()
+        others = watched.other_processes if isinstance(watched, records.Watch) else 0
         if not isinstance(others, Missing) and others > 0:
-            return Missing("shared_gpu", f"Idle power is not told: {others} other processes use the device.")
-        return idle_w(trace, tick_s, self.bench.plan.idle_skip_s)
+            return Missing("shared_gpu", f"Idle power was not measured: {others} other processes use the device.")
+        return idle_w(trace, tick_s, self.energy_run.plan.idle_skip_s)
 
     def _paper(self) -> Known[PaperEnergy]:
-        sensor = self._sensor(slowest=True)  # nvidia-smi's
+        sensor = self._sensor(slowest=True)  # the source that nvidia-smi shows
         if sensor is None:
-            return Missing("no_power_sensor", "The paper's protocol needs a power sensor, and none answers.")
-        trace, steady, clock = Trace(sensor, self.meter.clock), self.bench.steady, self.meter.clock
+            return Missing("no_power_sensor", "The paper's protocol needs a power sensor, and none gives a reading.")
+        trace, steady, clock = Trace(sensor, self.meter.clock), self.energy_run.steady, self.meter.clock
         steady.drain()
         begun_s, runs = clock.now_s(), steady.runs
         try:
-            self.bench.run_for(self.bench.plan.window_s, Poller(clock, (trace,), PAPER_EVERY_S))
+            self.energy_run.run_for(self.energy_run.plan.window_s, Poller(clock, (trace,), PAPER_EVERY_S))
         except SourceFailed as failure:
             return failure.missing
         steady.drain()
@@ -186,12 +188,14 @@ def _pair(before: Known[float], after: Known[float]) -> Known[tuple[float, float
 
 def _averaging(source: PowerSource) -> Known[float]:
     if source.unit == "J":
-        return Missing("integrated", "A counter integrates; what it looks at in between is not documented.")
+        return Missing("integrated", "A counter integrates power; how it samples in between is not documented.")
     if source.averaging_s is None:
-        return Missing("unknown_sensor", "What this card's sensor averages is not known.")
+        return Missing("unknown_sensor", "The averaging time of this sensor is not known.")
     return source.averaging_s
 
 
 def _cross_check(parts: Sequence[WindowPart]) -> Known[float]:
-    others_j = other_j(parts)
-    return others_j if isinstance(others_j, Missing) else sum(part.window.window_j for part in parts) / others_j
+    reference_j = second_j(parts)
+    if isinstance(reference_j, Missing):
+        return reference_j
+    return sum(part.window.window_j for part in parts) / reference_j

@@ -1,8 +1,8 @@
-"""The ladder of sources: which ways there are to read what a device draws, best first.
+"""Power sources of a card, best first: the energy counter, instantaneous power, average power.
 
-Which of them answer is tried, never guessed from the architecture. What is
-known of the sensors (arXiv 2312.02741 and its data: update period and averaging
-window) is a prior: it says how long to wait and when to fear aliasing.
+A source is tested by reading it, never assumed from the architecture. Published
+data of the sensors (arXiv 2312.02741: update period and averaging window) are used
+only to choose waiting times and to detect a risk of aliasing.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ from backbone_bench.measure.nvml.card import Card, known
 from backbone_bench.measure.protocols import Clock, PowerSource
 from backbone_bench.records import Known, Missing
 
-SENSOR_RELATIVE = 0.05  # most cards lie within this of an external meter; one model is known at +11 % (same source)
-STEADIEST_S = 1.0  # the longest averaging window known: what to expect of a sensor that nothing is known of
+SENSOR_RELATIVE = 0.05  # most cards are within 5 % of an external meter; one model is known with +11 % (same source)
+LONGEST_AVERAGING_S = 1.0  # longest known averaging window: assumed for an unknown sensor
 
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """What can be read of a device's power, best source first."""
+    """Power meter of a device: its sources, best first, with a clock and a thermometer."""
 
     sources: tuple[PowerSource, ...]
     clock: Clock
@@ -29,19 +29,19 @@ class Meter:
 
 
 class Sensing(NamedTuple):
-    """How often a reading changes, and how much of the time before it has gone into it."""
+    """Refresh period and averaging time of a sensor; None if unknown."""
 
     period_s: float | None = None
     averaging_s: float | None = None
 
 
 _UNKNOWN = Sensing()
-_A_QUARTER = Sensing(0.1, 0.025)  # looks at 25 of every 100 ms
+_A_QUARTER = Sensing(0.1, 0.025)  # samples 25 ms of every 100 ms
 _HALF = Sensing(0.02, 0.01)
 _WHOLE = Sensing(0.1, 0.1)
 _SLOW = Sensing(0.1, 1.0)
 
-# By compute capability. What the counters of GA100 and GH100 look at is not documented: taken for what the sensors do.
+# By compute capability. What the counters of GA100 and GH100 sample is not documented: assumed to be as the sensors.
 _SENSING: dict[tuple[int, int], dict[SourceName, Sensing]] = {
     (6, 0): {"power_usage": _HALF},  # Pascal
     (6, 1): {"power_usage": _HALF},
@@ -56,32 +56,32 @@ _SENSING: dict[tuple[int, int], dict[SourceName, Sensing]] = {
 
 @dataclass(frozen=True, slots=True)
 class NvmlSource:
-    """One of a card's three ways to tell what it draws."""
+    """One of the three power sources of a card."""
 
     name: SourceName
     unit: Literal["J", "W"]
     period_s: float | None
     averaging_s: float | None
     relative_error: Known[float]
-    ask: Callable[[], float]
+    read_value: Callable[[], float]
 
     def read(self) -> float:
-        return self.ask()
+        return self.read_value()
 
 
 def card_meter(card: Card, *, whole_card: bool = False) -> Known[Meter]:
-    """The ladder of a card; Missing where only a slice of it is ours, unless the whole card will do."""
+    """Power meter of a card. Missing for a MIG slice, unless `whole_card` allows the power of the whole card."""
     if card.sliced and not whole_card:
         return reasons.mig(card.name)
     capability = known(card.capability)
     sensing = {} if isinstance(capability, Missing) else _SENSING.get(capability, {})
 
-    def source(name: SourceName, unit: Literal["J", "W"], ask: Callable[[], float]) -> NvmlSource:
-        return NvmlSource(name, unit, *sensing.get(name, _UNKNOWN), SENSOR_RELATIVE, ask)
+    def source(name: SourceName, unit: Literal["J", "W"], read_value: Callable[[], float]) -> NvmlSource:
+        return NvmlSource(name, unit, *sensing.get(name, _UNKNOWN), SENSOR_RELATIVE, read_value)
 
-    ladder = (
+    sources = (
         source("counter", "J", card.energy_j),
         source("power_instant", "W", card.power_instant_w),
         source("power_usage", "W", card.power_usage_w),
     )
-    return Meter(ladder, card.clock, lambda: known(card.temperature_c))
+    return Meter(sources, card.clock, lambda: known(card.temperature_c))

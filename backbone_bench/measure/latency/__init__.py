@@ -1,1 +1,1 @@
-"""Seconds of a call: timers, warm-up, the rule that stops, and the meter over them."""
+"""Latency of one call: timers, warm-up, stopping rule, and the latency meter."""

@@ -1,7 +1,7 @@
-"""The latency meter: first calls, then each mode warmed up, sampled and watched.
+"""The latency meter: first calls, then warm-up, sampling and polls of the watcher for each mode.
 
-The loops are here, the rules that end them in `rules`, the ways to time a
-call in `timers`. Nothing is printed and no sample is dropped.
+The loops are here, the rules that end them are in `rules`, the timers in `timers`.
+Nothing is printed and no sample is dropped.
 """
 
 import gc
@@ -23,17 +23,27 @@ from backbone_bench.measure.protocols import (
     Step,
     Watcher,
 )
-from backbone_bench.records import CLOCK_STOOD, NOT_ASKED, Flag, Known, Latencies, Latency, Memory, Missing, WarmUp
+from backbone_bench.records import (
+    CLOCK_TOO_COARSE,
+    NOT_REQUESTED,
+    Flag,
+    Known,
+    Latencies,
+    Latency,
+    Memory,
+    Missing,
+    WarmUp,
+)
 
 
 class MeasuredLatency(NamedTuple):
-    """What the meter found, and how to run the step as fast as it can be run on this device."""
+    """Result of the latency meter, with the fastest way to run the step on this device."""
 
     latency: Latencies
     memory: Memory
     flags: tuple[Flag, ...]
-    fastest: Step  # the graph's replay where there is one, else the step itself
-    calls: int  # of the step, in one run of `fastest`
+    fastest: Step  # replay of the graph if there is one, else the step itself
+    calls: int  # calls of the step in one run of `fastest`
 
 
 def measure(
@@ -41,16 +51,16 @@ def measure(
 ) -> MeasuredLatency:
     """Time a step in every mode of the plan.
 
-    A mode that the device lacks is Missing with its reason. What the step
-    itself raises is not caught. The garbage collector rests meanwhile.
+    A mode that the device lacks is Missing with its reason. Errors of the step
+    itself are not caught. The garbage collector is off meanwhile.
     """
     gc.collect()
-    with collector.resting():
+    with collector.gc_disabled():
         return _Session(step, device, watch, plan, on_progress).run()
 
 
-def warm_up(timer: Timer, device: Device, rule: rules.WarmUpRule, tell: Callable[[float], None]) -> WarmUp:
-    """Run until the rule is content: steady, or out of time."""
+def warm_up(timer: Timer, device: Device, rule: rules.WarmUpRule, on_progress: Callable[[float], None]) -> WarmUp:
+    """Run until the rule ends the warm-up: steady state, or time limit."""
     start_s = last_s = device.now_s()
     blocks: list[rules.WarmUpBlock] = []
     calls, status = 1, None
@@ -60,36 +70,36 @@ def warm_up(timer: Timer, device: Device, rule: rules.WarmUpRule, tell: Callable
         blocks.append(rules.WarmUpBlock(median_s, calls, device.allocations()))
         calls = rule.next_block(calls, now_s - last_s)
         status = rule.verdict(blocks, now_s - start_s)
-        tell(min(1.0, (now_s - start_s) / rule.max_s))
+        on_progress(min(1.0, (now_s - start_s) / rule.max_s))
         last_s = device.now_s()
     return WarmUp(status, last_s - start_s, timer.calls_per_sample * sum(block.calls for block in blocks))
 
 
 def sample(
-    timer: Timer, device: Device, rule: rules.StoppingRule, tell: Callable[[float], None]
+    timer: Timer, device: Device, rule: rules.StoppingRule, on_progress: Callable[[float], None]
 ) -> tuple[list[float], rules.Status]:
-    """Take samples until the rule has enough, judging them now and then."""
+    """Take samples in batches until the stopping rule ends the sampling; it is checked after each batch."""
     start_s = device.now_s()
     samples_s: list[float] = []
     status: rules.Status | None = None
-    batch, narrow = 1, 0
+    batch, narrow_checks = 1, 0
     while status is None:
         samples_s += timer.take(batch)
         spent_s = device.now_s() - start_s
-        narrow = narrow + 1 if rule.narrow(samples_s, timer.calls_per_sample) else 0
-        status = rule.verdict(len(samples_s), spent_s, narrow)
+        narrow_checks = narrow_checks + 1 if rule.narrow(samples_s, timer.calls_per_sample) else 0
+        status = rule.verdict(len(samples_s), spent_s, narrow_checks)
         batch = rule.next_batch(len(samples_s), spent_s)
-        tell(min(1.0, spent_s / rule.max_s))
+        on_progress(min(1.0, spent_s / rule.max_s))
     return samples_s, status
 
 
 class _Session:
-    """One step on one device, and what its modes share."""
+    """Measurement of one step on one device: state that its modes share."""
 
     def __init__(
         self, step: Step, device: Device, watch: Watcher, plan: LatencyPlan, on_progress: ProgressCallback
     ) -> None:
-        self.step, self.device, self.watch, self.plan, self.progress = step, device, watch, plan, on_progress
+        self.step, self.device, self.watch, self.plan, self.on_progress = step, device, watch, plan, on_progress
         self.start_s = device.now_s()
         self.first_calls_s: tuple[float, ...] = ()
         self.fastest, self.calls = step, 1
@@ -101,13 +111,13 @@ class _Session:
         return MeasuredLatency(latency, memory, flags, self.fastest, self.calls)
 
     def _first_calls(self) -> tuple[Memory, tuple[Flag, ...]]:
-        """Compilation, the search for algorithms and lazy loading happen here; memory is that of the last such call."""
+        """Time the first calls: compilation, algorithm search, lazy loading. Memory is that of the last of them."""
         device = self.device
         times_s: list[float] = []
         device.mark_memory()
         output: object = None
         while len(times_s) < self.plan.first_calls and not (times_s and self._short_of_time()):
-            self.progress("first calls", len(times_s) / self.plan.first_calls)
+            self.on_progress("first calls", len(times_s) / self.plan.first_calls)
             device.reset_peak()
             start_s = device.now_s()
             output = self.step()
@@ -122,7 +132,7 @@ class _Session:
 
     def _mode(self, mode: LatencyMode) -> Known[Latency]:
         if mode not in self.plan.modes:
-            return Missing(NOT_ASKED.missing, f"{mode} was not asked for")
+            return Missing(NOT_REQUESTED.missing, f"{mode} latency was not requested")
         try:
             match mode:
                 case "wall":
@@ -138,7 +148,7 @@ class _Session:
         return Pairs(self.step, self.device, self.plan.queue_depth, cold=self.plan.cold)
 
     def _graph(self) -> Latency:
-        self.progress("graph: capturing", 0)
+        self.on_progress("graph: capturing", 0)
         captured = replay(self.step, self.device, self.plan.queue_depth, cold=self.plan.cold)
         latency = self._latency("graph", captured.timer, captured.first_calls_s, captured.flags)
         self.fastest, self.calls = captured.timer.step, captured.timer.calls_per_sample
@@ -147,44 +157,47 @@ class _Session:
     def _latency(
         self, mode: LatencyMode, timer: Timer, first_calls_s: tuple[float, ...], flags: tuple[Flag, ...] = ()
     ) -> Latency:
-        plan, device = self._share(mode), self.device
-        load = _Load(device)
-        warm = warm_up(timer, device, plan.settling, lambda done: self.progress(f"{mode}: warming up", done))
+        plan, device = self._mode_plan(mode), self.device
+        contention = _HostLoad(device)
+        warm = warm_up(timer, device, plan.warm_up_rule, lambda share: self.on_progress(f"{mode}: warming up", share))
         self.watch.poll()
         allocations = device.allocations()
-        samples_s, status = sample(timer, device, plan.stopping, lambda done: self.progress(f"{mode}: sampling", done))
+        samples_s, status = sample(
+            timer, device, plan.stopping_rule, lambda share: self.on_progress(f"{mode}: sampling", share)
+        )
         if statistics.median(samples_s) == 0:
-            raise ClockFailed(CLOCK_STOOD)
+            raise ClockFailed(CLOCK_TOO_COARSE)
         allocated = device.allocations() > allocations
         self.watch.poll()
-        host_load = load.share()
+        host_load = contention.share()
         found: dict[Flag, bool] = {
             "not_steady": warm.status == "not_steady",
             "allocator_active": allocated,
-            "host_busy": not isinstance(host_load, Missing) and rules.crowded(host_load),
+            "host_busy": not isinstance(host_load, Missing) and rules.cpu_contention(host_load),
         }
         return Latency(
-            samples_s=tuple(round(sample_s, 10) for sample_s in samples_s),  # a tenth of a nanosecond: below any clock
+            samples_s=tuple(round(sample_s, 10) for sample_s in samples_s),  # 0.1 ns: finer than any clock
             first_calls_s=first_calls_s,
             warmup=warm,
-            status="quick" if plan.first_answer else status,
+            status="quick" if plan.quick else status,
             host_load=host_load,
             calls_per_sample=timer.calls_per_sample,
             flags=(*flags, *(flag for flag, raised in found.items() if raised)),
         )
 
-    def _share(self, mode: LatencyMode) -> LatencyPlan:
-        """The plan of one mode: of a budget, an equal part of what is left."""
+    def _mode_plan(self, mode: LatencyMode) -> LatencyPlan:
+        """Plan of one mode. The rest of a budget is divided equally among the modes that are left."""
         if self.plan.budget_s is None:
             return self.plan
-        modes = [other for other in self.device.modes if other in self.plan.modes]
+        modes = [each for each in self.device.modes if each in self.plan.modes]
         left = len(modes) - modes.index(mode) if mode in modes else 1
         left_s = self.plan.budget_s - (self.device.now_s() - self.start_s)
-        return self.plan.within(max(left_s, 0.01) / left)  # first calls may have taken all: one sample still tells
+        # At least 0.01 s: the first calls may have used the whole budget, and one sample must still be taken.
+        return self.plan.within(max(left_s, 0.01) / left)
 
 
-class _Load:
-    """The share of this process's cores that others keep busy from now on."""
+class _HostLoad:
+    """Share of this process's cores that other processes use from now on."""
 
     def __init__(self, device: Device) -> None:
         self.device = device
@@ -196,4 +209,4 @@ class _Load:
             return self.others_s
         if isinstance(others_s, Missing):
             return others_s
-        return max(0.0, others_s - self.others_s) / spent_s if spent_s else CLOCK_STOOD
+        return max(0.0, others_s - self.others_s) / spent_s if spent_s else CLOCK_TOO_COARSE

@@ -1,4 +1,4 @@
-"""How much measuring a workload gets: the whole, a first answer, or what fits into a given time."""
+"""Plan of a latency measurement: in full, quick, or within a time budget."""
 
 from dataclasses import dataclass, field, replace
 
@@ -10,33 +10,37 @@ ALL_MODES: tuple[LatencyMode, ...] = ("wall", "device", "graph")
 
 @dataclass(frozen=True, slots=True)
 class LatencyPlan:
-    """Which modes are taken, and the rules by which each is."""
+    """Latency modes to measure, with the warm-up rule and the stopping rule."""
 
     modes: tuple[LatencyMode, ...] = ALL_MODES
     cold: bool = False  # the last-level cache is flushed before every call
     first_calls: int = 3
-    settling: WarmUpRule = field(default_factory=WarmUpRule)
-    stopping: StoppingRule = field(default_factory=StoppingRule)
-    queue_depth: int = 8  # calls that the host may run ahead of the device
-    budget_s: float | None = None  # for everything together
-    first_answer: bool = False  # the record calls it `quick`
+    warm_up_rule: WarmUpRule = field(default_factory=WarmUpRule)
+    stopping_rule: StoppingRule = field(default_factory=StoppingRule)
+    queue_depth: int = 8  # number of calls that the host may run ahead of the device
+    budget_s: float | None = None  # for all modes together
+    quick: bool = False  # the status of the record is then `quick`
 
     def within(self, share_s: float) -> "LatencyPlan":
-        """For one mode in so much time: a quarter at most to warm up, and the cap holds for slow devices too."""
+        """Plan of one mode within `share_s`: at most a quarter is warm-up, and slow devices keep the limit too."""
         warm_s = share_s / 4
-        settling = replace(self.settling, max_s=warm_s, min_s=min(self.settling.min_s, warm_s))
-        return replace(self, settling=settling, stopping=replace(self.stopping, max_s=share_s - warm_s, min_calls=1))
+        warm_up_rule = replace(self.warm_up_rule, max_s=warm_s, min_s=min(self.warm_up_rule.min_s, warm_s))
+        return replace(
+            self,
+            warm_up_rule=warm_up_rule,
+            stopping_rule=replace(self.stopping_rule, max_s=share_s - warm_s, min_calls=1),
+        )
 
 
 FULL = LatencyPlan()
 QUICK = LatencyPlan(
     first_calls=2,
-    settling=WarmUpRule(min_s=0.2, max_s=1.0, block_s=0.02),
-    stopping=StoppingRule(min_samples=40, min_busy_s=0.2, max_s=1.5, min_calls=6, narrow_in_a_row=1),
-    first_answer=True,
+    warm_up_rule=WarmUpRule(min_s=0.2, max_s=1.0, block_s=0.02),
+    stopping_rule=StoppingRule(min_samples=40, min_busy_s=0.2, max_s=1.5, min_calls=6, narrow_in_a_row=1),
+    quick=True,
 )
 
 
 def choose(*, quick: bool = False, budget_s: float | None = None, cold: bool = False) -> LatencyPlan:
-    """The plan that `--quick`, `--budget` and `--cold` ask for."""
+    """Plan for the options `--quick`, `--budget` and `--cold`."""
     return replace(QUICK if quick else FULL, budget_s=budget_s, cold=cold)

@@ -1,6 +1,6 @@
-"""When a device is warm, when there are samples enough, when a neighbour is in the way: rules without loops or torch.
+"""Rules of the latency meter: end of the warm-up, end of the sampling, and CPU contention.
 
-The numbers and their sources are those of research/measuring.md, section 2.
+Rules decide from numbers alone: they contain no loop, no clock and no torch, so that tests need none.
 """
 
 import math
@@ -11,42 +11,42 @@ from typing import Literal, NamedTuple
 
 from backbone_bench.stats import samples
 
-_MOST_CALLS = 10_000  # in a row, of a call of microseconds
+_MAX_BLOCK_CALLS = 10_000  # of a call that takes microseconds
 
 
 class WarmUpBlock(NamedTuple):
-    """A stretch of the warm-up."""
+    """One block of calls in the warm-up."""
 
     median_s: float
     calls: int
-    allocations: int  # of the device's allocator, at the end
+    allocations: int  # count of the device's allocator at the end of the block
 
 
 @dataclass(frozen=True, slots=True)
 class WarmUpRule:
-    """When the warm-up ends: the last quarter agrees with the quarter before, and the allocator has been quiet."""
+    """End of the warm-up: the medians of the last two quarters agree, and the allocator got no new memory in them."""
 
     min_s: float = 2.0
     max_s: float = 30.0
-    tolerance: float = 0.005  # between the quarters' medians
+    tolerance: float = 0.005  # relative difference of the medians of the two quarters
     block_s: float = 0.1
-    min_blocks: int = 8  # two a quarter
+    min_blocks: int = 8  # two per quarter
 
     def verdict(self, blocks: Sequence[WarmUpBlock], spent_s: float) -> Literal["steady", "not_steady"] | None:
-        """None while it should go on."""
+        """`steady`, `not_steady`, or None while the warm-up should go on."""
         quarter = len(blocks) // 4
         enough = len(blocks) >= self.min_blocks
         if enough and spent_s >= self.min_s and _quiet(blocks, 2 * quarter) and self._agree(blocks, quarter):
             return "steady"
         if spent_s < self.max_s:
             return None
-        # Noise alone keeps two medians apart; the clock has only not settled where their intervals are.
-        noise = enough and _quiet(blocks, 2 * quarter) and _overlap(*_quarters(blocks, quarter))
-        return "steady" if noise else "not_steady"
+        # Noise alone makes medians differ: not steady only if their 95 % confidence intervals are disjoint.
+        only_noise = enough and _quiet(blocks, 2 * quarter) and _overlap(*_quarters(blocks, quarter))
+        return "steady" if only_noise else "not_steady"
 
     def next_block(self, calls: int, took_s: float) -> int:
-        """How many calls fill the next block, when the last `calls` took `took_s`; at most ten times as many."""
-        return max(1, min(10 * calls, _MOST_CALLS, round(calls * self.block_s / _positive(took_s))))
+        """Number of calls of the next block, if the last `calls` took `took_s`; at most ten times as many."""
+        return max(1, min(10 * calls, _MAX_BLOCK_CALLS, round(calls * self.block_s / _positive(took_s))))
 
     def _agree(self, blocks: Sequence[WarmUpBlock], quarter: int) -> bool:
         before_s, last_s = (statistics.median(medians) for medians in _quarters(blocks, quarter))
@@ -63,8 +63,8 @@ def _quiet(blocks: Sequence[WarmUpBlock], span: int) -> bool:
 
 
 def _overlap(before: Sequence[float], last: Sequence[float]) -> bool:
-    one, two = samples.median_interval(before), samples.median_interval(last)
-    return one is not None and two is not None and one.low <= two.high and two.low <= one.high
+    earlier, later = samples.median_interval(before), samples.median_interval(last)
+    return earlier is not None and later is not None and earlier.low <= later.high and later.low <= earlier.high
 
 
 _FEWEST_BLOCKS = 10
@@ -75,26 +75,26 @@ Status = Literal["converged", "timeout"]
 
 @dataclass(frozen=True, slots=True)
 class StoppingRule:
-    """When there are samples enough: the interval of the median is narrow, or time is up.
+    """Stopping rule of the sampling: the 95 % confidence interval of the median is narrow, or time is up.
 
-    An interval is trusted only if the samples can be cut into ten blocks that
-    hardly depend on each other, the same as twenty of length 2/(1 − lag1).
+    An interval is trusted only if the samples can be cut into ten nearly independent
+    blocks, which is the same as twenty blocks of length 2/(1 − lag1).
     """
 
     min_samples: int = 100
-    min_busy_s: float = 1.0  # of the device, or else so many samples:
+    min_busy_s: float = 1.0  # time of all sampled calls, or else `many_samples`
     many_samples: int = 10_000
     max_s: float = 15.0
-    min_calls: int = 30  # of a slow device, whatever the time
-    half_width: float = 0.005  # of the 95 % interval, over the median
-    max_samples: int = 100_000  # of a call of microseconds
-    narrow_in_a_row: int = 2  # checks that must find the interval narrow: a single one is lucky too often
-    look_every: int = 20
-    look_s: float = 0.1
-    look_most: int = 1000
+    min_calls: int = 30  # on a slow device, even if time is up
+    half_width: float = 0.005  # of the 95 % confidence interval, relative to the median
+    max_samples: int = 100_000  # of a call that takes microseconds
+    narrow_in_a_row: int = 2  # consecutive narrow checks needed: one alone is too often narrow by chance
+    check_every: int = 20  # samples between two checks, at least
+    check_s: float = 0.1  # time between two checks, if the calls are short
+    check_most: int = 1000  # samples that `check_s` can ask for, at most
 
     def narrow(self, samples_s: Sequence[float], calls_per_sample: int) -> bool:
-        """Whether the interval of the median, as one look finds it, is narrow and can be trusted."""
+        """Whether the 95 % confidence interval of the median is narrow and can be trusted, in one check."""
         n = len(samples_s)
         if n < self.min_samples or (n < self.many_samples and sum(samples_s) * calls_per_sample < self.min_busy_s):
             return False
@@ -104,29 +104,29 @@ class StoppingRule:
         return samples.independent_blocks(samples_s) >= _FEWEST_BLOCKS
 
     def verdict(self, taken: int, spent_s: float, narrow_checks: int) -> Status | None:
-        """`converged` after so many narrow checks in a row, `timeout`, or None while it should go on."""
+        """`converged` after `narrow_in_a_row` narrow checks, `timeout`, or None while sampling should go on."""
         if narrow_checks >= self.narrow_in_a_row:
             return "converged"
         over = spent_s >= self.max_s and taken >= self.min_calls
         return "timeout" if over or taken >= self.max_samples else None
 
     def next_batch(self, taken: int, spent_s: float) -> int:
-        """How many samples to take before the next look, when `taken` of them took `spent_s`.
+        """Number of samples before the next check, if `taken` samples took `spent_s`.
 
-        Twenty, or more where calls are short or many samples are there to sort
-        (a look costs about a microsecond a sample); no more than there is time for.
+        Twenty, or more if calls are short or if there are many samples to sort (a
+        check costs about 1 µs per sample), but no more than the time left allows.
         """
         call_s = _positive(spent_s / taken)
-        wanted = max(self.look_every, taken // 10, min(self.look_most, math.ceil(self.look_s / call_s)))
+        planned = max(self.check_every, taken // 10, min(self.check_most, math.ceil(self.check_s / call_s)))
         affordable = max(1, int((self.max_s - spent_s) / call_s))
-        return max(1, min(wanted, affordable, self.max_samples - taken))
+        return max(1, min(planned, affordable, self.max_samples - taken))
 
 
 def _positive(seconds: float) -> float:
-    """At least a nanosecond: a coarse clock reads 0 for a short call."""
+    """At least 1 ns: a coarse clock reads 0 s for a short call."""
     return max(seconds, 1e-9)
 
 
-def crowded(host_load: float) -> bool:
-    """Whether others keep the host so busy that a call may wait for them: a twentieth of this process's cores."""
+def cpu_contention(host_load: float) -> bool:
+    """Whether other processes use more than 5 % of this process's cores, so that a call may wait for them."""
     return host_load > 0.05

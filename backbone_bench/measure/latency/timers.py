@@ -1,4 +1,4 @@
-"""Three ways to time a step; each takes a number of samples in a row and nothing else happens meanwhile."""
+"""Timers of a step: wall time, device time by events, and graph replay. Nothing else runs while samples are taken."""
 
 import math
 import statistics
@@ -10,16 +10,16 @@ from backbone_bench.records import Flag, Missing
 
 
 class Timer(Protocol):
-    """Times a step."""
+    """Timer of a step."""
 
     calls_per_sample: int
 
     def take(self, count: int) -> list[float]:
-        """So many samples, each the seconds of one call, in order."""
+        """Take `count` samples in order, each the seconds of one call."""
 
 
 class Wall:
-    """What a caller waits: launch, work, and the wake-up after it."""
+    """Wall time of a call: launch, work, and wake-up of the host."""
 
     calls_per_sample = 1
 
@@ -41,11 +41,12 @@ class Wall:
 
 
 class Pairs:
-    """Device time: an event before and after each call, read when the device has passed them all.
+    """Device time of a call: one event before and one after it, read after the device has reached all of them.
 
-    The host waits for the call `depth` back, so that it runs ahead of the
-    device, and by no more than that. Where it cannot run ahead, the device
-    waits between the two events and that counts: the step is launch-bound.
+    Before each launch the host waits for the call that is `depth` calls older, so
+    it runs ahead of the device by at most `depth` calls. If the host is too slow to
+    run ahead, the device waits between the two events and this time counts: the
+    step is launch-bound.
     """
 
     def __init__(self, step: Step, device: Device, depth: int, *, cold: bool = False, calls: int = 1) -> None:
@@ -66,33 +67,33 @@ class Pairs:
             self.step()
             end.record()
         self.device.synchronize()
-        return _believed([end.elapsed_s_since(start) / self.calls_per_sample for start, end in pairs])
+        return _checked([end.elapsed_s_since(start) / self.calls_per_sample for start, end in pairs])
 
 
-def _believed(samples_s: list[float]) -> list[float]:
-    """Raise EventsFailed for a clock that stands still or runs backwards."""
+def _checked(samples_s: list[float]) -> list[float]:
+    """The samples. Raises EventsFailed if the device's clock stands still or runs backwards."""
     if min(samples_s) < 0:
-        raise EventsFailed(Missing("events_backwards", "an event of the device came before an earlier one"))
+        raise EventsFailed(Missing("events_backwards", "the time of a device event is before that of an earlier event"))
     if max(samples_s) == 0:
-        raise EventsFailed(Missing("events_read_zero", f"{len(samples_s)} pairs of the device's events all read 0 s"))
+        raise EventsFailed(Missing("events_read_zero", f"all {len(samples_s)} pairs of device events read 0 s"))
     return samples_s
 
 
-SHORTEST_S = 50e-6  # events resolve about 0.5 µs: 1 % of this
+SHORTEST_S = 50e-6  # the resolution of events, about 0.5 µs, is 1 % of this
 
 
 class Replay(NamedTuple):
-    """A captured step that can be timed."""
+    """A captured step with its timer."""
 
     timer: Pairs
-    first_calls_s: tuple[float, float]  # the capture, and the first replay
+    first_calls_s: tuple[float, float]  # the capture and the first replay
     flags: tuple[Flag, ...]
 
 
 def replay(step: Step, device: Device, depth: int, *, cold: bool) -> Replay:
-    """Capture a step into a graph and prepare to time its replays; raise CaptureFailed or EventsFailed.
+    """Capture a step as a graph and prepare a timer of its replays. Raises CaptureFailed or EventsFailed.
 
-    A graph shorter than 50 µs is captured again with as many calls as fill that.
+    A graph shorter than 50 µs is captured again with enough calls to fill 50 µs.
     """
     start_s = device.now_s()
     run = device.capture(step)
@@ -109,39 +110,41 @@ def replay(step: Step, device: Device, depth: int, *, cold: bool) -> Replay:
 
 
 def _lengthened(step: Step, once: Pairs) -> Pairs:
-    """The same timer, or one that replays as many calls together as fill 50 µs."""
+    """The same timer, or one that replays enough calls together to fill 50 µs."""
     once_s = statistics.median(once.take(10))
     if once_s >= SHORTEST_S:
         return once
     if once.cold:
-        reason = f"a replay of {once_s * 1e6:.1f} µs is too short to time alone, and of several only one is cold"
+        reason = f"a replay of {once_s * 1e6:.1f} µs is too short to time alone, and only the first of several is cold"
         raise CaptureFailed(Missing("cold_graph", reason))
     calls = math.ceil(SHORTEST_S / max(once_s, SHORTEST_S / 1000))
     return Pairs(once.device.capture(_repeat(step, calls)), once.device, once.depth, calls=calls)
 
 
 def _check(step: Step, device: Device, replayed: object) -> tuple[Flag, ...]:
-    """Raise CaptureFailed where the graph computes something else than the step does.
+    """Compare the graph's output with an eager call. Raises CaptureFailed if they differ.
 
-    A step that does not agree with itself (dropout) cannot be compared, and is flagged.
+    A step whose own outputs differ from call to call (dropout) cannot be compared: it is flagged.
     """
     try:
         eager = step()
-        alike = device.agree(eager, replayed)
-        repeatable = alike or device.agree(eager, step())
-    except RuntimeError as error:  # a compiler's own graphs take back what an earlier call has returned
-        reason = f"the graph's output cannot be held against that of an eager call: {first_line(error)}"
+        same = device.agree(eager, replayed)
+        repeatable = same or device.agree(eager, step())
+    except RuntimeError as error:  # graphs of a compiler overwrite the output of an earlier call
+        reason = f"the graph's output cannot be compared with that of an eager call: {first_line(error)}"
         raise CaptureFailed(Missing("graph_unchecked", reason)) from None
-    if repeatable and not alike:
-        raise CaptureFailed(Missing("graph_differs", "the graph's output is not that of the same call run eagerly"))
-    return () if alike else ("output_not_repeatable",)
+    if repeatable and not same:
+        raise CaptureFailed(
+            Missing("graph_differs", "the graph's output differs from that of the same call run eagerly")
+        )
+    return () if same else ("output_not_repeatable",)
 
 
 def _repeat(step: Step, calls: int) -> Step:
-    def several() -> object:
+    def repeated() -> object:
         output: object = None
         for _ in range(calls):
             output = step()
         return output
 
-    return several
+    return repeated

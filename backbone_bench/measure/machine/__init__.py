@@ -1,1 +1,1 @@
-"""The machine under the devices: processor, memory, load."""
+"""The host machine: processor, memory, load."""

@@ -1,6 +1,6 @@
-"""What Linux tells about the host in /proc and /sys: load that others cause, and resident memory.
+"""Readings of the host from /proc and /sys on Linux: load of other processes, resident memory, cache size.
 
-Elsewhere there is no such file, or a sandbox makes one up that says nothing: then a reading is Missing with its reason.
+Other systems lack these files, and a sandbox may provide empty ones: then a reading is Missing with its reason.
 """
 
 import ctypes
@@ -16,30 +16,32 @@ _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
-# Columns of a cpu line (proc(5)); idle and iowait are no work, guest time is within user.
+# Columns of a cpu line (proc(5)). Idle and iowait are not work; guest time is already part of user.
 _WORK = ("user", "nice", "system", "irq", "softirq", "steal")
 _COLUMNS = ("user", "nice", "system", "idle", "iowait", "irq", "softirq", "steal")
 
 
 def others_s() -> Known[float]:
-    """How long others have kept this process's cores busy, averaged over the cores, since some fixed moment.
+    """Seconds that other processes used this process's cores since a fixed moment, averaged over the cores.
 
-    Time that a hypervisor gave to its other guests counts too. Ticks of 10 ms: meant for differences over a second.
+    Time that a hypervisor gave to other guests is included. Resolution 10 ms: use differences over more than 1 s.
     """
     cores = os.sched_getaffinity(0)
     try:
         ticks = busy_ticks(_STAT.read_text(), cores)
     except OSError as error:
-        return Missing("no_proc_stat", f"the load of others is not known here: {_STAT}: {error.strerror}")
+        return Missing("no_proc_stat", f"the load of other processes is not available: {_STAT}: {error.strerror}")
     except ValueError:
         ticks = 0
     if not ticks:
-        return Missing("no_proc_stat", f"the load of others is not known here: {_STAT} tells of no work on these cores")
+        return Missing(
+            "no_proc_stat", f"the load of other processes is not available: {_STAT} shows no work on these cores"
+        )
     return (ticks / os.sysconf("SC_CLK_TCK") - time.process_time()) / len(cores)
 
 
 def busy_ticks(stat: str, cores: Set[int]) -> int:
-    """Ticks of work on these cores, of whatever process, from the text of /proc/stat."""
+    """Ticks of work on these cores, by all processes, from the text of /proc/stat."""
     total = 0
     for line in stat.splitlines():
         name, _, rest = line.partition(" ")
@@ -50,20 +52,20 @@ def busy_ticks(stat: str, cores: Set[int]) -> int:
 
 
 class Resident:
-    """The highest resident memory of this process above a baseline, in bytes."""
+    """Peak resident memory of this process above a baseline, in bytes."""
 
     def __init__(self) -> None:
-        self._baseline = self._mark = 0
+        self._baseline = self._peak_at_reset = 0
         self._cleared = False
 
     def mark(self) -> None:
-        """What is resident now is the baseline; what earlier work has freed is given back first."""
+        """Take the resident memory now as the baseline, after freed memory has been returned to the system."""
         _trim()
         self._baseline = _resident("VmRSS") or 0
 
     def reset(self) -> None:
-        """Forget the peak so far, where the kernel lets us."""
-        self._mark = _resident("VmHWM") or 0
+        """Reset the peak, if the kernel allows it."""
+        self._peak_at_reset = _resident("VmHWM") or 0
         try:
             _CLEAR.write_text("5")  # proc(5): resets the peak resident set size
         except OSError:
@@ -72,21 +74,21 @@ class Resident:
             self._cleared = True
 
     def peak_bytes(self) -> Known[int]:
-        """The peak since `reset`, above `mark`."""
+        """Peak since `reset`, above the baseline of `mark`."""
         peak = _resident("VmHWM")
         if peak is None:
-            return Missing("no_peak_resident", f"the peak of resident memory is not told here ({_STATUS} lacks VmHWM)")
-        if not self._cleared and peak <= self._mark:
+            return Missing("no_peak_resident", f"the peak of resident memory is not available ({_STATUS} lacks VmHWM)")
+        if not self._cleared and peak <= self._peak_at_reset:
             return Missing(
                 "peak_resident_hidden", f"an earlier peak of resident memory hides this one: {_CLEAR} cannot be written"
             )
         if peak <= self._baseline:
-            return Missing("peak_resident_hidden", "memory that this process held before was enough: nothing was added")
+            return Missing("peak_resident_hidden", "the process already had enough memory: nothing was added")
         return peak - self._baseline
 
 
 def _trim() -> None:
-    """glibc keeps freed memory; other C libraries have no such call."""
+    """Return freed memory to the system: glibc keeps it. Other C libraries have no such call."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
@@ -100,7 +102,7 @@ def _resident(field: str) -> int | None:
 
 
 def status_bytes(status: str, field: str) -> int | None:
-    """A field of /proc/self/status, which counts in KiB whatever it says."""
+    """A field of /proc/self/status in bytes. The file says kB and means KiB."""
     for line in status.splitlines():
         name, _, value = line.partition(":")
         if name == field:
@@ -117,7 +119,7 @@ def last_cache_bytes() -> Known[int]:
         except (OSError, ValueError):
             continue
     if not sizes:
-        return Missing("cache_unknown", f"the size of the processor's cache is not told here ({_CACHES})")
+        return Missing("cache_unknown", f"the size of the processor's cache is not available ({_CACHES})")
     return sizes[max(sizes)]
 
 

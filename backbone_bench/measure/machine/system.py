@@ -1,6 +1,6 @@
-"""The machine around a device: processor, system, container, CI. Nothing heavy is imported.
+"""Properties of the host machine: processor, memory, system, container, CI. No slow import.
 
-Files are looked up under a root that a test can exchange.
+Files are read below `root`, which a test can replace.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from backbone_bench.records import Known, Missing
 
 ROOT = Path("/")
 
-# Variables that change what torch does or where it runs; their values are recorded.
+# Environment variables that change what torch does or where it runs; their values are recorded.
 _VARIABLES = re.compile(
     r"CUDA_(VISIBLE_DEVICES|DEVICE_ORDER|LAUNCH_BLOCKING|MODULE_LOADING|DEVICE_MAX_CONNECTIONS)|NVIDIA_TF32_OVERRIDE"
     r"|CUDA_MPS_(ACTIVE_THREAD_PERCENTAGE|PINNED_DEVICE_MEM_LIMIT)|(HIP|ROCR)_VISIBLE_DEVICES|HIPBLASLT_ALLOW_TF32"
@@ -26,7 +26,7 @@ _VARIABLES = re.compile(
     r"|KMP_(AFFINITY|BLOCKTIME)|MALLOC_ARENA_MAX"
 )
 
-# Variable, provider, and the variable with the runner's name.
+# CI services: environment variable, provider, and the variable with the name of the runner.
 _PROVIDERS = (
     ("GITHUB_ACTIONS", "github", "RUNNER_NAME"),
     ("GITLAB_CI", "gitlab", "CI_RUNNER_DESCRIPTION"),
@@ -39,17 +39,17 @@ _PROVIDERS = (
 
 
 def cpu(root: Path = ROOT) -> str:
-    """The processor's name; where neither Linux nor macOS tells it, what Python calls the processor."""
-    told = re.search(r"^(?:model name|Model|cpu model)\s*:\s*(.+)$", _text(root / "proc/cpuinfo"), re.MULTILINE)
-    return told[1].strip() if told else _mac() or platform.processor() or platform.machine()
+    """Name of the processor from Linux or macOS, else Python's name for it."""
+    found = re.search(r"^(?:model name|Model|cpu model)\s*:\s*(.+)$", _text(root / "proc/cpuinfo"), re.MULTILINE)
+    return found[1].strip() if found else _mac() or platform.processor() or platform.machine()
 
 
 def _mac() -> str:
-    """What a Mac calls its processor (`Apple M3 Max`, where Python says `arm`); empty elsewhere."""
+    """Name of the processor on a Mac (`Apple M3 Max`; Python says `arm`). Empty on other systems."""
     if platform.system() != "Darwin":
         return ""
-    ask = ["sysctl", "-n", "machdep.cpu.brand_string"]
-    return subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
+    command = ["sysctl", "-n", "machdep.cpu.brand_string"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def cores() -> int:
@@ -57,30 +57,30 @@ def cores() -> int:
 
 
 def affinity() -> int:
-    """The cores that this process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else cores()
 
 
 def memory_bytes(root: Path = ROOT) -> Known[int]:
-    """What this process may use: the machine's memory, or its control group's limit."""
+    """Memory that this process may use: that of the machine, or the limit of its control group if lower."""
     total = re.search(r"^MemTotal:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
     if total is None:
-        return Missing("no_meminfo", "The size of the memory is not told here (/proc/meminfo).")
+        return Missing("no_meminfo", "The size of the memory is not available (/proc/meminfo).")
     limit = _text(root / "sys/fs/cgroup/memory.max").strip()
     return min(int(total[1]) * 1024, int(limit)) if limit.isdecimal() else int(total[1]) * 1024
 
 
 def available_bytes(root: Path = ROOT) -> Known[int]:
-    """What can still be used without swapping: of the machine, or of the control group where that has less left."""
+    """Memory available without swapping: of the machine, or of the control group if that has less left."""
     free = re.search(r"^MemAvailable:\s*(\d+) kB", _text(root / "proc/meminfo"), re.MULTILINE)
     if free is None:
-        return Missing("no_meminfo", "The free memory is not told here (/proc/meminfo).")
+        return Missing("no_meminfo", "The free memory is not available (/proc/meminfo).")
     left = _left_in_group(root / "sys/fs/cgroup")
     return int(free[1]) * 1024 if left is None else min(int(free[1]) * 1024, left)
 
 
 def _left_in_group(group: Path) -> int | None:
-    """Bytes below the limit, files that can be dropped counted as free; None without a limit."""
+    """Bytes left below the limit of the control group; cached files count as free. None without a limit."""
     limit, used = (_text(group / name).strip() for name in ("memory.max", "memory.current"))
     if not (limit.isdecimal() and used.isdecimal()):
         return None
@@ -89,27 +89,27 @@ def _left_in_group(group: Path) -> int | None:
 
 
 def governor(root: Path = ROOT) -> Known[str]:
-    """Who chooses the processor's clock: `performance`, `powersave`, `schedutil`."""
-    told = _text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
-    return told or Missing(
+    """Frequency governor of the processor: `performance`, `powersave`, `schedutil`."""
+    name = _text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").strip()
+    return name or Missing(
         "no_cpufreq",
-        "Who chooses the processor's clock is not told. Nothing to do in a virtual machine, which hides it.",
+        "The frequency governor is not available. Nothing to do in a virtual machine, which hides it.",
     )
 
 
 def load_average(root: Path = ROOT) -> Known[float]:
-    """How many threads wanted to run in the last minute, by the kernel's own average."""
-    told = re.match(r"\d+\.\d+", _text(root / "proc/loadavg"))
-    return float(told[0]) if told else Missing("no_loadavg", "The load is not told here (/proc/loadavg).")
+    """Load average: number of runnable threads over the last minute."""
+    found = re.match(r"\d+\.\d+", _text(root / "proc/loadavg"))
+    return float(found[0]) if found else Missing("no_loadavg", "The load average is not available (/proc/loadavg).")
 
 
 def system() -> str:
-    """`Ubuntu 24.04.3 LTS`, `Darwin 25.1`."""
+    """Name and version of the operating system: `Ubuntu 24.04.3 LTS`, `Darwin 25.1`."""
     if hasattr(platform, "freedesktop_os_release"):
         try:
             return platform.freedesktop_os_release()["PRETTY_NAME"]
         except OSError:
-            pass  # no such file: the kernel's name will do
+            pass  # no such file: use the name of the kernel
     return f"{platform.system()} {platform.release()}"
 
 
@@ -118,7 +118,7 @@ def kernel() -> str:
 
 
 def host() -> str:
-    """A digest of the host's name: two hosts can be told apart without being named."""
+    """Digest of the host name: distinguishes hosts without naming them."""
     return hashlib.sha256(platform.node().encode()).hexdigest()[:12]
 
 
@@ -127,13 +127,13 @@ def wsl(root: Path = ROOT) -> bool:
 
 
 def nvidia_module(root: Path = ROOT) -> str | None:
-    """The version of the NVIDIA kernel module, if it is loaded."""
-    told = re.search(r"Kernel Module\D*([\d.]+)", _text(root / "proc/driver/nvidia/version"))
-    return told[1] if told else None
+    """Version of the NVIDIA kernel module; None if it is not loaded."""
+    found = re.search(r"Kernel Module\D*([\d.]+)", _text(root / "proc/driver/nvidia/version"))
+    return found[1] if found else None
 
 
 def container(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> str | None:
-    """The kind of container this runs in, as far as it shows."""
+    """Kind of container that this process runs in; None if none is detected."""
     if "KUBERNETES_SERVICE_HOST" in variables:
         return "kubernetes"
     for variable, kind in (("APPTAINER_CONTAINER", "apptainer"), ("SINGULARITY_CONTAINER", "singularity")):
@@ -145,7 +145,7 @@ def container(root: Path = ROOT, variables: Mapping[str, str] = os.environ) -> s
 
 
 def ci(variables: Mapping[str, str] = os.environ) -> str | None:
-    """The provider of continuous integration, with the runner's name where there is one."""
+    """Provider of continuous integration, with the name of the runner if known; None outside CI."""
     for variable, provider, runner in _PROVIDERS:
         if variables.get(variable):
             return f"{provider}:{variables[runner]}" if variables.get(runner) else provider
@@ -153,12 +153,12 @@ def ci(variables: Mapping[str, str] = os.environ) -> str | None:
 
 
 def torch_variables(variables: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """The environment variables that change what torch does, those that are set."""
+    """Environment variables that are set and change what torch does."""
     return {name: value for name, value in sorted(variables.items()) if _VARIABLES.fullmatch(name)}
 
 
 def version(packages: Iterable[str]) -> str | None:
-    """The version of the first of these packages that is installed; nothing is imported."""
+    """Version of the first installed one of these packages, without importing it; None if none is installed."""
     for package in packages:
         try:
             return metadata.version(package)
@@ -168,7 +168,7 @@ def version(packages: Iterable[str]) -> str | None:
 
 
 def _text(path: Path) -> str:
-    """A file's text; empty where there is none or it may not be read."""
+    """Text of a file; empty if it is absent or unreadable."""
     try:
         return path.read_text(errors="replace")
     except OSError:

@@ -1,1 +1,1 @@
-"""NVIDIA cards by way of NVML: the one user of pynvml."""
+"""NVIDIA cards through NVML. Only this package imports pynvml."""

@@ -1,10 +1,10 @@
-"""The one module that speaks NVML: a card found by what it is, never by an index, and what it answers.
+"""NVML calls for one card. The card is found by its UUID or bus address, never by an index.
 
-CUDA counts the fastest card first and NVML the lowest bus address, so an index
-means two cards; a UUID means one. Every call that fails becomes a SourceFailed
-whose `missing` has a stable id and a sentence that says what to do. Units are
-turned into base units here and nowhere else. None of this has run on a GPU yet:
-it is tested against a stand-in for the driver's library.
+CUDA numbers the fastest card first and NVML the lowest bus address, so one index
+can mean two cards. Every failed call becomes a SourceFailed whose `missing` has a
+stable id and a sentence with the remedy. NVML's units become base units here and
+nowhere else. This module has not run on a GPU yet: it is tested against a stub of
+the driver's library.
 """
 
 import re
@@ -24,8 +24,9 @@ from backbone_bench.records import Known, Missing
 T = TypeVar("T")
 
 NOT_READY_TRIES, NOT_READY_PAUSE_S = 3, 0.2
-POWER_INSTANT = 186  # field ids of NVML: milliwatts now, and nanoseconds held back by policy
-HELD_BACK = (74, 75)  # power, thermal. The newer counters changed ids between drivers (251-253, then 269-271)
+POWER_INSTANT = 186  # NVML field id of the instantaneous power, in milliwatts
+# NVML field ids of the time, in nanoseconds, that the power limit and the temperature limit held the clocks back.
+HELD_BACK = (74, 75)  # the newer counters changed their ids between drivers (251-253, then 269-271)
 THROTTLE_REASONS = {
     0x01: "gpu_idle", 0x02: "applications_clocks_setting", 0x04: "sw_power_cap", 0x08: "hw_slowdown",
     0x10: "sync_boost", 0x20: "sw_thermal_slowdown", 0x40: "hw_thermal_slowdown", 0x80: "hw_power_brake",
@@ -34,66 +35,66 @@ THROTTLE_REASONS = {
 
 
 class Identity(NamedTuple):
-    """The card that the framework computes on, as the framework describes it."""
+    """The card that torch computes on, as torch describes it."""
 
     name: str
-    uuid: str | None  # bare, as torch gives it, or with NVML's prefix
+    uuid: str | None  # without a prefix, as torch gives it, or with NVML's prefix
     pci: str | None  # domain:bus:device.function
 
 
-def open_card(wanted: Identity, clock: Clock, root: Path = Path("/")) -> "Known[Card]":
-    """The card that NVML knows under the same UUID, else under the same bus address, if the names agree."""
+def open_card(identity: Identity, clock: Clock, root: Path = Path("/")) -> "Known[Card]":
+    """Open the card with this UUID, or else with this bus address. Missing if the names in NVML and torch differ."""
     if (root / "etc/nv_tegra_release").exists():
         return reasons.JETSON
     if not hasattr(pynvml, "nvmlDeviceGetFieldValues"):
         return reasons.wrong_pynvml(pynvml.__file__)
     try:
-        _patiently(clock, pynvml.nvmlInit)
+        _retry_until_ready(clock, pynvml.nvmlInit)
     except pynvml.NVMLError as error:
         return reasons.no_library(error.value, _library_version(), system.nvidia_module(root) or "(unknown)")
     try:
-        return _named_alike(wanted, *_find(wanted, clock), clock)
+        return _card_of_same_name(identity, *_find(identity, clock), clock)
     except SourceFailed as failure:
         return failure.missing
 
 
-def _named_alike(wanted: Identity, handle: Any, sliced: bool, clock: Clock) -> "Known[Card]":
-    name = _ask(clock, "the name", wanted.name, pynvml.nvmlDeviceGetName, handle)
-    # Torch adds the slice to the name: "NVIDIA A100-SXM4-40GB MIG 1g.5gb".
-    if name != wanted.name and not (sliced and wanted.name.startswith(name)):
-        return reasons.name_differs(name, wanted.name)
+def _card_of_same_name(identity: Identity, handle: Any, sliced: bool, clock: Clock) -> "Known[Card]":
+    name = _call(clock, "the name", identity.name, pynvml.nvmlDeviceGetName, handle)
+    # Torch adds the MIG slice to the name: "NVIDIA A100-SXM4-40GB MIG 1g.5gb".
+    if name != identity.name and not (sliced and identity.name.startswith(name)):
+        return reasons.name_differs(name, identity.name)
     return Card(name, handle, sliced, clock)
 
 
-def _find(wanted: Identity, clock: Clock) -> tuple[Any, bool]:
-    """The handle of the whole card, and whether only a MIG slice of it is ours."""
+def _find(identity: Identity, clock: Clock) -> tuple[Any, bool]:
+    """Handle of the whole card, and whether this process has only a MIG slice of it."""
     refused: Missing | None = None
-    for find, key in _ways(wanted):
+    for find, key in _lookups(identity):
         try:
             handle = find(key.encode())
-        except pynvml.NVMLError as error:  # who may use a slice may not be allowed to see its card
+        except pynvml.NVMLError as error:  # a user of a MIG slice may lack the right to see the whole card
             if refused is None and error.value not in reasons.NOT_FOUND:
-                refused = reasons.no_answer(error.value, "finding the card", wanted.name)
+                refused = reasons.no_answer(error.value, "finding the card", identity.name)
         else:
-            return _whole(handle, wanted, clock)
-    raise SourceFailed(refused or reasons.unknown_to_nvml(wanted.name, wanted.uuid))
+            return _whole_card(handle, identity, clock)
+    raise SourceFailed(refused or reasons.unknown_to_nvml(identity.name, identity.uuid))
 
 
-def _ways(wanted: Identity) -> Iterator[tuple[Callable[[bytes], Any], str]]:
-    if wanted.uuid:
-        bare = re.sub(r"^(GPU|MIG)-", "", wanted.uuid)
+def _lookups(identity: Identity) -> Iterator[tuple[Callable[[bytes], Any], str]]:
+    if identity.uuid:
+        bare = re.sub(r"^(GPU|MIG)-", "", identity.uuid)
         for prefix in ("GPU-", "MIG-"):  # torch leaves the prefix out
             yield pynvml.nvmlDeviceGetHandleByUUID, prefix + bare
-    if wanted.pci:
-        yield pynvml.nvmlDeviceGetHandleByPciBusId, wanted.pci
+    if identity.pci:
+        yield pynvml.nvmlDeviceGetHandleByPciBusId, identity.pci
 
 
-def _whole(handle: Any, wanted: Identity, clock: Clock) -> tuple[Any, bool]:
-    ask = partial(_ask, clock, "MIG", wanted.name)
+def _whole_card(handle: Any, identity: Identity, clock: Clock) -> tuple[Any, bool]:
+    call = partial(_call, clock, "MIG", identity.name)
     try:
-        if ask(pynvml.nvmlDeviceIsMigDeviceHandle, handle).value:
-            return ask(pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle, handle), True
-        return handle, ask(pynvml.nvmlDeviceGetMigMode, handle)[0] == pynvml.NVML_DEVICE_MIG_ENABLE
+        if call(pynvml.nvmlDeviceIsMigDeviceHandle, handle).value:
+            return call(pynvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle, handle), True
+        return handle, call(pynvml.nvmlDeviceGetMigMode, handle)[0] == pynvml.NVML_DEVICE_MIG_ENABLE
     except SourceFailed as failure:
         if failure.missing.missing in ("not_supported", "function_not_found"):  # no MIG on this card or driver
             return handle, False
@@ -102,7 +103,7 @@ def _whole(handle: Any, wanted: Identity, clock: Clock) -> tuple[Any, bool]:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A whole card. `sliced`: only a MIG slice of it is ours, while power is that of all of it."""
+    """A whole card. `sliced`: this process has only a MIG slice of it, but power is that of the whole card."""
 
     name: str
     handle: Any
@@ -110,142 +111,142 @@ class Card:
     clock: Clock
 
     def energy_j(self) -> float:
-        """Joules since the driver was loaded."""
-        return self._ask("the energy counter", pynvml.nvmlDeviceGetTotalEnergyConsumption) / 1e3
+        """Energy counter: joules since the driver was loaded."""
+        return self._call("the energy counter", pynvml.nvmlDeviceGetTotalEnergyConsumption) / 1e3
 
     def power_instant_w(self) -> float:
-        """Watts of the GPU alone (scope 0), as short an average as the card has."""
+        """Instantaneous power of the GPU alone (scope 0): the shortest average that the card has."""
         (milliwatts,) = self._fields("instant power", (POWER_INSTANT, pynvml.NVML_POWER_SCOPE_GPU))
         return milliwatts / 1e3
 
     def power_usage_w(self) -> float:
-        """Watts as nvidia-smi shows them; what they average differs by architecture."""
-        return self._ask("power usage", pynvml.nvmlDeviceGetPowerUsage) / 1e3
+        """Power as nvidia-smi shows it. The averaging time differs by architecture."""
+        return self._call("power usage", pynvml.nvmlDeviceGetPowerUsage) / 1e3
 
     def sm_clock_hz(self) -> float:
-        return self._ask("the SM clock", pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_SM) * 1e6
+        return self._call("the SM clock", pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_SM) * 1e6
 
     def memory_clock_hz(self) -> float:
-        return self._ask("the memory clock", pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_MEM) * 1e6
+        return self._call("the memory clock", pynvml.nvmlDeviceGetClockInfo, pynvml.NVML_CLOCK_MEM) * 1e6
 
     def max_sm_clock_hz(self) -> float:
-        return self._ask("the highest SM clock", pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_SM) * 1e6
+        return self._call("the highest SM clock", pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_SM) * 1e6
 
     def max_memory_clock_hz(self) -> float:
-        return self._ask("the highest memory clock", pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_MEM) * 1e6
+        return self._call("the highest memory clock", pynvml.nvmlDeviceGetMaxClockInfo, pynvml.NVML_CLOCK_MEM) * 1e6
 
     def temperature_c(self) -> float:
-        """By the call that CUDA 14 keeps, else by the one that older drivers have."""
+        """Temperature of the GPU. CUDA 14 keeps only the first call; older drivers have only the second."""
         try:
-            return float(self._ask("temperature", pynvml.nvmlDeviceGetTemperatureV, pynvml.NVML_TEMPERATURE_GPU))
+            return float(self._call("temperature", pynvml.nvmlDeviceGetTemperatureV, pynvml.NVML_TEMPERATURE_GPU))
         except SourceFailed as failure:
             if failure.missing.missing != "function_not_found":
                 raise
-            return float(self._ask("temperature", pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU))
+            return float(self._call("temperature", pynvml.nvmlDeviceGetTemperature, pynvml.NVML_TEMPERATURE_GPU))
 
     def throttle_reasons(self) -> tuple[str, ...]:
-        bits = self._ask("throttle reasons", pynvml.nvmlDeviceGetCurrentClocksEventReasons)
+        bits = self._call("throttle reasons", pynvml.nvmlDeviceGetCurrentClocksEventReasons)
         return tuple(name for bit, name in THROTTLE_REASONS.items() if bits & bit)
 
     def held_back_s(self) -> tuple[float, float]:
-        """Seconds, since the driver was loaded, in which the power cap and heat held the clocks back."""
+        """Seconds with clocks reduced by the power limit, and by the temperature limit, since the driver was loaded."""
         power, thermal = self._fields("time held back", *HELD_BACK)
         return power / 1e9, thermal / 1e9
 
     def processes(self) -> frozenset[int]:
-        """Ids of the processes on the card, as its host numbers them: in a container not as we do.
+        """Ids of the processes on the card, numbered by the host: in a container, our own id differs.
 
-        Where the Multi-Process Service runs, its server is among them; its clients stand in a list of their own.
+        If the Multi-Process Service runs, its server is in the compute list and its clients are in a list of their own.
         """
-        compute = self._ask("compute processes", pynvml.nvmlDeviceGetComputeRunningProcesses_v3)
-        graphics = self._ask("graphics processes", pynvml.nvmlDeviceGetGraphicsRunningProcesses_v3)
-        served = known(lambda: self._ask("MPS clients", pynvml.nvmlDeviceGetMPSComputeRunningProcesses_v3))
-        clients = () if isinstance(served, Missing) else served  # what has no such service has no clients of it
+        compute = self._call("compute processes", pynvml.nvmlDeviceGetComputeRunningProcesses_v3)
+        graphics = self._call("graphics processes", pynvml.nvmlDeviceGetGraphicsRunningProcesses_v3)
+        mps_clients = known(lambda: self._call("MPS clients", pynvml.nvmlDeviceGetMPSComputeRunningProcesses_v3))
+        clients = () if isinstance(mps_clients, Missing) else mps_clients  # without the service there are none
         return frozenset(process.pid for process in (*compute, *graphics, *clients))
 
     def busy_fraction(self) -> float:
-        return self._ask("utilisation", pynvml.nvmlDeviceGetUtilizationRates).gpu / 100
+        return self._call("utilisation", pynvml.nvmlDeviceGetUtilizationRates).gpu / 100
 
     def capability(self) -> tuple[int, int]:
-        return self._ask("compute capability", pynvml.nvmlDeviceGetCudaComputeCapability)
+        return self._call("compute capability", pynvml.nvmlDeviceGetCudaComputeCapability)
 
     def driver(self) -> str:
-        return _ask(self.clock, "the driver's version", self.name, pynvml.nvmlSystemGetDriverVersion)
+        return _call(self.clock, "the driver's version", self.name, pynvml.nvmlSystemGetDriverVersion)
 
     def library(self) -> str:
-        return _ask(self.clock, "NVML's version", self.name, pynvml.nvmlSystemGetNVMLVersion)
+        return _call(self.clock, "NVML's version", self.name, pynvml.nvmlSystemGetNVMLVersion)
 
     def uuid(self) -> str:
-        return self._ask("UUID", pynvml.nvmlDeviceGetUUID)
+        return self._call("UUID", pynvml.nvmlDeviceGetUUID)
 
     def pci(self) -> str:
-        return self._ask("the bus address", pynvml.nvmlDeviceGetPciInfo_v3).busId
+        return self._call("the bus address", pynvml.nvmlDeviceGetPciInfo_v3).busId
 
     def vbios(self) -> str:
-        return self._ask("the VBIOS version", pynvml.nvmlDeviceGetVbiosVersion)
+        return self._call("the VBIOS version", pynvml.nvmlDeviceGetVbiosVersion)
 
     def ecc(self) -> bool:
-        return bool(self._ask("ECC", pynvml.nvmlDeviceGetEccMode)[0])
+        return bool(self._call("ECC", pynvml.nvmlDeviceGetEccMode)[0])
 
     def virtualization(self) -> str:
-        mode = self._ask("virtualization", pynvml.nvmlDeviceGetVirtualizationMode)
+        mode = self._call("virtualization", pynvml.nvmlDeviceGetVirtualizationMode)
         return {0: "none", 1: "passthrough", 2: "vgpu", 3: "host_vgpu", 4: "host_vsga"}.get(mode, str(mode))
 
     def persistence(self) -> bool:
-        return bool(self._ask("persistence mode", pynvml.nvmlDeviceGetPersistenceMode))
+        return bool(self._call("persistence mode", pynvml.nvmlDeviceGetPersistenceMode))
 
     def power_limit_w(self) -> float:
-        return self._ask("the power limit", pynvml.nvmlDeviceGetEnforcedPowerLimit) / 1e3
+        return self._call("the power limit", pynvml.nvmlDeviceGetEnforcedPowerLimit) / 1e3
 
     def default_power_limit_w(self) -> float:
-        return self._ask("the default power limit", pynvml.nvmlDeviceGetPowerManagementDefaultLimit) / 1e3
+        return self._call("the default power limit", pynvml.nvmlDeviceGetPowerManagementDefaultLimit) / 1e3
 
     def lock_clocks(self, clock_hz: float | None) -> None:
-        """Hold the SM clock at `clock_hz`, or at the base clock where it is None; needs root."""
+        """Lock the SM clock at `clock_hz`, or at the base clock if it is None. Needs root."""
         mhz = pynvml.NVML_CLOCK_LIMIT_ID_TDP if clock_hz is None else round(clock_hz / 1e6)
-        self._ask("locking the clocks", pynvml.nvmlDeviceSetGpuLockedClocks, mhz, mhz)
+        self._call("locking the clocks", pynvml.nvmlDeviceSetGpuLockedClocks, mhz, mhz)
 
     def unlock_clocks(self) -> None:
-        self._ask("unlocking the clocks", pynvml.nvmlDeviceResetGpuLockedClocks)
+        self._call("unlocking the clocks", pynvml.nvmlDeviceResetGpuLockedClocks)
 
-    def _ask(self, what: str, call: Callable[..., Any], *arguments: object) -> Any:
-        return _ask(self.clock, what, self.name, call, self.handle, *arguments)
+    def _call(self, what: str, call: Callable[..., Any], *arguments: object) -> Any:
+        return _call(self.clock, what, self.name, call, self.handle, *arguments)
 
     def _fields(self, what: str, *fields: int | tuple[int, int]) -> list[float]:
-        return self._ask(what, _field_values, list(fields))
+        return self._call(what, _field_values, list(fields))
 
 
-def known(ask: Callable[[], T]) -> Known[T]:
-    """What a card answers, or why it does not."""
+def known(read: Callable[[], T]) -> Known[T]:
+    """The value that `read` returns, or Missing with the reason if NVML fails."""
     try:
-        return ask()
+        return read()
     except SourceFailed as failure:
         return failure.missing
 
 
 def _field_values(handle: Any, fields: list[int | tuple[int, int]]) -> list[float]:
     values = pynvml.nvmlDeviceGetFieldValues(handle, fields)
-    for value in values:  # each field fails for itself, while the call succeeds
+    for value in values:  # each field has an error code of its own, although the call succeeds
         if value.nvmlReturn != pynvml.NVML_SUCCESS:
             raise pynvml.NVMLError(value.nvmlReturn)
     return [_number(value) for value in values]
 
 
 def _number(value: Any) -> float:
-    # A field says by its type which member of the union holds it; the wrong one reads as nonsense.
+    # The type of a field says which member of the union holds its value; any other member holds garbage.
     member = ("dVal", "uiVal", "ulVal", "ullVal", "sllVal", "siVal", "usVal")[value.valueType]
     return float(getattr(value.value, member))
 
 
-def _ask(clock: Clock, what: str, name: str, call: Callable[..., T], *arguments: object) -> T:
+def _call(clock: Clock, what: str, name: str, call: Callable[..., T], *arguments: object) -> T:
     try:
-        return _patiently(clock, call, *arguments)
+        return _retry_until_ready(clock, call, *arguments)
     except pynvml.NVMLError as error:
         raise SourceFailed(reasons.no_answer(error.value, what, name)) from None
 
 
-def _patiently(clock: Clock, call: Callable[..., T], *arguments: object) -> T:
-    """Ask again where NVML is not ready, as an H100 PCIe is seen to be after a pause."""
+def _retry_until_ready(clock: Clock, call: Callable[..., T], *arguments: object) -> T:
+    """Repeat a call while NVML is not ready, as seen on an H100 PCIe after a pause."""
     for _ in range(NOT_READY_TRIES):
         try:
             return call(*arguments)

@@ -1,4 +1,4 @@
-"""From a device of torch to its card and its watch."""
+"""The NVML card and the watcher of a torch device."""
 
 import torch
 
@@ -10,18 +10,20 @@ from backbone_bench.records import Known, Missing
 
 
 def identity(device_name: str) -> Known[Identity]:
-    """What torch says of a device; Missing for what NVML does not know: a CPU, ROCm, another maker."""
+    """Identity of a GPU as torch gives it. Missing for devices unknown to NVML: a CPU, ROCm, other vendors."""
     if is_host(device_name):
-        return Missing("no_nvml", "A CPU has no NVML: there are no clocks, heat or throttle reasons to watch.")
+        return Missing("no_nvml", "A CPU has no NVML: clocks, temperature and throttling are not watched.")
     device = torch.device(device_name)
     if device.type != "cuda" or torch.version.hip:
-        return Missing("not_nvidia", f"{device_name} is not an NVIDIA GPU: its clocks and power are not read yet.")
+        return Missing(
+            "not_nvidia", f"{device_name} is not an NVIDIA GPU: reading its clocks and power is not supported yet."
+        )
     properties = torch.cuda.get_device_properties(device)
     return Identity(properties.name, str(properties.uuid), _pci(properties))
 
 
 def _pci(properties: object) -> str | None:
-    # Older builds of torch do not tell the bus address.
+    # Older builds of torch do not report the bus address.
     parts = [getattr(properties, f"pci_{part}_id", None) for part in ("domain", "bus", "device")]
     if None in parts:
         return None
@@ -30,12 +32,12 @@ def _pci(properties: object) -> str | None:
 
 
 def card_for(device_name: str) -> Known[Card]:
-    """The card behind a device."""
-    wanted = identity(device_name)
-    return wanted if isinstance(wanted, Missing) else open_card(wanted, HostClock())
+    """The NVML card of a torch device; Missing with the reason if there is none."""
+    found = identity(device_name)
+    return found if isinstance(found, Missing) else open_card(found, HostClock())
 
 
 def watch_for(device_name: str, *, locked: bool = False) -> CardWatcher | NoWatcher:
-    """A watch over a device; one that answers Missing where there is nothing to look through."""
+    """Watcher of a device. If NVML cannot see the device, the verdict of the watcher is Missing."""
     card = card_for(device_name)
     return NoWatcher(card) if isinstance(card, Missing) else CardWatcher(card, locked=locked)

@@ -1,4 +1,4 @@
-"""Clocks held for the length of a measurement, only when asked for, and released on every way out but `kill -9`."""
+"""Locked clocks of a GPU: only on request, for one measurement, and released on every exit except `kill -9`."""
 
 import atexit
 import os
@@ -18,12 +18,12 @@ _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP
 
 @contextmanager
 def lock_clocks(card: Card, clock_hz: float | None = None) -> Iterator[None]:
-    """Hold the SM clock at `clock_hz`, at the base clock where None; raise UserError where that is not allowed."""
+    """Lock the SM clock at `clock_hz`, or at the base clock if it is None. Raises UserError if that is not allowed."""
     release = _Release(card)
     atexit.register(release)
     try:
         with _on_signals(release):
-            release.due = True  # before the lock: a signal may come between the two
+            release.due = True  # before the lock: a signal may arrive between the two
             try:
                 _lock(card, clock_hz, release)
                 yield
@@ -34,7 +34,7 @@ def lock_clocks(card: Card, clock_hz: float | None = None) -> Iterator[None]:
 
 
 class _Release:
-    """Unlocks, once, if there is something to unlock."""
+    """Unlocks the clocks once, if they are locked."""
 
     def __init__(self, card: Card) -> None:
         self._card = card
@@ -46,9 +46,9 @@ class _Release:
         try:
             self._card.unlock_clocks()
         except SourceFailed as failure:
-            # Nobody can catch anything at exit or in a signal handler, so that this is said here.
+            # At exit and in a signal handler nobody can catch an error, so it is printed here.
             print(f"The clocks may stay locked: {failure} Try: sudo nvidia-smi -rgc", file=sys.stderr)
-        self.due = False  # last: whatever interrupts the call above leaves it to the next to do
+        self.due = False  # last: if the call above is interrupted, the next call still unlocks
 
 
 def _lock(card: Card, clock_hz: float | None, release: _Release) -> None:
@@ -58,25 +58,25 @@ def _lock(card: Card, clock_hz: float | None, release: _Release) -> None:
         release.due = False
         if failure.missing.missing != "no_permission":
             raise UserError(f"--lock-clocks: {failure}") from None
-        wish = "tdp,tdp" if clock_hz is None else f"{clock_hz / 1e6:.0f}"
-        raise UserError(f"--lock-clocks needs root: sudo nvidia-smi -lgc {wish}") from None
+        clocks = "tdp,tdp" if clock_hz is None else f"{clock_hz / 1e6:.0f}"
+        raise UserError(f"--lock-clocks needs root: sudo nvidia-smi -lgc {clocks}") from None
 
 
 @contextmanager
 def _on_signals(release: Callable[[], None]) -> Iterator[None]:
-    """Release first, then let the signal do what it would have done."""
-    if threading.current_thread() is not threading.main_thread():  # only there can handlers be set
+    """On a signal, unlock the clocks first and then run the previous handler."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can set handlers
         yield
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
 
     def handle(number: int, frame: FrameType | None) -> None:
-        then = before[signal.Signals(number)]
-        if then is signal.SIG_IGN:
+        previous = before[signal.Signals(number)]
+        if previous is signal.SIG_IGN:
             return
         release()
-        if callable(then):
-            then(number, frame)
+        if callable(previous):
+            previous(number, frame)
         else:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)

@@ -1,6 +1,6 @@
-"""Clocks, heat, throttling and company, looked at before, between and after timed parts.
+"""Watcher of a card: polls clocks, temperature, throttling and other processes before, between and after timed parts.
 
-What is seen is told and tagged; nothing is discarded for it.
+Its findings are recorded and flagged; no sample is discarded because of them.
 """
 
 import os
@@ -13,27 +13,27 @@ from backbone_bench import records
 from backbone_bench.measure.nvml.card import Card, known
 from backbone_bench.records import Flag, Known, Missing
 
-CAPPED = 0.01  # of the time: less is no cap worth a tag
-BUSY = 0.1  # of a card that nothing of ours has used yet
+CAPPED = 0.01  # share of the time at the power limit above which a record is flagged
+BUSY = 0.1  # utilisation of a card that this process has not used yet
 HOT = {"sw_thermal_slowdown", "hw_thermal_slowdown"}
 SLOWED = {"hw_slowdown", "hw_power_brake"}
 
 
 @dataclass(frozen=True, slots=True)
 class NoWatcher:
-    """Stands where there is nothing to look through."""
+    """Watcher of a device that NVML cannot see: its verdict is the reason."""
 
     missing: Missing
 
     def poll(self) -> None:
-        """There is nothing to see."""
+        """Do nothing: there is nothing to poll."""
 
     def verdict(self) -> Known[records.Watch]:
         return self.missing
 
 
 class CardSnapshot(NamedTuple):
-    """What the card said at one moment."""
+    """Readings of the card at one moment."""
 
     at_s: float
     sm_clock_hz: Known[float]
@@ -45,7 +45,7 @@ class CardSnapshot(NamedTuple):
 
 
 class CardWatcher:
-    """Looks through NVML."""
+    """Watcher that polls a card through NVML."""
 
     def __init__(self, card: Card, *, locked: bool = False) -> None:
         self._card, self._locked = card, locked
@@ -53,7 +53,7 @@ class CardWatcher:
         self._snapshots: list[CardSnapshot] = []
 
     def poll(self) -> None:
-        """Some ten calls of the driver: not to be made while something is timed."""
+        """Take one snapshot: about ten driver calls, so never while something is timed."""
         card = self._card
         self._snapshots.append(
             CardSnapshot(
@@ -68,24 +68,24 @@ class CardWatcher:
         )
 
     def verdict(self) -> Known[records.Watch]:
-        """What the looks say together."""
+        """Summary of all snapshots, with flags."""
         if not self._snapshots:
-            return Missing("no_look", "Nobody looked at the card.")
+            return Missing("no_look", "The card was not polled.")
         capped, hot_s = self._held_back()
         others = _others(self._snapshots)
         reasons = _reasons(self._snapshots)
         return records.Watch(
-            sm_clock_hz=_series(self._snapshots, lambda look: look.sm_clock_hz),
-            memory_clock_hz=_series(self._snapshots, lambda look: look.memory_clock_hz),
-            temperature_c=_series(self._snapshots, lambda look: look.temperature_c),
+            sm_clock_hz=_series(self._snapshots, lambda snapshot: snapshot.sm_clock_hz),
+            memory_clock_hz=_series(self._snapshots, lambda snapshot: snapshot.memory_clock_hz),
+            temperature_c=_series(self._snapshots, lambda snapshot: snapshot.temperature_c),
             power_capped_fraction=capped,
             throttle_reasons=reasons,
             other_processes=others,
-            flags=(*_slow(capped, hot_s, set(reasons)), *self._company(others), *self._card_flags()),
+            flags=(*_slow(capped, hot_s, set(reasons)), *self._process_flags(others), *self._card_flags()),
         )
 
     def _held_back(self) -> tuple[Known[float], float]:
-        """The share of the time under a power cap, and seconds of heat, between the first and the last look."""
+        """From first to last snapshot: share of the time at the power limit, and seconds at the temperature limit."""
         first, last = self._snapshots[0], self._snapshots[-1]
         if isinstance(first.held_back_s, Missing):
             return first.held_back_s, 0.0
@@ -94,34 +94,38 @@ class CardWatcher:
         passed_s = last.at_s - first.at_s
         capped_s, hot_s = (after - before for before, after in zip(first.held_back_s, last.held_back_s, strict=True))
         if passed_s <= 0:
-            return Missing("one_look", "One look does not tell how long the power cap held the clocks back."), hot_s
+            return Missing(
+                "one_look", "One snapshot of the card cannot show how long the power limit reduced the clocks."
+            ), hot_s
         return capped_s / passed_s, hot_s
 
-    def _company(self, others: Known[int]) -> Sequence[Flag]:
+    def _process_flags(self, others: Known[int]) -> Sequence[Flag]:
         if not isinstance(others, Missing):
             return ("shared_gpu",) if others else ()
         busy = not isinstance(self._busy_before, Missing) and self._busy_before > BUSY
         return ("isolation_unchecked", "shared_gpu") if busy else ("isolation_unchecked",)
 
     def _card_flags(self) -> Sequence[Flag]:
-        # NVML does not tell what somebody else has locked.
+        # NVML does not report clocks that another program has locked.
         flags: Sequence[Flag] = () if self._locked else ("clocks_unlocked",)
         return (*flags, "mig_slice") if self._card.sliced else flags
 
 
-def _series(looks: Sequence[CardSnapshot], value: Callable[[CardSnapshot], Known[float]]) -> Known[tuple[float, ...]]:
-    seen: list[float] = []
-    for look in looks:
-        number = value(look)
+def _series(
+    snapshots: Sequence[CardSnapshot], value: Callable[[CardSnapshot], Known[float]]
+) -> Known[tuple[float, ...]]:
+    numbers: list[float] = []
+    for snapshot in snapshots:
+        number = value(snapshot)
         if isinstance(number, Missing):
             return number
-        seen.append(number)
-    return tuple(seen)
+        numbers.append(number)
+    return tuple(numbers)
 
 
-def _reasons(looks: Sequence[CardSnapshot]) -> tuple[str, ...]:
-    told = [look.throttle_reasons for look in looks if not isinstance(look.throttle_reasons, Missing)]
-    return tuple(dict.fromkeys(chain.from_iterable(told)))
+def _reasons(snapshots: Sequence[CardSnapshot]) -> tuple[str, ...]:
+    known_reasons = (each.throttle_reasons for each in snapshots if not isinstance(each.throttle_reasons, Missing))
+    return tuple(dict.fromkeys(chain.from_iterable(known_reasons)))
 
 
 def _slow(capped: Known[float], hot_s: float, reasons: set[str]) -> Sequence[Flag]:
@@ -135,16 +139,19 @@ def _slow(capped: Known[float], hot_s: float, reasons: set[str]) -> Sequence[Fla
     return flags
 
 
-def _others(looks: Sequence[CardSnapshot]) -> Known[int]:
-    """The most processes beside ours at any look.
+def _others(snapshots: Sequence[CardSnapshot]) -> Known[int]:
+    """Largest number of other processes in any snapshot.
 
-    A container sees the host's numbers instead of ours, so an unknown process may be us: one is taken off. Where the
-    list stays empty although we work on the card (WSL), it tells nothing.
+    A container lists the host's process ids, so an unknown process may be this one: one is subtracted. If the list
+    stays empty although this process works on the card (WSL), the number is Missing.
     """
-    for look in looks:
-        if isinstance(look.processes, Missing):
-            return look.processes
-    lists = [look.processes for look in looks if not isinstance(look.processes, Missing)]
+    for snapshot in snapshots:
+        if isinstance(snapshot.processes, Missing):
+            return snapshot.processes
+    lists = [each.processes for each in snapshots if not isinstance(each.processes, Missing)]
     if not any(lists):
-        return Missing("isolation_unchecked", "The list of processes is empty (WSL?): whether others run is not known.")
+        return Missing(
+            "isolation_unchecked",
+            "The list of processes is empty (WSL?): whether other processes use the card is not known.",
+        )
     return max(len(pids - {os.getpid()}) if os.getpid() in pids else max(0, len(pids) - 1) for pids in lists)

@@ -1,4 +1,4 @@
-"""What is asked for is what torch does, and afterwards nothing has changed."""
+"""Torch computes in the requested precision, and all its switches are restored afterwards."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,10 +17,10 @@ BACKENDS: Any = torch.backends  # torch's stubs leave much of it out
 PLACES = [("cudnn", "conv"), ("cudnn", "rnn"), ("cuda", "matmul"), ("mkldnn", "conv"), ("mkldnn", "matmul")]
 
 
-def older(ask):
+def older(read):
     """A setting of torch's older interface, which refuses to answer once the newer one has been used alone."""
     try:
-        return ask()
+        return read()
     except RuntimeError:
         return "refused"
 
@@ -39,7 +39,7 @@ def switches():
 
 @pytest.fixture(autouse=True)
 def as_it_was():
-    """These tests turn the switches themselves."""
+    """Restore the switches: these tests change them."""
     newer, (everywhere, _), matmul, allow, benchmark, threads = switches()
     yield
     BACKENDS.fp32_precision = everywhere
@@ -53,7 +53,7 @@ def as_it_was():
 
 @pytest.fixture
 def card(monkeypatch):
-    """A GPU of NVIDIA's, of any compute capability."""
+    """A simulated NVIDIA GPU of any compute capability."""
 
     def of(capability):
         monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
@@ -84,11 +84,11 @@ BEFORE = [nothing_set, older_interface, newer_interface, for_everything]
 
 
 @pytest.mark.parametrize("before", BEFORE)
-@pytest.mark.parametrize("wanted", ["fp32", "amp", "bf16"])
-def test_all_switches_are_put_back(before, wanted):
+@pytest.mark.parametrize("requested", ["fp32", "amp", "bf16"])
+def test_all_switches_are_put_back(before, requested):
     before()
     expected = switches()
-    with precision.applied(replace(WORKLOAD, precision=wanted, threads=2), "cpu"):
+    with precision.applied(replace(WORKLOAD, precision=requested, threads=2), "cpu"):
         pass
     assert switches() == expected
 
@@ -135,7 +135,7 @@ def test_tf32_is_both_and_leaves_torchs_two_interfaces_in_step(card):
     card((8, 0))
     with precision.applied(replace(WORKLOAD, precision="tf32"), "cuda:0") as found:
         assert (found.conv_fp32, found.matmul_fp32) == ("tf32", "tf32")
-        assert torch.get_float32_matmul_precision() == "high"  # the compiler asks this; it raises if out of step
+        assert torch.get_float32_matmul_precision() == "high"  # the compiler calls it; raises if the interfaces differ
         assert torch.backends.cuda.matmul.allow_tf32
 
 
@@ -160,18 +160,18 @@ def test_amp_says_in_which_type_it_computes():
 
 
 @pytest.mark.parametrize(
-    ("device", "override", "said"),
+    ("device", "override", "message"),
     [
         ("cpu", "1", "cpu has no TF32"),
         ("cuda:0", "1", "cuda:0 has no TF32"),
         ("cuda:1", "0", "TF32_OVERRIDE=0 forbids"),
     ],
 )
-def test_tf32_where_there_is_none_is_refused_with_what_to_use(card, monkeypatch, device, override, said):
+def test_tf32_where_there_is_none_is_refused_with_what_to_use(card, monkeypatch, device, override, message):
     card((8, 6) if device == "cuda:1" else (7, 5))
     monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", override)
     with (
-        pytest.raises(UserError, match=f"{said}.*--precision fp32"),
+        pytest.raises(UserError, match=f"{message}.*--precision fp32"),
         precision.applied(replace(WORKLOAD, precision="tf32"), device),
     ):
         pass

@@ -1,4 +1,4 @@
-"""A step is the workload's call, in its type, mode and place."""
+"""A step is the workload's call, in its data type, mode and device."""
 
 from dataclasses import replace
 from typing import Any, Literal
@@ -16,7 +16,7 @@ IMAGE = torch.empty(2, 3, 8, 8, device="meta")
 
 
 class Tiny(nn.Module):
-    """Remembers what it was called with."""
+    """A small model that records its inputs."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,16 +159,16 @@ class Raises(nn.Module):
         torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 9.00 GiB.\nadvice"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
         RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
-        RuntimeError("CUDA error: out of memory\nadvice"),  # of the driver, past torch's allocator
+        RuntimeError("CUDA error: out of memory\nadvice"),  # from the driver, not from torch's allocator
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         MemoryError(),
     ],
 )
 def test_a_batch_that_does_not_fit_is_told_in_one_line_and_not_made_smaller(error):
-    with pytest.raises(CouldNotMeasure, match=r"tiny: batch 2 does not fit on cpu.*--batch-size") as told:
+    with pytest.raises(CouldNotMeasure, match=r"tiny: batch 2 does not fit on cpu.*--batch-size") as raised:
         once(Raises(error), WORKLOAD)
-    assert told.value.exit_code == 3
-    assert "\n" not in str(told.value)
+    assert raised.value.exit_code == 3
+    assert "\n" not in str(raised.value)
 
 
 def test_an_operation_that_the_device_lacks_is_told():

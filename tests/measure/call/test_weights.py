@@ -1,4 +1,4 @@
-"""Settled networks compute with ordinary numbers, in single and in half precision."""
+"""Networks initialised by `lsuv_init` compute with normal numbers, in single and in half precision."""
 
 import pytest
 import torch
@@ -7,14 +7,14 @@ from torch import nn
 from backbone_bench.measure.call.weights import lsuv_init
 from backbone_bench.zoo import registry
 
-HALF_MAX, HALF_LEAST = 65504.0, 6.1e-5  # the largest number of half precision, and the least that is not subnormal
+HALF_MAX, HALF_LEAST = 65504.0, 6.1e-5  # largest and smallest normal number of half precision
 
 # Plain, residual, pre-activation, dense, one-shot aggregation; the deepest of each, and at sizes that leave few pixels.
 DEEP = [("vgg19", 32), ("resnet152", 64), ("resnetv2_200", 64), ("densenet201", 64), ("vovnet57", 32)]
 
 
 def activations(model: nn.Module, image: torch.Tensor) -> dict[str, torch.Tensor]:
-    """What every layer returns."""
+    """Outputs of all layers."""
     found: dict[str, torch.Tensor] = {}
 
     def keep(name):
@@ -67,7 +67,7 @@ class Small(nn.Module):
         return self.fc(self.drop(self.norm(self.conv(x)).mean((2, 3))))
 
 
-def settled(model: nn.Module, seed: int = 0) -> nn.Module:
+def initialised(model: nn.Module, seed: int = 0) -> nn.Module:
     lsuv_init(model, [torch.empty(1, 3, 16, 16, device="meta")], {}, seed=seed)
     return model
 
@@ -77,12 +77,12 @@ def test_the_same_seed_settles_the_same_network_the_same():
     model = Small()
     twin = Small()
     twin.load_state_dict(model.state_dict())
-    first, second = settled(model).state_dict(), settled(twin).state_dict()
+    first, second = initialised(model).state_dict(), initialised(twin).state_dict()
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
 def test_each_layer_gives_outputs_of_size_one_and_batch_norm_normal_ones():
-    model = settled(Small())
+    model = initialised(Small())
     image = torch.randn(1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     found = activations(model.eval(), image)
     assert float(found["conv"].square().mean()) == pytest.approx(1, rel=1e-3)
@@ -93,7 +93,7 @@ def test_each_layer_gives_outputs_of_size_one_and_batch_norm_normal_ones():
 def test_settling_leaves_modes_and_hooks_as_they_were():
     model = Small().train()
     model.norm.eval()
-    settled(model)
+    initialised(model)
     assert (model.training, model.norm.training, model.drop.training) == (True, False, True)
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
 
@@ -101,12 +101,12 @@ def test_settling_leaves_modes_and_hooks_as_they_were():
 def test_a_residual_branch_that_starts_at_zero_is_opened():
     model = Small()
     nn.init.zeros_(model.norm.weight)
-    settled(model)
+    initialised(model)
     assert torch.equal(model.norm.weight, torch.ones(8))
 
 
 def test_batch_norm_that_sees_one_value_a_channel_divides_by_no_zero():
     model = nn.Sequential(nn.Flatten(), nn.Linear(3 * 16 * 16, 6), nn.BatchNorm1d(6), nn.Linear(6, 2))
-    settled(model)
+    initialised(model)
     out = model.eval()(torch.randn(4, 3, 16, 16))
     assert out.abs().max() < 100

@@ -1,4 +1,4 @@
-"""The generic accelerator where there is none: torch's answers are put in its mouth."""
+"""The generic accelerator on a machine without one: torch's functions are replaced."""
 
 import pytest
 import torch
@@ -26,7 +26,7 @@ def test_graphs_are_cudas(device):
 
 @pytest.fixture
 def counting(monkeypatch):
-    """A device whose allocator has counted this."""
+    """A device whose allocator reports these counts."""
 
     def of(**counts):
         monkeypatch.setattr(torch.accelerator, "set_device_index", lambda device: None)
@@ -41,8 +41,8 @@ def test_going_to_the_driver_counts_and_so_does_trying_again(counting):
 
 
 def test_memory_is_the_allocators_peak(counting):
-    told = {"allocated_bytes.all.peak": 10, "reserved_bytes.all.peak": 20, "allocated_bytes.all.current": 3}
-    memory = counting(**told).memory()
+    counts = {"allocated_bytes.all.peak": 10, "reserved_bytes.all.peak": 20, "allocated_bytes.all.current": 3}
+    memory = counting(**counts).memory()
     assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (10, 20)
 
 
@@ -54,7 +54,7 @@ def test_an_allocator_that_keeps_no_count_has_a_reason_and_not_nothing(counting)
 
 def test_an_allocator_that_cannot_be_asked_keeps_no_count(monkeypatch):
     def refuse(_device=None):
-        raise RuntimeError("Allocator for mps is not a DeviceAllocator.")  # as on MPS for long
+        raise RuntimeError("Allocator for mps is not a DeviceAllocator.")  # as on MPS for a long time
 
     monkeypatch.setattr(torch.accelerator, "set_device_index", lambda device: None)
     monkeypatch.setattr(torch.accelerator, "memory_stats", refuse)

@@ -1,4 +1,4 @@
-"""From a name to a device, on machines that are not here."""
+"""Devices by name, on simulated machines."""
 
 import pytest
 import torch
@@ -19,11 +19,11 @@ OUT_OF_TREE = TorchBuild("2.13.0", "npu", 1, "npu")
 
 
 def refusal(name: str, here: TorchBuild) -> str:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as raised:
         parse(name, here)
-    assert told.value.exit_code == 2
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert raised.value.exit_code == 2
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_a_name_is_a_device_that_is_here(name, here, device):
 
 
 def test_a_cpu_build_says_that_it_is_one_and_what_to_do():
-    said = refusal("cuda", CPU_BUILD)
-    assert said.startswith("No CUDA device: this torch is a CPU build (2.13.0+cpu).")
-    assert "pytorch.org" in said
-    assert "--device cpu" in said
-    assert "bench count" in said
+    message = refusal("cuda", CPU_BUILD)
+    assert message.startswith("No CUDA device: this torch is a CPU build (2.13.0+cpu).")
+    assert "pytorch.org" in message
+    assert "--device cpu" in message
+    assert "bench count" in message
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_an_index_beyond_the_last_names_those_that_are_here():
     "name", ["gpu", "CUDA", "cuda:x", "cuda:-1", "auto:1", "meta", "", "cuda:0:1", "cuda:" + "9" * 5000]
 )
 def test_what_is_no_device_is_told(name):
-    assert refusal(name, TWO_CARDS).startswith(f"{name!r} is no device. ")
+    assert refusal(name, TWO_CARDS).startswith(f"{name!r} is not a device. ")
 
 
 def test_a_misspelt_device_is_guessed():

@@ -1,4 +1,4 @@
-"""The CPU as a device, for real; and what /proc says, from texts."""
+"""The CPU as a device, on this machine; and readings of /proc, from texts."""
 
 import ctypes
 import mmap
@@ -45,7 +45,7 @@ def test_the_size_of_a_cache_is_in_bytes(size, found):
 
 
 def test_this_process_is_no_neighbour_of_itself(tmp_path, monkeypatch):
-    """What it has used is not others'; what came beside it is, averaged over the cores."""
+    """CPU time of this process is not counted; that of other processes is, averaged over the cores."""
     stat = tmp_path / "stat"
     monkeypatch.setattr(procfs, "_STAT", stat)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
@@ -55,9 +55,9 @@ def test_this_process_is_no_neighbour_of_itself(tmp_path, monkeypatch):
         stat.write_text(f"cpu0 {ticks} 0 0 9 9 0 0 0 0 0\ncpu1 0 0 0 9 9 0 0 0 0 0\n")
         with monkeypatch.context() as scripted:
             scripted.setattr(time, "process_time", lambda: own_s)
-            told = procfs.others_s()
-        assert not isinstance(told, Missing)
-        return told
+            seconds = procfs.others_s()
+        assert not isinstance(seconds, Missing)
+        return seconds
 
     before_s = others_s(busy_s=8.0, own_s=3.0)
     assert others_s(busy_s=9.0, own_s=4.0) == pytest.approx(before_s)
@@ -124,7 +124,7 @@ def test_without_proc_nothing_is_made_up(monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("text", ["", "garbage", "cpu0 a b\nVmHWM: \nVmRSS: kB\n", "cpu0 0 0\nVmHWM\n"])
 def test_files_that_say_nothing_are_as_good_as_none(monkeypatch, tmp_path, text):
-    """As sandboxes have them."""
+    """Such files occur in sandboxes."""
     for name in ("stat", "status", "index0/level", "index0/size"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

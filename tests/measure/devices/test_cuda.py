@@ -1,4 +1,4 @@
-"""CUDA graphs where there is no CUDA: what torch does around a capture is put in its place."""
+"""CUDA graphs on a machine without CUDA: torch's capture functions are replaced."""
 
 import weakref
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from backbone_bench.measure.protocols import CaptureFailed
 
 
 class Stream:
-    """A stream that is waited for and waits."""
+    """Simulated CUDA stream."""
 
     def __init__(self, device: object = None) -> None: ...
 
@@ -20,7 +20,7 @@ class Stream:
 
 
 class Driver:
-    """Torch's calls around a capture; whatever breaks one, ending it raises once more and leaves its stream current."""
+    """Torch's calls around a capture. Ending a broken capture raises a second error and leaves its stream current."""
 
     def __init__(self) -> None:
         self.current = self.first = Stream()
@@ -73,7 +73,7 @@ def test_a_replay_runs_the_graph_and_hands_out_what_was_captured(device, driver)
     outputs = iter(range(10))
     run = device.capture(lambda: torch.full((2,), next(outputs)))
     assert driver.replays == 0
-    assert run().tolist() == run().tolist() == [1, 1]  # the first was to warm the capturing stream
+    assert run().tolist() == run().tolist() == [1, 1]  # output 0 was the warm-up call on the capture stream
     assert driver.replays == 2
 
 

@@ -1,4 +1,4 @@
-"""The one place where torch's milliseconds become seconds, and where two events have an order."""
+"""Events: conversion of torch's milliseconds to seconds, and the order of two events."""
 
 import inspect
 import math
@@ -17,7 +17,7 @@ from tests.measure.world import World
 
 
 class FakeEvent:
-    """Like torch's: milliseconds, asked of the earlier event."""
+    """Like torch.Event: milliseconds, by a method of the earlier event."""
 
     now_ms = 0.0
 
@@ -46,7 +46,7 @@ def fake_events(monkeypatch):
 
 
 def mutant(original: Any, module: Any, old: str, new: str) -> Any:
-    """The same class with one piece of its source replaced."""
+    """The same class with one fragment of its source replaced."""
     source = inspect.getsource(original)
     assert source.count(old) == 1
     scope = dict(vars(module))
@@ -110,14 +110,14 @@ def test_a_pair_of_events_times_the_call_between_them():
         ),
         ("            self.step()\n            end.record()\n", "            end.record()\n            self.step()\n"),
     ],
-    ids=["asked the wrong way round", "started after the call", "ended before the call"],
+    ids=["arguments swapped", "started after the call", "ended before the call"],
 )
 def test_events_in_the_wrong_places_would_be_found(old, new):
     with pytest.raises((AssertionError, EventsFailed)):
         pairs_time_the_call_between_them(mutant(Pairs, timers, old, new))
 
 
-# A clock that cannot be believed.
+# An unusable clock.
 
 
 def test_one_pair_in_the_wrong_order_spoils_them_all():

@@ -1,3 +1,5 @@
+"""Search for the largest batch that fits."""
+
 from dataclasses import replace
 
 import pytest
@@ -11,16 +13,16 @@ from backbone_bench.records import Missing
 from tests.report.samples import cost
 
 
-@given(st.integers(0, 10 * fitting.MOST))
+@given(st.integers(0, 10 * fitting.MAX_BATCH))
 def test_the_batch_found_fits_and_twice_as_much_does_not(room):
     def fits(batch):
         if batch > room:
             raise OutOfMemory("full")
         return True
 
-    found = fitting.largest(fits, give_back=lambda: None)
+    found = fitting.largest(fits, free_memory=lambda: None)
     assert found is None if room < 1 else found <= room
-    assert found is None or found == fitting.MOST or 2 * found > room
+    assert found is None or found == fitting.MAX_BATCH or 2 * found > room
     assert found is None or found.bit_count() == 1
 
 
@@ -31,7 +33,7 @@ def test_the_memory_of_every_attempt_is_given_back():
         events.append(batch)
         return batch < 4
 
-    fitting.largest(fits, give_back=lambda: events.append("back"))
+    fitting.largest(fits, free_memory=lambda: events.append("back"))
     assert events == [1, "back", 2, "back", 4, "back"]
 
 
@@ -44,7 +46,7 @@ def test_what_else_goes_wrong_is_not_taken_for_a_full_device():
 
 
 @pytest.mark.parametrize(
-    ("free", "room"), [(1 << 20, False), (1 << 40, True), (Missing("no_meminfo", "not told"), True)]
+    ("free", "room"), [(1 << 20, False), (1 << 40, True), (Missing("no_meminfo", "not available"), True)]
 )
 def test_a_host_has_room_for_what_the_model_needs_at_least_as_far_as_is_known(monkeypatch, free, room):
     monkeypatch.setattr(system, "available_bytes", lambda: free)

@@ -1,4 +1,4 @@
-"""Finite or not, the same or not."""
+"""Checks of outputs: finite values, and agreement up to rounding."""
 
 import pytest
 import torch

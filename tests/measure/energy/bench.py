@@ -1,4 +1,4 @@
-"""A load on the scripted device, measured through the real ladder over NVML's stand-in."""
+"""Helpers: measure a load on the simulated device with the real energy meter over the NVML stub."""
 
 from backbone_bench.measure.energy import meter as energy_meter
 from backbone_bench.measure.energy.load import Load
@@ -27,13 +27,13 @@ def meter(world: World) -> Meter:
 def measure(
     device: Device, plan: EnergyPlan = DEFAULT, *, batch: int = 1, launch_bound: float | None = 0.0
 ) -> Known[Energy]:
-    """The energy of a scripted device by whatever its world's NVML tells."""
+    """Measure the energy of a simulated device."""
     load = Load(device.step, batch, launch_bound)
     return energy_meter.measure(load, device, meter(device.world), plan, CardWatcher(card(device.world)))
 
 
 def measured(device: Device, plan: EnergyPlan = DEFAULT, *, batch: int = 1, launch_bound: float | None = 0.0) -> Energy:
-    """The same, where it has to succeed."""
+    """The same, and assert that it succeeds."""
     found = measure(device, plan, batch=batch, launch_bound=launch_bound)
     assert isinstance(found, Energy), found
     return found

@@ -1,4 +1,4 @@
-"""Energy of a known waveform, by the real pynvml over a stand-in for the driver."""
+"""Energy of a known power waveform, read by the real pynvml through a stub of the driver's library."""
 
 import math
 import random
@@ -18,7 +18,7 @@ THREE_WINDOWS = EnergyPlan(idle_s=0.3, idle_skip_s=0)
 
 
 def noisy(seed, spread=0.02, memory=0.9):
-    """Power of the nth run as a factor: noise that remembers, of mean 1."""
+    """Factor on the power of the nth run: autocorrelated noise with mean 1."""
     draw = random.Random(seed)
     state = draw.gauss(0, spread)
     kick = spread * math.sqrt(1 - memory**2)
@@ -32,7 +32,7 @@ def noisy(seed, spread=0.02, memory=0.9):
 
 
 def place(world, seed):
-    """A moment within a tick, and a length of a run, that differ from seed to seed."""
+    """Random start within a tick, and a random length of a run, from a seed."""
     draw = random.Random(seed)
     world.reset(100 + draw.random())
     return draw.uniform(0.009, 0.019)
@@ -44,12 +44,12 @@ def test_the_counter_is_within_three_thousandths(world, tick_s, seed):
     run_s = place(world, seed)
     world.gpu.counter = Sensor(tick_s, tick_s)
     device = Device(world, run_s)
-    energy = measured(device, replace(ONE_WINDOW, window_s=5 + 0.013 * seed))  # ends anywhere within a tick
+    energy = measured(device, replace(ONE_WINDOW, window_s=5 + 0.013 * seed))  # so that it ends anywhere within a tick
     assert energy.source == "counter"
     assert energy.tick_s == pytest.approx(tick_s, rel=0.02)
     assert energy.gross_per_image_j == pytest.approx(device.run_j, rel=0.003)
     (trial,) = energy.trials
-    assert trial.edge_j < 0.001 * trial.window_j  # both ticks were caught between two close looks
+    assert trial.edge_j < 0.001 * trial.window_j  # both ticks were caught between two fast polls
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -101,7 +101,7 @@ def test_windows_from_tick_to_tick_leave_a_fifth_of_the_naive_error(world):
 
 
 class Naive(Device):
-    """Reads the counter whenever it is waited for, as a caller does who subtracts two readings."""
+    """A device that reads the counter at each synchronize, as in the naive method of two readings."""
 
     def __init__(self, world, run_s):
         super().__init__(world, run_s)
@@ -112,7 +112,7 @@ class Naive(Device):
         self._read.append((self._counter_j(), self.launched))
 
     def last_window_j(self):
-        """E1 − E0 over the runs between the last two waits: those around the window."""
+        """Energy per run by E1 − E0 between the last two synchronizations: those around the window."""
         (before_j, before), (after_j, after) = self._read[-2:]
         return (after_j - before_j) / (after - before)
 

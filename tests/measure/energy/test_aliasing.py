@@ -1,4 +1,4 @@
-"""A sensor that looks at 25 of every 100 ms can see always the same part of a run."""
+"""Aliasing: a sensor that samples 25 ms of every 100 ms may always sample the same part of a run."""
 
 import pytest
 
@@ -8,16 +8,16 @@ from tests.measure.nvml.world import Device, Sensor
 
 QUARTER = Sensor(0.1, 0.025)
 HALF_IDLE = ((0.5, 300.0), (0.5, 60.0))
-PLAN = EnergyPlan(trials=1, idle_s=1, idle_skip_s=0, settle_s=1)
+PLAN = EnergyPlan(trials=1, idle_s=1, idle_skip_s=0, warm_up_s=1)
 
 
 def at_phase(world, phase_s, run_s, source):
-    """A card whose every sensor looks away, met at a phase of its period."""
+    """A card whose sensors all sample part of the time, started at a phase of their period."""
     world.reset(100 + phase_s)
     gpu = world.gpu
     gpu.capability[1] = 0
     gpu.counter = gpu.instant = gpu.usage = QUARTER
-    plan = EnergyPlan(trials=1, idle_s=1, idle_skip_s=0, settle_s=1, source=source)
+    plan = EnergyPlan(trials=1, idle_s=1, idle_skip_s=0, warm_up_s=1, source=source)
     return Device(world, run_s, HALF_IDLE), plan
 
 

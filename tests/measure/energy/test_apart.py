@@ -1,4 +1,4 @@
-"""Energy and latency are separate phases: NVML is silent while something is timed."""
+"""Energy and latency are separate phases: NVML is not called while something is timed."""
 
 from bisect import bisect_right
 
@@ -11,7 +11,7 @@ from tests.measure.nvml.world import Device
 
 
 class Diary(Device):
-    """Writes down from when to when each run kept host or device at work."""
+    """A device that records start and end of each run."""
 
     def __init__(self, world):
         super().__init__(world)

@@ -1,4 +1,4 @@
-"""From readings to joules: laws that hold whatever the readings."""
+"""Energy from readings: laws that hold for any readings."""
 
 import pytest
 from hypothesis import given
@@ -11,12 +11,12 @@ from backbone_bench.records import Missing
 WATTS = st.floats(1, 1000)
 
 
-def look(at_s, value):
+def reading(at_s, value):
     return Reading(at_s, at_s, value)
 
 
 def series(values, every_s=0.1, start_s=0.0):
-    return [look(start_s + index * every_s, value) for index, value in enumerate(values)]
+    return [reading(start_s + index * every_s, value) for index, value in enumerate(values)]
 
 
 def window(found):
@@ -39,7 +39,7 @@ def test_a_step_up_and_down_gives_the_area_of_the_step():
 def test_reading_a_sensor_again_before_it_changes_adds_nothing(values, data):
     readings = series(values)
     where = data.draw(st.integers(0, len(values) - 1))
-    again = sorted([*readings, look(where * 0.1 + 0.05, values[where])])
+    again = sorted([*readings, reading(where * 0.1 + 0.05, values[where])])
     end_s = len(values) * 0.1
     assert window(zero_order_hold(again, 0, end_s, 0.1)).window_j == pytest.approx(
         window(zero_order_hold(readings, 0, end_s, 0.1)).window_j
@@ -60,7 +60,7 @@ def test_two_halves_of_a_window_make_the_whole(values, quarters):
 
 @given(st.floats(0.05, 0.4), st.floats(0.05, 0.4), WATTS, WATTS)
 def test_both_ends_are_filled_with_what_is_nearest(before_s, after_s, first, last):
-    readings = [look(before_s, first), look(before_s + 0.1, last)]
+    readings = [reading(before_s, first), reading(before_s + 0.1, last)]
     end_s = before_s + 0.1 + after_s
     area = first * (before_s + 0.1) + last * after_s
     assert window(zero_order_hold(readings, 0, end_s, 0.1)).window_j == pytest.approx(area)
@@ -72,7 +72,7 @@ def test_the_integral_of_a_slow_wave_is_that_of_scipy():
     def power(at_s):
         return 200 + 50 * sin(at_s)
 
-    readings = [look(k / 200, power(k / 200)) for k in range(1000)]
+    readings = [reading(k / 200, power(k / 200)) for k in range(1000)]
     assert window(zero_order_hold(readings, 0, 5, 0.005)).window_j == pytest.approx(quad(power, 0, 5)[0], rel=1e-3)
 
 
@@ -125,7 +125,7 @@ def test_a_change_lies_within_its_slack():
 
 
 def test_a_counter_read_less_often_than_it_ticks_is_never_older_than_a_tick():
-    (tick,) = ticks([look(1.0, 5), look(2.0, 6)], tick_s=0.001)
+    (tick,) = ticks([reading(1.0, 5), reading(2.0, 6)], tick_s=0.001)
     assert tick.slack_s == pytest.approx(0.001)
     assert tick.at_s == pytest.approx(1.9995)
 
@@ -155,20 +155,20 @@ def test_fewer_than_two_changes_are_no_window(changes):
 
 @given(st.sampled_from([0.02, 0.1, 1.0]), st.integers(4, 20))
 def test_the_period_of_a_reading_is_found_from_its_changes(tick_s, n):
-    readings = [look(k * tick_s / 10, k // 10) for k in range(10 * n)]
+    readings = [reading(k * tick_s / 10, k // 10) for k in range(10 * n)]
     assert period_s(readings) == pytest.approx(tick_s)
 
 
 def test_a_change_that_was_missed_does_not_lengthen_the_period():
     changes_s = [0.1, 0.2, 0.4, 0.5, 0.6]  # nothing at 0.3
-    readings = [look(k / 500, sum(at_s <= k / 500 for at_s in changes_s)) for k in range(350)]
+    readings = [reading(k / 500, sum(at_s <= k / 500 for at_s in changes_s)) for k in range(350)]
     assert period_s(readings) == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize(("changes", "told"), [(1, False), (2, False), (3, True)])
-def test_two_times_between_changes_are_the_fewest_to_tell_a_period(changes, told):
+@pytest.mark.parametrize(("changes", "known"), [(1, False), (2, False), (3, True)])
+def test_two_times_between_changes_are_the_fewest_to_tell_a_period(changes, known):
     readings = series([0.0, *(float(n) for n in range(1, changes + 1))])
-    assert isinstance(period_s(readings), float) is told
+    assert isinstance(period_s(readings), float) is known
 
 
 def test_a_reading_is_of_the_middle_of_its_call():

@@ -1,4 +1,4 @@
-"""The best source that answers is taken, what did not answer is named, and nothing ever reads 0 J."""
+"""The best working power source is used, failed ones are named with the reason, and energy is never 0 J."""
 
 import pytest
 from pydantic import TypeAdapter, ValidationError
@@ -12,7 +12,7 @@ from backbone_bench.records import Energy, EnergyTrial, Missing
 from tests.measure.energy.bench import DEFAULT, card, measure, measured, meter
 from tests.measure.nvml.world import NAME, Device, Sensor
 
-QUICK = EnergyPlan(trials=2, idle_s=2, idle_skip_s=1, settle_s=1)
+QUICK = EnergyPlan(trials=2, idle_s=2, idle_skip_s=1, warm_up_s=1)
 
 
 def missing(found):
@@ -48,7 +48,7 @@ def test_where_nothing_answers_every_reason_is_told(world, code, id):
     assert reason.missing == id
     for what in ("energy counter", "nstant power", "ower usage"):
         assert what in reason.message
-    assert reason.message.endswith("Nothing is left to read.")
+    assert reason.message.endswith("No other power source is left.")
 
 
 def test_a_driver_without_the_newer_calls_still_gives_energy(old_world):
@@ -105,7 +105,7 @@ def test_a_card_that_is_lost_ends_the_ladder(world, after_s):
     world.state.lost_at_s = world.now_s() + QUICK.idle_s + after_s
     device = Device(world)
     reason = missing(measure(device, QUICK))
-    assert reason == Missing("gpu_lost", f"{NAME} fell off the bus (Xid?). See dmesg.")
+    assert reason == Missing("gpu_lost", f"{NAME} is lost: it fell off the bus (Xid error?). See dmesg.")
 
 
 def test_only_the_source_that_is_asked_for_is_taken(world):
@@ -115,7 +115,9 @@ def test_only_the_source_that_is_asked_for_is_taken(world):
     reason = missing(measure(Device(world), EnergyPlan(idle_s=2, source="counter")))
     assert reason.missing == "not_supported"
     reason = missing(measure(Device(world), EnergyPlan(idle_s=2, source="rapl")))
-    assert reason == Missing("no_source", "There is no rapl here, only counter, power_instant, power_usage.")
+    assert reason == Missing(
+        "no_source", "There is no source rapl here: use --energy-source with counter, power_instant, power_usage."
+    )
 
 
 def test_a_sensor_that_reads_nothing_is_no_sensor(world):
@@ -177,7 +179,7 @@ def test_a_load_that_draws_less_than_idle_has_no_net_energy(world):
 
 
 def test_counter_and_sensor_that_disagree_are_both_told(world):
-    world.gpu.instant = Sensor(0.1, 0.05)  # of a waveform whose period hides half of it
+    world.gpu.instant = Sensor(0.1, 0.05)  # aliasing: it samples the same half of every run
     device = Device(world, run_s=0.1, shape=((0.5, 300.0), (0.5, 100.0)))
     found = measured(device, QUICK)
     assert found.source == "counter"
@@ -200,7 +202,7 @@ def test_a_witness_that_fails_does_not_spoil_the_counter(world):
 
 
 class Forgetful(Device):
-    """Eight seconds on, its instant power is no longer told."""
+    """A device whose instantaneous power cannot be read any more after 8 s."""
 
     def step(self):
         if self.world.now_s() > 108 and not self.world.state.faults:
@@ -244,7 +246,7 @@ def test_the_paper_protocol_is_a_mean_of_readings_over_the_rate_and_takes_nothin
     paper = found.paper
     assert isinstance(paper, records.PaperEnergy)
     assert paper.source == "power_usage"
-    assert len(paper.readings_w) == pytest.approx(50, abs=2)  # one a tenth of a second, for five
+    assert len(paper.readings_w) == pytest.approx(50, abs=2)  # one per 0.1 s, for 5 s
     assert paper.per_image_j == pytest.approx(device.run_j / 2, rel=0.01)
 
 

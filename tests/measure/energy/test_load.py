@@ -1,4 +1,4 @@
-"""The load never stops while somebody looks, and a CPU needs no queue."""
+"""The load never stops while sources are polled, and a CPU needs no queue."""
 
 import math
 from itertools import pairwise
@@ -17,7 +17,7 @@ from tests.measure.nvml.world import Device
 
 
 def run(device, seconds, every_s, run_s):
-    """Readings of the counter, and how long the device was idle meanwhile."""
+    """Readings of the counter, and the idle time of the device meanwhile."""
     world = device.world
     trace = Trace(meter(world).sources[0], world)
     steady = Steady(Load(device.step, 1), device, world, 8)
@@ -50,7 +50,7 @@ def test_a_slow_answer_is_asked_for_again_and_then_taken(world):
 
 
 class CpuCounter:
-    """A counter with a tick of a millisecond, as RAPL's, over what a scripted device draws."""
+    """A counter with a tick of 1 ms, like RAPL, of the energy of a simulated device."""
 
     name: SourceName = "rapl"
     unit: Literal["J", "W"] = "J"
@@ -82,19 +82,21 @@ class Cpu(Device):
 def test_a_cpu_is_measured_through_the_same_code_however_slow(world, run_s):
     device = Cpu(world, run_s, shape=((1.0, 90.0),), events=False)
     device.idle_w = 60.0
-    ladder = Meter((CpuCounter(device),), world, lambda: Missing("no_temperature", "none"))
-    found = energy_meter.measure(Load(device.step, 1), device, ladder, EnergyPlan(idle_s=2, idle_skip_s=1), NoCompany())
+    sources = Meter((CpuCounter(device),), world, lambda: Missing("no_temperature", "none"))
+    found = energy_meter.measure(
+        Load(device.step, 1), device, sources, EnergyPlan(idle_s=2, idle_skip_s=1), BlindWatcher()
+    )
     assert isinstance(found, Energy), found
     assert found.source == "rapl"
     assert found.gross_per_image_j == pytest.approx(device.run_j, rel=0.003)
     assert isinstance(found.sensor_relative, Missing)
 
 
-class NoCompany:
-    """A watch that sees nothing."""
+class BlindWatcher:
+    """A watcher without findings."""
 
     def poll(self):
-        """Nothing."""
+        """Do nothing."""
 
     def verdict(self):
         return Missing("no_nvml", "A CPU has no NVML.")

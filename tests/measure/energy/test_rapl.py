@@ -1,4 +1,4 @@
-"""The CPU's counter: packages once each, wraps added, and the reason where it cannot be read."""
+"""RAPL counter of the CPU: each package once, wraps corrected, and the reason if it cannot be read."""
 
 import pytest
 from hypothesis import given
@@ -85,7 +85,7 @@ def refused(found):
 
 
 def forbid(name):
-    """Read files as root does, but for those of one name."""
+    """`Path.read_text` that raises PermissionError for files of one name."""
     from pathlib import Path
 
     read = Path.read_text

@@ -1,4 +1,4 @@
-"""Whatever becomes of energy, the record around it stays whole and valid against the schema."""
+"""For every failure of the energy measurement, the record stays complete and valid against the schema."""
 
 import json
 from dataclasses import replace
@@ -17,7 +17,7 @@ from tests.gate.samples import COST, counted, timed
 from tests.measure.energy.bench import card, measure, measured, meter
 from tests.measure.nvml.world import Device, Sensor
 
-QUICK = EnergyPlan(trials=2, idle_s=2, idle_skip_s=1, settle_s=1, paper=True)
+QUICK = EnergyPlan(trials=2, idle_s=2, idle_skip_s=1, warm_up_s=1, paper=True)
 COUNTER = "nvmlDeviceGetTotalEnergyConsumption"
 POWER = (COUNTER, "field 186", "nvmlDeviceGetPowerUsage")
 
@@ -52,7 +52,7 @@ FAILURES = {
 
 
 def energy_and_watch(world):
-    """What the profiler would put into a record."""
+    """Energy and watch as the profiler would put them into a record."""
     found = open_card(world.identity, world)
     if isinstance(found, Missing):
         return found, found

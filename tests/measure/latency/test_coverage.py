@@ -1,8 +1,8 @@
-"""Does the interval hold what it promises, when sampling stops as soon as it is narrow?
+"""Coverage of the 95 % confidence interval of the median, when sampling stops as soon as it is narrow.
 
-Each trial runs the product's own sampling loop and stop rule on a stream of
-timings with correlated noise and 1 % of interrupted calls, whose true median
-is known. An iid bootstrap of the median looks at the very same samples.
+Each trial runs the sampling loop and the stopping rule of the product on a stream
+of timings with correlated noise and 1 % of interrupted calls, whose true median is
+known. An iid bootstrap of the median gets the same samples.
 """
 
 from typing import NamedTuple
@@ -23,7 +23,7 @@ LONGEST = 1500  # samples: 15 s
 
 
 class Stream:
-    """Timings one after the other; a timer that takes from them, on a clock that they move."""
+    """A timer that takes its samples from a stream of timings, on a clock that advances by them."""
 
     calls_per_sample = 1
 
@@ -49,7 +49,7 @@ class Coverage(NamedTuple):
 
 
 def cover(rho: float, trials: int) -> Coverage:
-    """The share of trials whose 95 % interval holds the true median."""
+    """Share of the trials whose 95 % confidence interval contains the true median."""
     rng = np.random.default_rng(round(100 * rho))
     hits, resampled, taken, converged = 0, 0, 0, 0
     for _ in range(trials):

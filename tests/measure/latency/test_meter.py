@@ -1,4 +1,4 @@
-"""Laws of the meter, on a machine whose time is a number."""
+"""Laws of the latency meter, on a simulated machine with virtual time."""
 
 import gc
 import math
@@ -45,7 +45,7 @@ def wall(world: World, chosen: LatencyPlan = FULL) -> Latency:
 
 
 def noisy(rho: float, spread: float, *, seed: int = 1, tail: float = 0.0) -> Callable[[float], float]:
-    """Work of 10 ms whose noise remembers itself; so many calls are held up by half of that and more."""
+    """Work of 10 ms with autocorrelated noise (`rho`); a share `tail` of the calls is late by 5 ms or more."""
     rng = random.Random(seed)
     noise = 0.0
 
@@ -57,7 +57,8 @@ def noisy(rho: float, spread: float, *, seed: int = 1, tail: float = 0.0) -> Cal
     return work_s
 
 
-HASTY = replace(FULL, settling=WarmUpRule(min_s=0.02, block_s=0.001))  # where warming up is not the point
+# For tests that are not about the warm-up.
+SHORT_WARM_UP = replace(FULL, warm_up_rule=WarmUpRule(min_s=0.02, block_s=0.001))
 
 
 # What is timed.
@@ -142,7 +143,7 @@ def test_a_device_that_never_settles_is_measured_and_flagged():
 
 def test_noise_alone_is_not_taken_for_a_clock_that_has_not_settled():
     world = World(work_s=noisy(0, 0.3))
-    found = wall(world, replace(FULL, settling=WarmUpRule(max_s=4, tolerance=1e-6)))
+    found = wall(world, replace(FULL, warm_up_rule=WarmUpRule(max_s=4, tolerance=1e-6)))
     assert found.warmup.status == "steady"
 
 
@@ -212,7 +213,7 @@ def test_few_samples_have_the_interval_of_ranks_and_very_few_have_none(calls, in
 
 
 def test_a_call_of_microseconds_ends_with_ten_thousand_samples():
-    found = wall(World(work_s=lambda now_s: 1e-6), HASTY)
+    found = wall(World(work_s=lambda now_s: 1e-6), SHORT_WARM_UP)
     assert found.status == "converged"
     assert 10_000 <= found.n < 20_000
 
@@ -225,15 +226,15 @@ def test_percentiles_wait_for_their_samples_and_say_how_many_are_missing():
 
 
 def test_two_narrow_looks_have_to_follow_each_other():
-    looks = iter([True, False, True, False, True, True])
+    checks = iter([True, False, True, False, True, True])
 
     class Scripted(StoppingRule):
         def narrow(self, samples_s, calls_per_sample):
-            return next(looks)
+            return next(checks)
 
     world = World()
     assert sample(Wall(world.step, world), world, Scripted(), lambda done: None)[1] == "converged"
-    assert list(looks) == []
+    assert list(checks) == []
 
 
 # Quick, and within a budget.
@@ -320,23 +321,23 @@ def test_a_mode_that_was_not_asked_for_is_missing():
 @pytest.mark.parametrize("work_s", [1e-6, 7e-6, 40e-6])
 def test_a_graph_shorter_than_50_us_is_replayed_several_times_and_a_sample_is_of_one_call(work_s):
     world = World(work_s=lambda now_s: work_s, events=lambda mark_s: round(mark_s / 5e-7) * 5e-7)
-    found = known(run(world, only("graph", HASTY)).latency.graph)
+    found = known(run(world, only("graph", SHORT_WARM_UP)).latency.graph)
     assert found.calls_per_sample * work_s >= 49e-6
     assert found.median_s == pytest.approx(work_s, rel=0.02)
 
 
 def test_a_short_graph_is_known_for_one_however_slowly_the_host_wakes():
     world = World(work_s=lambda now_s: 10e-6, wake_s=400e-6)
-    assert known(run(world, only("graph", HASTY)).latency.graph).calls_per_sample == 5
+    assert known(run(world, only("graph", SHORT_WARM_UP)).latency.graph).calls_per_sample == 5
 
 
 def test_the_fastest_way_to_run_a_step_is_its_graph_where_there_is_one():
     world = World(work_s=lambda now_s: 10e-6, kernels=1)
-    found = run(world, HASTY)
+    found = run(world, SHORT_WARM_UP)
     before = world.calls
     found.fastest()
     assert world.calls - before == found.calls == known(found.latency.graph).calls_per_sample
-    assert run(World(capture_error="no"), HASTY).calls == 1
+    assert run(World(capture_error="no"), SHORT_WARM_UP).calls == 1
 
 
 def test_a_cold_call_is_flushed_before_and_the_flush_is_not_timed():
@@ -344,7 +345,7 @@ def test_a_cold_call_is_flushed_before_and_the_flush_is_not_timed():
         world = World(flush_s=0.004)
         found = run(world, only(mode, latency_plan.choose(cold=True))).latency
         assert known(getattr(found, mode)).median_s == pytest.approx(1e-3, rel=0.01)
-        log = [entry for entry in world.log if entry != "look"]
+        log = [entry for entry in world.log if entry != "poll"]
         timed = log[log.index("flush") :]  # the first calls come before; of a graph, its check too
         assert all(before == "flush" for before, entry in pairwise(timed[-500:]) if entry == "call")
 
@@ -366,10 +367,10 @@ def test_the_host_runs_ahead_of_the_device_by_the_depth_of_the_queue():
 def test_nobody_looks_while_a_mode_is_sampled():
     world = World()
     found = run(world)
-    quiet = "".join("L" if entry == "look" else "c" for entry in world.log if entry in ("look", "call"))
-    assert quiet.count("L") == 1 + 2 * 3
+    quiet = "".join("P" if entry == "poll" else "c" for entry in world.log if entry in ("poll", "call"))
+    assert quiet.count("P") == 1 + 2 * 3
     for latency in (found.latency.wall, found.latency.device):
-        assert f"L{'c' * known(latency).n}L" in quiet
+        assert f"P{'c' * known(latency).n}P" in quiet
 
 
 def test_the_garbage_collector_rests_and_is_woken_whatever_happens():
@@ -392,15 +393,15 @@ def test_the_garbage_collector_rests_and_is_woken_whatever_happens():
 
 
 def test_progress_is_told_between_blocks_with_a_share_that_never_exceeds_one():
-    told = []
+    progress = []
     world = World(work_s=noisy(0.5, 0.5))
-    measure(world.step, world, world, only("wall"), lambda phase, done: told.append((phase, done)))
-    assert [phase for phase, _ in told[:3]] == ["first calls"] * 3
-    assert {phase for phase, _ in told} == {"first calls", "wall: warming up", "wall: sampling"}
-    assert all(0 <= done <= 1 for _, done in told)
+    measure(world.step, world, world, only("wall"), lambda phase, share: progress.append((phase, share)))
+    assert [phase for phase, _ in progress[:3]] == ["first calls"] * 3
+    assert {phase for phase, _ in progress} == {"first calls", "wall: warming up", "wall: sampling"}
+    assert all(0 <= share <= 1 for _, share in progress)
 
 
-# What else is said.
+# Flags, memory, load of the host.
 
 
 def test_an_output_that_is_not_finite_is_flagged():
@@ -411,7 +412,7 @@ def test_an_output_that_is_not_finite_is_flagged():
 def test_memory_is_that_of_a_call_after_the_baseline():
     world = World()
     assert run(world, only("wall")).memory.peak_allocated_bytes == 10
-    order = [entry for entry in world.log if entry != "look"]
+    order = [entry for entry in world.log if entry != "poll"]
     assert order[:3] == ["mark memory", "reset peak", "call"]
     assert order[:7].count("reset peak") == 3
 
@@ -430,7 +431,7 @@ def test_a_load_that_cannot_be_read_is_missing_and_not_none():
 
 
 class Coarse(World):
-    """Its clock moves every 16 ms, as some systems' do; events are finer."""
+    """A machine whose clock advances every 16 ms, as on some systems; its events are finer."""
 
     def now_s(self) -> float:
         return self.now // 0.016 * 0.016

@@ -1,4 +1,4 @@
-"""The rules by themselves: what ends a warm-up, what ends the sampling, how much comes between two looks."""
+"""Rules of the latency meter: end of the warm-up, end of the sampling, number of samples between two checks."""
 
 import random
 import statistics
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.measure.latency.plan import FULL, QUICK, choose
-from backbone_bench.measure.latency.rules import StoppingRule, WarmUpBlock, WarmUpRule, crowded
+from backbone_bench.measure.latency.rules import StoppingRule, WarmUpBlock, WarmUpRule, cpu_contention
 from backbone_bench.stats import samples
 
 
@@ -37,10 +37,10 @@ def test_after_thirty_seconds_it_goes_on_as_it_is():
     assert WarmUpRule().verdict(blocks(1.0, 1.0), spent_s=40) == "not_steady"
 
 
-@pytest.mark.parametrize(("asked_in", "verdict"), [(3, "steady"), (4, None), (7, None)])
-def test_the_allocator_has_to_be_quiet_over_both_quarters(asked_in, verdict):
-    told = [WarmUpBlock(1.0, 10, allocations=int(place >= asked_in)) for place in range(8)]
-    assert WarmUpRule().verdict(told, spent_s=5) == verdict
+@pytest.mark.parametrize(("allocated_in", "verdict"), [(3, "steady"), (4, None), (7, None)])
+def test_the_allocator_has_to_be_quiet_over_both_quarters(allocated_in, verdict):
+    measured = [WarmUpBlock(1.0, 10, allocations=int(place >= allocated_in)) for place in range(8)]
+    assert WarmUpRule().verdict(measured, spent_s=5) == verdict
 
 
 def test_an_interval_is_narrow_only_with_a_hundred_samples_and_a_second_of_work():
@@ -72,7 +72,7 @@ def test_a_narrow_interval_of_samples_that_cannot_be_cut_into_ten_blocks_is_not_
 
 
 @pytest.mark.parametrize(
-    ("taken", "spent_s", "looks", "verdict"),
+    ("taken", "spent_s", "narrow_checks", "verdict"),
     [
         (200, 3, 1, None),
         (200, 3, 2, "converged"),
@@ -82,8 +82,8 @@ def test_a_narrow_interval_of_samples_that_cannot_be_cut_into_ten_blocks_is_not_
         (100_000, 1, 0, "timeout"),
     ],
 )
-def test_sampling_ends_narrow_or_out_of_time(taken, spent_s, looks, verdict):
-    assert StoppingRule().verdict(taken, spent_s, looks) == verdict
+def test_sampling_ends_narrow_or_out_of_time(taken, spent_s, narrow_checks, verdict):
+    assert StoppingRule().verdict(taken, spent_s, narrow_checks) == verdict
 
 
 @given(st.integers(1, 99_999), st.floats(0, 20))
@@ -112,18 +112,18 @@ def test_a_block_of_the_warm_up_lasts_a_tenth_of_a_second_or_ten_thousand_calls(
 @given(st.floats(0.001, 1e4))
 def test_a_share_of_a_budget_is_enough_for_its_warm_up_and_its_samples(share_s):
     part = FULL.within(share_s)
-    assert part.settling.max_s + part.stopping.max_s == pytest.approx(share_s)
-    assert part.settling.min_s <= part.settling.max_s
-    assert part.stopping.min_calls == 1
+    assert part.warm_up_rule.max_s + part.stopping_rule.max_s == pytest.approx(share_s)
+    assert part.warm_up_rule.min_s <= part.warm_up_rule.max_s
+    assert part.stopping_rule.min_calls == 1
 
 
 def test_a_plan_is_chosen_by_three_words():
     assert choose() == FULL
     assert choose(quick=True) == QUICK
-    assert choose(quick=True).first_answer
+    assert choose(quick=True).quick
     assert (choose(budget_s=7).budget_s, choose(cold=True).cold) == (7, True)
 
 
 def test_a_neighbour_counts_from_a_twentieth_of_the_cores():
-    assert not crowded(0.05)
-    assert crowded(0.051)
+    assert not cpu_contention(0.05)
+    assert cpu_contention(0.051)

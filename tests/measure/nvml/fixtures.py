@@ -1,4 +1,4 @@
-"""Builds the stand-in for libnvidia-ml.so.1 and puts it under the real pynvml."""
+"""Fixtures: build the stub of libnvidia-ml.so.1 and load it under the real pynvml."""
 
 import ctypes
 import os
@@ -19,10 +19,10 @@ SOURCE = Path(__file__).with_name("stub.c")
 
 @pytest.fixture(scope="session")
 def cc() -> str:
-    """A C compiler; where there is none the test is skipped, in CI it fails."""
+    """A C compiler. Without one the test is skipped; in CI it fails."""
     found = which(os.environ.get("CC", "cc"))
     if found is None:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("no C compiler (cc) to build NVML's stand-in with")
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no C compiler (cc) to build the NVML stub")
     return found
 
 
@@ -52,7 +52,7 @@ def state_file(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 @pytest.fixture
 def world(build_nvml: Callable[..., Path], state_file: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A healthy world, watched by the real pynvml through the stand-in."""
+    """A healthy simulated machine, read by the real pynvml through the stub."""
     state_file.reset()
     _load(build_nvml(), state_file, monkeypatch)
     return state_file
@@ -60,7 +60,7 @@ def world(build_nvml: Callable[..., Path], state_file: World, monkeypatch: pytes
 
 @pytest.fixture
 def old_world(build_nvml: Callable[..., Path], state_file: World, monkeypatch: pytest.MonkeyPatch) -> World:
-    """The same under a driver that lacks the newer calls."""
+    """The same with a driver that lacks the newer calls."""
     state_file.reset()
     _load(build_nvml("-DOLD_DRIVER"), state_file, monkeypatch)
     return state_file
@@ -77,7 +77,7 @@ def _load(library: Path, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def card(world: World) -> Card:
-    """The card under test, in a healthy world."""
+    """The card under test, on a healthy machine."""
     found = open_card(world.identity, world)
     assert isinstance(found, Card)
     return found
@@ -85,7 +85,7 @@ def card(world: World) -> Card:
 
 @pytest.fixture
 def torch_card(world: World, monkeypatch: pytest.MonkeyPatch) -> type:
-    """What torch says of the card under test, as a CUDA build would."""
+    """Properties of the card under test, as a CUDA build of torch gives them."""
 
     class Properties:
         name, uuid = world.identity.name, world.identity.uuid

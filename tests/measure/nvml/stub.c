@@ -1,8 +1,8 @@
-/* A stand-in for libnvidia-ml.so.1: virtual time, known power, failures on demand.
+/* A stub of libnvidia-ml.so.1: virtual time, known power, failures on demand.
 
-   The state lies in a file that a test maps too (tests/measure/nvml/world.py mirrors the structs). Power is piecewise constant:
-   watts[i] from at_s[i] on. Sensors and counters look at it the way cards do: a counter that is refreshed once a tick,
-   sensors that average some of the time before their last refresh. Every call takes call_s of the virtual time.
+   The state is in a file that a test maps too (tests/measure/nvml/world.py mirrors the structs). Power is piecewise
+   constant: watts[i] from at_s[i] on. Counter and sensors read it as on real cards: the counter is refreshed once per
+   tick, and a sensor averages part of the time before its last refresh. Every call takes call_s of the virtual time.
    Written from NVML's public documentation for these tests; compiled with -DOLD_DRIVER it lacks the newer calls. */
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
-"""`bench run` on a card: a scripted accelerator whose clocks, power and names are those of NVML's stand-in.
+"""`bench run` on a simulated GPU whose clocks, power and names come from the NVML stub.
 
-Only what needs the hardware is scripted: torch's account of the card, and the step. Options, settings, profiler,
-meters, watch and record are the product's own.
+Only the parts that need hardware are simulated: torch's properties of the card, and the step. Options, settings,
+profiler, meters, watcher and record are the product's own.
 """
 
 import json
@@ -31,19 +31,19 @@ def breaks():
 
 @pytest.fixture
 def accelerator(world, torch_card, tmp_path, monkeypatch):
-    """The card as `cuda:0`, in a folder with a model, and the locked clock (MHz) that each step has seen."""
+    """The card as `cuda:0`, in a folder with a model. Returns the locked clocks (MHz) during the steps."""
     (tmp_path / ".git").mkdir()
     (tmp_path / "net.py").write_text(NET)
     monkeypatch.chdir(tmp_path)
 
     monkeypatch.setattr(find, "HostClock", lambda: world)
-    device, seen = Device(world), set()
+    device, locked_mhz = Device(world), set()
     monkeypatch.setattr(available, "resolve", lambda name: device)
 
     @contextmanager
     def prepared(model, args, kwargs, workload, device_name):
         def step():
-            seen.add(world.gpu.locked_mhz)
+            locked_mhz.add(world.gpu.locked_mhz)
             if workload.model.endswith("breaks"):
                 raise MemoryError
             return device.step()
@@ -51,16 +51,16 @@ def accelerator(world, torch_card, tmp_path, monkeypatch):
         yield step
 
     monkeypatch.setattr(pipeline, "prepared", prepared)
-    return seen
+    return locked_mhz
 
 
 WORDS = ("--input", "3x16x16", "-d", "cuda", "--in-process", "--quick", "-f", "json")
 
 
 def test_clocks_are_held_while_rows_run_and_free_afterwards_and_the_record_says_at_what(bench, world, accelerator):
-    told = bench("run", "net.py:net", *WORDS, "--no-energy", "--lock-clocks", "1200")
-    assert told.code == 0, told.err
-    (record,) = json.loads(told.out)["records"]
+    result = bench("run", "net.py:net", *WORDS, "--no-energy", "--lock-clocks", "1200")
+    assert result.code == 0, result.err
+    (record,) = json.loads(result.out)["records"]
     assert accelerator == {1200}
     assert world.gpu.locked_mhz == 0
     assert record["environment"]["gpu"]["locked_clock_hz"] == 1.2e9
@@ -68,34 +68,34 @@ def test_clocks_are_held_while_rows_run_and_free_afterwards_and_the_record_says_
 
 
 def test_clocks_are_held_only_on_request(bench, world, accelerator):
-    told = bench("run", "net.py:net", *WORDS, "--no-energy")
-    (record,) = json.loads(told.out)["records"]
+    result = bench("run", "net.py:net", *WORDS, "--no-energy")
+    (record,) = json.loads(result.out)["records"]
     assert accelerator == {0}
     assert record["environment"]["gpu"]["locked_clock_hz"]["missing"] == "not_locked"
     assert "clocks_unlocked" in record["watch"]["flags"]
 
 
 def test_clocks_are_free_after_a_row_that_fails(bench, world, accelerator):
-    told = bench("run", "net.py:breaks", *WORDS, "--no-energy", "--lock-clocks", "base")
-    assert told.code == 3
-    assert accelerator == {0xFFFFFF01}  # NVML's word for the base clock
+    result = bench("run", "net.py:breaks", *WORDS, "--no-energy", "--lock-clocks", "base")
+    assert result.code == 3
+    assert accelerator == {0xFFFFFF01}  # NVML's code for the base clock
     assert world.gpu.locked_mhz == 0
 
 
 def test_clocks_that_may_not_be_held_end_the_run_before_anything_is_measured(bench, world, accelerator):
     world.fail("nvmlDeviceSetGpuLockedClocks", 4)
-    told = bench("run", "net.py:net", *WORDS, "--lock-clocks", "1200")
-    assert (told.code, told.out) == (2, "")
-    assert told.err == "bench: --lock-clocks needs root: sudo nvidia-smi -lgc 1200\n"
+    result = bench("run", "net.py:net", *WORDS, "--lock-clocks", "1200")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "bench: --lock-clocks needs root: sudo nvidia-smi -lgc 1200\n"
     assert accelerator == set()
 
 
 def test_the_papers_protocol_is_a_figure_beside_the_steady_one_and_takes_no_idle_off(bench, world, accelerator):
-    told = bench("run", "net.py:net", *WORDS, "--protocol", "paper", "--energy-window", "3")
-    assert told.code == 0, told.err
-    (record,) = json.loads(told.out)["records"]
+    result = bench("run", "net.py:net", *WORDS, "--protocol", "paper", "--energy-window", "3")
+    assert result.code == 0, result.err
+    (record,) = json.loads(result.out)["records"]
     energy, paper = record["energy"], record["energy"]["paper"]
-    mean_w = 0.7 * 300 + 0.3 * 200  # of the scripted device, which works without a gap
+    mean_w = 0.7 * 300 + 0.3 * 200  # of the simulated device, which works without a gap
     assert paper["source"] == "power_usage"
     assert len(paper["readings_w"]) == pytest.approx(30, abs=1)  # one every 100 ms of the window
     assert paper["per_image_j"] == pytest.approx(mean_w * 0.005, rel=0.01)
@@ -105,7 +105,7 @@ def test_the_papers_protocol_is_a_figure_beside_the_steady_one_and_takes_no_idle
 
 
 def test_without_it_the_papers_figure_is_not_taken(bench, accelerator):
-    told = bench("run", "net.py:net", *WORDS, "--no-latency")
-    (record,) = json.loads(told.out)["records"]
+    result = bench("run", "net.py:net", *WORDS, "--no-latency")
+    (record,) = json.loads(result.out)["records"]
     assert record["energy"]["source"] == "counter"
     assert record["energy"]["paper"] is None

@@ -1,4 +1,4 @@
-"""Every way in which NVML fails has an id, a sentence, and no number."""
+"""Each failure of NVML becomes a Missing with an id and a message, never a number."""
 
 import pynvml
 import pytest
@@ -22,13 +22,18 @@ def test_a_missing_library_says_what_a_container_needs(world, monkeypatch):
     monkeypatch.setattr(pynvml, "nvmlLib", None)
     monkeypatch.setattr(pynvml, "CDLL", no_library)
     assert refuse(world) == Missing(
-        "nvml_missing", "libnvidia-ml.so.1 not found. In a container pass NVIDIA_DRIVER_CAPABILITIES=utility,compute."
+        "nvml_missing",
+        "libnvidia-ml.so.1 not found. Install the NVIDIA driver; "
+        "in a container pass NVIDIA_DRIVER_CAPABILITIES=utility,compute.",
     )
 
 
 def test_a_driver_that_is_not_loaded_says_so(world):
     world.fail("nvmlInitWithFlags", 9)
-    assert refuse(world) == Missing("driver_not_loaded", "The NVIDIA kernel driver is not loaded. See lsmod and dmesg.")
+    assert refuse(world) == Missing(
+        "driver_not_loaded",
+        "The NVIDIA kernel driver is not loaded. Load it (sudo modprobe nvidia), and see dmesg if that fails.",
+    )
 
 
 def test_a_library_and_a_module_of_unlike_versions_are_both_named(world, tmp_path):
@@ -55,7 +60,7 @@ def test_a_jetson_is_not_asked_at_all(world, tmp_path):
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/nv_tegra_release").write_text("# R36\n")
     answer = open_card(world.identity, world, tmp_path)
-    assert answer == Missing("jetson", "On Jetson NVML has no power; it is not supported yet.")
+    assert answer == Missing("jetson", "On Jetson NVML does not report power: energy is not supported there yet.")
     assert world.state.calls == 0
 
 
@@ -63,19 +68,29 @@ def test_power_of_a_slice_is_not_reported_unless_the_whole_card_will_do(world):
     card = open_card(world.slice_card(), world)
     assert isinstance(card, Card)
     assert card_meter(card) == Missing(
-        "mig", f"Power is per card, not per MIG slice of {NAME}: not reported. --allow-whole-card to see it."
+        "mig",
+        f"NVML reports power of the whole card, not of one MIG slice of {NAME}. "
+        "Use --allow-whole-card to report the whole card.",
     )
     assert not isinstance(card_meter(card, whole_card=True), Missing)
 
 
 ANSWERS = (
     (3, "not_supported", f"The energy counter is not supported on {NAME} (vGPU, pre-Volta, laptop or Jetson)."),
-    (4, "no_permission", "The energy counter needs rights that this user lacks. Run it as root, or ask for them."),
-    (13, "function_not_found", "The driver is older than the NVML call for the energy counter."),
-    (15, "gpu_lost", f"{NAME} fell off the bus (Xid?). See dmesg."),
-    (16, "gpu_lost", f"{NAME} needs a reset (Xid?). See dmesg."),
-    (27, "not_ready", "NVML is not ready for the energy counter (code 27). Try again in a while."),
-    (999, "nvml_failed", "NVML answers the energy counter with error 999."),
+    (
+        4,
+        "no_permission",
+        "The energy counter needs permissions that this user does not have. Run as root, or ask the administrator.",
+    ),
+    (
+        13,
+        "function_not_found",
+        "The NVIDIA driver is too old for the energy counter: it lacks the NVML call. Update the driver.",
+    ),
+    (15, "gpu_lost", f"{NAME} is lost: it fell off the bus (Xid error?). See dmesg."),
+    (16, "gpu_lost", f"{NAME} needs a reset (Xid error?). See dmesg."),
+    (27, "not_ready", "NVML is not ready for the energy counter (code 27). Try again later."),
+    (999, "nvml_failed", "NVML returns error 999 for the energy counter."),
 )
 
 
@@ -104,8 +119,8 @@ def test_a_card_that_gets_ready_is_asked_again(world, card):
 def test_absent_calls_of_an_old_driver_are_reasons(old_world):
     card = open_card(old_world.identity, old_world)
     assert isinstance(card, Card)
-    for ask in (card.power_instant_w, card.throttle_reasons, card.processes, card.held_back_s):
-        answer = known(ask)
+    for read in (card.power_instant_w, card.throttle_reasons, card.processes, card.held_back_s):
+        answer = known(read)
         assert isinstance(answer, Missing)
         assert answer.missing == "function_not_found"
 

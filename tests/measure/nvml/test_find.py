@@ -1,4 +1,4 @@
-"""The card that is measured is the card that torch computes on."""
+"""The card that NVML opens is the card that torch computes on."""
 
 import pynvml
 import pytest
@@ -9,8 +9,8 @@ from backbone_bench.records import Missing
 from tests.measure.nvml.world import NAME, PCI, UUID
 
 
-def found(world, wanted):
-    card = open_card(wanted, world)
+def found(world, identity):
+    card = open_card(identity, world)
     assert isinstance(card, Card)
     return card
 
@@ -20,7 +20,7 @@ def test_a_card_is_found_by_its_uuid_in_whatever_order_nvml_counts(world, uuid):
     card = found(world, Identity(NAME, uuid, None))
     assert card.name == NAME
     assert card.uuid() == f"GPU-{UUID}"
-    assert pynvml.nvmlDeviceGetUUID(pynvml.byref(world.gpu)) == f"GPU-{UUID}"  # the second that NVML counts
+    assert pynvml.nvmlDeviceGetUUID(pynvml.byref(world.gpu)) == f"GPU-{UUID}"  # the second card that NVML lists
 
 
 def test_a_card_is_found_by_its_bus_address_where_torch_tells_no_uuid(world):
@@ -34,7 +34,8 @@ def test_a_card_is_found_by_its_bus_address_where_nvml_knows_another_uuid(world)
 def test_a_card_of_another_name_is_not_measured(world):
     answer = open_card(Identity("NVIDIA H100 PCIe", UUID, PCI), world)
     assert answer == Missing(
-        "name_differs", f"NVML says {NAME}, torch says NVIDIA H100 PCIe: not measuring the wrong card."
+        "name_differs",
+        f"NVML reports {NAME} but torch reports NVIDIA H100 PCIe: not measured, because it may be the wrong card.",
     )
 
 
@@ -42,7 +43,7 @@ def test_an_unknown_card_is_named(world):
     answer = open_card(Identity(NAME, "GPU-0", None), world)
     assert isinstance(answer, Missing)
     assert answer.missing == "uuid_not_found"
-    assert answer.message == f"{NAME} (GPU-0) is unknown to NVML (vGPU, or another container's view)."
+    assert answer.message == f"{NAME} (GPU-0) is unknown to NVML (a vGPU, or a container that hides the card?)."
 
 
 def test_a_slice_leads_to_its_whole_card_and_says_so(world):
@@ -89,8 +90,8 @@ def test_the_library_is_loaded_by_the_loader_and_not_only_by_us(build_nvml, worl
     variables = {
         **os.environ, "LD_LIBRARY_PATH": str(build_nvml().parent), "NVML_STUB_STATE": str(world.path),
     }  # fmt: skip
-    told = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == f"{NAME} 400.0"
+    result = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == f"{NAME} 400.0"
 
 
 def test_units_are_base_units(world):

@@ -1,4 +1,4 @@
-"""Clocks are held on request alone, and released on every way out."""
+"""Clocks are locked only on request, and unlocked on every exit."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ def test_a_failing_measurement_releases_the_clocks(world, card):
 
 def test_without_the_right_to_lock_the_remedy_is_named_and_nothing_is_released(world, card):
     world.fail("nvmlDeviceSetGpuLockedClocks", 4)
-    world.gpu.locked_mhz = 1200  # somebody else's
+    world.gpu.locked_mhz = 1200  # locked by another program
     with (
         pytest.raises(UserError, match=r"^--lock-clocks needs root: sudo nvidia-smi -lgc 1410$"),
         lock_clocks(card, 1.41e9),

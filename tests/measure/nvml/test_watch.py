@@ -1,4 +1,4 @@
-"""What the watch sees it tells and tags; nothing is dropped for it."""
+"""The watcher of a card records and flags its findings; no sample is dropped because of them."""
 
 import os
 
@@ -10,7 +10,7 @@ from backbone_bench.measure.nvml.watch import CardWatcher, NoWatcher
 from backbone_bench.records import Missing
 
 
-def seen(watch):
+def summary(watch):
     verdict = watch.verdict()
     assert isinstance(verdict, records.Watch)
     return verdict
@@ -21,7 +21,7 @@ def test_every_look_is_kept_in_order(world, card):
     for sm, degrees in ((1410, 41), (1275, 58), (1290, 63)):
         world.gpu.sm_mhz, world.gpu.temperature_c = sm, degrees
         watch.poll()
-    verdict = seen(watch)
+    verdict = summary(watch)
     assert verdict.sm_clock_hz == (1410e6, 1275e6, 1290e6)
     assert verdict.temperature_c == (41, 58, 63)
 
@@ -32,7 +32,7 @@ def test_a_power_cap_is_told_as_its_share_of_the_time(world, card):
     world.sleep_s(10)
     world.gpu.capped_ns, world.gpu.reasons = 6_200_000_000, 0x04
     watch.poll()
-    verdict = seen(watch)
+    verdict = summary(watch)
     assert verdict.power_capped_fraction == pytest.approx(0.62, rel=1e-3)
     assert verdict.throttle_reasons == ("sw_power_cap",)
     assert "power_capped" in verdict.flags
@@ -47,7 +47,7 @@ def test_heat_and_slowdown_seen_at_any_look_are_tags(world, card, reasons, flag)
     for bits in (0x01, reasons, 0x00):
         world.gpu.reasons = bits
         watch.poll()
-    assert flag in seen(watch).flags
+    assert flag in summary(watch).flags
 
 
 def test_heat_between_two_looks_is_seen_by_its_counter(world, card):
@@ -55,20 +55,20 @@ def test_heat_between_two_looks_is_seen_by_its_counter(world, card):
     watch.poll()
     world.gpu.hot_ns = 1
     watch.poll()
-    assert "thermal" in seen(watch).flags
+    assert "thermal" in summary(watch).flags
 
 
 def test_idling_between_phases_is_no_fault(world, card):
     world.gpu.reasons = 0x01
     watch = CardWatcher(card, locked=True)
     watch.poll()
-    assert seen(watch).flags == ()
+    assert summary(watch).flags == ()
 
 
 def test_clocks_that_nobody_holds_are_tagged(world, card):
     watch = CardWatcher(card)
     watch.poll()
-    assert seen(watch).flags == ("clocks_unlocked",)
+    assert summary(watch).flags == ("clocks_unlocked",)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_clocks_that_nobody_holds_are_tagged(world, card):
         ((os.getpid(), 4711), (), 1),
         ((os.getpid(),), (812,), 1),
         ((os.getpid(), 4711), (4711,), 1),
-        ((70001,), (), 0),  # a container: ours under the host's number
+        ((70001,), (), 0),  # in a container: our process with its id on the host
         ((70001, 70002), (812,), 2),
     ],
 )
@@ -88,7 +88,7 @@ def test_processes_beside_ours_are_counted_once_each(world, card, compute, graph
     gpu.graphics_pids[: len(graphics)], gpu.graphics = graphics, len(graphics)
     watch = CardWatcher(card)
     watch.poll()
-    verdict = seen(watch)
+    verdict = summary(watch)
     assert verdict.other_processes == others
     assert ("shared_gpu" in verdict.flags) == bool(others)
 
@@ -98,7 +98,7 @@ def test_the_most_company_at_any_look_is_told(world, card):
     for others in (0, 2, 1):
         world.gpu.compute_pids[1:3], world.gpu.computes = (4711, 4712), 1 + others
         watch.poll()
-    assert seen(watch).other_processes == 2
+    assert summary(watch).other_processes == 2
 
 
 def test_a_slice_is_tagged(world):
@@ -106,7 +106,7 @@ def test_a_slice_is_tagged(world):
     assert isinstance(part, Card)
     watch = CardWatcher(part)
     watch.poll()
-    assert "mig_slice" in seen(watch).flags
+    assert "mig_slice" in summary(watch).flags
 
 
 def test_clients_of_the_multi_process_service_are_company_though_only_its_server_computes(world, card):
@@ -115,21 +115,21 @@ def test_clients_of_the_multi_process_service_are_company_though_only_its_server
     gpu.mps_pids[:3], gpu.mps = (os.getpid(), 4711, 4712), 3
     watch = CardWatcher(card)
     watch.poll()
-    assert seen(watch).other_processes == 3
+    assert summary(watch).other_processes == 3
 
 
 def test_a_driver_that_knows_no_multi_process_service_tells_its_processes_all_the_same(world, card):
     world.fail("nvmlDeviceGetMPSComputeRunningProcesses_v3", 3)
     watch = CardWatcher(card)
     watch.poll()
-    assert seen(watch).other_processes == 0
+    assert summary(watch).other_processes == 0
 
 
 def test_an_empty_list_of_processes_leaves_isolation_unchecked(world, card):
     world.gpu.computes = 0  # WSL
     watch = CardWatcher(card)
     watch.poll()
-    verdict = seen(watch)
+    verdict = summary(watch)
     assert isinstance(verdict.other_processes, Missing)
     assert "isolation_unchecked" in verdict.flags
     assert "shared_gpu" not in verdict.flags
@@ -140,7 +140,7 @@ def test_a_card_that_was_busy_before_us_is_shared_though_the_list_is_empty(world
     watch = CardWatcher(card)
     world.gpu.busy_percent = 0
     watch.poll()
-    assert "shared_gpu" in seen(watch).flags
+    assert "shared_gpu" in summary(watch).flags
 
 
 def test_a_lost_card_leaves_reasons_and_no_crash(world, card):
@@ -148,7 +148,7 @@ def test_a_lost_card_leaves_reasons_and_no_crash(world, card):
     watch.poll()
     world.state.lost_at_s = world.now_s()
     watch.poll()
-    verdict = seen(watch)
+    verdict = summary(watch)
     for field in (verdict.sm_clock_hz, verdict.power_capped_fraction, verdict.other_processes):
         assert isinstance(field, Missing)
         assert field.missing == "gpu_lost"

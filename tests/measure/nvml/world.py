@@ -1,6 +1,6 @@
-"""A world with a GPU in it: virtual time, a device that works and draws, and NVML's stand-in that watches it.
+"""A simulated machine with a GPU: virtual time, a device that works and uses power, and the NVML stub that reads it.
 
-The structures are those of stub.c, laid over the same file.
+The structures mirror those of stub.c and map the same file.
 """
 
 import ctypes
@@ -56,10 +56,10 @@ class State(ctypes.Structure):
 
 
 class World:
-    """Time that passes when told, and the state of the stub. The card under test is the second that NVML knows."""
+    """Virtual time and the state of the stub. The card under test is the second one that NVML lists."""
 
     def __init__(self, path: Path) -> None:
-        """A new world in a file, or the one that the file holds."""
+        """Create the state in a new file, or map that of an existing file."""
         new = not path.exists()
         path.touch()
         with path.open("r+b") as file:
@@ -70,7 +70,7 @@ class World:
             self.reset()
 
     def reset(self, now_s: float = 100.0) -> None:
-        """Two healthy cards, long idle; this process works on the second, and nobody else on any."""
+        """Two healthy idle cards. This process works on the second one; no other process uses a card."""
         state = self.state
         state.now_s, state.call_s, state.lost_at_s, state.faults, state.calls = now_s, 30e-6, inf, 0, 0
         state.driver, state.library = b"580.95.05", b"13.580.95.05"
@@ -89,7 +89,7 @@ class World:
 
     @property
     def identity(self) -> Identity:
-        """What torch would say of the card under test."""
+        """Identity of the card under test, as torch would give it."""
         return Identity(NAME, UUID, PCI)
 
     def now_s(self) -> float:
@@ -99,20 +99,20 @@ class World:
         self.state.now_s += max(0.0, seconds)
 
     def fail(self, call: str, code: int, times: int = FOR_EVER) -> None:
-        """Let a call of NVML, or `field N`, fail with a code."""
+        """Make an NVML call, or `field N`, fail with a code, `times` times."""
         fault = self.state.fault[self.state.faults]
         fault.call, fault.code, fault.times = call.encode(), code, times
         self.state.faults += 1
 
     def slice_card(self) -> Identity:
-        """Switch MIG on; what torch says of the slice."""
+        """Switch MIG on, and return the identity of the slice as torch would give it."""
         card, part = self.state.gpus[1], self.state.gpus[2]
         part.name, part.uuid, part.slice_of = card.name, f"MIG-{UUID[::-1]}".encode(), 1
         card.mig_enabled = 1
         return Identity(f"{NAME} MIG 1g.5gb", UUID[::-1], None)
 
     def called_at_s(self) -> list[float]:
-        """When NVML was called."""
+        """Times of all NVML calls."""
         return list(self.state.called_at_s[: self.state.calls])
 
 
@@ -122,19 +122,19 @@ def _healthy(gpu: Gpu, now_s: float) -> None:
     gpu.frozen_at_s = gpu.back_at_s = inf
     gpu.sm_mhz, gpu.memory_mhz, gpu.temperature_c, gpu.locked_mhz = 1410, 1215, 41, 0
     gpu.power_limit_mw, gpu.persistence, gpu.busy_percent = 400_000, 1, 0
-    gpu.capability[0], gpu.capability[1] = 8, 6  # sensors that see everything; the name is only a name
+    gpu.capability[0], gpu.capability[1] = 8, 6  # sensors that sample all of the time, unlike those of the named card
     gpu.reasons = gpu.capped_ns = gpu.hot_ns = gpu.computes = gpu.graphics = gpu.mps = 0
     gpu.at_s[0], gpu.watts[0], gpu.joules[0], gpu.steps = now_s - 60, 60.0, 0.0, 1
 
 
 class Draw:
-    """Writes what a card draws into the stub, as steps of power."""
+    """Writes the power of a card into the stub, as a step function of time."""
 
     def __init__(self, gpu: Gpu) -> None:
         self._gpu = gpu
 
     def from_s(self, at_s: float, watts: float) -> None:
-        """Draw so much from a moment on; the moment is not before the last one."""
+        """Set the power from a moment on, which is not before the last one."""
         gpu, last = self._gpu, self._gpu.steps - 1
         if gpu.at_s[last] >= at_s - 1e-12:
             gpu.watts[last] = watts
@@ -147,13 +147,13 @@ class Draw:
         gpu.steps = last + 2
 
     def joules(self, to_s: float) -> float:
-        """The area under the power up to a moment at or after the last step."""
+        """Energy up to a moment at or after the last step."""
         last = self._gpu.steps - 1
         return self._gpu.joules[last] + self._gpu.watts[last] * (to_s - self._gpu.at_s[last])
 
 
 class Mark:
-    """An event on the scripted device."""
+    """Simulated event."""
 
     def __init__(self, device: "Device") -> None:
         self._device, self._at_s = device, 0.0
@@ -173,9 +173,9 @@ class Mark:
 
 
 class Device:
-    """Works through a queue in virtual time; each run draws by its shape, and the card idles between runs.
+    """Simulated device: runs a queue in virtual time. A run uses power by its shape; between runs the card idles.
 
-    `shape`: parts of a run with their watts; `gain` says by what factor the power of the nth run differs.
+    `shape`: parts of a run as share of time and watts. `gain`: factor on the power of the nth run.
     """
 
     name = "cuda:0"
@@ -225,7 +225,7 @@ class Device:
         return 0
 
     def flush_cache(self) -> None:
-        """There is none."""
+        """Do nothing."""
 
     def capture(self, step: Callable[[], object]) -> Callable[[], object]:
         raise CaptureFailed(Missing("capture_failed", "a scripted device captures nothing"))
@@ -237,10 +237,10 @@ class Device:
         return True
 
     def mark_memory(self) -> None:
-        """There is none."""
+        """Do nothing."""
 
     def reset_peak(self) -> None:
-        """There is none."""
+        """Do nothing."""
 
     def memory(self) -> Memory:
         none = Missing("scripted", "a scripted device has no memory")
@@ -251,5 +251,5 @@ class Device:
 
     @property
     def run_j(self) -> float:
-        """The area of one run."""
+        """True energy of one run."""
         return sum(share * self.run_s * watts for share, watts in self.shape)
