@@ -1,1 +1,1 @@
-"""The self-contained HTML page of records, and the folder of bench report."""
+"""The HTML report: one self-contained page, and the folder that `bench report` writes."""

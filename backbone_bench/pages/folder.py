@@ -1,4 +1,4 @@
-"""A folder of all there is to see of some records: the page, the tables, the plots and the records themselves."""
+"""The folder that `bench report` writes: the HTML page, the tables, the plots and the records."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,26 +18,29 @@ from backbone_bench.report.views.render import answer
 
 
 def write(records: Sequence[Record], folder: Path, *, png: bool, relative_to: str | None) -> Path:
-    """Write it all; the path of the page. Raises UserError where the folder cannot be written or PNG not drawn."""
+    """Write the folder and return the path of its page.
+
+    Raises UserError if the folder cannot be written, or if PNG is requested and matplotlib is not installed.
+    """
     view = View(COMPARE, relative_to=relative_to)
     if png and not pngs.available():
         raise UserError(pngs.MISSING)
     _make(folder / "plots")
-    shown = answer(records, view)
+    answered = answer(records, view)
     files = {
         "index.html": page(records, view, judged_by(records)),
-        "tables.md": formats.write(shown, "md"),
-        "tables.csv": formats.write(shown, "csv"),
-        "records.jsonl": formats.write(shown, "jsonl"),
+        "tables.md": formats.write(answered, "md"),
+        "tables.csv": formats.write(answered, "csv"),
+        "records.jsonl": formats.write(answered, "jsonl"),
     }
     plots = draw(records)
     files |= {f"plots/{plot.name}.svg": svg.file(plot) for plot in plots}
-    pictures = {f"plots/{plot.name}.png": pngs.draw(plot) for plot in plots} if png else {}
-    with signals.deferred():  # all of one folder is of the same records
+    images = {f"plots/{plot.name}.png": pngs.draw(plot) for plot in plots} if png else {}
+    with signals.deferred():  # a signal must not leave files of two record sets in one folder
         for name, text in files.items():
             store.write(folder / name, text)
-        for name, picture in pictures.items():
-            store.write(folder / name, picture)
+        for name, image in images.items():
+            store.write(folder / name, image)
     return folder / "index.html"
 
 
@@ -45,4 +48,4 @@ def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise UserError(f"Cannot make the folder {folder}: {error.strerror}.") from None
+        raise UserError(f"Cannot make the folder {folder}: {error.strerror}. Choose another with --output.") from None

@@ -1,7 +1,7 @@
-"""One self-contained HTML page of records: no request leaves it, and it works from a file.
+"""The self-contained HTML page of records: it makes no network request and opens from a file.
 
-Autoescape is on, and a content security policy that names the hashes of our
-own style and script allows nothing else, whatever a model is called.
+A record may hold any text, so Jinja's autoescape is on, and the content security
+policy allows only this page's own style and script, by their SHA-256 hashes.
 """
 
 import base64
@@ -27,7 +27,7 @@ from backbone_bench.report.tables.table import Table, without_empty
 from backbone_bench.report.views.columns import COLUMNS, COMPARE
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.conditions import environment_groups, leaves, machine
-from backbone_bench.report.views.layers import dearest_table
+from backbone_bench.report.views.layers import costliest_table
 from backbone_bench.report.views.tree import Node, tree
 
 _VIEW = View(COMPARE)
@@ -38,6 +38,8 @@ _SECTIONS = {
 
 
 class _Working(NamedTuple):
+    """The calculation behind one claim's verdict."""
+
     title: str
     text: str
 
@@ -48,32 +50,40 @@ class _Claims(NamedTuple):
 
 
 class _Picture(NamedTuple):
+    """A plot: its panels as inline SVG, and its legend."""
+
     title: str
     caption: str
     panels: tuple[Markup, ...]
-    key: Markup
+    key: Markup  # the legend
 
 
 class _Layers(NamedTuple):
+    """The cost of one network by module."""
+
     title: str
     nodes: tuple[Node, ...]
-    dearest: Table
+    costliest: Table
 
 
 class _Trace(NamedTuple):
+    """The latency samples of one record, in order."""
+
     title: str
     flags: str
     panels: tuple[Markup, ...]
-    watched: tuple[tuple[str, str], ...]  # what the device went through meanwhile
+    watched: tuple[tuple[str, str], ...]  # clocks, temperature, throttling and other processes
 
 
-class _Place(NamedTuple):
+class _Environment(NamedTuple):
+    """The fields of one environment, as names and texts."""
+
     title: str
     facts: tuple[tuple[str, str], ...]
 
 
 def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[ClaimResult] = ()) -> str:
-    """The page of these records: the tables of a view, and the claims that came to these outcomes."""
+    """Render the HTML page: the tables of `view`, plots, layers, samples, environments, and claims with `outcomes`."""
     style, script = _style(), _asset("page.js")
     parts: dict[str, Any] = {
         "tables": [without_empty(table) for table in compare(records, view)],
@@ -81,15 +91,15 @@ def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[Claim
         "claims": _claims(outcomes) if outcomes else None,
         "layers": list(_layers(records)),
         "traces": list(_traces(records)),
-        "environments": [_place(place.records[0]) for place in environment_groups(records)],
+        "environments": [_environment(group.records[0]) for group in environment_groups(records)],
         "commands": list(dict.fromkeys(shlex.join(record.tool.argv) for record in records)),
     }
-    absent = {"plots": not parts["plots"], "claims": not outcomes, "layers": not parts["layers"]}
-    absent["samples"] = not parts["traces"]
-    sections = [(name, title) for name, title in _SECTIONS.items() if not absent.get(name)]
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["visible"] = lambda text: escape.visible(str(text))
-    return environment.from_string(_asset("page.html")).render(
+    empty = {"plots": not parts["plots"], "claims": not outcomes, "layers": not parts["layers"]}
+    empty["samples"] = not parts["traces"]
+    sections = [(name, title) for name, title in _SECTIONS.items() if not empty.get(name)]
+    jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    jinja.filters["visible"] = lambda text: escape.visible(str(text))
+    return jinja.from_string(_asset("page.html")).render(
         about=_about(records),
         sections=sections,
         policy=_policy(style, script),
@@ -133,11 +143,11 @@ def _picture(plot: Plot) -> _Picture:
 
 
 def _inline(panels: Sequence[Panel], series: Sequence[str]) -> tuple[Markup, ...]:
-    return tuple(Markup(svg.inline(panel, series)) for panel in panels)  # escaped where it is made, in svg.py
+    return tuple(Markup(svg.inline(panel, series)) for panel in panels)  # svg.py has escaped it
 
 
 def _layers(records: Sequence[Record]) -> Iterator[_Layers]:
-    """One tree for each network and input, however often it was run."""
+    """One module tree per network, arguments, input and mode, however often it ran."""
     seen = set()
     for record in records:
         workload = record.workload
@@ -146,7 +156,7 @@ def _layers(records: Sequence[Record]) -> Iterator[_Layers]:
         title = ", ".join((workload.model, *arguments, *workload.inputs, *mode))
         if not isinstance(record.cost, Missing) and title not in seen:
             seen.add(title)
-            yield _Layers(title, tree(record.cost), dearest_table(record.cost, f"{title}: the dearest"))
+            yield _Layers(title, tree(record.cost), costliest_table(record.cost, f"{title}: most expensive operations"))
 
 
 def _traces(records: Sequence[Record]) -> Iterator[_Trace]:
@@ -159,9 +169,11 @@ def _traces(records: Sequence[Record]) -> Iterator[_Trace]:
 
 
 def _claims(outcomes: Sequence[ClaimResult]) -> _Claims:
-    workings = (_Working(f"{one.entry.claim.id}: {one.verdict.value}", working(one)) for one in outcomes)
+    workings = (
+        _Working(f"{outcome.entry.claim.id}: {outcome.verdict.value}", working(outcome)) for outcome in outcomes
+    )
     return _Claims(without_empty(tables.table_of(outcomes)), tuple(workings))
 
 
-def _place(record: Record) -> _Place:
-    return _Place(machine(record), tuple(fact for fact in leaves(record.environment) if fact[1] != "None"))
+def _environment(record: Record) -> _Environment:
+    return _Environment(machine(record), tuple(fact for fact in leaves(record.environment) if fact[1] != "None"))

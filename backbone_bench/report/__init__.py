@@ -1,1 +1,1 @@
-"""How records look to people."""
+"""Records as tables and plots: `tables`, `drawing`, `views` and `plots`."""

@@ -1,4 +1,4 @@
-"""Chromium without a head, spoken to over a pipe in the DevTools protocol: no driver, no socket, no dependency."""
+"""Headless Chromium, controlled over a pipe in the DevTools protocol: no driver, no socket, no dependency."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 
 class Browser:
-    """One page of one browser."""
+    """One page in one browser process."""
 
     def __init__(self, requests: int, answers: int) -> None:
         self._requests, self._answers = os.fdopen(requests, "wb", buffering=0), os.fdopen(answers, "rb")
@@ -47,7 +47,7 @@ class Browser:
         return json.loads(message)
 
     def wait(self, method: str) -> dict[str, Any]:
-        """The next event of this kind, seen already or not."""
+        """Wait for the next event of this method; one that has come already counts."""
         while True:
             for event in self.events:
                 if event.get("method") == method:
@@ -68,11 +68,11 @@ class Browser:
 
     def press(self, key: str, code: int, *, text: str = "") -> None:
         for kind in ("keyDown", "keyUp"):
-            told = {"text": text} if kind == "keyDown" and text else {}
-            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **told)
+            typed = {"text": text} if kind == "keyDown" and text else {}
+            self.call("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **typed)
 
-    def look(self, *, dark: bool = False, width: int = 1280, media: str = "") -> None:
-        """Choose theme, width and medium."""
+    def emulate(self, *, dark: bool = False, width: int = 1280, media: str = "") -> None:
+        """Set theme, width and medium."""
         theme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", media=media, features=theme)
         size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
@@ -86,19 +86,19 @@ class Browser:
         self._requests.close()
         self._answers.close()
 
-    def seen(self, method: str) -> list[dict[str, Any]]:
+    def received(self, method: str) -> list[dict[str, Any]]:
         return [event["params"] for event in self.events if event.get("method") == method]
 
 
 @contextmanager
 def browser(profile: Path) -> Iterator[Browser]:
-    """A browser with a fresh profile, ended with the block."""
+    """Start a browser with a fresh profile; it ends with the block."""
     assert CHROMIUM is not None
     theirs_in, ours_out = os.pipe()
     ours_in, theirs_out = os.pipe()
 
     def connect() -> None:
-        """Chromium reads commands from descriptor 3 and answers on 4."""
+        """Connect the pipes: Chromium reads commands from descriptor 3 and answers on 4."""
         reading, writing = os.dup(theirs_in), os.dup(theirs_out)
         high = [os.dup2(fd, number) for fd, number in ((reading, 198), (writing, 199))]
         os.dup2(high[0], 3)

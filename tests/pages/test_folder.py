@@ -1,4 +1,4 @@
-"""`bench report` and `bench compare` as a user meets them: files in, files out, no torch."""
+"""`bench report` and `bench compare` as commands: files in, files out, without loading torch."""
 
 import csv
 import subprocess
@@ -23,7 +23,7 @@ finally:
 
 
 def bench(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run the program in a process that fails where torch or matplotlib was loaded."""
+    """Run the program in a process that fails if torch or matplotlib was loaded."""
     return subprocess.run([sys.executable, "-c", ALONE, *words], capture_output=True, text=True, check=False)
 
 
@@ -37,11 +37,11 @@ def records(tmp_path: Path) -> Path:
 def test_a_report_is_a_page_tables_plots_and_the_whole_records(records: Path, tmp_path: Path):
     done = bench("report", str(records), "-o", str(tmp_path / "a" / "b"))
     assert (done.returncode, done.stderr) == (0, "")
-    made = tmp_path / "a" / "b"
-    assert done.stdout.strip() == str(made / "index.html")
-    assert store.read([made / "records.jsonl"], pytest.fail) == EVERY
-    assert {"index.html", "tables.md", "tables.csv", "plots"} <= {path.name for path in made.iterdir()}
-    assert (made / "plots" / "thesis.svg").exists()
+    folder_made = tmp_path / "a" / "b"
+    assert done.stdout.strip() == str(folder_made / "index.html")
+    assert store.read([folder_made / "records.jsonl"], pytest.fail) == EVERY
+    assert {"index.html", "tables.md", "tables.csv", "plots"} <= {path.name for path in folder_made.iterdir()}
+    assert (folder_made / "plots" / "thesis.svg").exists()
 
 
 @pytest.mark.parametrize(("params", "holds"), [(143_667_240, True), (160_000_000, False)])
@@ -76,8 +76,8 @@ def test_a_folder_that_cannot_be_made_is_one_line(records: Path):
 
 def test_compare_writes_each_form_that_a_suffix_names(records: Path, tmp_path: Path):
     files = [tmp_path / f"out.{suffix}" for suffix in ("md", "csv", "json", "jsonl", "html", "txt")]
-    asked = [word for file in files for word in ("-o", str(file))]
-    done = bench("compare", str(records), "--columns", "flops,wall_s", "--sort", "wall_s", *asked)
+    outputs = [word for file in files for word in ("-o", str(file))]
+    done = bench("compare", str(records), "--columns", "flops,wall_s", "--sort", "wall_s", *outputs)
     assert (done.returncode, done.stderr) == (0, "")
     assert files[0].read_text(encoding="utf-8") == done.stdout  # Markdown, since a pipe is no terminal
     assert store.read(files[2:4], pytest.fail) == (*EVERY, *EVERY)
@@ -86,19 +86,19 @@ def test_compare_writes_each_form_that_a_suffix_names(records: Path, tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["--columns", "latency"], "No column is called 'latency'."),
         (["--sort", "wall"], "Did you mean 'wall_s'"),
         (["--relative-to", "resnet5"], "Did you mean 'resnet50'?"),
-        (["-o", "x.pdf"], "the suffix says the form"),
+        (["-o", "x.pdf"], "the suffix decides the format"),
         (["--group-by", "paper"], "family"),
     ],
 )
-def test_a_wrong_word_is_one_clear_message_and_exit_2(records: Path, words: list[str], told: str):
+def test_a_wrong_word_is_one_clear_message_and_exit_2(records: Path, words: list[str], message: str):
     done = bench("compare", str(records), *words)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert message in done.stderr
     assert done.stdout == ""
 
 

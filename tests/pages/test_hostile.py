@@ -1,4 +1,4 @@
-"""A record made to do harm: nothing that it names is opened, run or asked for, and no format lets it act."""
+"""A malicious record: nothing that it names is opened, run or requested, and no format executes its text."""
 
 import csv
 import io
@@ -29,7 +29,7 @@ FREE = (
 
 
 def hostile(text: str) -> list[Record]:
-    """Records of several networks with this text in every place that takes any, twice with something missing."""
+    """Records of four networks with this text in every field of free text; their energy is missing."""
     found = []
     for number in range(4):
         document = json.loads(store.dump_line(gpu_record(f"net{number}", 4_089_184_256 + number, 0.001)))
@@ -57,8 +57,8 @@ def test_no_script_of_a_record_runs_in_the_page_or_in_a_plot(written: Path, tmp_
             window.events.clear()
             window.open(file)
             assert window.run("document.title") != "ran"
-            assert window.seen("Log.entryAdded") == []  # the policy had nothing to stop
-            assert len(window.seen("Network.requestWillBeSent")) == 1
+            assert window.received("Log.entryAdded") == []  # the policy had nothing to stop
+            assert len(window.received("Network.requestWillBeSent")) == 1
 
 
 def test_what_a_record_says_stays_in_its_place(written: Path):
@@ -80,7 +80,7 @@ def test_nothing_that_a_record_names_is_opened_or_run(tmp_path: Path):
     touched: list[str] = []
     watching = True
 
-    def watch(event: str, arguments: tuple[object, ...]) -> None:
+    def audit(event: str, arguments: tuple[object, ...]) -> None:
         if watching and event in (
             "open",
             "import",
@@ -92,10 +92,10 @@ def test_nothing_that_a_record_names_is_opened_or_run(tmp_path: Path):
         ):
             touched.extend(str(one) for one in arguments if str(bait) in str(one))
 
-    sys.addaudithook(watch)  # for good: Python has no way to take one away
+    sys.addaudithook(audit)  # it stays: Python cannot remove an audit hook
     records = hostile(f"{name}:Net")
     folder.write(records, tmp_path / "report", png=False, relative_to=records[0].workload.model)
     assert all(str(Job.from_record(record)) for record in records)
     (bait / "net.py").read_text()
     watching = False
-    assert touched == [name]  # by this test
+    assert touched == [name]  # only the read by this test

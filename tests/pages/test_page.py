@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing leaves it, no record acts in it, and it serves keyboard, eye and print."""
+"""The page in a real browser: no request, no script from a record; keyboard, contrast, width and print work."""
 
 import os
 import re
@@ -49,10 +49,10 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def shown(window: Browser, text: str, tmp_path: Path) -> Browser:
-    """The page, opened from a file, everything in it unfolded."""
+    """The page, opened from a file, with every `details` element open."""
     file = tmp_path / "report.html"
     file.write_text(text, encoding="utf-8")
-    window.look()
+    window.emulate()
     window.events.clear()
     window.open(file)
     window.run("document.querySelectorAll('details').forEach(part => part.open = true)")
@@ -60,7 +60,7 @@ def shown(window: Browser, text: str, tmp_path: Path) -> Browser:
 
 
 class Tags(HTMLParser):
-    """Every tag with its attributes, and all text."""
+    """Every tag of a page with its attributes, and all its text."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ def test_every_section_that_the_page_names_is_there(text: str):
 
 
 def test_no_two_regions_of_the_page_have_the_same_name(text: str):
-    """A reader who hears the page goes from region to region by their names."""
+    """A screen reader lists the regions by name."""
     labels = re.findall(r'role="region" aria-labelledby="(\w[\w-]*)"', text)
     named = [re.search(rf'id="{label}">(.*?)</p>', text, re.DOTALL) for label in labels]
     assert len({name[1] for name in named if name}) == len(labels) > 5
@@ -117,11 +117,11 @@ def test_a_page_of_one_record_has_no_empty_section():
 @in_browser
 def test_the_browser_finds_nothing_to_complain_about_and_asks_for_nothing(shown: Browser):
     shown.run("scrollTo(0, document.body.scrollHeight)")
-    assert shown.seen("Runtime.exceptionThrown") == []
-    assert shown.seen("Log.entryAdded") == []
-    assert shown.seen("Runtime.consoleAPICalled") == []
-    assert shown.seen("Page.javascriptDialogOpening") == []
-    requests = [event["request"]["url"] for event in shown.seen("Network.requestWillBeSent")]
+    assert shown.received("Runtime.exceptionThrown") == []
+    assert shown.received("Log.entryAdded") == []
+    assert shown.received("Runtime.consoleAPICalled") == []
+    assert shown.received("Page.javascriptDialogOpening") == []
+    requests = [event["request"]["url"] for event in shown.received("Network.requestWillBeSent")]
     assert len(requests) == 1
     assert requests[0].startswith("file:")
 
@@ -134,7 +134,8 @@ COLUMN = (
 @in_browser
 def test_a_heading_sorts_by_number_and_puts_what_is_missing_last(shown: Browser):
     place = shown.run(
-        "Array.from(document.querySelectorAll('table th button')).findIndex(b => b.textContent === 'wall ± (%)')"
+        "Array.from(document.querySelectorAll('table th button'))"
+        ".findIndex(button => button.textContent === 'wall latency ± (%)')"
     )
     click = f"document.querySelectorAll('table th button')[{place}].click()"
     for direction in (1, -1):
@@ -216,7 +217,7 @@ CONTRAST = """(() => {
 @in_browser
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_text_and_marks_stand_out_from_their_ground(shown: Browser, dark: bool):
-    shown.look(dark=dark)
+    shown.emulate(dark=dark)
     ground = shown.run("getComputedStyle(document.body).backgroundColor")
     assert ground == ("rgb(20, 23, 26)" if dark else "rgb(255, 255, 255)")
     assert shown.run(CONTRAST) == []
@@ -240,25 +241,25 @@ def test_a_heading_and_a_plot_obey_the_keyboard(shown: Browser):
     shown.press("Enter", 13, text="\r")
     assert shown.run("document.querySelector('th[aria-sort]').textContent") == "model"
     shown.run("document.querySelector('svg[tabindex]').focus()")
-    told = []
+    values = []
     for key, code in (("ArrowRight", 39), ("ArrowRight", 39), ("ArrowLeft", 37)):
         shown.press(key, code)
-        told.append(shown.run("document.querySelector('figure .pointed').textContent"))
-    assert told[0] == told[2] != told[1]
-    assert "FLOPs (G)" in told[0]
+        values.append(shown.run("document.querySelector('figure .pointed').textContent"))
+    assert values[0] == values[2] != values[1]
+    assert "FLOPs (G)" in values[0]
 
 
 @in_browser
 @pytest.mark.parametrize("width", [360, 768, 1600])
 def test_the_page_itself_never_scrolls_sideways(shown: Browser, width: int):
-    shown.look(width=width)
+    shown.emulate(width=width)
     assert shown.run("document.scrollingElement.scrollWidth") <= width
 
 
 @in_browser
 def test_in_print_everything_is_open_dark_on_white(shown: Browser):
     shown.run("document.querySelectorAll('details').forEach(part => part.open = false)")
-    shown.look(dark=True, media="print")
+    shown.emulate(dark=True, media="print")
     shown.run("dispatchEvent(new Event('beforeprint'))")
     assert shown.run("Array.from(document.querySelectorAll('details')).every(part => part.open)")
     assert shown.run("getComputedStyle(document.querySelector('nav')).display") == "none"

@@ -1,4 +1,4 @@
-"""Records made up for the tests of what reports look like: invented numbers on an invented machine."""
+"""Sample records for the tests of reports: invented numbers on an invented machine."""
 
 import math
 from dataclasses import replace
@@ -46,7 +46,7 @@ GPU = replace(CPU, device="cuda:0", device_name="Example GPU 9", cuda="12.8", cu
 
 
 def op(module: str, kind: str, flops: int | None, access: int, traffic: int) -> OpCost:
-    """A row of a cost; no flops means that no formula is known."""
+    """One operation of a cost; `flops` is None if no formula is known."""
     return OpCost(
         module=module,
         op=kind,
@@ -60,7 +60,7 @@ def op(module: str, kind: str, flops: int | None, access: int, traffic: int) -> 
 
 
 def cost(flops: int, *, params: int = 22_600_296, unknown: bool = False) -> ModelCost:
-    """A stem, two stages and a classifier; with an operation whose arithmetic is unknown if asked."""
+    """The cost of a stem, two stages and a classifier; with `unknown`, one more operation without a FLOPs formula."""
     last = min(1_024_000, flops // 4)
     rows = (
         op("stem.0.conv", "convolution", flops // 10, 4_000_000, 4_100_000),
@@ -75,7 +75,7 @@ def cost(flops: int, *, params: int = 22_600_296, unknown: bool = False) -> Mode
 
 
 def latency(median_s: float, n: int = 40, flags: tuple[str, ...] = ()) -> Latency:
-    """Samples that swing around a median, without chance."""
+    """A latency with deterministic samples that oscillate around a median."""
     return Latency(
         samples_s=tuple(median_s * (1 + 0.02 * math.sin(1.7 * i)) for i in range(n)),
         first_calls_s=(3 * median_s, 1.5 * median_s, 1.1 * median_s),

@@ -1,5 +1,5 @@
 "use strict";
-// Sorts and filters tables, steps through the marks of a plot, opens everything for print. The page reads well without it.
+// Sorts and filters tables, steps through the marks of a plot, opens all sections for print. The page is readable without it.
 
 function compare(left, right) {
   const [a, b] = [left.dataset.v, right.dataset.v];
@@ -14,27 +14,27 @@ function missing(cell) {
 function sort(head) {
   const table = head.closest("table");
   const place = head.cellIndex;
-  const down = head.getAttribute("aria-sort") === "ascending";
-  for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  const descending = head.getAttribute("aria-sort") === "ascending";
+  for (const cell of head.parentElement.cells) cell.removeAttribute("aria-sort");
+  head.setAttribute("aria-sort", descending ? "descending" : "ascending");
   const rows = Array.from(table.tBodies[0].rows);
   rows.sort((one, two) => {
     const [left, right] = [one.cells[place], two.cells[place]];
     if (missing(left) || missing(right)) return missing(left) - missing(right);
-    return down ? compare(right, left) : compare(left, right);
+    return descending ? compare(right, left) : compare(left, right);
   });
   table.tBodies[0].append(...rows);
 }
 
 function filter(text) {
-  const wanted = text.toLowerCase();
+  const needle = text.toLowerCase();
   const rows = document.querySelectorAll("#summary tbody tr");
   let shown = 0;
   for (const row of rows) {
-    row.hidden = !row.textContent.toLowerCase().includes(wanted);
+    row.hidden = !row.textContent.toLowerCase().includes(needle);
     if (!row.hidden) shown += 1;
   }
-  document.getElementById("found").textContent = wanted ? `${shown} of ${rows.length}` : "";
+  document.getElementById("found").textContent = needle ? `${shown} of ${rows.length}` : "";
 }
 
 function step(plot, by) {
@@ -44,10 +44,10 @@ function step(plot, by) {
   const next = old < 0 ? (by > 0 ? 0 : marks.length - 1) : (old + by + marks.length) % marks.length;
   if (old >= 0) marks[old].classList.remove("here");
   marks[next].classList.add("here");
-  tell(plot, marks[next]);
+  showValues(plot, marks[next]);
 }
 
-function tell(plot, mark) {
+function showValues(plot, mark) {
   const title = mark.querySelector("title");
   const place = plot.closest("figure")?.querySelector(".pointed");
   if (title && place) place.textContent = title.textContent.replaceAll("\n", ", ");
@@ -67,7 +67,7 @@ for (const plot of document.querySelectorAll("svg[tabindex]")) {
   });
   plot.addEventListener("pointerover", (event) => {
     const mark = event.target.closest(".mark");
-    if (mark) tell(plot, mark);
+    if (mark) showValues(plot, mark);
   });
 }
 addEventListener("beforeprint", () => {

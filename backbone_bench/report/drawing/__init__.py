@@ -1,1 +1,1 @@
-"""Plots as data, laid out once and drawn as SVG or PNG."""
+"""Plots as data: one layout, drawn as SVG or as PNG."""

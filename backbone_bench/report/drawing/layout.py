@@ -1,7 +1,7 @@
-"""Where things go in a panel: scales, ticks, and labels that do not collide.
+"""The layout of a panel: scales, ticks, and labels that do not overlap.
 
-Lengths are in pixels, y downwards. Text is taken to be 0.6 of its size wide a
-character, since nothing here can measure it.
+Lengths are in pixels and y points down. The width of a character is estimated
+as 0.6 of the font size, since no font is loaded here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,22 +12,22 @@ from backbone_bench.report.drawing.plot import Axis, Panel, Plot
 from backbone_bench.report.tables import escape
 
 WIDTH, HEIGHT = 440, 330
-NARROW = 300  # of three panels side by side
+NARROW = 300  # the width of each of three panels in one row
 TOP, RIGHT, BOTTOM, LEFT = 30, 18, 46, 62
-ROW = 26
-TEXT = 11
-_LONGEST = 26  # characters of a label
+ROW = 26  # the height of one row of bars
+TEXT = 11  # the font size
+_LONGEST = 26  # characters of a label; the rest is cut
 
 
 class Scale(NamedTuple):
-    """From values to pixels along one axis."""
+    """The linear or logarithmic map from values to pixels along one axis."""
 
     low: float
     high: float
     log: bool
     start: float  # the pixel of `low`
     end: float
-    given: tuple[float, ...] = ()
+    given: tuple[float, ...] = ()  # the ticks, if the axis fixes them
 
     def at(self, value: float) -> float:
         low, high = (log10(self.low), log10(self.high)) if self.log else (self.low, self.high)
@@ -57,21 +57,21 @@ def _linear_ticks(low: float, high: float) -> tuple[float, ...]:
 
 
 def tick_text(value: float) -> str:
-    """At most six digits, no exponent below a million: `0.05`, `20`, `1e+06`."""
+    """Write a tick with at most six digits, and no exponent below a million: `0.05`, `20`, `1e+06`."""
     return f"{value:.6g}"
 
 
 class Label(NamedTuple):
-    """A text and where it stands."""
+    """A text and its position."""
 
     text: str
     x: float
     y: float  # of its baseline
-    anchor: str  # start, middle, end
+    anchor: str  # start, middle or end, as in SVG
 
 
 class Layout(NamedTuple):
-    """Everything that a drawing of a panel needs to know."""
+    """The size of a panel, its scales and its placed labels: what SVG and PNG draw from."""
 
     width: float
     height: float
@@ -81,7 +81,7 @@ class Layout(NamedTuple):
 
 
 def arrange(panel: Panel, width: float = WIDTH) -> Layout:
-    """Scales that hold every mark, and as many labels as have room."""
+    """Lay a panel out: scales that include every mark, and the labels that fit without overlap."""
     height = TOP + BOTTOM + ROW * len(panel.rows) if panel.rows else HEIGHT
     left = LEFT if not panel.rows else 16 + text_width(max(map(short, panel.rows), key=len))
     x = _scale(panel.x, _reach(panel, across=True), left, width - RIGHT)
@@ -93,7 +93,7 @@ def arrange(panel: Panel, width: float = WIDTH) -> Layout:
 
 
 class LegendEntry(NamedTuple):
-    """One series in a legend: its mark, left of its name."""
+    """One series in a legend: its mark at (`x`, `y`), its name to the right."""
 
     name: str
     number: int
@@ -102,12 +102,14 @@ class LegendEntry(NamedTuple):
 
 
 class Legend(NamedTuple):
+    """The entries of a legend and the height they need; no entries if there is only one series."""
+
     entries: tuple[LegendEntry, ...]
     height: float
 
 
 def legend(series: Sequence[str], width: float) -> Legend:
-    """The series in lines of at most `width`; nothing where there is but one."""
+    """Lay the series out in lines of at most `width`; an empty legend for a single series."""
     if len(series) < 2:
         return Legend((), 0)
     entries, left, top = [], 16.0, 14.0
@@ -120,8 +122,8 @@ def legend(series: Sequence[str], width: float) -> Legend:
     return Legend(tuple(entries), top + 10)
 
 
-class Placed(NamedTuple):
-    """A panel of a picture, and where its corner is."""
+class PlacedPanel(NamedTuple):
+    """A panel of a plot and the position of its top left corner."""
 
     panel: Panel
     layout: Layout
@@ -130,11 +132,11 @@ class Placed(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """A picture of its own: panels, and the legend below them."""
+    """The layout of a whole plot as a file: its panels, and the legend below them."""
 
-    panels: tuple[Placed, ...]
+    panels: tuple[PlacedPanel, ...]
     width: float
-    above: float  # the height of the panels
+    above: float  # the height of all panels
     legend: Legend
 
     @property
@@ -143,18 +145,19 @@ class Sheet(NamedTuple):
 
 
 def sheet(plot: Plot) -> Sheet:
-    """Rows of two panels, or one of three narrow ones: a page as wide as GitHub's shows either at nearly full size."""
+    """Lay a plot out in rows of two panels, or one row of three narrow ones; either nearly fits GitHub's page width."""
     in_row, width = (3, NARROW) if len(plot.panels) == 3 else (min(2, len(plot.panels)), WIDTH)
-    placed: list[Placed] = []
+    placed: list[PlacedPanel] = []
     above = 0.0
     for start in range(0, len(plot.panels), in_row):
         row = [(panel, arrange(panel, width)) for panel in plot.panels[start : start + in_row]]
-        placed += [Placed(panel, layout, number * width, above) for number, (panel, layout) in enumerate(row)]
+        placed += [PlacedPanel(panel, layout, number * width, above) for number, (panel, layout) in enumerate(row)]
         above += max(layout.height for _, layout in row)
     return Sheet(tuple(placed), in_row * width, above, legend(plot.series, in_row * width))
 
 
 def short(text: str) -> str:
+    """Cut a label to its greatest length, with control characters made visible."""
     text = escape.visible(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
@@ -164,7 +167,7 @@ def text_width(text: str, size: float = TEXT) -> float:
 
 
 def _reach(panel: Panel, *, across: bool) -> list[float]:
-    """Every value along one axis."""
+    """Every value that one axis must include."""
     values = [point.x if across else point.y for point in panel.points]
     values += [pair[0 if across else 1] for line in panel.lines for pair in line.points]
     if across:
@@ -194,15 +197,15 @@ class _Box(NamedTuple):
         )
 
 
-# Where a label may stand beside its mark: right, left, above, below, and the four corners.
-_PLACES = (
+# Label positions relative to the mark, in order of preference: right, left, above, below, and the four corners.
+_OFFSETS = (
     (7, 4, "start"), (-7, 4, "end"), (0, -8, "middle"), (0, 16, "middle"),
     (6, -6, "start"), (-6, -6, "end"), (6, 14, "start"), (-6, 14, "end"),
 )  # fmt: skip
 
 
 def _labels(panel: Panel, x: Scale, y: Scale) -> tuple[Label, ...]:
-    """Greedy, in the order of the points: a label that would cover a mark or another label is left out."""
+    """Place labels greedily, in the order of the points; a label that would overlap a mark or a label is left out."""
     marks = [(x.at(point.x), y.at(point.y)) for point in panel.points]
     taken = [_Box(px - 5, py - 5, px + 5, py + 5) for px, py in marks]
     frame = _Box(x.start + 2, TOP, x.end + RIGHT - 2, y.start - 2)
@@ -218,7 +221,7 @@ def _labels(panel: Panel, x: Scale, y: Scale) -> tuple[Label, ...]:
 
 
 def _candidates(text: str, px: float, py: float) -> Iterable[Label]:
-    return (Label(text, px + dx, py + dy, anchor) for dx, dy, anchor in _PLACES)
+    return (Label(text, px + dx, py + dy, anchor) for dx, dy, anchor in _OFFSETS)
 
 
 def _box(label: Label) -> _Box:

@@ -1,4 +1,4 @@
-"""A plot is data: axes with units, marks with what they say when pointed at. Drawing is `svg.py` and `png.py`."""
+"""A plot as data: axes with units, and marks with a tooltip each. `svg.py` and `png.py` draw it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -8,37 +8,37 @@ from backbone_bench.report.tables.table import Bounds
 
 
 class Axis(NamedTuple):
-    """What runs along one side of a panel."""
+    """One axis of a panel."""
 
     title: str  # with its unit
     log: bool = False
     from_zero: bool = False
-    ticks: tuple[float, ...] = ()  # where they are not to be chosen by the values' range
+    ticks: tuple[float, ...] = ()  # fixed ticks; empty: chosen from the range of the values
 
 
 class Point(NamedTuple):
-    """One observation."""
+    """One observation, drawn as a mark."""
 
     x: float
-    y: float  # of a panel with rows: the number of the row
+    y: float  # in a panel with rows: the row number
     series: str
-    label: str = ""  # written beside it where there is room
-    detail: str = ""  # shown when it is pointed at
-    spread: Bounds | None = None  # of y
+    label: str = ""  # written beside the mark if there is room
+    detail: str = ""  # the tooltip
+    spread: Bounds | None = None  # the interval of y, drawn as an error bar
     hollow: bool = False
 
 
 class Line(NamedTuple):
-    """A stroke through points: a front, a ceiling, a trace."""
+    """A line through points, such as a Pareto front, a roofline or a trace of samples."""
 
     points: tuple[tuple[float, float], ...]
-    series: str = ""  # nothing: the colour of the text
+    series: str = ""  # empty: drawn in the colour of the text
     detail: str = ""
     dashed: bool = False
 
 
 class BarSegment(NamedTuple):
-    """A stretch of one row."""
+    """One segment of the horizontal bar in a row."""
 
     row: int
     start: float
@@ -50,7 +50,7 @@ class BarSegment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One pair of axes and what is drawn in it."""
+    """One pair of axes and the marks in it."""
 
     title: str
     x: Axis
@@ -58,7 +58,7 @@ class Panel:
     points: tuple[Point, ...] = ()
     lines: tuple[Line, ...] = ()
     bars: tuple[BarSegment, ...] = ()
-    rows: tuple[str, ...] = ()  # names along y, from the top; none: y is a number
+    rows: tuple[str, ...] = ()  # names along y, from the top; empty: y is numeric
 
     @property
     def series(self) -> Iterable[str]:
@@ -68,17 +68,17 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """Panels that are read together, under one caption."""
+    """Panels that belong together, under one title and caption."""
 
-    name: str  # of the file, without a suffix
+    name: str  # of the file, without suffix
     title: str
     caption: str
     panels: tuple[Panel, ...]
-    order: tuple[str, ...] = ()  # of the series, where it is not that of their first appearance
+    order: tuple[str, ...] = ()  # of the series in the legend; empty: by first appearance
 
     @property
     def series(self) -> tuple[str, ...]:
-        """Every series once, in order: the legend."""
+        """Every series once, in the order of the legend."""
         found = dict.fromkeys(series for panel in self.panels for series in panel.series)
         return (*(name for name in self.order if name in found), *(name for name in found if name not in self.order))
 

@@ -1,7 +1,7 @@
-"""Plots as PNG, for papers and slides: what `svg.py` draws, drawn by matplotlib. Needs the extra `plot`.
+"""PNG plots for papers and slides: the same drawing as `svg.py`, by matplotlib (the extra `plot`).
 
-matplotlib is a pen here: one pair of axes as large as the picture, in the
-pixels of `layout.py`, so that both drawings are the same.
+matplotlib draws on one pair of axes that covers the whole image, in the pixels
+of `layout.py`, so that PNG and SVG look the same.
 """
 
 from importlib.util import find_spec
@@ -16,9 +16,9 @@ from backbone_bench.report.tables import escape
 
 MISSING = "PNG plots need matplotlib: pip install 'backbone-bench[plot]'."
 
-_SHARPNESS = 2  # pixels of the picture for one of the layout
+_SHARPNESS = 2  # pixels of the image per pixel of the layout
 _DPI = 100
-_POINT = 72 / _DPI  # points, in which matplotlib thinks of sizes, in a pixel
+_POINT = 72 / _DPI  # points per pixel: matplotlib takes sizes in points
 _MARKERS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "P"}
 _INK, _SOFT, _RULE, _GROUND = INK["light"]
 
@@ -29,7 +29,7 @@ def available() -> bool:
 
 
 def draw(plot: Plot) -> bytes:
-    """A plot as a PNG file; raise UserError where matplotlib is not installed."""
+    """Draw a plot as the bytes of a PNG file. Raises UserError if matplotlib is not installed."""
     if not available():
         raise UserError(MISSING)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -42,9 +42,9 @@ def draw(plot: Plot) -> bytes:
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, drawn.width), ylim=(drawn.height, 0))
     axes.axis("off")
     pen = _Pen(axes, {name: number for number, name in enumerate(plot.series)})
-    for one in drawn.panels:
-        pen.left, pen.top = one.left, one.top
-        pen.panel(one.panel, one.layout)
+    for placed in drawn.panels:
+        pen.left, pen.top = placed.left, placed.top
+        pen.panel(placed.panel, placed.layout)
     pen.left, pen.top = 0, drawn.above
     for entry in drawn.legend.entries:
         pen.mark(entry.x, entry.y - 4, entry.number)
@@ -55,7 +55,7 @@ def draw(plot: Plot) -> bytes:
 
 
 class _Pen:
-    """Draws in the pixels of a panel, whose corner is at `left` and `top`."""
+    """Draws in pixels relative to the corner (`left`, `top`) of the current panel."""
 
     def __init__(self, axes: Any, numbers: dict[str, int]) -> None:
         self.axes, self.numbers, self.left, self.top = axes, numbers, 0.0, 0.0
@@ -71,11 +71,11 @@ class _Pen:
         for label in layout.labels:
             self.text(label.x, label.y, label.text, anchor=label.anchor)
 
-    def text(self, x: float, y: float, text: str, *, anchor: str = "start", **look: Any) -> None:
-        """Text as it is: a dollar sign starts no formula."""
+    def text(self, x: float, y: float, text: str, *, anchor: str = "start", **style: Any) -> None:
+        """Draw plain text; matplotlib must not read a dollar sign as the start of a formula."""
         side = {"start": "left", "middle": "center", "end": "right"}[anchor]
-        look = {"color": _INK, "ha": side, "va": "baseline", "fontsize": 11 * _POINT, "parse_math": False, **look}
-        self.axes.text(self.left + x, self.top + y, escape.visible(text), **look)
+        style = {"color": _INK, "ha": side, "va": "baseline", "fontsize": 11 * _POINT, "parse_math": False, **style}
+        self.axes.text(self.left + x, self.top + y, escape.visible(text), **style)
 
     def mark(self, x: float, y: float, number: int, *, hollow: bool = False) -> None:
         marker, colour = _MARKERS[SHAPES[number // len(LIGHT) % len(SHAPES)]], LIGHT[number % len(LIGHT)]
@@ -99,10 +99,10 @@ class _Pen:
             self.text(left - 6, at + 4, tick_text(tick), anchor="end", color=_SOFT)
         self.text(14, (TOP + bottom) / 2, panel.y.title, anchor="middle", rotation=90, va="center")
 
-    def _stroke(self, x: list[float], y: list[float], colour: str, **look: Any) -> None:
-        look = {"linewidth": _POINT, "zorder": 1, **look}
+    def _stroke(self, x: list[float], y: list[float], colour: str, **style: Any) -> None:
+        style = {"linewidth": _POINT, "zorder": 1, **style}
         across, down = [self.left + value for value in x], [self.top + value for value in y]
-        self.axes.plot(across, down, color=colour, **look)
+        self.axes.plot(across, down, color=colour, **style)
 
     def _colour(self, series: str) -> str:
         return LIGHT[self.numbers[series] % len(LIGHT)] if series else _SOFT
@@ -110,8 +110,8 @@ class _Pen:
     def _bar(self, bar: BarSegment, layout: Layout) -> None:
         start, end = self.left + layout.x.at(bar.start), self.left + layout.x.at(bar.end)
         height = ROW * (0.16 if bar.thin else 0.64)
-        look = {"color": self._colour(bar.series), "edgecolor": _GROUND, "linewidth": _POINT, "zorder": 2}
-        self.axes.barh(self.top + layout.y.at(bar.row), end - start, height, start, **look)
+        style = {"color": self._colour(bar.series), "edgecolor": _GROUND, "linewidth": _POINT, "zorder": 2}
+        self.axes.barh(self.top + layout.y.at(bar.row), end - start, height, start, **style)
 
     def _line(self, line: Line, layout: Layout) -> None:
         x, y = ([scale.at(pair[side]) for pair in line.points] for side, scale in enumerate((layout.x, layout.y)))

@@ -1,7 +1,6 @@
-"""Plots as SVG: for the page, whose colours they take, and as files that are legible on white and on dark.
+"""SVG plots: inline in the HTML page, and as files that are legible in light and in dark mode.
 
-A mark's `<title>` is what it says when pointed at. Everything that comes from a
-record is escaped.
+The `<title>` of a mark is its tooltip. All text from a record is escaped.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +22,8 @@ from backbone_bench.report.drawing.layout import (
 from backbone_bench.report.drawing.plot import BarSegment, Line, Panel, Plot, Point
 from backbone_bench.report.tables import escape
 
-# Six colours that colour-blind people tell apart (after Okabe and Ito), darker on white and lighter on black, each
-# at least 3:1 against its ground; a series beyond the sixth has a colour again, but another shape.
+# Six colours that colour-blind people can tell apart (after Okabe and Ito): darker for a white background, lighter for
+# a black one, each with a contrast of at least 3:1. A series beyond the sixth repeats a colour with another shape.
 LIGHT = ("#0072b2", "#c04f00", "#007f5f", "#a64d84", "#7d6000", "#555f6b")
 DARK = ("#56b4e9", "#ff9455", "#2fc79a", "#e59ac9", "#e6c84b", "#b3bcc7")
 SHAPES = ("circle", "square", "triangle", "diamond", "cross")
@@ -45,14 +44,14 @@ MARKS = """
 
 
 def variables(theme: str) -> str:
-    """The custom properties of one theme, for a style sheet."""
+    """The colours of one theme as CSS custom properties."""
     colours = LIGHT if theme == "light" else DARK
     pairs = [*zip(_NAMES, INK[theme], strict=True), *((f"s{n}", colour) for n, colour in enumerate(colours))]
     return "".join(f"--{name}:{value};" for name, value in pairs)
 
 
 def style() -> str:
-    """Rules for every mark; the colours are custom properties."""
+    """The CSS rules of every mark; the colours come from `variables`."""
     series = "".join(
         f".plot .s{n}{{fill:var(--s{n});stroke:var(--s{n})}}.plot .line.s{n}{{fill:none;stroke:var(--s{n})}}"
         f".plot .hollow.s{n}{{fill:var(--ground)}}"
@@ -62,12 +61,12 @@ def style() -> str:
 
 
 def file(plot: Plot) -> str:
-    """A file of its own: the panels, the legend below, light or dark as the reader's screen is."""
+    """Draw a plot as an SVG file: the panels, the legend below, in light or dark mode as the viewer prefers."""
     drawn = sheet(plot)
     size = f'width="{drawn.width:g}" height="{drawn.height:g}"'
     parts = [
-        f'<g transform="translate({one.left:g} {one.top:g})">{_panel(one.panel, one.layout, plot.series)}</g>'
-        for one in drawn.panels
+        f'<g transform="translate({left:g} {top:g})">{_panel(panel, layout, plot.series)}</g>'
+        for panel, layout, left, top in drawn.panels
     ]
     parts.append(f'<g transform="translate(0 {drawn.above:g})">{_key(drawn.legend.entries)}</g>')
     return (
@@ -79,7 +78,7 @@ def file(plot: Plot) -> str:
 
 
 def inline(panel: Panel, series: Sequence[str]) -> str:
-    """A panel for the page."""
+    """Draw one panel as an inline SVG for the HTML page."""
     layout = arrange(panel)
     return (
         f'<svg class="plot" viewBox="0 0 {layout.width:g} {layout.height:g}" tabindex="0" role="group" '
@@ -88,7 +87,7 @@ def inline(panel: Panel, series: Sequence[str]) -> str:
 
 
 def key(series: Sequence[str]) -> str:
-    """The legend for the page; nothing where there is but one series."""
+    """Draw the legend for the HTML page; an empty string for a single series."""
     entries, height = legend(series, WIDTH)
     if not entries:
         return ""
@@ -133,9 +132,9 @@ def _axes(panel: Panel, layout: Layout) -> Iterator[str]:
 
 
 def _write(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:
-    shown = f' class="{kind}"' if kind else ""
-    placed = "" if anchor == "start" else f' text-anchor="{anchor}"'
-    return f'<text{shown} x="{x:.1f}" y="{y:.1f}"{placed}>{_text(text)}</text>'
+    css_class = f' class="{kind}"' if kind else ""
+    anchored = "" if anchor == "start" else f' text-anchor="{anchor}"'
+    return f'<text{css_class} x="{x:.1f}" y="{y:.1f}"{anchored}>{_text(text)}</text>'
 
 
 def _point(point: Point, layout: Layout, numbers: dict[str, int]) -> str:

@@ -1,1 +1,1 @@
-"""Which plots records are enough for, and what each shows."""
+"""The plots of records, and the choice of those that a set of records has enough data for."""

@@ -1,4 +1,4 @@
-"""The cost of a family's networks, stacked by kind of operation."""
+"""Plots of the cost of a family's networks as stacked bars, by kind of operation."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -8,12 +8,12 @@ from backbone_bench.report.drawing.plot import Axis, BarSegment, Panel, Plot
 from backbone_bench.report.views.families import family
 from backbone_bench.report.views.layers import CostPart, by_kind
 
-COLOURS = 5  # kinds that have a colour of their own; the rest are one
+COLOURS = 5  # kinds with a colour of their own; all others share one
 REST = "everything else"
 
 
 def kinds(records: Sequence[Record], caption: str) -> list[Plot]:
-    """One plot a family of at least two networks: FLOPs, traffic, and operations launched."""
+    """Make one plot of FLOPs, traffic and operations per family with at least two networks."""
     families: dict[str, dict[str, Record]] = {}
     for record in records:
         if not isinstance(record.cost, Missing):
@@ -26,7 +26,7 @@ def kinds(records: Sequence[Record], caption: str) -> list[Plot]:
 
 
 def stacks(name: str, title: str, records: Sequence[Record], caption: str) -> Plot:
-    """These networks' costs, a row a network."""
+    """Plot the cost of networks as stacked bars, one row per network."""
     parts = {record.workload.model: by_kind(record.cost) for record in records if not isinstance(record.cost, Missing)}
     traffic = Counter[str]()
     for members in parts.values():
@@ -35,7 +35,7 @@ def stacks(name: str, title: str, records: Sequence[Record], caption: str) -> Pl
     panels = (
         _panel("FLOPs", "FLOPs (G)", parts, shown, lambda part: part.flops / 1e9),
         _panel("Traffic", "traffic (M elements)", parts, shown, lambda part: part.traffic_elems / 1e6),
-        _panel("Operations", "ops", parts, shown, lambda part: part.calls),
+        _panel("Operations", "operations", parts, shown, lambda part: part.calls),
     )
     return Plot(name, title, caption, panels, order=(*shown, REST))
 
@@ -59,6 +59,6 @@ def _stack(
     for kind in (*shown, REST):
         if amounts[kind]:
             end = start + amounts[kind]
-            share = f"{model}\n{kind}: {amounts[kind]:.4g} ({amounts[kind] / whole:.1%})"
-            yield BarSegment(row, start, end, kind, share)
+            detail = f"{model}\n{kind}: {amounts[kind]:.4g} ({amounts[kind] / whole:.1%})"
+            yield BarSegment(row, start, end, kind, detail)
             start = end

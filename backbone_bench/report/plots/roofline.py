@@ -1,4 +1,7 @@
-"""How near networks come to what their device can do: a roof of a matrix product and a copy, measured like them."""
+"""The roofline plot: FLOPs per second against FLOPs per byte, below what the device attains.
+
+The roof is measured like any model: a matrix product gives its flat part, a copy its slope.
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -7,17 +10,17 @@ from backbone_bench.base.units import PLAIN, Unit
 from backbone_bench.records import Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
-from backbone_bench.report.plots.points import clock, number, record_points
+from backbone_bench.report.plots.points import latency_column, number, record_points
 from backbone_bench.report.tables.table import Column
 from backbone_bench.report.views.columns import COLUMNS, at, over
 from backbone_bench.report.views.families import family
 
-# Models that are profiled like any other: `backbone_bench.zoo.ceilings`, which needs torch.
+# Model names in records of `backbone_bench.zoo.ceilings`, as strings: importing the module would load torch.
 PRODUCT, COPY = "backbone_bench.zoo.ceilings:product", "backbone_bench.zoo.ceilings:copy"
 
 
 class Ceiling(NamedTuple):
-    """What a device can do at most in one precision with so many threads."""
+    """The highest measured rates of a device, in one precision with one number of threads."""
 
     precision: str
     threads: int | None
@@ -25,8 +28,8 @@ class Ceiling(NamedTuple):
     bytes_per_s: float
 
 
-def told_apart(records: Iterable[Record]) -> tuple[list[Record], list[Ceiling]]:
-    """The networks, and the ceilings that products and copies among the records make."""
+def split_ceilings(records: Iterable[Record]) -> tuple[list[Record], list[Ceiling]]:
+    """Split records into networks and ceilings; a ceiling needs both a matrix product and a copy."""
     networks: list[Record] = []
     products: dict[tuple[str, int | None], float] = {}
     copies: dict[tuple[str, int | None], float] = {}
@@ -44,27 +47,29 @@ def told_apart(records: Iterable[Record]) -> tuple[list[Record], list[Ceiling]]:
 
 
 def _rate(records: Iterable[Record], cost: str) -> Column[Record]:
-    """A cost over the latency that the plots of these records are about, a second."""
-    return Column(f"{cost}_per_s", cost, over(at(f"cost.{cost}"), QUANTITIES[clock(records).key].of), PLAIN)
+    """A cost per second, by the latency that the plots of these records show."""
+    return Column(f"{cost}_per_s", cost, over(at(f"cost.{cost}"), QUANTITIES[latency_column(records).key].of), PLAIN)
 
 
 def roofline(records: Sequence[Record], caption: str, ceiling: Ceiling) -> Plot | None:
-    """Achieved arithmetic against arithmetic per byte, below the roof of the same precision and threads."""
-    alike = [r for r in records if (r.workload.precision, r.workload.threads) == (ceiling.precision, ceiling.threads)]
-    rate = _rate(alike, "flops")._replace(title=f"GFLOP/s ({clock(alike).title})", unit=Unit("", 1e-9))
-    seen = record_points(alike, COLUMNS["flops_per_byte"], rate)
-    if not seen:
+    """Plot the records that have the ceiling's precision and threads; None if no record can be drawn."""
+    matching = [
+        r for r in records if (r.workload.precision, r.workload.threads) == (ceiling.precision, ceiling.threads)
+    ]
+    rate = _rate(matching, "flops")._replace(title=f"GFLOP/s ({latency_column(matching).title})", unit=Unit("", 1e-9))
+    found = record_points(matching, COLUMNS["flops_per_byte"], rate)
+    if not found:
         return None
     top, slope = ceiling.flops_per_s / 1e9, ceiling.bytes_per_s / 1e9
     ridge = top / slope
-    low, high = min(ridge / 2, *(one.x for one in seen)), max(ridge * 2, *(one.x for one in seen))
-    told = f"matrix product {top:.4g} GFLOP/s, copy {slope:.4g} GB/s"
-    roof = Line(((low, low * slope), (ridge, top), (high, top)), detail=told)
-    points = tuple(one.point(family(one.record)) for one in seen)
+    low, high = min(ridge / 2, *(point.x for point in found)), max(ridge * 2, *(point.x for point in found))
+    rates = f"matrix product {top:.4g} GFLOP/s, copy {slope:.4g} GB/s"
+    roof = Line(((low, low * slope), (ridge, top), (high, top)), detail=rates)
+    points = tuple(point.point(family(point.record)) for point in found)
     axes = Axis("FLOPs per byte of traffic", log=True), Axis(rate.heading, log=True)
     return Plot(
         "roofline",
-        "How near to the roof?",
-        f"The roof is a matrix product and a copy, measured on the same device: {told}. {caption}",
+        "Roofline: achieved and attainable GFLOP/s",
+        f"The roof is the rate of a matrix product and of a copy, measured on the same device: {rates}. {caption}",
         (Panel(f"Roofline, {ceiling.precision}", *axes, points, (roof,)),),
     )

@@ -1,1 +1,1 @@
-"""Tables as data, units, and one renderer a format."""
+"""Tables as data, and one renderer per output format."""

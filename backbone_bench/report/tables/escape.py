@@ -1,7 +1,7 @@
-"""Text that comes from a record may be anything: a model can be called `<script>` or `| a |`.
+"""Escaping of text from records, which may hold anything: a model can be called `<script>` or `| a |`.
 
-Each format has its own dangers; what none of them can carry, a control
-character or a newline, becomes visible first.
+Each format has its own escaping. Control characters and newlines, which no
+format can hold, are made visible first.
 """
 
 import re
@@ -12,10 +12,10 @@ _MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$@#!]|(?<![^\W_])_|_(?![^\W_]))")
 
 
 def lines(text: str) -> str:
-    """Any number of lines, each without control characters."""
+    """Make the control characters of a text visible, line by line; newlines stay."""
     return "\n".join(map(visible, text.split("\n")))
 
 
 def markdown(text: str) -> str:
-    """Text that Markdown shows as it is, in a table's cell too."""
+    """Escape a text so that Markdown shows it unchanged, also in a table cell."""
     return _MARKDOWN.sub(r"\\\1", visible(text))

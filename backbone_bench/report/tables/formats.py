@@ -1,7 +1,7 @@
-"""The one table of the formats that an answer can be written in.
+"""The table of output formats.
 
-A new format is a row here and a renderer of what an `Answer` has: parts for people, exact tables, or text that only
-some commands have. Renderers are imported when they are used: `--help` reads this table too.
+A new format is a row here and a renderer of one field of `Answer`: the parts for people, the exact tables, or a text
+that only some commands have. Renderers are imported when they are used, because `--help` reads this table too.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,10 +12,10 @@ from backbone_bench.report.tables.answer import Answer, Face
 
 
 class Format(NamedTuple):
-    """How an answer becomes text, and the suffix of a file that holds it."""
+    """One output format: its file suffix and its renderer."""
 
     suffix: str
-    face: Face  # the part of an answer that it is made of
+    face: Face  # the field of `Answer` that it renders
     render: Callable[[Answer], str]
 
 
@@ -37,8 +37,8 @@ def _csv(answer: Answer) -> str:
     return delimited(answer.exact())
 
 
-def _own(face: Face) -> Callable[[Answer], str]:
-    """A face that is text already."""
+def _text(face: Face) -> Callable[[Answer], str]:
+    """The renderer of a field that is text already."""
     return lambda answer: getattr(answer, face)()
 
 
@@ -46,21 +46,22 @@ FORMATS: Mapping[str, Format] = {
     "table": Format(".txt", "parts", _table),
     "md": Format(".md", "parts", _markdown),
     "csv": Format(".csv", "exact", _csv),
-    "json": Format(".json", "json", _own("json")),
-    "jsonl": Format(".jsonl", "jsonl", _own("jsonl")),
-    "html": Format(".html", "html", _own("html")),
-    "junit": Format(".xml", "junit", _own("junit")),
+    "json": Format(".json", "json", _text("json")),
+    "jsonl": Format(".jsonl", "jsonl", _text("jsonl")),
+    "html": Format(".html", "html", _text("html")),
+    "junit": Format(".xml", "junit", _text("junit")),
 }
 
 
 def formats(faces: Iterable[Face]) -> tuple[str, ...]:
-    """The formats that can be made of these faces, in the order of the table."""
+    """The formats that render one of these fields of `Answer`, in the order of the table."""
     return tuple(name for name, form in FORMATS.items() if form.face in faces)
 
 
 def write(answer: Answer, form: str) -> str:
-    """The answer in a format; raise UserError where it has no such face."""
+    """Write an answer in a format. Raises UserError if the answer lacks what the format renders."""
     chosen = FORMATS[form]
     if getattr(answer, chosen.face) is None:
-        raise UserError(f"This cannot be written as {form}.")
+        possible = ", ".join(name for name, row in FORMATS.items() if getattr(answer, row.face) is not None)
+        raise UserError(f"The format {form} is not available here: choose from {possible}.")
     return chosen.render(answer)

@@ -1,4 +1,4 @@
-"""Plain rows that are no records, such as the zoo, settings or a diagnosis, as an answer."""
+"""An `Answer` from rows that are not records, such as the zoo, the settings or a diagnosis."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from backbone_bench.report.tables.table import Table
 
 
 def listing(rows: Sequence[Mapping[str, Any]], table: Table) -> Answer:
-    """The rows as they are for JSON, the table for everything else."""
+    """Make an answer that writes `rows` as JSON or JSON Lines, and `table` in every other format."""
     return Answer(
         parts=lambda: [table],
         exact=lambda: [table],

@@ -1,4 +1,4 @@
-"""GitHub's Markdown: a table at full width, its caption above, its notes below."""
+"""GitHub Markdown: each table at full width, its caption above, its notes below."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from backbone_bench.report.tables.table import Cell, Column, Table
 
 
 def markdown(parts: Iterable[AnswerPart]) -> str:
-    """The parts as Markdown, a blank line after each."""
+    """Write the parts as Markdown, a blank line after each."""
     return "\n".join(line for part in parts for line in _lines(part))
 
 

@@ -1,8 +1,8 @@
-"""A table is data: columns that know their unit, cells that know why they are empty.
+"""A table as data: columns with units, and cells that say why they are empty.
 
-Nothing here knows Markdown, CSV or a terminal; a renderer gets a `Table` and
-decides nothing but its looks. A cell that has no number carries the number of
-a note with the reason; it is never 0.
+Nothing here depends on Markdown, CSV or a terminal; a renderer turns a `Table`
+into text. A cell without a value is never 0: it has the number of a footnote
+that gives the reason.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 from backbone_bench.base.units import PLAIN, Unit, significant
-from backbone_bench.records import NOT_ASKED, Missing
+from backbone_bench.records import NOT_REQUESTED, Missing
 
 T = TypeVar("T")
 CellValue = str | int | float | Missing
@@ -18,39 +18,39 @@ Bounds = tuple[float, float]
 
 
 class Column(NamedTuple, Generic[T]):
-    """One quantity of a thing: what it is called, how it is found, how it is written."""
+    """One column: its key, its title, how to get the value of a row, and its unit."""
 
     key: str  # its name in `--columns` and in CSV, with the base unit
-    title: str  # its heading, without the unit
+    title: str  # the heading, without the unit
     value: Callable[[T], CellValue]
     unit: Unit | None = None  # None for text
-    better: Literal["less", "more"] | None = None
-    lower_bound: Callable[[T], bool] | None = None  # of the quantity, where not all of it is known
-    interval: Callable[[T], Bounds | Missing] | None = None
-    remark: str = ""  # what a reader must know of it, said once under the table
-    glossary: Callable[[Iterable[str]], str] | None = None  # what its words mean, of those that stand in it
-    part_of: str = ""  # the key of the column without which nobody misses it
+    better: Literal["less", "more"] | None = None  # None: neither marked nor compared with a baseline
+    lower_bound: Callable[[T], bool] | None = None  # whether the value is only a lower bound
+    interval: Callable[[T], Bounds | Missing] | None = None  # the 95 % confidence interval, in base units
+    remark: str = ""  # an explanation of the column, written once under the table
+    glossary: Callable[[Iterable[str]], str] | None = None  # explains the words in its cells, under the table
+    part_of: str = ""  # the key of the column it belongs to: if both are left out, only that one is reported
 
     @property
     def heading(self) -> str:
-        """The title with its unit, as people read it."""
+        """The title with its unit: `wall latency (ms)`."""
         return f"{self.title} ({self.unit.name})" if self.unit and self.unit.name else self.title
 
 
 class Cell(NamedTuple):
-    """What stands in one place of a table."""
+    """One cell of a table."""
 
-    value: str | int | float | None  # in base units; None where there is a note instead
-    text: str  # as written, without marks; the reason's id where there is a note
-    note: int | None = None  # the number of the footnote that says why there is no value
+    value: str | int | float | None  # in base units; None if there is a note instead
+    text: str  # as written, without marks; the id of the reason if there is a note
+    note: int | None = None  # the number of the footnote with the reason
     lower_bound: bool = False
-    interval: Bounds | None = None
+    interval: Bounds | None = None  # the 95 % confidence interval
     best: bool = False
     ratio: float | None = None  # to the same column of the baseline
 
     @property
     def shown(self) -> str:
-        """The text with the marks that every format shares."""
+        """The text with footnote number, `≥` and ratio, as every format for people shows it."""
         if self.note:
             return f"–{superscript(self.note)}"
         ratio = "" if self.ratio is None else f" ({significant(self.ratio, 3)}×)"
@@ -62,21 +62,21 @@ TableRow = tuple[Cell, ...]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows that may be compared, under one caption."""
+    """Rows under one caption, with the notes and remarks below them."""
 
     title: str
     caption: str
     columns: tuple[Column[Any], ...]
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()  # the first is note 1
-    remarks: tuple[str, ...] = ()  # what holds for the whole table
+    remarks: tuple[str, ...] = ()  # about the whole table
 
     @property
     def below(self) -> tuple[str, ...]:
-        """Every line under the table: the notes with their numbers, the remarks, and what the words in it mean."""
+        """Every line under the table: footnotes, remarks of the columns and of the table, and glossaries."""
         notes = (f"{superscript(number)} {note}" for number, note in enumerate(self.notes, start=1))
-        said = dict.fromkeys(column.remark for column in self.columns if column.remark)
-        return (*notes, *said, *self.remarks, *filter(None, self._glossaries()))
+        of_columns = dict.fromkeys(column.remark for column in self.columns if column.remark)
+        return (*notes, *of_columns, *self.remarks, *filter(None, self._glossaries()))
 
     def _glossaries(self) -> Iterable[str]:
         for index, column in enumerate(self.columns):
@@ -89,7 +89,7 @@ def superscript(number: int) -> str:
 
 
 def tabulate(things: Sequence[T], columns: Sequence[Column[T]], *, title: str = "", caption: str = "") -> Table:
-    """One row a thing, in the order given."""
+    """Make a table with one row per thing, in the order given."""
     notes: dict[str, int] = {}
     rows = tuple(tuple(_cell(column, thing, notes) for column in columns) for thing in things)
     return Table(title, caption, tuple(columns), rows, tuple(notes))
@@ -112,14 +112,14 @@ def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
 
 
 def without_empty(table: Table) -> Table:
-    """Columns in which no row has anything go; the reasons stay, as a remark, but for what was not asked for.
+    """Drop the columns without any value, and give their reasons in a remark, except `not_asked`.
 
-    Without any row nothing goes.
+    A table without rows stays as it is.
     """
     if not table.rows:
         return table
     filled = [any(row[index].value not in (None, "") for row in table.rows) for index in range(len(table.columns))]
-    kept = [index for index, full in enumerate(filled) if full]
+    kept = [index for index, has_value in enumerate(filled) if has_value]
     used = dict.fromkeys(note for row in table.rows for i in kept if (note := row[i].note))
     renumbered: dict[int | None, int] = {old: new for new, old in enumerate(used, start=1)}
     return replace(
@@ -127,18 +127,18 @@ def without_empty(table: Table) -> Table:
         columns=tuple(table.columns[i] for i in kept),
         rows=tuple(tuple(row[i]._replace(note=renumbered.get(row[i].note)) for i in kept) for row in table.rows),
         notes=tuple(table.notes[old - 1] for old in used),
-        remarks=(*table.remarks, *_absences(table, [i for i, full in enumerate(filled) if not full])),
+        remarks=(*table.remarks, *_absences(table, [i for i, has_value in enumerate(filled) if not has_value])),
     )
 
 
 def _absences(table: Table, indices: Sequence[int]) -> list[str]:
-    """`Not shown: device (no_events: …); graph (…)`."""
+    """The remark on dropped columns, or none: `Not shown: device latency (no_events: …); graph latency (…).`"""
     titles: dict[tuple[int, ...], list[str]] = {}
     keys = {table.columns[index].key for index in indices}
     for index in indices:
         column = table.columns[index]
         absent = dict.fromkeys((cell.text, cell.note) for row in table.rows if (cell := row[index]).note)
-        reasons = tuple(note for reason, note in absent if note and reason != NOT_ASKED.missing)
+        reasons = tuple(note for reason, note in absent if note and reason != NOT_REQUESTED.missing)
         if reasons and column.part_of not in keys:
             titles.setdefault(reasons, []).append(column.title)
     absences = (

@@ -1,8 +1,8 @@
-"""Tables on a terminal: folded to its width, never by cutting a number.
+"""Tables for a terminal, fitted to its width without cutting a number.
 
-A table too wide for the screen becomes several, each with the first column in
-front. Text may wrap; a number and a word of a heading may not. rich honours
-NO_COLOR, FORCE_COLOR and COLUMNS; where the output is no terminal there is no width to fold to.
+A table wider than the screen becomes several, each with the first column in
+front. Text may wrap; a number and a word of a heading may not. rich follows
+NO_COLOR, FORCE_COLOR and COLUMNS. Output that is not a terminal has no width limit.
 """
 
 import os
@@ -21,12 +21,12 @@ from backbone_bench.report.tables.answer import AnswerPart, Heading, ItemList, P
 from backbone_bench.report.tables.table import Cell, Column, Table
 
 _GAP = 3  # rich's padding on both sides of a column, and its divider
-_NAME = 16  # places that a column of text has at least; a quarter of a wider screen
+_TEXT_WIDTH = 16  # the least width of a column of text, in characters; a quarter of the screen if that is more
 _UNBOUNDED = 100_000
 
 
 def screen() -> Console:
-    """A console for stdout, as wide as the terminal behind it."""
+    """A rich console for stdout, as wide as the terminal."""
     console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False)
     if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
         console.width = _UNBOUNDED
@@ -34,7 +34,7 @@ def screen() -> Console:
 
 
 def terminal(parts: Iterable[AnswerPart], console: Console | None = None) -> str:
-    """The parts as text for the console, its colours included; a heading stands right above what follows it."""
+    """Write the parts as text for the console, colours included; no blank line follows a heading."""
     console = console or screen()
     before: AnswerPart | None = None
     with console.capture() as captured:
@@ -51,7 +51,7 @@ def _print(part: AnswerPart, console: Console) -> None:
         _print_table(part, console)
         return
     for line in _prose(part):
-        console.print(Text(line), soft_wrap=True)  # a reader may copy it, commands above all
+        console.print(Text(line), soft_wrap=True)  # unwrapped, so that a command can be copied
 
 
 def _prose(part: Heading | Paragraph | ItemList | Verbatim) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _print_table(table: Table, console: Console) -> None:
 
 
 def fold(table: Table, width: int) -> Iterator[tuple[int, ...]]:
-    """Indices of the columns of each part; the first column leads every part, and no part is without another."""
+    """Split the columns into parts that fit the width: indices per part, the first column in front of each."""
     widths = [_narrowest(table, index, width) for index in range(len(table.columns))]
     page: list[int] = []
     for index in range(1, len(widths)):
@@ -92,11 +92,11 @@ def fold(table: Table, width: int) -> Iterator[tuple[int, ...]]:
 
 
 def _narrowest(table: Table, index: int, width: int) -> int:
-    """The fewest places in which the column loses nothing: numbers stay whole, names may wrap."""
+    """The least width at which the column loses nothing: numbers stay whole, text may wrap."""
     column = table.columns[index]
     cells = _widest(table, index)
     if column.unit is None:
-        cells = min(cells, max(_NAME, width // 4))
+        cells = min(cells, max(_TEXT_WIDTH, width // 4))
     return max(cells, *(cell_len(line) for line in (*column.title.split(" "), _unit(column))))
 
 
@@ -126,10 +126,10 @@ def _grid(table: Table, page: Sequence[int], width: int) -> Grid:
 
 
 def _widths(least: Sequence[int], natural: Sequence[int], room: int) -> list[int]:
-    """Every column its least; what room is left goes to those that want it, the narrowest first."""
+    """Give every column its least width, then the remaining room to the columns below their natural width."""
     widths = [min(pair) for pair in zip(least, natural, strict=True)]
-    while sum(widths) < room and (wanting := [place for place, one in enumerate(widths) if one < natural[place]]):
-        widths[min(wanting, key=widths.__getitem__)] += 1
+    while sum(widths) < room and (narrow := [place for place, width in enumerate(widths) if width < natural[place]]):
+        widths[min(narrow, key=widths.__getitem__)] += 1
     return widths
 
 

@@ -1,1 +1,1 @@
-"""What a table shows of records: columns, conditions, comparisons, layers, histories."""
+"""Tables of records: their columns, conditions, comparisons, layers and histories."""

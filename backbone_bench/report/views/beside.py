@@ -1,4 +1,4 @@
-"""Two things side by side: a quantity a line, both values in its own unit, and their ratio."""
+"""Tables of A and B side by side: one quantity per row, both values in its unit, and their ratio."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from backbone_bench.report.tables.table import Column
 
 
 class RatioRow(NamedTuple):
-    """One quantity of both."""
+    """One quantity of A and B, in base units, with the ratio A/B and its confidence interval."""
 
     key: str
     title: str
@@ -17,7 +17,7 @@ class RatioRow(NamedTuple):
     a: float
     b: float
     ratio: float  # A over B
-    low: float
+    low: float  # of the confidence interval of the ratio; the ratio itself if there is none
     high: float
 
     @property
@@ -36,7 +36,7 @@ EXACT = (
 
 
 def columns(quantity: str, a: str, b: str) -> tuple[Column[RatioRow], ...]:
-    """For people: each number as its own unit writes it."""
+    """The columns for people, each number in the unit of its row; the arguments are their titles."""
     return (
         Column("quantity", quantity, lambda row: row.heading),
         Column("a", a, lambda row: row.unit.write(row.a), PLAIN),
@@ -45,12 +45,12 @@ def columns(quantity: str, a: str, b: str) -> tuple[Column[RatioRow], ...]:
     )
 
 
-def figures(a: Record, b: Record, shown: Sequence[Column[Record]]) -> list[RatioRow]:
-    """Every quantity of the columns that can be better or worse and that both records have."""
+def ratio_rows(a: Record, b: Record, shown: Sequence[Column[Record]]) -> list[RatioRow]:
+    """Compare two records by every column that has a better direction and a value in both."""
     found = []
     for column in shown:
-        one, other = column.value(a), column.value(b)
-        if column.better and column.unit and isinstance(one, int | float) and isinstance(other, int | float) and other:
-            ratio = one / other
-            found.append(RatioRow(column.key, column.title, column.unit, one, other, ratio, ratio, ratio))
+        of_a, of_b = column.value(a), column.value(b)
+        if column.better and column.unit and isinstance(of_a, int | float) and isinstance(of_b, int | float) and of_b:
+            ratio = of_a / of_b
+            found.append(RatioRow(column.key, column.title, column.unit, of_a, of_b, ratio, ratio, ratio))
     return found

@@ -1,4 +1,4 @@
-"""Records side by side: one table an environment (and a family, if asked), best values marked, ratios to a baseline."""
+"""Tables that compare records: one per environment (and group), best values marked, ratios to a baseline."""
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -19,32 +19,36 @@ from backbone_bench.report.views.conditions import (
     environment_groups,
 )
 
-_MARKED = "Marked: the best among rows of the same circumstances, and what cannot be told from it."
+_MARKED = (
+    "Marked: the best value among rows with the same conditions, and every value that equals it or whose 95 % "
+    "confidence interval overlaps its interval."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What of the records to show, and how."""
+    """Which columns of the records to show, how to sort and group them, and what to compare them with."""
 
     columns: tuple[Column[Record], ...] = RUN
     sort: Column[Record] | None = None  # best first; None keeps the order
-    group: Callable[[Record], str] | None = None  # the title under which a record belongs
-    relative_to: str | None = None  # a model
+    group: Callable[[Record], str] | None = None  # the title of the table that a record belongs to
+    relative_to: str | None = None  # the model that is the baseline
     mark_best: bool = True
-    every_facet: bool = False  # as columns, whether they vary or not: for programs
+    all_conditions: bool = False  # a column for every condition, even if it does not vary: for programs
 
 
 def compare(records: Sequence[Record], view: View) -> tuple[Table, ...]:
-    """The tables of a view; raise UserError where no record is of the model to compare with."""
+    """Make the tables of a view. Raises UserError if no record is of the model `relative_to`."""
     if view.relative_to is not None:
         _require(view.relative_to, records)
     tables = []
-    for place in environment_groups(records):
-        baselines = _baselines(place.records, view.relative_to)
-        groups = group_by(place.records, view.group or (lambda record: ""))
+    for same_environment in environment_groups(records):
+        baselines = _baselines(same_environment.records, view.relative_to)
+        groups = group_by(same_environment.records, view.group or (lambda record: ""))
         for title, members in sorted(groups.items()):
-            rows = sorted([*_visitors(baselines, members), *members], key=_order(view))
-            table = _related(_table(rows, view, title, place.caption), rows, baselines, view.relative_to)
+            rows = sorted([*_other_baselines(baselines, members), *members], key=_order(view))
+            table = _table(rows, view, title, same_environment.caption)
+            table = _with_ratios(table, rows, baselines, view.relative_to)
             tables.append(_mark_best(table, [conditions(row) for row in rows]) if view.mark_best else table)
     return tuple(tables)
 
@@ -52,12 +56,12 @@ def compare(records: Sequence[Record], view: View) -> tuple[Table, ...]:
 def _require(model: str, records: Sequence[Record]) -> None:
     models = dict.fromkeys(record.workload.model for record in records)
     if model not in models:
-        hint = did_you_mean(model, models, f"There are {', '.join(models)}.")
+        hint = did_you_mean(model, models, f"The models are {', '.join(models)}.")
         raise UserError(f"No record is of {model!r}. {hint}")
 
 
 def _baselines(records: Iterable[Record], model: str | None) -> dict[tuple[str, ...], Record]:
-    """The first record of the model under each set of circumstances."""
+    """The first record of the model under each set of conditions."""
     found: dict[tuple[str, ...], Record] = {}
     for record in records:
         if record.workload.model == model:
@@ -65,15 +69,15 @@ def _baselines(records: Iterable[Record], model: str | None) -> dict[tuple[str, 
     return found
 
 
-def _visitors(baselines: dict[tuple[str, ...], Record], members: Sequence[Record]) -> list[Record]:
-    """Baselines that stand in another group and are needed in this one."""
+def _other_baselines(baselines: dict[tuple[str, ...], Record], members: Sequence[Record]) -> list[Record]:
+    """Baselines that belong to another group but have the conditions of a record in this one."""
     present = {id(member) for member in members}
     needed = {conditions(member) for member in members}
     return [record for key, record in baselines.items() if key in needed and id(record) not in present]
 
 
 def _order(view: View) -> Callable[[Record], Any]:
-    """Baselines first, then as sorted: numbers best first, text in the alphabet, what is missing last."""
+    """The sort key: baselines first, then numbers with the best first, text alphabetically, missing values last."""
 
     def key(record: Record) -> tuple[bool, int, float, str]:
         value = view.sort.value(record) if view.sort else ""
@@ -88,16 +92,16 @@ def _order(view: View) -> Callable[[Record], Any]:
 
 
 def _table(records: Sequence[Record], view: View, title: str, caption: str) -> Table:
-    facets = (*CONDITIONS, STARTED, ENVIRONMENT) if view.every_facet else differing(records)
-    shown = {one.key for one in view.columns}
-    extra = [column_of(facet) for facet in facets if facet.key not in shown]
+    varied = (*CONDITIONS, STARTED, ENVIRONMENT) if view.all_conditions else differing(records)
+    shown = {column.key for column in view.columns}
+    extra = [column_of(condition) for condition in varied if condition.key not in shown]
     return tabulate(records, [view.columns[0], *extra, *view.columns[1:]], title=title, caption=caption)
 
 
-def _related(
+def _with_ratios(
     table: Table, records: Sequence[Record], baselines: dict[tuple[str, ...], Record], model: str | None
 ) -> Table:
-    """The table with each quantity's ratio to the baseline that was run under the same circumstances."""
+    """Add to each value its ratio to the baseline with the same conditions."""
     if model is None:
         return table
     row_of = {id(record): row for record, row in zip(records, table.rows, strict=True)}
@@ -105,9 +109,9 @@ def _related(
     for record, row in zip(records, table.rows, strict=True):
         baseline = baselines.get(conditions(record))
         rows.append(row if baseline is None else _ratios(table.columns, row, row_of[id(baseline)]))
-    remark = f"In parentheses: the ratio to {model} under the same circumstances."
+    remark = f"In parentheses: the ratio to {model} under the same conditions."
     if not any(conditions(record) in baselines for record in records):
-        remark = f"No record here is of {model}: there are no ratios."
+        remark = f"No ratios: no record of {model} was made under these conditions."
     return replace(table, rows=tuple(rows), remarks=(*table.remarks, remark))
 
 
@@ -119,17 +123,17 @@ def _ratios(columns: Sequence[Column[Any]], row: TableRow, baseline: TableRow) -
 
 
 def _ratio(cell: Cell, base: Cell) -> float | None:
-    """None where either is missing or only a bound: a quotient of bounds bounds nothing."""
+    """The ratio of two values; None if either is missing or a lower bound, whose quotient would bound nothing."""
     if not isinstance(cell.value, int | float) or not isinstance(base.value, int | float):
         return None
     return None if cell.lower_bound or base.lower_bound or not base.value else cell.value / base.value
 
 
-def _mark_best(table: Table, circumstances: Sequence[Hashable]) -> Table:
-    """The best value of each column and every one that cannot be told from it, among rows of the same circumstances."""
+def _mark_best(table: Table, row_conditions: Sequence[Hashable]) -> Table:
+    """Mark the best value of each column among rows with the same conditions, and values indistinguishable from it."""
     best: set[tuple[int, int]] = set()
-    for alike in set(circumstances):
-        numbers = [number for number, other in enumerate(circumstances) if other == alike]
+    for shared in set(row_conditions):
+        numbers = [number for number, of_row in enumerate(row_conditions) if of_row == shared]
         for place, column in enumerate(table.columns):
             winners = _best(column, [table.rows[number][place] for number in numbers])
             best |= {(numbers[winner], place) for winner in winners}
@@ -141,7 +145,7 @@ def _mark_best(table: Table, circumstances: Sequence[Hashable]) -> Table:
 
 
 def _best(column: Column[Any], cells: Sequence[Cell]) -> set[int]:
-    """Rows whose value is best; none where a lower bound could be better still, or where all are equal."""
+    """Rows with the best value; none if a lower bound might be better, or if all values are equal."""
     sign = -1 if column.better == "more" else 1
     values = {row: sign * cell.value for row, cell in enumerate(cells) if isinstance(cell.value, int | float)}
     if column.better is None or len(set(values.values())) < 2:
@@ -149,11 +153,11 @@ def _best(column: Column[Any], cells: Sequence[Cell]) -> set[int]:
     first = min(values, key=lambda row: values[row])
     bounds = [row for row in values if cells[row].lower_bound]
     if first in bounds or (bounds and column.better == "more"):
-        return set()  # what is only known to be at least so much may be the best, or not
+        return set()  # the true value behind a lower bound may be the best, or not
     return {row for row in values if values[row] == values[first] or _overlap(cells[row], cells[first])}
 
 
-def _overlap(one: Cell, other: Cell) -> bool:
-    if one.interval is None or other.interval is None:
+def _overlap(a: Cell, b: Cell) -> bool:
+    if a.interval is None or b.interval is None:
         return False
-    return one.interval[0] <= other.interval[1] and other.interval[0] <= one.interval[1]
+    return a.interval[0] <= b.interval[1] and b.interval[0] <= a.interval[1]

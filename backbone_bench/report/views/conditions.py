@@ -1,8 +1,7 @@
-"""What rows share and in what they differ: the caption of a table, and the columns that it must have.
+"""The conditions of records: those that all rows share go into the caption, those that vary become columns.
 
-Records of unlike environments never stand in one table, because a best value
-and a ratio mean nothing there. What all rows of a table share is said once, in
-its caption; what differs between them is a column.
+Records of different environments never share a table, because a best value and
+a ratio mean nothing across environments.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,15 +14,15 @@ from backbone_bench.records.setting import SETTING_CONDITIONS, Condition
 from backbone_bench.report.tables.table import Column
 
 
-def column_of(facet: Condition[Record]) -> Column[Record]:
-    """The facet as a column of a table."""
-    if facet.counts:
-        return Column(facet.key, facet.title, lambda record: int(facet.text(record)), PLAIN)
-    return Column(facet.key, facet.title, facet.text)
+def column_of(condition: Condition[Record]) -> Column[Record]:
+    """A condition as a column of a table."""
+    if condition.counts:
+        return Column(condition.key, condition.title, lambda record: int(condition.text(record)), PLAIN)
+    return Column(condition.key, condition.title, condition.text)
 
 
 def _inputs(record: Record) -> str:
-    """`3x224x224`, the batch left out where it leads, and the type where it is float32."""
+    """The input shapes, `3x224x224`, without a leading batch and without the type float32."""
     return ", ".join(_input(spec, record.workload.batch) for spec in record.workload.specs)
 
 
@@ -34,88 +33,93 @@ def _input(spec: TensorSpec, batch: int) -> str:
 
 
 def _precision(record: Record) -> str:
-    """The label says how convolutions are really computed: float32 ones are TF32 on many GPUs."""
+    """The precision, with that of convolutions if it differs: many GPUs compute fp32 convolutions in TF32."""
     precision, conv = record.workload.precision, record.environment.conv_fp32
     return f"{precision} (convolutions {conv})" if precision == "fp32" and conv != "ieee" else precision
 
 
-def _of_workload(facet: Condition[Setting]) -> Condition[Record]:
+def _of_workload(condition: Condition[Setting]) -> Condition[Record]:
     def text(record: Record) -> str:
-        return facet.text(record.workload)
+        return condition.text(record.workload)
 
-    return Condition(facet.key, facet.title, text, facet.phrase, facet.usual, facet.counts)
+    return Condition(condition.key, condition.title, text, condition.phrase, condition.usual, condition.counts)
 
 
-# A caption says in any case how a model was run, and how float32 was really computed.
-_ALWAYS = {
-    "mode": lambda facet: facet._replace(usual=None),
-    "precision": lambda facet: facet._replace(usual=None, text=_precision),
+# Conditions of `SETTING_CONDITIONS` that differ here: a caption always states the mode, and the precision in full.
+_CHANGED = {
+    "mode": lambda condition: condition._replace(usual=None),
+    "precision": lambda condition: condition._replace(usual=None, text=_precision),
 }
 CONDITIONS: tuple[Condition[Record], ...] = (
     Condition("batch", "batch", lambda record: str(record.workload.batch), "batch {}".format, counts=True),
     Condition("inputs", "inputs", _inputs),
-    *(_ALWAYS.get(facet.key, lambda same: same)(_of_workload(facet)) for facet in SETTING_CONDITIONS),
+    *(_CHANGED.get(condition.key, lambda same: same)(_of_workload(condition)) for condition in SETTING_CONDITIONS),
 )
 STARTED: Condition[Record] = Condition("started_utc", "started (UTC)", lambda record: record.started_utc)
 ENVIRONMENT: Condition[Record] = Condition("environment", "environment", lambda record: machine(record))
 
 
 def conditions(record: Record) -> tuple[str, ...]:
-    """Everything but the model: rows with the same may be divided by each other."""
-    return tuple(facet.text(record) for facet in CONDITIONS)
+    """The conditions of a record: all but its model. Only records with equal conditions may be compared by a ratio."""
+    return tuple(condition.text(record) for condition in CONDITIONS)
 
 
 def differing(records: Sequence[Record]) -> tuple[Condition[Record], ...]:
-    """The facets in which these records differ; the time too, where one workload was run twice."""
-    varied = tuple(facet for facet in CONDITIONS if len({facet.text(record) for record in records}) > 1)
+    """The conditions in which these records differ, and the start time if a workload ran more than once."""
+    varied = tuple(condition for condition in CONDITIONS if len({condition.text(record) for record in records}) > 1)
     repeated = len({record.workload.key for record in records}) < len(records)
     return (*varied, STARTED) if repeated else varied
 
 
 class EnvironmentGroup(NamedTuple):
-    """Records of one environment."""
+    """The records of one environment, with the caption of their table."""
 
     caption: str
     records: tuple[Record, ...]
 
 
 def environment_groups(records: Iterable[Record]) -> tuple[EnvironmentGroup, ...]:
-    """The records by environment, in order of first appearance, each with its caption."""
+    """Group records by environment, in order of first appearance, each group with its caption."""
     grouped: list[list[Record]] = []
     for record in records:
-        home = next((group for group in grouped if _alike(group[0], record)), None)
-        if home is None:
-            grouped.append(home := [])
-        home.append(record)
-    return tuple(EnvironmentGroup(_caption(group, [g[0] for g in grouped]), tuple(group)) for group in grouped)
+        own = next((group for group in grouped if _same_environment(group[0], record)), None)
+        if own is None:
+            grouped.append(own := [])
+        own.append(record)
+    firsts = [group[0] for group in grouped]
+    return tuple(EnvironmentGroup(_caption(group, firsts), tuple(group)) for group in grouped)
 
 
 def measured(record: Record) -> bool:
-    """Whether anything was measured, or was to be, so that the machine matters."""
+    """Whether latency, memory or energy was measured, or failed to be, so that the machine matters."""
     parts = (record.latency, record.memory, record.energy)
     return not all(isinstance(part, Missing) and part.missing != "failed" for part in parts)
 
 
-def _alike(one: Record, other: Record) -> bool:
-    if not measured(one) and not measured(other):
-        return one.environment.torch == other.environment.torch
-    return measured(one) == measured(other) and _relevant(one.environment) == _relevant(other.environment)
+def _same_environment(a: Record, b: Record) -> bool:
+    if not measured(a) and not measured(b):
+        return a.environment.torch == b.environment.torch
+    return measured(a) == measured(b) and _relevant(a.environment) == _relevant(b.environment)
 
 
 def _relevant(environment: Environment) -> Environment:
-    return replace(environment, ci=None)  # the name of a job changes nothing that is measured
+    return replace(environment, ci=None)  # the name of a CI job does not change a measurement
 
 
-def _caption(group: Sequence[Record], representatives: Sequence[Record]) -> str:
-    parts = [machine(group[0]), *_told_apart(group[0], representatives), *shared(group), _when(group)]
+def _caption(group: Sequence[Record], firsts: Sequence[Record]) -> str:
+    parts = [machine(group[0]), *_distinguishing(group[0], firsts), *shared(group), _when(group)]
     return "; ".join(filter(None, parts)) + "."
 
 
 def shared(records: Sequence[Record]) -> tuple[str, ...]:
-    """What these records have in common, in words, and does not go without saying."""
+    """The conditions that all these records share, in words, without those that have their usual value."""
     varied = differing(records)
-    common = (facet for facet in CONDITIONS if facet not in varied and facet.text(records[0]) not in ("", facet.usual))
-    return tuple(facet.said(records[0]) for facet in common)
+    common = (
+        condition
+        for condition in CONDITIONS
+        if condition not in varied and condition.text(records[0]) not in ("", condition.usual)
+    )
+    return tuple(condition.in_words(records[0]) for condition in common)
 
 
 def _when(group: Sequence[Record]) -> str:
@@ -127,7 +131,7 @@ def _when(group: Sequence[Record]) -> str:
 
 
 def machine(record: Record) -> str:
-    """Where a record was made, in one line."""
+    """The machine and software of a record in one line; for a count alone, the version of torch."""
     if not measured(record):
         return f"Counted with torch {record.environment.torch}"
     return ", ".join(_machine(record.environment))
@@ -156,16 +160,16 @@ def _gpu(gpu: Gpu | Missing | None) -> Iterator[str]:
         yield f"limit {gpu.power_limit_w:.0f} W"
 
 
-def _told_apart(record: Record, representatives: Sequence[Record]) -> list[str]:
-    """What else differs between environments that look the same, so that no two captions are."""
+def _distinguishing(record: Record, firsts: Sequence[Record]) -> list[str]:
+    """The fields that differ between environments with the same machine line, so that no two captions are equal."""
     own = dict(leaves(_relevant(record.environment)))
-    twins = [other for other in representatives if machine(other) == machine(record)]
+    twins = [other for other in firsts if machine(other) == machine(record)]
     others = [dict(leaves(_relevant(other.environment))) for other in twins]
     return [f"{name} {text}" for name, text in own.items() if any(other.get(name) != text for other in others)]
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
-    """Dotted names and texts of everything inside."""
+    """The dotted name and text of every field inside a value."""
     if isinstance(value, Missing):
         yield path, value.missing
     elif is_dataclass(value):

@@ -1,10 +1,10 @@
-"""To which family of the zoo a record belongs."""
+"""The family of a record's model."""
 
 from backbone_bench.records import Record
-from backbone_bench.zoo import catalogue  # the part of the zoo that is free of torch
+from backbone_bench.zoo import catalogue  # the only part of the zoo that does not load torch
 
 
 def family(record: Record) -> str:
-    """The zoo's family, or where the model came from."""
+    """The family of a zoo model; the source of any other model."""
     entry = catalogue.entries().get(record.workload.model)
     return entry.family if entry else record.workload.source

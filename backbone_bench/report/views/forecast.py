@@ -1,4 +1,4 @@
-"""What a sweep would do and how long it would take, as a table."""
+"""The table of a dry run: the rows of a sweep and how long each would take."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,12 +13,12 @@ _SECONDS = Unit("s", 1, 0)
 
 
 class Forecast(NamedTuple):
-    """One row that would be run."""
+    """One row of a sweep, with the shortest and longest time it may take."""
 
     number: int
     row: str
     least_s: float  # on a quiet machine
-    most_s: float  # that the meter's rules allow
+    most_s: float  # the most that the stopping rules allow
 
 
 _COLUMNS = (
@@ -30,7 +30,7 @@ _COLUMNS = (
 
 
 def forecast(rows: Sequence[Forecast]) -> Answer:
-    """The rows with their times, and the sum."""
+    """List the rows with their times, and the total below."""
     least_s, most_s = sum(row.least_s for row in rows), sum(row.most_s for row in rows)
     total = f"Rows: {len(rows)}. About {span(least_s)} on a quiet machine, {span(most_s)} at most."
     table = replace(tabulate(rows, _COLUMNS), remarks=(total, "Nothing has been run."))

@@ -1,7 +1,7 @@
-"""How a quantity went over time: a table for each workload and fingerprint, with a sparkline.
+"""The history of a quantity: one table per workload and fingerprint, with a sparkline.
 
-Records of unlike machines are never one history; a step is for the reader to
-see, none is detected.
+Records of different machines never share a history. No change point is
+detected; the reader has to see a step in the table.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,11 +18,12 @@ from backbone_bench.report.views.columns import COLUMNS
 from backbone_bench.report.views.conditions import machine
 
 _BARS = "▁▂▃▄▅▆▇█"
-_PREFERRED = ("graph_s", "wall_s", "gross_per_image_j", "flops")  # the first that a history has, where none is named
+# Without --metric a table shows the first of these that its records have.
+_PREFERRED = ("graph_s", "wall_s", "gross_per_image_j", "flops")
 
 
 def answer(records: Sequence[Record], metric: str | None = None) -> Answer:
-    """A table for each history; for programs one of all, and as JSON the records themselves."""
+    """Make one table per history for people, one table in all for programs, and the records as JSON."""
 
     def exact() -> list[Table]:
         rows = [record for group in histories(records) for record in group]
@@ -37,7 +38,7 @@ def answer(records: Sequence[Record], metric: str | None = None) -> Answer:
 
 
 def histories(records: Iterable[Record]) -> list[list[Record]]:
-    """Records of one workload on one kind of machine together, the oldest first."""
+    """Group records by fingerprint (workload and kind of machine), the oldest first."""
     in_order = sorted(records, key=attrgetter("started_utc"))
     return list(group_by(in_order, _fingerprint).values())
 
@@ -47,8 +48,10 @@ def _fingerprint(record: Record) -> str:
 
 
 def _chosen(group: Sequence[Record]) -> str:
-    known = (key for key in _PREFERRED if any(isinstance(COLUMNS[key].value(record), int | float) for record in group))
-    return next(known, _PREFERRED[-1])
+    available = (
+        key for key in _PREFERRED if any(isinstance(COLUMNS[key].value(record), int | float) for record in group)
+    )
+    return next(available, _PREFERRED[-1])
 
 
 def _table(group: Sequence[Record], metric: str) -> Table:
@@ -61,7 +64,7 @@ def _table(group: Sequence[Record], metric: str) -> Table:
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """The course of the values in eighths of their range.
+    """Draw the values as bars of eight heights, scaled to their range.
 
     >>> sparkline([1.0, 2.0, 3.0])
     '▁▅█'
@@ -69,8 +72,8 @@ def sparkline(values: Sequence[float]) -> str:
     if not values:
         return ""
     low, high = min(values), max(values)
-    reach = high - low or 1
-    return "".join(_BARS[min(len(_BARS) - 1, int((value - low) / reach * len(_BARS)))] for value in values)
+    span = high - low or 1
+    return "".join(_BARS[min(len(_BARS) - 1, int((value - low) / span * len(_BARS)))] for value in values)
 
 
 def _columns(metric: str, first: float | None) -> tuple[Column[Record], ...]:
@@ -82,21 +85,21 @@ def _columns(metric: str, first: float | None) -> tuple[Column[Record], ...]:
         _STARTED,
         _COMMIT,
         COLUMNS[metric]._replace(better=None),
-        *_spread(metric),
-        Column("change", "since the first", change),
+        *_half_width(metric),
+        Column("change", "change from the first", change),
         COLUMNS["flags"],
     )
 
 
 def _for_programs(metric: str) -> tuple[Column[Record], ...]:
     digest = Column[Record]("fingerprint", "fingerprint", _fingerprint)
-    return (COLUMNS["model"], digest, _STARTED, _COMMIT, COLUMNS[metric], *_spread(metric), COLUMNS["record"])
+    return (COLUMNS["model"], digest, _STARTED, _COMMIT, COLUMNS[metric], *_half_width(metric), COLUMNS["record"])
 
 
-def _spread(metric: str) -> tuple[Column[Record], ...]:
-    """Half of the 95 % confidence interval, of quantities that have one."""
-    named = QUANTITIES[metric].half_width if metric in QUANTITIES else ""
-    return (COLUMNS[named],) if named else ()
+def _half_width(metric: str) -> tuple[Column[Record], ...]:
+    """The column with half of the 95 % confidence interval; none if the quantity has no interval."""
+    key = QUANTITIES[metric].half_width if metric in QUANTITIES else ""
+    return (COLUMNS[key],) if key else ()
 
 
 _STARTED: Column[Record] = Column("started_utc", "started (UTC)", attrgetter("started_utc"))

@@ -1,7 +1,7 @@
-"""Where within a model its cost lies: by module, by kind of operation, and the dearest single rows.
+"""The cost of a model by module, by kind of operation, and its most expensive operations.
 
-Every operation is counted in one row, so that the shares of a table add up to
-the whole. The share of FLOPs is that of the known ones.
+Every operation is counted in exactly one row, so that the shares of a table add
+up to 100 %. The share of FLOPs is a share of the known FLOPs.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,12 +15,12 @@ from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate
 from backbone_bench.report.views.columns import ONCE, doubled
 
-DEAREST = 10
+COSTLIEST = 10  # rows of the table of most expensive operations
 T = TypeVar("T")
 
 
 class CostTotals(NamedTuple):
-    """The totals of a model, added up once."""
+    """The totals of a model, which shares refer to; summed once, because `ModelCost` sums on every access."""
 
     flops: int
     traffic_elems: int
@@ -32,7 +32,7 @@ class CostTotals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CostPart:
-    """Some operations of a model, taken together, and of how much they are a part."""
+    """The summed cost of some operations of a model, and its share of the model's totals."""
 
     name: str
     rows: tuple[OpCost, ...]
@@ -68,23 +68,23 @@ class CostPart:
 
 
 def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[CostPart]:
-    """The operations put together by name, in the order in which they first ran."""
+    """Group the operations by `name`, in order of first execution."""
     whole = CostTotals.of(cost)
     return [CostPart(part, tuple(members), whole) for part, members in group_by(cost.by_op, name).items()]
 
 
 def by_module(cost: ModelCost, depth: int) -> list[CostPart]:
-    """Modules down to `depth`; what lies deeper counts for its ancestor."""
+    """Sum the cost by module down to `depth`; deeper modules count for their ancestor at that depth."""
     return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or "(itself)")
 
 
 def by_kind(cost: ModelCost) -> list[CostPart]:
-    """Kinds of operation, the most traffic first."""
+    """Sum the cost by kind of operation, sorted by traffic, the largest first."""
     return sorted(split(cost, lambda row: row.op), key=lambda part: -part.traffic_elems)
 
 
-def dearest(cost: ModelCost, number: int = DEAREST) -> list[CostPart]:
-    """The rows with the greatest share, of the FLOPs or of the traffic, whichever is more."""
+def costliest(cost: ModelCost, number: int = COSTLIEST) -> list[CostPart]:
+    """The most expensive operations, by their share of FLOPs or of traffic, whichever is larger."""
     parts = split(cost, lambda row: f"{row.module or '(itself)'}: {row.op}")
     return sorted(parts, key=lambda part: -max(part.flops_share, part.traffic_share))[:number]
 
@@ -103,7 +103,7 @@ def _columns(title: str, *, twice: bool) -> tuple[Column[CostPart], ...]:
 
 
 def _column(quantity: str, value: Callable[[T], CellValue], key: str | None = None) -> Column[T]:
-    """A quantity of a part of the model, under the title that it has everywhere."""
+    """A column with the title and unit of a quantity of `QUANTITIES`."""
     return Column(key or quantity, QUANTITIES[quantity].title, value, QUANTITIES[quantity].unit)
 
 
@@ -113,7 +113,7 @@ def _flops_of_parts() -> Column[CostPart]:
 
 
 def layers(record: Record, depth: int, *, twice: bool = False) -> tuple[Table, ...]:
-    """Three tables of one record, a multiply-add counted `twice` if asked; none where the cost is missing."""
+    """Make three tables of one record's cost, `twice` with two FLOPs per multiply-add; none if the cost is missing."""
     if isinstance(record.cost, Missing):
         return ()
     cost, model = record.cost, record.workload.model
@@ -122,12 +122,12 @@ def layers(record: Record, depth: int, *, twice: bool = False) -> tuple[Table, .
             by_module(cost, depth), _columns("module", twice=twice), title=f"{model}: by module, to depth {depth}"
         ),
         tabulate(by_kind(cost), _columns("kind", twice=twice), title=f"{model}: by kind of operation"),
-        dearest_table(cost, f"{model}: the dearest", twice=twice),
+        costliest_table(cost, f"{model}: most expensive operations", twice=twice),
     )
 
 
-def dearest_table(cost: ModelCost, title: str, *, twice: bool = False) -> Table:
-    return tabulate(dearest(cost), _columns("module and kind", twice=twice), title=title)
+def costliest_table(cost: ModelCost, title: str, *, twice: bool = False) -> Table:
+    return tabulate(costliest(cost), _columns("module and kind", twice=twice), title=title)
 
 
 _Row = tuple[Record, OpCost]
@@ -138,8 +138,8 @@ def _of_op(key: str) -> Callable[[_Row], CellValue]:
     return lambda row: getattr(row[1], key)
 
 
-def rows(records: Iterable[Record], *, twice: bool = False) -> Table:
-    """Every operation of every record, for programs; a multiply-add counted `twice` if asked."""
+def operation_table(records: Iterable[Record], *, twice: bool = False) -> Table:
+    """Make one table of every operation of every record, for programs; `twice` with two FLOPs per multiply-add."""
     columns: Sequence[Column[_Row]] = (
         Column("model", "model", lambda row: row[0].workload.model),
         Column("record", "record", lambda row: row[0].id),

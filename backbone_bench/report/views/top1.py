@@ -1,8 +1,8 @@
-"""Published ImageNet accuracy of the networks that people train, never ours.
+"""Published ImageNet top-1 accuracy, from `top1.csv`; nothing here is trained or tested by this project.
 
-An accuracy belongs to weights, a recipe and an input size. It is shown beside a
-record only where the network is the same (name and number of parameters) and
-the workload has the size at which the weights were tested.
+An accuracy belongs to weights, a training recipe and an input size. A record gets
+one only if its network is the same (name and number of parameters) and its input
+has the size at which the weights were tested.
 """
 
 import csv
@@ -13,8 +13,8 @@ from typing import NamedTuple
 from backbone_bench.records import Missing, Record
 
 REMARK = (
-    "Published top-1: of the weights named beside it, as pytorch-image-models tested them (results-imagenet.csv, "
-    "commit aa4b5850). What follows the point is the training recipe: compare within one."
+    "Published top-1: the ImageNet accuracy of the weights named beside it, as tested by pytorch-image-models "
+    "(results-imagenet.csv, commit aa4b5850). The part after the point is the training recipe: compare only within one."
 )
 
 
@@ -31,7 +31,7 @@ class Top1(NamedTuple):
 
 @cache
 def published() -> tuple[Top1, ...]:
-    """The table, in the order of preference within a model and size."""
+    """Read `top1.csv`; for one model and size, the first row is preferred."""
     lines = files("backbone_bench.report.views").joinpath("top1.csv").read_text(encoding="utf-8").splitlines()
     rows = csv.reader(line for line in lines if not line.startswith("#"))
     next(rows)
@@ -40,21 +40,22 @@ def published() -> tuple[Top1, ...]:
     )
 
 
-def of(record: Record) -> Top1 | Missing:
-    """The accuracy that may stand beside a record, or why there is none."""
+def published_top1(record: Record) -> Top1 | Missing:
+    """The published accuracy that applies to a record, or the reason why none does."""
     size = _size(record)
     named = [row for row in published() if record.workload.model in _names(row)]
     if not named or isinstance(record.cost, Missing):
-        return Missing("no_top1", "no published accuracy of this network is known here")
+        return Missing("no_top1", "no published accuracy is known for this network")
     same = [row for row in named if row.params_m == f"{record.cost.params / 1e6:.2f}"]
     if not same:
-        return Missing("other_network", "the published accuracy is that of a network with other parameters")
-    fitting = [row for row in same if row.size == size]
-    return fitting[0] if fitting else Missing("other_size", f"no published accuracy at {size} pixels")
+        return Missing("other_network", "the published accuracy is for a network with another number of parameters")
+    tested = [row for row in same if row.size == size]
+    inputs = f"an input of {size} pixels" if size else "an input that is not a square image"
+    return tested[0] if tested else Missing("other_size", f"no published accuracy for {inputs}")
 
 
 def _names(row: Top1) -> set[str]:
-    """What a record of this network can be called; torchvision's names stand for torchvision's recipe."""
+    """The model names of records that the row applies to; torchvision's names only for torchvision's recipe."""
     architecture = row.weights.partition(".")[0]
     names = {row.model, f"timm:{architecture}", f"timm:{row.weights}"}
     return names | {f"torchvision:{row.model}"} if row.recipe == "tv_in1k" else names

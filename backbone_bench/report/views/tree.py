@@ -1,4 +1,4 @@
-"""A model's cost as a tree of its modules: each node's share of the whole, opened as far as one wants."""
+"""The cost of a model as a tree of modules, each with its share of the model's totals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from backbone_bench.base.units import BILLIONS, M_ELEMENTS
 from backbone_bench.records import ModelCost, OpCost
 from backbone_bench.report.views.layers import CostPart, CostTotals
 
-DEEPEST = 4  # levels
-MOST = 80  # nodes: of a network of a thousand layers only the outer modules are of use
+MAX_LEVELS = 4
+MAX_NODES = 80  # a larger tree is cut to its outer modules
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A module, or the operations that it asks for itself."""
+    """A module with its submodules, or one kind of operation that the parent module runs itself."""
 
     part: CostPart
     children: tuple["Node", ...]
@@ -41,18 +41,18 @@ class Node:
 
 
 def tree(cost: ModelCost) -> tuple[Node, ...]:
-    """The outermost modules, each with what lies in it, as deep as there are not too many."""
+    """Make the tree of modules, as deep as `MAX_LEVELS` and `MAX_NODES` allow."""
     rows = [(row.module.split(".") if row.module else [], row) for row in cost.by_op]
     whole = CostTotals.of(cost)
-    trees = (_nodes(rows, whole, levels) for levels in range(DEEPEST, 0, -1))
-    return next((nodes for nodes in trees if size(nodes) <= MOST), _nodes(rows, whole, 1))
+    trees = (_nodes(rows, whole, levels) for levels in range(MAX_LEVELS, 0, -1))
+    return next((nodes for nodes in trees if count_nodes(nodes) <= MAX_NODES), _nodes(rows, whole, 1))
 
 
-def size(nodes: Sequence[Node]) -> int:
-    return sum(1 + size(node.children) for node in nodes)
+def count_nodes(nodes: Sequence[Node]) -> int:
+    return sum(1 + count_nodes(node.children) for node in nodes)
 
 
-_Rows = Sequence[tuple[list[str], OpCost]]  # what is left of each module's path
+_Rows = Sequence[tuple[list[str], OpCost]]  # each operation with the rest of its module's path
 
 
 def _nodes(rows: _Rows, whole: CostTotals, levels: int) -> tuple[Node, ...]:
@@ -63,7 +63,7 @@ def _nodes(rows: _Rows, whole: CostTotals, levels: int) -> tuple[Node, ...]:
 
 
 def _node(name: str, rows: _Rows, whole: CostTotals, levels: int) -> Node:
-    """A chain of modules that hold nothing else becomes one node: `stages.stage1`."""
+    """Make one node; a module whose only content is another module is joined with it: `stages.stage1`."""
     firsts = {path[0] if path else "" for path, _ in rows}
     if len(firsts) == 1 and "" not in firsts:
         return _node(f"{name}.{firsts.pop()}", [(path[1:], row) for path, row in rows], whole, levels)

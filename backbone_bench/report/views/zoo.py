@@ -1,4 +1,4 @@
-"""The zoo as a table."""
+"""The table of the zoo's models for `bench list`."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ COLUMNS: tuple[Column[CatalogueEntry], ...] = (
     Column("model", "model", lambda entry: entry.name),
     Column("family", "family", lambda entry: entry.family),
     Column("input", "input", lambda entry: "x".join(map(str, entry.input))),
-    Column("params", "params", lambda entry: entry.params, MILLIONS),
+    Column("params", "parameters", lambda entry: entry.params, MILLIONS),
     Column("flops", "FLOPs", lambda entry: entry.flops, BILLIONS),
     Column("year", "year", lambda entry: entry.paper.year, PLAIN),
     Column("arxiv", "arXiv", lambda entry: entry.paper.arxiv),
@@ -19,5 +19,5 @@ COLUMNS: tuple[Column[CatalogueEntry], ...] = (
 
 
 def zoo_table(entries: Sequence[CatalogueEntry]) -> Table:
-    """One row a network."""
+    """Make one row per network of the zoo."""
     return tabulate(entries, COLUMNS)

@@ -1,4 +1,4 @@
-"""The two models of the roof are what their names say, and the report knows them by these names."""
+"""The two models of the roofline do what their names say, and the report finds them by these names."""
 
 from importlib import import_module
 

@@ -1,4 +1,4 @@
-"""Pictures show what the records hold: nothing is lost, mixed, covered or made up."""
+"""Plots show the values of the records: nothing is lost, mixed up, covered or invented."""
 
 import struct
 import xml.etree.ElementTree as ET
@@ -18,8 +18,8 @@ from backbone_bench.report.drawing import png, svg
 from backbone_bench.report.drawing.layout import Scale, arrange, legend, sheet, tick_text
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
 from backbone_bench.report.plots.kinds import kinds
-from backbone_bench.report.plots.roofline import COPY, PRODUCT, roofline, told_apart
-from backbone_bench.report.plots.samples import MOST_SAMPLES, spread, trace
+from backbone_bench.report.plots.roofline import COPY, PRODUCT, roofline, split_ceilings
+from backbone_bench.report.plots.samples import MAX_SAMPLES, spread, trace
 from backbone_bench.report.plots.which import accuracy, batches, draw, pareto, predictors
 from tests.conftest import Golden
 from tests.report.samples import (
@@ -115,7 +115,7 @@ COPY_RUN = ceiling_record(COPY, 0, 100_000_000, 0.02)  # 4 bytes an element: 20 
 
 
 def test_the_roof_is_the_product_and_the_copy_and_bends_where_they_meet():
-    networks, (ceiling,) = told_apart([RESNET50, PRODUCT_RUN, VOVNET39, COPY_RUN])
+    networks, (ceiling,) = split_ceilings([RESNET50, PRODUCT_RUN, VOVNET39, COPY_RUN])
     assert networks == [RESNET50, VOVNET39]
     plot = roofline(networks, "", ceiling)
     assert plot is not None
@@ -129,9 +129,9 @@ def test_the_roof_is_the_product_and_the_copy_and_bends_where_they_meet():
 
 def test_a_roof_is_of_one_precision_and_needs_both_its_parts():
     half = replace(PRODUCT_RUN, workload=replace(PRODUCT_RUN.workload, precision="fp16"))
-    assert told_apart([RESNET50, half, COPY_RUN]) == ([RESNET50], [])
+    assert split_ceilings([RESNET50, half, COPY_RUN]) == ([RESNET50], [])
     half_copy = replace(COPY_RUN, workload=replace(COPY_RUN.workload, precision="fp16"))
-    _, (ceiling,) = told_apart([half, half_copy])
+    _, (ceiling,) = split_ceilings([half, half_copy])
     assert roofline([RESNET50, VOVNET39], "", ceiling) is None
 
 
@@ -173,7 +173,7 @@ def test_a_long_trace_is_thinned_but_keeps_its_ends_and_every_outlier():
     made = replace(latency(0.01), samples_s=tuple(samples))
     (panel,) = trace(replace(RESNET50, latency=Latencies(made, NO_EVENTS, NO_GRAPH)))
     line = panel.lines[0].points
-    assert len(line) <= MOST_SAMPLES + 1
+    assert len(line) <= MAX_SAMPLES + 1
     assert (line[0][0], line[-1][0]) == (1, 5000)
     assert [point.x for point in panel.points if point.series == "outliers"] == [1235]
     assert [point.x for point in panel.points if point.series == "first calls"] == [-3, -2, -1]

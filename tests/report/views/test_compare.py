@@ -1,4 +1,4 @@
-"""What may stand side by side, what is best, and what a ratio is of."""
+"""Which records share a table, which values are marked best, and what a ratio refers to."""
 
 from dataclasses import replace
 
@@ -43,18 +43,18 @@ environments = st.builds(
 
 
 @given(st.lists(st.tuples(environments, st.booleans()), min_size=1, max_size=12))
-def test_one_table_is_one_environment_and_no_two_captions_are_the_same(places_of):
+def test_one_table_is_one_environment_and_no_two_captions_are_the_same(drawn):
     made = [
         replace(counted("a", 4_000_000) if only_counts else record("a", 4_000_000, 1.0), environment=environment)
-        for environment, only_counts in places_of
+        for environment, only_counts in drawn
     ]
     found = environment_groups(made)
-    assert sum(len(place.records) for place in found) == len(made)
-    assert len({place.caption for place in found}) == len(found)
-    for place in found:
-        measured = {replace(r.environment, ci=None).kernel for r in place.records if isinstance(r.latency, Latencies)}
+    assert sum(len(group.records) for group in found) == len(made)
+    assert len({group.caption for group in found}) == len(found)
+    for group in found:
+        measured = {replace(r.environment, ci=None).kernel for r in group.records if isinstance(r.latency, Latencies)}
         assert len(measured) <= 1
-        assert len({r.environment.torch for r in place.records}) == 1
+        assert len({r.environment.torch for r in group.records}) == 1
 
 
 def test_a_circumstance_that_varies_is_a_column_and_one_that_does_not_is_said_above():
@@ -78,7 +78,7 @@ def test_the_precision_says_how_convolutions_are_computed():
 
 
 def test_the_best_is_marked_and_so_is_what_cannot_be_told_from_it():
-    close = record("close", 4_000_000_000, 0.0511)  # 0.2 % from VoVNet's 51 ms, whose interval is ±0.4 %
+    close = record("close", 4_000_000_000, 0.0511)  # 0.2 % from VoVNet's 51 ms; its confidence interval is ±0.4 %
     (table,) = compare([RESNET50, VOVNET39, close], WALL)
     assert [cell.best for cell in column(table, "wall_s")] == [False, True, True]
 

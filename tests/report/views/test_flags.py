@@ -1,9 +1,9 @@
-"""Whoever sees a flag is told what it means."""
+"""Every table that shows a flag explains it below."""
 
 from dataclasses import replace
 from typing import get_args
 
-from backbone_bench.records import ELSEWHERE, MEANINGS, Flag, Latencies, Latency, ModelCost, meanings
+from backbone_bench.records import MEANINGS, STATUS_MEANINGS, Flag, Latencies, Latency, ModelCost, meanings
 from backbone_bench.report.tables.formats import write
 from backbone_bench.report.views.columns import COUNT, RUN
 from backbone_bench.report.views.compare import View
@@ -16,12 +16,12 @@ def test_every_flag_has_a_meaning_and_nothing_else_has():
 
 
 def test_every_status_but_the_good_one_has_a_meaning():
-    assert {"converged", *ELSEWHERE} >= set(get_args(Latency.__annotations__["status"]))
+    assert {"converged", *STATUS_MEANINGS} >= set(get_args(Latency.__annotations__["status"]))
 
 
 def test_a_meaning_is_told_once_in_the_order_of_the_flags_and_of_a_strange_flag_none():
-    told = meanings(["wall: quick, host_busy", "host_busy, of_another_version"])
-    assert told == f"quick: {ELSEWHERE['quick']}. host_busy: {MEANINGS['host_busy']}."
+    text = meanings(["wall: quick, host_busy", "host_busy, of_another_version"])
+    assert text == f"quick: {STATUS_MEANINGS['quick']}. host_busy: {MEANINGS['host_busy']}."
     assert meanings(["", "busy"]) == ""
 
 
@@ -39,5 +39,5 @@ def test_a_count_that_took_values_says_so_beside_its_figures():
     made = counted("net.py:Net", 7)
     assert isinstance(made.cost, ModelCost)
     on_cpu = replace(made, cost=replace(made.cost, path="cpu"))
-    assert ELSEWHERE["values_needed"] in " ".join(write(answer([on_cpu], View(COUNT)), "md").split())
+    assert STATUS_MEANINGS["values_needed"] in " ".join(write(answer([on_cpu], View(COUNT)), "md").split())
     assert "values_needed" not in write(answer([made], View(COUNT)), "md")

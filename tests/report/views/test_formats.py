@@ -1,4 +1,4 @@
-"""Every format says the same, for any record: what a reader parses is what the record holds."""
+"""Every format gives the same values for any record: parsed text equals the record."""
 
 import csv
 import io
@@ -23,7 +23,7 @@ from backbone_bench.report.tables.table import tabulate
 from backbone_bench.report.tables.terminal import terminal
 from backbone_bench.report.views.columns import COLUMNS, COUNT, RUN, doubled
 from backbone_bench.report.views.compare import View, compare
-from backbone_bench.report.views.layers import layers, rows
+from backbone_bench.report.views.layers import layers, operation_table
 from backbone_bench.report.views.render import answer
 from tests.conftest import Golden
 from tests.report.samples import EVERY, NO_EVENTS, NO_GRAPH, RESNET50, UNKNOWN, VOVNET39, cost, latency, record
@@ -180,26 +180,26 @@ def test_every_column_of_numbers_finds_a_number_or_a_reason_in_every_record(colu
 
 
 def test_energy_by_the_papers_protocol_stands_beside_energy_where_it_was_asked_for_and_is_missed_nowhere_else():
-    asked, other = (write(answer([made], View(RUN)), "md") for made in (PAPER, ON_GPU))
-    assert "| 3050 |" in asked  # 305 W for 10 ms, in mJ
-    assert "energy ± (%) | energy per image, paper's protocol (mJ) |" in asked
-    assert "every 100 ms" in asked
-    assert "protocol" not in other
+    with_paper, without = (write(answer([made], View(RUN)), "md") for made in (PAPER, ON_GPU))
+    assert "| 3050 |" in with_paper  # 305 W for 10 ms, in mJ
+    assert "energy ± (%) | energy per image, paper's protocol (mJ) |" in with_paper
+    assert "every 100 ms" in with_paper
+    assert "protocol" not in without
     refused = by_the_paper(Missing("no_power_sensor", "no sensor answers"))
-    told = "energy per image, paper's protocol (no_power_sensor: no sensor answers)"
-    assert told in write(answer([refused], View(RUN)), "md")
+    remark = "energy per image, paper's protocol (no_power_sensor: no sensor answers)"
+    assert remark in write(answer([refused], View(RUN)), "md")
 
 
 def test_the_share_of_noise_is_missed_where_its_quantity_is_there():
     few = replace(RESNET50, latency=Latencies(latency(0.07, n=4), NO_EVENTS, NO_GRAPH))
-    told = write(answer([few], View(RUN)), "md")
-    assert "wall latency ± (few_samples: " in told
-    assert "device latency ±" not in told
+    text = write(answer([few], View(RUN)), "md")
+    assert "wall latency ± (few_samples: " in text
+    assert "device latency ±" not in text
 
 
 def test_every_row_of_a_csv_has_a_cell_for_every_heading_though_only_some_tables_have_ratios():
-    told = write(answer([COUNTED, RESNET50, VOVNET39], View(relative_to="resnet50")), "csv")
-    heading, *rows = csv.reader(io.StringIO(told))
+    text = write(answer([COUNTED, RESNET50, VOVNET39], View(relative_to="resnet50")), "csv")
+    heading, *rows = csv.reader(io.StringIO(text))
     assert {len(row) for row in rows} == {len(heading)}
     assert "wall_s_ratio" in heading
 
@@ -213,7 +213,7 @@ def test_records_side_by_side_look_like_this(form: str, golden: Golden, monkeypa
     golden(f"compare.{form}", write(answer(EVERY, View(relative_to="resnet50")), form))
 
 
-LAYERS = Answer(lambda: layers(UNKNOWN, 2), lambda: [rows([UNKNOWN])])
+LAYERS = Answer(lambda: layers(UNKNOWN, 2), lambda: [operation_table([UNKNOWN])])
 
 
 @pytest.mark.parametrize("form", ["md", "csv", "table"])

@@ -1,4 +1,4 @@
-"""Shares of a model's cost add up to the whole, however it is cut."""
+"""Shares of a model's cost add up to 100 %, by module and by kind of operation."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from backbone_bench.records import Missing, ModelCost
 from backbone_bench.report.views.columns import ONCE
-from backbone_bench.report.views.layers import DEAREST, CostPart, CostTotals, by_kind, by_module, dearest, layers
+from backbone_bench.report.views.layers import COSTLIEST, CostPart, CostTotals, by_kind, by_module, costliest, layers
 from tests.report.samples import NO_NVML, RESNET50, counted, op
 
 modules = st.lists(st.sampled_from(["stem", "stages", "0", "1", "conv"]), max_size=4).map(".".join)
@@ -32,8 +32,8 @@ def test_every_operation_is_counted_in_exactly_one_module_and_one_kind(cost: Mod
 
 @given(costs)
 def test_what_is_left_out_of_the_dearest_is_no_dearer(cost: ModelCost):
-    everything, shown = dearest(cost, number=10**6), dearest(cost)
-    assert shown == everything[:DEAREST]
+    everything, shown = costliest(cost, number=10**6), costliest(cost)
+    assert shown == everything[:COSTLIEST]
     worth = [max(part.flops_share, part.traffic_share) for part in everything]
     assert worth == sorted(worth, reverse=True)
 
@@ -62,7 +62,9 @@ def test_the_other_convention_doubles_the_flops_of_every_part_and_says_so():
     for once, twice in zip(layers(RESNET50, 2), layers(RESNET50, 2, twice=True), strict=True):
         assert "FLOPs, two per multiply-add" in [column.title for column in twice.columns]
         assert ONCE not in twice.below
-        for row, other in zip(once.rows, twice.rows, strict=True):
+        for row, doubled in zip(once.rows, twice.rows, strict=True):
             assert isinstance(flops := row[2].value, int)
-            assert other[2].value == 2 * flops
-            assert [cell.value for cell in (*row[:2], *row[3:])] == [cell.value for cell in (*other[:2], *other[3:])]
+            assert doubled[2].value == 2 * flops
+            assert [cell.value for cell in (*row[:2], *row[3:])] == [
+                cell.value for cell in (*doubled[:2], *doubled[3:])
+            ]

@@ -1,4 +1,4 @@
-"""A published accuracy stands beside the network and the size that it belongs to, and nowhere else."""
+"""A published accuracy is shown only for the network and the input size that it belongs to."""
 
 from dataclasses import replace
 
@@ -31,7 +31,7 @@ def test_the_network_that_was_trained_has_as_many_parameters_as_the_zoo_s(row: t
     ],
 )
 def test_the_recipe_is_that_of_the_name(model: str, weights: str):
-    found = top1.of(renamed(model, 25_557_032))
+    found = top1.published_top1(renamed(model, 25_557_032))
     assert isinstance(found, top1.Top1)
     assert (found.weights, found.size) == (weights, 224)
 
@@ -46,6 +46,6 @@ def test_the_recipe_is_that_of_the_name(model: str, weights: str):
     ],
 )
 def test_another_network_or_size_has_no_accuracy_and_says_why(made: Record, reason: str):
-    found = top1.of(made)
+    found = top1.published_top1(made)
     assert isinstance(found, Missing)
     assert found.missing == reason
