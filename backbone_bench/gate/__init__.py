@@ -1,1 +1,1 @@
-"""What changed between a baseline and now."""
+"""The regression gate: compare a baseline with the current state, base with head."""

@@ -1,8 +1,8 @@
-"""The baseline: a JSON file of records with a log of why they were allowed to change.
+"""The baseline: a JSON file of records with a log of accepted changes and their reasons.
 
-It is read like any file of records. It is written whole, and under a lock on
-its folder, so that two gates at once lose nothing of each other. A file that
-cannot be understood is left as it is.
+It is read like any file of records. It is written as a whole, under a lock on
+its folder, so that two gates at the same time lose no data of each other. A
+file that cannot be parsed is not changed.
 """
 
 import fcntl
@@ -28,19 +28,19 @@ from backbone_bench.records.matching import on_paper
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Calibration:
-    """The noise of one quantity on one machine: A against A."""
+    """The noise of one quantity on one machine, from a comparison of a workload with itself."""
 
     at_utc: str
     fingerprint: str  # of workload and machine
     subject: str
     metric: str
-    deviation: Annotated[float, Field(ge=0, le=100)]  # of the logarithm of a round's ratio
+    deviation: Annotated[float, Field(ge=0, le=100)]  # standard deviation of the logarithm of a round's ratio
     rounds: Annotated[int, Field(ge=2, le=10_000)]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Notes:
-    """What a baseline holds besides its records."""
+    """The log and the calibrations of a baseline."""
 
     log: tuple[Acknowledgement, ...] = ()
     calibrations: tuple[Calibration, ...] = ()
@@ -49,24 +49,24 @@ class Notes:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """What a file says."""
+    """The content of a baseline file."""
 
     records: tuple[Record, ...] = ()
     notes: Notes = Notes()
 
     @property
     def noise(self) -> Noise:
-        """The calibrations as spreads, the latest of each."""
+        """The latest calibration of each quantity, as standard deviation and degrees of freedom."""
         return {(one.fingerprint, one.metric): Spread(one.deviation, one.rounds - 1) for one in self.notes.calibrations}
 
     def updated(self, records: Sequence[Record], entry: Acknowledgement, *, whole: bool) -> "Baseline":
-        """With these records in place of those of the same workloads; `whole`: in place of all."""
+        """A copy in which these records replace those of the same workloads; `whole`: all records."""
         fresh = {on_paper(record.workload) for record in records}
         kept = () if whole else (old for old in self.records if on_paper(old.workload) not in fresh)
         return Baseline((*kept, *records), replace(self.notes, log=(*self.notes.log, entry)))
 
     def calibrated(self, fresh: Sequence[Calibration]) -> "Baseline":
-        """With these calibrations in place of older ones of the same quantities."""
+        """A copy in which these calibrations replace older ones of the same quantities."""
         known = {(one.fingerprint, one.metric) for one in fresh}
         kept = (old for old in self.notes.calibrations if (old.fingerprint, old.metric) not in known)
         return replace(self, notes=replace(self.notes, calibrations=(*kept, *fresh)))
@@ -76,9 +76,9 @@ _NOTES: TypeAdapter[Notes] = TypeAdapter(Notes)
 
 
 def read(path: Path) -> Baseline:
-    """The baseline in a file; raise UserError for a file that is none, NotComparable where there is no file."""
+    """Read a baseline. Raises NotComparable if there is no such file, UserError if it is not a baseline."""
     if not os.path.exists(path):  # never raises, whatever the name
-        raise NotComparable(f"There is no baseline {path}: write it with --update-baseline.")
+        raise NotComparable(f"There is no baseline file {path}: create it with --update-baseline.")
     try:
         text = store.read_text(path)
         return Baseline(tuple(store.parse(text, path, warn=_refuse)), _notes(text, path))
@@ -91,7 +91,7 @@ def _refuse(complaint: str) -> None:
 
 
 def _notes(text: str, path: Path) -> Notes:
-    """The log and the calibrations; a plain file of records has none."""
+    """Log and calibrations of the file; both empty for a plain file of records."""
     if store.is_lines(text, path):
         return Notes()
     document = json.loads(text)
@@ -99,7 +99,7 @@ def _notes(text: str, path: Path) -> Notes:
         return _NOTES.validate_json(json.dumps(document.get("gate", {})))
     except ValidationError as error:
         wrong = first_problem(error, inside="gate")
-        raise UserError(f"{path} is no baseline that this backbone-bench can read: {wrong}.") from None
+        raise UserError(f"{path} is not a baseline that this version of backbone-bench can read: {wrong}.") from None
 
 
 def write(path: Path, baseline: Baseline) -> None:
@@ -110,25 +110,25 @@ def write(path: Path, baseline: Baseline) -> None:
 
 
 def check(path: Path) -> None:
-    """Raise UserError now for a baseline that could not be written in the end."""
+    """Raise UserError before anything runs if the baseline could not be written at the end."""
     if path.suffix != ".json":
-        raise UserError(f"{path}: a baseline that can be updated is a .json file.")
+        raise UserError(f"{path}: --update-baseline and --calibrate write JSON: name a .json file.")
     store.check_writable(path)
     os.close(_lock(path))
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[Baseline]:
-    """The baseline as it is now, and nobody else writes it until the end; an absent file is an empty one."""
+    """Lock the baseline against other writers and read it; a file that does not exist is an empty baseline."""
     folder = _lock(path)
     try:
         yield read(path) if path.exists() else Baseline()
     finally:
-        os.close(folder)  # and with it the lock
+        os.close(folder)  # this also releases the lock
 
 
 def _lock(path: Path) -> int:
-    """Wait for the folder: a lock on the file itself would be one on what is about to be replaced."""
+    """Lock the folder and wait for it; a lock on the file itself would not outlive its replacement."""
     try:
         with ExitStack() as failed:
             folder = os.open(path.parent, os.O_RDONLY)

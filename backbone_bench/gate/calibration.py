@@ -1,4 +1,4 @@
-"""A against A: how noisy this machine is, and which change it can see."""
+"""Calibration: compare a workload with itself to measure the noise of this machine and the effect it can detect."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,10 +13,10 @@ from backbone_bench.records import fingerprint, matching
 
 
 def calibrate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[GateFinding], list[Calibration]]:
-    """Take all the rounds that a gate may use at once, and write down how they differ.
+    """Measure all the rounds that a gate may use, and return verdicts and the standard deviation of each quantity.
 
-    The verdicts are those of the gate: anything but `pass` between a thing and
-    itself says that the machine is too noisy for its thresholds.
+    The verdicts are those of the gate: both sides are the same workload, so
+    any verdict but `pass` means that the machine is too noisy for the thresholds.
     """
     plan = rules.plan
     whole = RoundPlan(plan.rounds * (1 + plan.double), double=False, confirm=False)
@@ -26,7 +26,7 @@ def calibrate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[
     calibrations = []
     for key, taken in series.items():
         _, head = session.rounds[key.subject][0]
-        assert taken.spread is not None  # of two rounds at least
+        assert taken.spread is not None  # there are two rounds at least
         calibrations.append(
             Calibration(
                 at_utc=now,

@@ -1,7 +1,8 @@
-"""Another revision of the user's repository beside the working tree, for as long as it is needed.
+"""Check out another revision of the user's repository into a temporary git worktree.
 
-Both sides run in one environment: the interpreter and its packages are shared,
-and every place on the import path that lies in the repository is replaced by the same place of the other checkout.
+Both sides run in one environment: interpreter and packages are shared. On the
+import path of the base, every folder of the repository is replaced by the same
+folder of the checkout.
 """
 
 import subprocess
@@ -16,7 +17,7 @@ from typing import NamedTuple
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.base.signals import deferred
 
-# Files that say what is installed, beside pyproject.toml, which says more than that.
+# Files that declare dependencies; pyproject.toml does too, but holds other settings as well: see `_declared`.
 _DEPENDENCIES = (
     "setup.py", "setup.cfg", "requirements*.txt", "requirements*.in", "constraints*.txt", "environment*.yml",
     "environment*.yaml", "uv.lock", "poetry.lock", "pdm.lock", "Pipfile.lock", "pixi.lock",
@@ -24,18 +25,18 @@ _DEPENDENCIES = (
 
 
 class Checkout(NamedTuple):
-    """A revision laid out in a folder of its own."""
+    """A revision in its own folder, beside the working tree."""
 
     revision: str  # as the user named it
     commit: str
     root: Path  # of this checkout
-    repository: Path  # the root of the working tree that it stands beside
+    repository: Path  # root of the working tree
 
     def __str__(self) -> str:
         return f"{self.revision} ({self.commit[:9]})"
 
     def place(self, path: Path) -> Path:
-        """What lies in the working tree, in this checkout; what lies elsewhere, there."""
+        """The path in this checkout of a path in the working tree; a path elsewhere or ignored by git is unchanged."""
         resolved = path.resolve()
         if not resolved.is_relative_to(self.repository):
             return path
@@ -44,27 +45,28 @@ class Checkout(NamedTuple):
         return self.root / resolved.relative_to(self.repository)
 
     def import_path(self, path: Sequence[str]) -> list[str]:
-        """The import path of this checkout's side, for that of the working tree's."""
+        """The import path for this checkout, made from that of the working tree."""
         return [str(self.place(Path(entry))) for entry in path]
 
 
 @contextmanager
 def checkout(revision: str, folder: Path) -> Iterator[Checkout]:
-    """The revision of the repository that `folder` lies in; removed in the end. Raises UserError."""
-    repository = Path(_git(folder, "rev-parse", "--show-toplevel", otherwise=f"{folder} is in no git repository."))
+    """Check out a revision of the repository that holds `folder`; remove it at the end. Raises UserError."""
+    outside = f"{folder} is not in a git repository, which --base-ref needs: run it in one, or use --baseline FILE."
+    repository = Path(_git(folder, "rev-parse", "--show-toplevel", message=outside))
     if revision.startswith("-"):
-        raise UserError(f"--base-ref {revision}: no revision begins with a dash.")
-    missing = f"git knows no revision {revision!r} here. Fetch it first (actions/checkout: with fetch-depth: 0)."
-    commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", otherwise=missing)
+        raise UserError(f"--base-ref {revision}: a revision cannot begin with a dash.")
+    unknown = f"git does not know the revision {revision!r}. Fetch it first (actions/checkout: with fetch-depth: 0)."
+    commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", message=unknown)
     with ExitStack() as end:
-        root = Path(_temporary(end)).resolve() / repository.name
+        root = Path(_temporary_folder(end)).resolve() / repository.name
         with deferred():
             _git(repository, "worktree", "add", "--detach", str(root), commit)
             end.callback(_remove, repository, root)
         yield Checkout(revision, commit, root, repository.resolve())
 
 
-def _temporary(end: ExitStack) -> str:
+def _temporary_folder(end: ExitStack) -> str:
     try:
         return end.enter_context(tempfile.TemporaryDirectory(prefix="bench-gate-"))
     except OSError as error:
@@ -77,25 +79,25 @@ def _remove(repository: Path, root: Path) -> None:
 
 
 def changed_dependencies(at: Checkout) -> list[str]:
-    """Files in which the revision asks for other packages than the working tree: one environment cannot serve both."""
+    """Files in which the revision declares other dependencies: then one environment cannot serve both sides."""
     changed = _git(at.repository, "diff", "--name-only", "-z", at.commit, "--").split("\0")
-    return [path for path in changed if _asks_for_others(at, PurePosixPath(path))]
+    return [path for path in changed if _declares_others(at, PurePosixPath(path))]
 
 
-def _asks_for_others(at: Checkout, path: PurePosixPath) -> bool:
+def _declares_others(at: Checkout, path: PurePosixPath) -> bool:
     if path.name == "pyproject.toml":
         return _declared(at.root / path) != _declared(at.repository / path)
-    return any(fnmatch(path.name, form) for form in _DEPENDENCIES)
+    return any(fnmatch(path.name, pattern) for pattern in _DEPENDENCIES)
 
 
 def _declared(pyproject: Path) -> list[object]:
-    """The parts of a pyproject.toml that change what is installed."""
+    """The parts of a pyproject.toml that declare dependencies."""
     if not pyproject.exists():
         return []
     try:
         table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
     except ValueError as error:  # not TOML, or not text
-        raise UserError(f"{pyproject} is not TOML: {visible(str(error))}.") from None
+        raise UserError(f"{pyproject} is not valid TOML: {visible(str(error))}.") from None
     places = ("project.requires-python", "project.dependencies", "project.optional-dependencies", "dependency-groups")
     return [_at(table, *place.split(".")) for place in (*places, "tool.poetry.dependencies")]
 
@@ -107,24 +109,25 @@ def _at(table: object, *path: str) -> object:
 
 
 def describe(folder: Path) -> str:
-    """The working tree in words."""
+    """Describe the working tree: its commit, and whether it has changes."""
     commit = _git(folder, "rev-parse", "--short=9", "HEAD")
     return f"the working tree ({commit}{' with changes' if _git(folder, 'status', '--porcelain') else ''})"
 
 
 def _is_ignored(repository: Path, path: Path) -> bool:
-    asked = ["git", "-C", str(repository), "check-ignore", "--quiet", str(path)]
-    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    command = ["git", "-C", str(repository), "check-ignore", "--quiet", str(path)]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-def _git(folder: Path, *words: str, otherwise: str = "") -> str:
+def _git(folder: Path, *words: str, message: str = "") -> str:
+    """Output of a git command; raise UserError with `message`, or with git's own, if it fails."""
     try:
-        told = subprocess.run(
+        result = subprocess.run(
             ["git", "-C", str(folder), *words], capture_output=True, text=True, errors="surrogateescape", check=False,
-            start_new_session=True,  # Ctrl-C must not cut it short
+            start_new_session=True,  # Ctrl-C must not interrupt it
         )  # fmt: skip
-    except OSError as error:  # it is not installed, say
+    except OSError as error:  # for example: git is not installed
         raise UserError(f"--base-ref needs git, which cannot be run: {error.strerror}.") from None
-    if told.returncode:
-        raise UserError(otherwise or f"git {' '.join(words)}: {told.stderr.strip() or 'failed'}")
-    return told.stdout.rstrip("\n")
+    if result.returncode:
+        raise UserError(message or f"git {' '.join(words)}: {result.stderr.strip() or 'failed'}")
+    return result.stdout.rstrip("\n")

@@ -1,6 +1,6 @@
-"""What a gate can compare: two files, a baseline and now, a revision and the working tree, one thing and itself.
+"""The comparisons of a gate: two files, a baseline and a new run, a revision and the working tree, or a calibration.
 
-A side that fails is told as a finding, and the other workloads go on.
+A side that fails becomes a finding, and the other workloads go on.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _ONCE = RoundPlan(rounds=1, double=False, confirm=False)
 
 
 class Compared(NamedTuple):
-    """What a comparison came to, and the records of its newer side."""
+    """Result of a comparison: findings, remarks, the head's records, and calibrations if it was one."""
 
     findings: Sequence[GateFinding]
     remarks: Sequence[str]
@@ -31,7 +31,7 @@ class Compared(NamedTuple):
 
 
 def files(baseline: Baseline, current: Sequence[Record], rules: GateRules) -> Compared:
-    """Two files: nothing is run, so that nothing can be run again."""
+    """Compare two files. Nothing is run, so rounds are not doubled and regressions are not confirmed."""
     groups = matching.by_workload(current)
     sides = stored.Stored(baseline.records, lambda name, _count: groups[name])
     plan = replace(rules.plan, double=False, confirm=False)
@@ -40,7 +40,7 @@ def files(baseline: Baseline, current: Sequence[Record], rules: GateRules) -> Co
 
 
 def now(baseline: Baseline, jobs: Jobs, rules: GateRules, run: stored.FetchRecords) -> Compared:
-    """What runs now beside the records of a baseline, whose rounds cannot be doubled."""
+    """Compare a new run with the records of a baseline; rounds are not doubled, since the baseline has no more."""
     sides = stored.Stored(baseline.records, run)
     plan = _ONCE if counts_only(jobs) else replace(rules.plan, double=False)
     findings, remarks = gate(list(jobs), sides.take, replace(rules, plan=plan))
@@ -48,21 +48,21 @@ def now(baseline: Baseline, jobs: Jobs, rules: GateRules, run: stored.FetchRecor
 
 
 def revisions(jobs: Jobs, rules: GateRules, runs: tuple[RunJob, RunJob], begin: Begin) -> Compared:
-    """A revision and the working tree, run in turn."""
+    """Compare a revision with the working tree, run in alternating rounds."""
     heads: list[Record] = []
-    in_rounds = in_turn(jobs, runs, begin)
+    alternate = in_turn(jobs, runs, begin)
 
     def take(name: str, count: int) -> Sequence[BaseHead]:
-        sides = in_rounds(name, count)
-        heads.extend(head for _, head in sides)
-        return sides
+        rounds = alternate(name, count)
+        heads.extend(head for _, head in rounds)
+        return rounds
 
     findings, remarks = gate(list(jobs), take, replace(rules, plan=_ONCE) if counts_only(jobs) else rules)
     return Compared(findings, remarks, heads)
 
 
 def itself(jobs: Jobs, rules: GateRules, run: RunJob, begin: Begin) -> Compared:
-    """One thing against itself: the noise of this machine."""
+    """Compare each job with itself, which calibrates the noise of this machine."""
     take = in_turn(jobs, (head_side(run), head_side(run)), begin)
     findings, calibrations = calibrate(list(jobs), take, rules)
     return Compared(findings, (), (), calibrations)

@@ -1,7 +1,7 @@
-"""What is counted compares exactly, on any machine: any difference is a change, and somebody meant it or did not.
+"""Compare counts exactly: they are the same on every machine, so any difference is a change, intended or not.
 
-The report names the modules in which the cost moved, so that a change of one
-convolution is not looked for in a whole network.
+The report names the modules whose cost changed, so that nobody has to search a
+whole network for one changed convolution.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,13 +11,13 @@ from backbone_bench.gate.verdicts import CostChange, Direction, GateFinding, Gat
 from backbone_bench.records import Missing, ModelCost, OpCost
 from backbone_bench.records.quantities import EXACT
 
-_SHAPES = "shapes_sha256"  # no quantity, and compared as one: names and shapes of parameters and buffers
+_SHAPES = "shapes_sha256"  # digest of names and shapes of parameters and buffers, compared like a quantity
 
 _Costs = tuple[int, int, int, int]  # FLOPs, access, traffic, operations
 
 
 def compare(subject: str, base: ModelCost | Missing, head: ModelCost | Missing) -> list[GateFinding]:
-    """A finding for each quantity that differs; one `pass` for all where none does."""
+    """A finding for each count that differs; a single `pass` if none does."""
     if isinstance(head, Missing):
         return [GateFinding(subject, "cost", GateVerdict.MISSING, reason=head.message)]
     if isinstance(base, Missing):
@@ -29,11 +29,11 @@ def compare(subject: str, base: ModelCost | Missing, head: ModelCost | Missing) 
 def _changed(subject: str, base: ModelCost, head: ModelCost) -> Iterator[GateFinding]:
     where = moved(base, head)
     for metric in (*(quantity.key for quantity in EXACT), _SHAPES):
-        one, other = getattr(base, metric), getattr(head, metric)
-        if one != other and not isinstance(one, Missing) and not isinstance(other, Missing):
-            direction = _direction(one, other)
+        before, after = getattr(base, metric), getattr(head, metric)
+        if before != after and not isinstance(before, Missing) and not isinstance(after, Missing):
+            direction = _direction(before, after)
             yield GateFinding(
-                subject, metric, GateVerdict.CHANGED, one, other,
+                subject, metric, GateVerdict.CHANGED, before, after,
                 moved=where, direction=direction, reason=_REASONS[direction],
             )  # fmt: skip
 
@@ -47,15 +47,15 @@ def _direction(base: int | str, head: int | str) -> Direction:
 _REASONS: Mapping[Direction, str] = {
     "worse": "worse: it costs more",
     "better": "better: it costs less",
-    "other": "names or shapes of parameters and buffers are others",
+    "other": "names or shapes of parameters or buffers differ",
 }
 
 
 def moved(base: ModelCost, head: ModelCost) -> tuple[CostChange, ...]:
-    """The rows in which the cost differs, the largest share of its total first."""
+    """The cost changes by module and operation, the largest share of the total first."""
     before, after = _rows(base.by_op), _rows(head.by_op)
     whole = (head.flops or 1, head.traffic_elems or 1)
-    rows = (_moved(key, before.get(key), after.get(key)) for key in dict.fromkeys((*after, *before)))
+    rows = (_cost_change(key, before.get(key), after.get(key)) for key in dict.fromkeys((*after, *before)))
     differing = (row for row in rows if row is not None)
     return tuple(sorted(differing, key=lambda row: -max(abs(row.flops) / whole[0], abs(row.traffic_elems) / whole[1])))
 
@@ -72,7 +72,7 @@ def _rows(by_op: Iterable[OpCost]) -> Mapping[tuple[str, str], _Costs]:
     }
 
 
-def _moved(key: tuple[str, str], before: _Costs | None, after: _Costs | None) -> CostChange | None:
+def _cost_change(key: tuple[str, str], before: _Costs | None, after: _Costs | None) -> CostChange | None:
     if before == after:
         return None
     nothing = (0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""From the records of both sides to a series of each quantity that was measured, and from its verdict to a finding."""
+"""Measured quantities of a gate: from the records of both sides to series, and from decisions to findings."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from backbone_bench.records import (
     Watch,
     fingerprint,
     meanings,
-    was_asked,
+    was_requested,
 )
 from backbone_bench.records.quantities import MEASURED, MeasuredKind, Quantity
 from backbone_bench.stats import ratios
@@ -27,20 +27,20 @@ from backbone_bench.versus.rule import values
 
 
 class BaseHead(NamedTuple):
-    """The records of one round: the older side and the newer, one process each."""
+    """The records of one round: base (the older side) and head (the newer), one process each."""
 
     base: Record
     head: Record
 
 
-# How much worse each may be.
+# The share by which each kind of quantity may get worse.
 THRESHOLDS: Mapping[MeasuredKind, float] = {"latency": 0.03, "energy": 0.05, "memory": 0.05}
-OTHER_SILICON = 0.05  # allowed on top where cards or hosts of one model differ: among themselves they do by 3 to 5 %
+OTHER_SILICON = 0.05  # added to the threshold for two cards or hosts of one model, which differ by 3 to 5 %
 _SILICON = frozenset({"gpu.uuid", "host"})
 
 
 def value(record: Record, quantity: Quantity) -> Known[float]:
-    """The quantity of a record, or why it is not there."""
+    """Value of a quantity in a record; Missing with a reason if it is not there or zero."""
     found = quantity.of(record)
     if isinstance(found, Missing):
         return found
@@ -51,23 +51,23 @@ def is_measured(record: Record) -> bool:
     return any(not isinstance(value(record, metric), Missing) for metric in MEASURED)
 
 
-Noise = Mapping[tuple[str, str], Spread]  # by fingerprint and metric: how the rounds of A against A differ
+Noise = Mapping[tuple[str, str], Spread]  # by fingerprint and metric: noise of the rounds of a calibration
 
 
 def series(rounds: Sequence[BaseHead], thresholds: Mapping[MeasuredKind, float], noise: Noise) -> dict[str, Series]:
-    """What can be compared, by metric: nothing where the two sides are not comparable."""
+    """The series of each metric that both sides have; empty if the two sides are not comparable."""
     base, head = rounds[0]
     differing = fingerprint.differences(base, head)
     if not fingerprint.comparable(differing):
         return {}
-    more = OTHER_SILICON if any(difference.field in _SILICON for difference in differing) else 0.0
+    extra = OTHER_SILICON if any(difference.field in _SILICON for difference in differing) else 0.0
     found = {}
     for metric in MEASURED:
         pairs = values(_head_over_base(rounds), partial(value, quantity=metric))
         if not isinstance(pairs, Missing):
             found[metric.key] = Series(
                 changes=tuple(ratios.logs(pairs)),
-                threshold=thresholds[_kind(metric)] + more,
+                threshold=thresholds[_kind(metric)] + extra,
                 informal=metric.informational or len(pairs) == 1,
                 known=noise.get((fingerprint.digest(head.workload, head.environment), metric.key)),
             )
@@ -84,16 +84,16 @@ def _kind(quantity: Quantity) -> MeasuredKind:
 
 
 def one_sided(subject: str, rounds: Sequence[BaseHead]) -> Iterator[GateFinding]:
-    """What only one of the two sides has, and sides that cannot be compared."""
+    """Findings on sides that are not comparable, and on quantities that only one side has."""
     base, head = rounds[0]
     if is_measured(base) and is_measured(head):
-        unlike = [str(one) for one in fingerprint.differences(base, head) if one.must]
-        if unlike:
-            yield GateFinding(subject, "measured", GateVerdict.INCOMPARABLE, reason="; ".join(unlike))
+        differing = [str(one) for one in fingerprint.differences(base, head) if one.must]
+        if differing:
+            yield GateFinding(subject, "measured", GateVerdict.INCOMPARABLE, reason="; ".join(differing))
             return
     for metric in MEASURED:
         before, now = value(base, metric), value(head, metric)
-        if isinstance(now, Missing) and not isinstance(before, Missing) and was_asked(now):
+        if isinstance(now, Missing) and not isinstance(before, Missing) and was_requested(now):
             yield GateFinding(
                 subject, metric.key, GateVerdict.MISSING, before, reason=now.message, informal=metric.informational
             )
@@ -104,23 +104,23 @@ def one_sided(subject: str, rounds: Sequence[BaseHead]) -> Iterator[GateFinding]
 
 
 def remarks(rounds: Sequence[BaseHead]) -> list[str]:
-    """What differs between comparable sides and may matter."""
+    """Remarks on differences between comparable sides that may matter, and on flags."""
     base, head = rounds[0]
     if not is_measured(base) or not is_measured(head):
         return []
     differing = [one for one in fingerprint.differences(base, head) if not one.must]
-    told = [f"Not the same on both sides: {'; '.join(map(str, differing))}."] if differing else []
+    found = [f"The two sides differ in: {'; '.join(map(str, differing))}."] if differing else []
     if any(one.field in _SILICON for one in differing):
-        told.append(f"Another card or host of the same model: {100 * OTHER_SILICON:.0f} % more is allowed.")
-    return [*told, *_flagged(rounds)]
+        found.append(f"Another card or host of the same model: {100 * OTHER_SILICON:.0f} % more is allowed.")
+    return [*found, *_flag_remarks(rounds)]
 
 
-def _flagged(rounds: Sequence[BaseHead]) -> Iterator[str]:
-    """What the processes said of the circumstances under which they measured."""
+def _flag_remarks(rounds: Sequence[BaseHead]) -> Iterator[str]:
+    """Flags of the processes, how many processes have each, and what it means."""
     counts = Counter(flag for sides in rounds for record in sides for flag in _flags(record))
     if counts:
-        told = ", ".join(f"{flag} in {count}" for flag, count in counts.most_common())
-        yield f"Flags of the {2 * len(rounds)} processes: {told}. {meanings(counts)}".rstrip()
+        listed = ", ".join(f"{flag} in {count}" for flag, count in counts.most_common())
+        yield f"Flags of the {2 * len(rounds)} processes: {listed}. {meanings(counts)}".rstrip()
 
 
 def _flags(record: Record) -> set[str]:
@@ -133,8 +133,8 @@ def _flags(record: Record) -> set[str]:
 def finding(
     subject: str, metric: Quantity, decision: Decision, rounds: Sequence[BaseHead], plan: RoundPlan
 ) -> GateFinding:
-    """A verdict with what it stands on; base and head are geometric means, so that their ratio is the change."""
-    judged = rounds[: len(decision.series.changes)]  # the rerun of a suspect comes after them
+    """The finding of a decision; base and head are geometric means, so that their ratio is the change."""
+    judged = rounds[: len(decision.series.changes)]  # the rounds of a confirming rerun come after them
     used = values(_head_over_base(judged), partial(value, quantity=metric))
     assert not isinstance(used, Missing)
     return GateFinding(
@@ -153,16 +153,16 @@ def finding(
 
 
 def _mean(values: Sequence[float]) -> float:
-    """The geometric mean; of equal values that value, to the last digit."""
+    """Geometric mean; equal values give exactly that value, without a rounding error."""
     return values[0] if len(set(values)) == 1 else geometric_mean(values)
 
 
-def _change(of: Series) -> MeasuredChange:
-    point, low, high = of.ratio()
-    is_open = len(of.changes) < 2 and not of.is_calibrated
+def _change(series: Series) -> MeasuredChange:
+    estimate, low, high = series.ratio()
+    is_open = len(series.changes) < 2 and not series.is_calibrated
     return MeasuredChange(
-        point, None if is_open else low, None if is_open or isinf(high) else high, len(of.changes),
-        source="calibration" if of.is_calibrated else "rounds",
+        estimate, None if is_open else low, None if is_open or isinf(high) else high, len(series.changes),
+        source="calibration" if series.is_calibrated else "rounds",
     )  # fmt: skip
 
 
@@ -170,7 +170,7 @@ def _reason(decision: Decision) -> str:
     if decision.verdict is not GateVerdict.INCONCLUSIVE:
         return ""
     if decision.rerun is not None:
-        return "it looked regressed, and a rerun on fresh processes did not confirm it"
+        return "the first rounds showed a regression, but a rerun on fresh processes did not confirm it"
     if decision.series.spread is None:
-        return "one process a side says nothing of the noise between processes: --update-baseline keeps several"
-    return "the noise leaves open whether it is worse than allowed"
+        return "one process per side does not show the noise between processes: --update-baseline stores several"
+    return "the noise is too large to decide whether it is worse than allowed"

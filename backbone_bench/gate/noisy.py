@@ -1,10 +1,11 @@
-"""What is measured is noisy: the rule that calls a slowdown only where it is one.
+"""The decision rule for measured quantities, which are noisy.
 
-A side of a round is one process, and what is judged is the logarithm of the
-ratio of a round's two sides (`paired`). Regressed: certainly worse (one-sided,
-95 %, Holm over everything that is judged together) and worse by more than the
-threshold. Rounds are doubled once unless all is clearly well, and what has
-regressed must do so again on fresh processes before anything fails.
+A side of a round is one process; the rule tests the logarithms of the ratios of
+the rounds (`stats.ratios`). Regressed: significantly worse (one-sided t-test at
+95 % confidence, Holm correction over all quantities tested together) and worse
+by more than the threshold. The rounds are doubled once unless every quantity is
+clear, and a rerun on fresh processes must confirm a regression before the gate
+fails.
 """
 
 import math
@@ -27,56 +28,57 @@ class SeriesKey(NamedTuple):
 
 
 class Spread(NamedTuple):
-    """The noise of earlier rounds: for where there is one round, which says nothing of its own."""
+    """Noise between rounds; a single round has none of its own and uses that of a calibration."""
 
-    stdev: float  # of the logarithms
-    df: int
+    stdev: float  # of the logarithms of the ratios
+    df: int  # degrees of freedom
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The rounds of one quantity, and what is asked of it."""
+    """The rounds of one quantity, and how they are judged."""
 
     changes: tuple[float, ...]  # logarithms of head over base
-    threshold: float  # the share that it may be worse
-    informal: bool = False  # shown, but no part of the family and no reason to fail
-    known: Spread | None = None
+    threshold: float  # the share by which it may get worse
+    informal: bool = False  # informational: shown, but not part of the Holm family and never a failure
+    known: Spread | None = None  # of a calibration
 
-    def more(self, other: "Series | None") -> "Series":
-        """The same with further rounds."""
-        return self if other is None else replace(self, changes=self.changes + other.changes)
+    def more(self, further: "Series | None") -> "Series":
+        """This series with further rounds."""
+        return self if further is None else replace(self, changes=self.changes + further.changes)
 
     @property
     def is_calibrated(self) -> bool:
-        """Whether the noise is that of earlier rounds."""
+        """Whether the noise comes from a calibration, because there is only one round."""
         return len(self.changes) == 1 and self.known is not None
 
     @property
     def spread(self) -> Spread | None:
-        """The noise to judge by, if any is known."""
+        """The noise between rounds: their own, or the calibration's for a single round; None if there is neither."""
         if len(self.changes) < 2:
             return self.known
         return Spread(samples.stdev(self.changes), len(self.changes) - 1)
 
     def ratio(self) -> ratios.Ratio:
-        """Head over base with the one-sided bounds at 95 %."""
+        """Head over base with one-sided 95 % confidence bounds."""
         if not self.is_calibrated or self.known is None:
             return ratios.log_ratio_ci(self.changes, 1 - 2 * ALPHA)
         half = samples.student_t(self.known.df, 1 - 2 * ALPHA) * self.known.stdev
         return ratios.Ratio(*(ratios.ratio_of(self.changes[0] + shift) for shift in (0, -half, half)))
 
     def p_value_greater(self, bound: float = 0.0) -> float:
-        """How likely this is where the truth is no more than `bound`."""
+        """One-sided p-value of H0: mean log-ratio ≤ bound."""
         if not self.is_calibrated or self.known is None or not self.known.stdev:
             return ratios.p_value_greater(self.changes, bound)
         return samples.t_beyond((self.changes[0] - bound) / self.known.stdev, self.known.df)
 
     @property
     def estimate(self) -> float:
-        """The change that the rounds speak of, as a logarithm."""
+        """The mean log-ratio."""
         return statistics.fmean(self.changes)
 
     def p_value_less(self, bound: float = 0.0) -> float:
+        """One-sided p-value of H0: mean log-ratio ≥ bound."""
         return self.mirrored.p_value_greater(-bound)
 
     @property
@@ -86,12 +88,12 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What was decided of one quantity, and on what."""
+    """The verdict on one quantity, and the rounds behind it."""
 
     verdict: GateVerdict
     series: Series
-    is_clear: bool  # certainly no worse than allowed: no further rounds are needed
-    rerun: Series | None = None  # of what had regressed at first
+    is_clear: bool  # significantly below the threshold: no further rounds are needed
+    rerun: Series | None = None  # the confirming rounds of a first regression
 
 
 MeasureSeries = Callable[[Collection[str], int], Mapping[SeriesKey, Series]]  # subjects and rounds in, fresh rounds out
@@ -99,18 +101,21 @@ MeasureSeries = Callable[[Collection[str], int], Mapping[SeriesKey, Series]]  # 
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """How much is measured before a verdict."""
+    """How many rounds are measured before a verdict."""
 
     rounds: int = 5
-    double: bool = True  # once, unless all is clearly well
-    confirm: bool = True  # measure again what has regressed
+    double: bool = True  # once, unless every quantity is clear
+    confirm: bool = True  # measure regressions again
 
 
-def judge(family: Mapping[SeriesKey, Series]) -> dict[SeriesKey, Decision]:
-    """A verdict on each; what is formal is one family, so that many tests together cry wolf no oftener than one."""
-    formal = {key: series for key, series in family.items() if not series.informal}
-    informal = {key: series for key, series in family.items() if series.informal}
-    return {**_judge(formal), **_judge(informal)}
+def judge(series: Mapping[SeriesKey, Series]) -> dict[SeriesKey, Decision]:
+    """A verdict on each series.
+
+    All non-informational series form one family: Holm keeps the family-wise error rate at ALPHA.
+    """
+    family = {key: one for key, one in series.items() if not one.informal}
+    informational = {key: one for key, one in series.items() if one.informal}
+    return {**_judge(family), **_judge(informational)}
 
 
 def _judge(family: Mapping[SeriesKey, Series]) -> dict[SeriesKey, Decision]:
@@ -135,7 +140,7 @@ def _decision(series: Series, p_worse: float, p_better: float) -> Decision:
 
 
 def decide(measure: MeasureSeries, subjects: Collection[str], plan: RoundPlan) -> dict[SeriesKey, Decision]:
-    """Measure and judge; double the rounds where needed; measure again what has regressed, and believe both or none."""
+    """Measure and judge; double the rounds if needed; measure regressions again, and keep those that are confirmed."""
     decided = _decide(measure, subjects, plan)
     suspects = {key for key, decision in decided.items() if decision.verdict is GateVerdict.REGRESSED}
     if not plan.confirm or not suspects:
@@ -155,22 +160,25 @@ def _decide(
     def take(some: Collection[str]) -> dict[SeriesKey, Series]:
         return {key: series for key, series in measure(some, plan.rounds).items() if only is None or key in only}
 
-    seen = take(subjects)
-    decided = judge(seen)
+    first = take(subjects)
+    decided = judge(first)
     unclear = {key for key, decision in decided.items() if not decision.is_clear and not decision.series.informal}
     if not plan.double or not unclear:
         return decided
     more = take(_subjects(unclear))
-    return judge({key: series.more(more.get(key)) for key, series in seen.items()})
+    return judge({key: series.more(more.get(key)) for key, series in first.items()})
 
 
 def _subjects(keys: Collection[SeriesKey]) -> list[str]:
-    """Each once, in a fixed order."""
+    """The subjects of the keys, each once, in a fixed order."""
     return sorted({key.subject for key in keys})
 
 
 def min_detectable_effect(series: Series, plan: RoundPlan) -> float | None:
-    """The least change that this plan calls in four cases of five; None where no noise is known, or no change is."""
+    """Minimum detectable effect of this plan at 80 % power, as a share.
+
+    None if the noise is unknown or so large that no change is detectable.
+    """
     spread = series.spread
     if spread is None:
         return None

@@ -1,7 +1,7 @@
-"""One gate: both sides of every workload taken, compared exactly and by the noisy rule, and told as a report.
+"""One run of the gate: measure both sides of every workload, compare counts exactly and measurements by rounds.
 
-How a side is run is handed in, so that nothing here knows checkouts, processes
-or torch; a file is a side that was run before.
+The caller passes in how the sides are run, so this module depends on no
+checkouts, processes or torch; a file is a side that was run before.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ from backbone_bench.records.quantities import QUANTITIES, MeasuredKind
 
 
 class Unpaired(Exception):
-    """There are no two sides of a workload, and this is what it comes to."""
+    """A workload has no pair of base and head to compare; it gets this finding instead."""
 
     def __init__(
         self, verdict: GateVerdict, reason: str, *, subject: str | None = None, exit_code: int | None = None
@@ -33,7 +33,7 @@ Take = Callable[[str, int], Sequence[BaseHead]]  # a workload's name and a numbe
 
 @dataclass(frozen=True, slots=True)
 class GateRules:
-    """What is allowed and how sure one must be."""
+    """The rules of a gate: rounds, thresholds, and the noise known from calibrations."""
 
     plan: RoundPlan = field(default_factory=RoundPlan)
     thresholds: Mapping[MeasuredKind, float] = field(default_factory=lambda: THRESHOLDS)
@@ -42,7 +42,7 @@ class GateRules:
 
 @dataclass(slots=True)
 class Session:
-    """What has been taken so far, by workload."""
+    """The rounds measured so far, by workload."""
 
     take: Take
     rules: GateRules
@@ -50,7 +50,7 @@ class Session:
     unpaired: dict[str, Unpaired] = field(default_factory=dict)
 
     def measure(self, names: Collection[str], count: int) -> Mapping[SeriesKey, Series]:
-        """Take further rounds; a workload that has no two sides is left out from then on."""
+        """Measure further rounds of these workloads; one that raised Unpaired is skipped from then on."""
         taken: dict[SeriesKey, Series] = {}
         for name in names:
             if name in self.unpaired:
@@ -67,7 +67,7 @@ class Session:
 
 
 def gate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[GateFinding], list[str]]:
-    """Findings on every workload, and remarks that a reader needs."""
+    """Measure, compare and return findings on every workload, and remarks for the report."""
     session = Session(take, rules)
     decisions = decide(session.measure, names, rules.plan)
     findings: list[GateFinding] = []
@@ -86,12 +86,15 @@ def gate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[GateF
             for key, decision in decisions.items()
             if key.subject == name
         ]
-        remarks += [remark for remark in (*measured.remarks(rounds), *_counters(base, head)) if remark not in remarks]
+        remarks += [remark for remark in (*measured.remarks(rounds), *_versions(base, head)) if remark not in remarks]
     return findings, remarks
 
 
-def _counters(base: Record, head: Record) -> Iterator[str]:
-    """Another version of the counter may count otherwise."""
+def _versions(base: Record, head: Record) -> Iterator[str]:
+    """A remark if different versions counted the two sides."""
     versions = [f"backbone-bench {side.tool.version}, torch {side.environment.torch}" for side in (base, head)]
     if versions[0] != versions[1]:
-        yield f"The baseline was counted by {versions[0]}, now by {versions[1]}."
+        yield (
+            f"The baseline was counted by {versions[0]}, the current side by {versions[1]}: "
+            f"another version may count differently."
+        )

@@ -1,6 +1,6 @@
-"""The sides of a gate's comparisons, and how each is run: in this process, in fresh ones, in another checkout.
+"""Run the two sides of a comparison, base and head: in this process, in fresh ones, or in another checkout.
 
-A side that fails raises Unpaired: it costs its own workload only.
+A side that fails raises Unpaired, which costs its own workload only.
 """
 
 import sys
@@ -23,17 +23,17 @@ from backbone_bench.run import runner
 from backbone_bench.run.runner import JobResult, RunJob, Worker
 from backbone_bench.versus.rounds import rounds
 
-Begin = Callable[[str], ProgressCallback]  # a workload is begun; what is returned hears how it goes
+Begin = Callable[[str], ProgressCallback]  # gets the name of a workload that starts; returns its progress callback
 Jobs = Mapping[str, Job]
 
 
 def counts_only(jobs: Jobs) -> bool:
-    """Whether nothing is measured, so that one round tells all."""
+    """Whether the jobs only count and measure nothing, so that one round is enough."""
     return not any(job.latency or job.energy != "off" for job in jobs.values())
 
 
 def named(jobs: Iterable[Job]) -> Jobs:
-    """The jobs by a name each; those that are told apart by nothing in it get a number."""
+    """The jobs by name; jobs of the same name get a number."""
     found: dict[str, Job] = {}
     for job in jobs:
         name, number = str(job), 1
@@ -45,7 +45,7 @@ def named(jobs: Iterable[Job]) -> Jobs:
 
 
 def counted(jobs: Jobs) -> stored.FetchRecords:
-    """Counts alone, all in this process."""
+    """A function that counts a workload in this process and measures nothing."""
 
     def count(name: str, _count: int) -> Sequence[Record]:
         from backbone_bench import profiler  # loads torch
@@ -59,15 +59,15 @@ def counted(jobs: Jobs) -> stored.FetchRecords:
 
 
 def fresh(jobs: Jobs, run: RunJob, begin: Begin) -> stored.FetchRecords:
-    """Records of now, each from a process of its own."""
+    """A function that runs a workload of the head `count` times, each in a fresh process."""
     run = head_side(run)
 
     def take(name: str, count: int) -> Sequence[Record]:
-        told = begin(name)
+        on_progress = begin(name)
         found = []
         for number in range(count):
-            outcome = run(jobs[name], within(told, f"process {number + 1}", number, count))
-            assert outcome.record is not None  # what has not failed has a record
+            outcome = run(jobs[name], within(on_progress, f"process {number + 1}", number, count))
+            assert outcome.record is not None  # a job that has not failed has a record
             found.append(outcome.record)
         return found
 
@@ -75,14 +75,14 @@ def fresh(jobs: Jobs, run: RunJob, begin: Begin) -> stored.FetchRecords:
 
 
 def in_turn(jobs: Jobs, runs: tuple[RunJob, RunJob], begin: Begin) -> Take:
-    """Rounds of both sides, in alternating order."""
+    """A function that takes rounds of base and head (in this order in `runs`), in alternating order."""
     return lambda name, count: [
         BaseHead(one.a, one.b) for one in rounds(jobs[name], jobs[name], count, begin(name), runs)
     ]
 
 
 def head_side(run: RunJob) -> RunJob:
-    """The working tree's side: what fails is invalid, and its exit code is the gate's."""
+    """Run the head: a failure raises Unpaired with the verdict `invalid` and the exit code of the failure."""
 
     def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
         outcome = run(job, on_progress)
@@ -94,18 +94,21 @@ def head_side(run: RunJob) -> RunJob:
 
 
 def of_revision(at: Checkout, python: Path | None = None, timeout_s: float | None = None) -> RunJob:
-    """The revision's side, in its own checkout, under its own interpreter where one is given."""
+    """Run the base in its checkout, with the interpreter `python` if one is given."""
     return base_side(str(at), runner.isolated(timeout_s, _worker(at, python)))
 
 
 def base_side(name: str, run: RunJob) -> RunJob:
-    """The older side: what it does not have is new, and another way to fail is invalid."""
+    """Run the base: what it does not have (exit code 2) is `new`; any other failure is `invalid`."""
 
     def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
         try:
             outcome = run(job, on_progress)
         except ValidationError:
-            reason = f"the backbone-bench of {name} speaks another protocol: one gate cannot run both"
+            reason = (
+                f"backbone-bench at {name} uses another message format, so one gate cannot run both: "
+                f"use --baseline FILE in place of --base-ref"
+            )
             raise Unpaired(GateVerdict.INVALID, reason) from None
         if outcome.failure is not None:
             lacks = outcome.failure.exit_code == UserError.exit_code
@@ -123,8 +126,13 @@ def _worker(at: Checkout, python: Path | None) -> Worker:
 
 
 def interpreter(python: Path) -> Path:
-    """The program that a path or a bare name means here: the worker runs in another folder. Raises UserError."""
+    """Absolute path of the program that a path or a name means in this folder. Raises UserError.
+
+    The worker runs in another folder, where a relative path would mean another file.
+    """
     found = which(python)
     if found is None:
-        raise UserError(f"--base-python {python}: there is no such program. Name the interpreter of an environment.")
-    return Path(found).absolute()  # not resolved: an environment's interpreter is a link out of it
+        raise UserError(
+            f"--base-python {python}: there is no such program. Name the Python interpreter of an environment."
+        )
+    return Path(found).absolute()  # not resolved: in a virtual environment the interpreter is a link to another folder

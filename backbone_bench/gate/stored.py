@@ -1,4 +1,4 @@
-"""Sides that were run before: the records of files, and fresh records beside those of a baseline."""
+"""Pair stored records of a baseline with records of a file or of a new run."""
 
 from collections.abc import Callable, Iterable, Sequence
 
@@ -11,7 +11,7 @@ FetchRecords = Callable[[str, int], Sequence[Record]]  # a workload's name and a
 
 
 class Stored:
-    """Pairs whatever `run` brings with the records of a baseline; keeps what it brought."""
+    """Pairs the records that `run` returns with those of a baseline, and keeps them in `heads`."""
 
     def __init__(self, baseline: Iterable[Record], run: FetchRecords) -> None:
         self._baseline = matching.by_cost(baseline)
@@ -19,7 +19,7 @@ class Stored:
         self.heads: list[Record] = []
 
     def take(self, name: str, count: int) -> Sequence[BaseHead]:
-        """As many rounds as both sides have processes; raise Unpaired where the baseline has none."""
+        """As many rounds as both sides have records; raise Unpaired if the baseline has none of this workload."""
         heads = self._run(name, count)
         self.heads += heads
         workload = heads[0].workload
@@ -28,13 +28,13 @@ class Stored:
             raise Unpaired(
                 GateVerdict.NEW, "the baseline does not have this workload", subject=matching.subject(workload)
             )
-        alike = [record for record in same if record.workload.key == workload.key]
-        return [BaseHead(base, head) for base, head in zip(alike or same, heads, strict=False)]
+        same_key = [record for record in same if record.workload.key == workload.key]
+        return [BaseHead(base, head) for base, head in zip(same_key or same, heads, strict=False)]
 
 
 def missing(baseline: Iterable[Record], heads: Iterable[Record]) -> list[GateFinding]:
-    """What a baseline has and a whole file of current records has not."""
+    """Findings on workloads of the baseline that the current file does not have."""
     present = matching.by_cost(heads)
     lost = (group for key, group in matching.by_cost(baseline).items() if key not in present)
-    reason = "the baseline has this workload, and the current records have not"
+    reason = "the baseline has this workload, but the current records do not"
     return [GateFinding(matching.subject(group[0].workload), "", GateVerdict.MISSING, reason=reason) for group in lost]

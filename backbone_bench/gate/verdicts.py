@@ -1,4 +1,4 @@
-"""What a gate finds, as data: verdicts, the findings behind them, and the exit code they come to."""
+"""Data of a gate's report: verdicts, findings and exit codes."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,15 +10,15 @@ from backbone_bench.records import STRICT
 
 
 class GateVerdict(StrEnum):
-    """In the order in which a reader wants to see them: what fails first, what is fine last."""
+    """Verdict on one quantity; the order is that of the report: failures first, `pass` last."""
 
     INVALID = "invalid"  # a side could not be run
-    REGRESSED = "regressed"  # certainly worse, and by more than is allowed
-    CHANGED = "changed"  # a cost on paper is another, better or worse
-    MISSING = "missing"  # the baseline has it, and now it is not there
+    REGRESSED = "regressed"  # significantly worse, and by more than is allowed
+    CHANGED = "changed"  # a count differs, for better or worse
+    MISSING = "missing"  # only the baseline has it
     INCOMPARABLE = "incomparable"  # the two sides were not measured under the same conditions
-    INCONCLUSIVE = "inconclusive"  # the noise allows both
-    NEW = "new"  # the baseline has nothing to compare it with
+    INCONCLUSIVE = "inconclusive"  # too much noise to decide
+    NEW = "new"  # the baseline does not have it
     IMPROVED = "improved"
     PASS = "pass"
 
@@ -27,95 +27,95 @@ Direction = Literal["worse", "better", "other"]
 
 
 class NextStep(NamedTuple):
-    """What to do about a verdict, and which of the report's commands does it."""
+    """Advice on a verdict, and which command of the report carries it out, if any."""
 
     text: str
     command: Literal["", "again", "accept"] = ""
 
 
 class VerdictRow(NamedTuple):
-    """Everything that a report says and does about a verdict, but for its numbers."""
+    """How a report shows and handles a verdict, without the numbers of a finding."""
 
     meaning: str  # below the table
-    exit_code: int = 0  # of a finding that counts
-    junit: Literal["error", "failure"] = "failure"  # where it fails
-    warns: bool = True  # an annotation on GitHub where it does not fail
-    decided: bool = False  # a test passed, and not skipped, where it does not fail
-    says: str = ""  # of a workload, in a sentence; empty where `report.sentences` has its own words
+    exit_code: int = 0  # of a finding that is not informational
+    junit: Literal["error", "failure"] = "failure"  # if it fails
+    warns: bool = True  # gets a warning on GitHub if it does not fail
+    decided: bool = False  # a passed test case in JUnit if it does not fail; otherwise a skipped one
+    says: str = ""  # verb phrase about a workload; empty if `report.sentences` has a function for the verdict
     next_steps: tuple[NextStep, ...] = ()
 
 
-_ACCEPT = NextStep("Where the change is meant, say why, and it is accepted:", "accept")
+_ACCEPT = NextStep("If the change is intended, accept it and give the reason:", "accept")
 
-# The one table of verdicts: a new one is a row here, and a function of `report.sentences` where it has numbers to tell.
+# The table of all verdicts. A new verdict is a row here, and a function of `report.sentences` if it has numbers.
 VERDICTS: Mapping[GateVerdict, VerdictRow] = {
     GateVerdict.INVALID: VerdictRow(
         "could not be run",
         exit_code=3,
         junit="error",
         says="could not be run",
-        next_steps=(NextStep("Mend what could not be run: the reason stands above."),),
+        next_steps=(NextStep("Fix what could not be run: the reason is given above."),),
     ),
     GateVerdict.REGRESSED: VerdictRow(
-        "certainly worse, and by more than is allowed",
+        "significantly worse, and by more than is allowed",
         exit_code=1,
-        next_steps=(NextStep("See whether it is gone:", "again"),),
+        next_steps=(NextStep("Run the gate again after a fix:", "again"),),
     ),
     GateVerdict.CHANGED: VerdictRow(
-        "a count is another than in the baseline, and nobody has accepted that", exit_code=1, next_steps=(_ACCEPT,)
+        "a count differs from the baseline, and the change is not accepted", exit_code=1, next_steps=(_ACCEPT,)
     ),
     GateVerdict.MISSING: VerdictRow(
-        "in the baseline, and not here",
+        "in the baseline, but not measured now",
         exit_code=3,
         junit="error",
-        says="is in the baseline and was not measured now",
+        says="is in the baseline, but was not measured now",
         next_steps=(_ACCEPT,),
     ),
     GateVerdict.INCOMPARABLE: VerdictRow(
         "not measured under the same conditions",
         exit_code=4,
         junit="error",
-        says="cannot be compared: the baseline was made under other conditions",
+        says="cannot be compared: the baseline was measured under other conditions",
         next_steps=(
             NextStep(
-                "Have both sides measured on one machine (--base-ref REVISION in place of --baseline FILE), "
-                "or take what this machine has measured as the baseline:",
+                "Measure both sides on one machine (--base-ref REVISION in place of --baseline FILE), "
+                "or make the new measurements of this machine the baseline:",
                 "accept",
             ),
         ),
     ),
     GateVerdict.INCONCLUSIVE: VerdictRow(
-        "too much noise to say",
+        "too much noise to decide",
         next_steps=(
             NextStep(
-                "For a verdict, take more rounds (--rounds 10), a quieter machine or one thread (--threads 1); "
-                "--calibrate says which change this machine can see."
+                "For a verdict, use more rounds (--rounds 10), a quieter machine or one thread (--threads 1); "
+                "--calibrate shows the smallest change that this machine can detect."
             ),
         ),
     ),
     GateVerdict.NEW: VerdictRow("not in the baseline", warns=False),
     GateVerdict.IMPROVED: VerdictRow(
-        "certainly better, and by more than is allowed the other way", warns=False, decided=True
+        "significantly better, and by more than the allowed change", warns=False, decided=True
     ),
-    GateVerdict.PASS: VerdictRow("the same, or certainly no worse than is allowed", warns=False, decided=True),
+    GateVerdict.PASS: VerdictRow("the same, or shown to be no worse than is allowed", warns=False, decided=True),
 }
-_FIRST = (2, 3, 1, 4)  # of the exit codes, where several apply
+_FIRST = (2, 3, 1, 4)  # precedence of exit codes if several apply
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class MeasuredChange:
-    """Head over base as a ratio, with one-sided 95 % bounds; None where one round alone has none."""
+    """Head over base as a ratio, with one-sided 95 % confidence bounds; a bound is None if unknown or infinite."""
 
     ratio: float
     low: float | None
     high: float | None
     rounds: int
-    source: Literal["rounds", "calibration"] = "rounds"  # of the noise that the bounds are made of
+    source: Literal["rounds", "calibration"] = "rounds"  # of the noise behind the bounds
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class CostChange:
-    """What an operation kind of one module costs more (or less) than before, in one pass."""
+    """Change of the cost of one kind of operation in one module, per forward pass: head minus base."""
 
     module: str  # dotted path; empty for the model itself
     op: str
@@ -128,58 +128,59 @@ class CostChange:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class GateFinding:
-    """What became of one quantity of one workload."""
+    """The verdict on one quantity of one workload, with the numbers behind it."""
 
     subject: str  # the workload in words, the same on both sides
-    metric: str  # the quantity with its unit, `flops`, `wall_s`; empty where it is about all of them
+    metric: str  # key of the quantity, such as `flops` or `wall_s`; empty if the finding is about all of them
     verdict: GateVerdict
     base: int | float | str | None = None
     head: int | float | str | None = None
     change: MeasuredChange | None = None
-    threshold: float | None = None  # the share that it may be worse; None for what is exact
-    detectable: float | None = None  # the least change seen four times in five
-    confirmed: MeasuredChange | None = None  # the rerun of what had regressed
-    moved: tuple[CostChange, ...] = ()  # where within the model an exact cost changed
-    direction: Direction | None = None  # of an exact change
+    threshold: float | None = None  # the share by which it may get worse; None for a count
+    detectable: float | None = None  # minimum detectable effect at 80 % power, as a share
+    confirmed: MeasuredChange | None = None  # the rerun of a regression
+    moved: tuple[CostChange, ...] = ()  # modules whose counts changed
+    direction: Direction | None = None  # of a changed count
     reason: str = ""
-    informal: bool = False  # shown, and no reason to fail: one process a side, or a quantity for information
-    exit_code: int | None = None  # of a side that failed on its own
+    informal: bool = False  # for information, no reason to fail: one process per side, or an informational quantity
+    exit_code: int | None = None  # of a side that could not be run
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Acknowledgement:
-    """Why exact costs were allowed to change, kept in the baseline for good."""
+    """Log entry of the baseline: changes that the user accepted, and the reason."""
 
     at_utc: str
     reason: str
     tool: str  # version and commit
-    changes: tuple[str, ...]
+    changes: tuple[str, ...]  # the headlines of the report
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class GateReport:
-    """All findings of one gate, and what a reader must know to understand them."""
+    """The report of one gate: all findings, remarks, commands and the exit code."""
 
     base: str  # the baseline in words: a file, a revision
     head: str
     findings: tuple[GateFinding, ...]
     remarks: tuple[str, ...] = ()
-    acknowledged: str | None = None  # the reason given for what changed
+    acknowledged: str | None = None  # the reason for accepting the changes; None: not accepted
     again: str = ""  # the command that made this report
-    accept: str = ""  # the command that acknowledges what changed
-    fail_on: tuple[GateVerdict, ...] = ()  # verdicts that fail too, because the user says so
+    accept: str = ""  # the command that accepts the changes
+    fail_on: tuple[GateVerdict, ...] = ()  # further verdicts that fail, from --fail-on
     schema_version: Literal["1"] = "1"
 
     @property
     def ordered(self) -> tuple[GateFinding, ...]:
-        """The findings as a reader wants them: what fails first."""
+        """The findings in the order of their verdicts: failures first."""
         order = list(GateVerdict)
         return tuple(sorted(self.findings, key=lambda found: order.index(found.verdict)))
 
     def code(self, found: GateFinding) -> int:
-        """The exit code that a finding asks for; 0 where it is no failure.
+        """The exit code of a finding; 0 if it is not a failure.
 
-        What is acknowledged is none, unless it could not be run; what `fail_on` names is one, informal or not.
+        An accepted finding is not a failure, unless a side could not be run. Otherwise a verdict in `fail_on` is one,
+        for an informational finding too.
         """
         if self.acknowledged is not None and found.verdict is not GateVerdict.INVALID:
             return 0
@@ -190,17 +191,17 @@ class GateReport:
         return 0 if found.informal else VERDICTS[found.verdict].exit_code
 
     def fails(self, found: GateFinding) -> bool:
-        """Whether a finding is a failure: the one answer for the exit code, JUnit, GitHub and every sentence."""
+        """Whether a finding is a failure; the exit code, JUnit, GitHub and every sentence use this answer."""
         return self.code(found) != 0
 
     @property
     def exit_code(self) -> int:
-        """0, or the first of 2, 3, 1, 4 that any finding asks for."""
+        """The exit code of the gate: the first of 2, 3, 1, 4 that any finding has, else 0."""
         codes = set(map(self.code, self.findings))
         return next((code for code in _FIRST if code in codes), 0)
 
     @property
     def verdict(self) -> GateVerdict:
-        """The most serious of those that count."""
+        """The most serious verdict of the findings that are not informational."""
         counting = [found for found in self.ordered if not found.informal]
         return counting[0].verdict if counting else GateVerdict.PASS

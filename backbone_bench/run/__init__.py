@@ -1,1 +1,1 @@
-"""Jobs become records, each in a fresh process: both ends of the pipe, sweeps, and what was done already."""
+"""Run jobs, each in a fresh worker process: parent, worker, their messages, sweeps, resuming and time estimates."""

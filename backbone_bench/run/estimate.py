@@ -1,4 +1,4 @@
-"""How long a row will take, before anything has run: from the meter's own rules and the zoo's counts."""
+"""Estimate the duration of a row before it runs, from the rules of the latency measurement and the zoo's FLOPs."""
 
 from typing import NamedTuple
 
@@ -6,20 +6,20 @@ from backbone_bench.jobs.job import Job
 from backbone_bench.measure.latency import plan as latency_plan
 from backbone_bench.zoo import catalogue
 
-START_S = 6.0  # a process, torch, building and counting
-CPU_FLOPS_PER_S = 20e9  # of one thread or two, a multiply-add counted once
+START_S = 6.0  # start a process, import torch, build the model and count it
+CPU_FLOPS_PER_S = 20e9  # of one or two threads; a multiply-add counts once
 ACCELERATOR_FLOPS_PER_S = 2e12
 
 
 class Span(NamedTuple):
-    """From a quiet machine and a steady device to the worst that the rules allow, in seconds."""
+    """Shortest and longest expected duration: on a quiet machine with a steady device, and the most the rules allow."""
 
     least_s: float
     most_s: float
 
 
 def estimate(job: Job) -> Span:
-    """The time of one row; of a model that the zoo does not know, calls are taken to be short."""
+    """Estimated duration of one row; calls of a model that is not in the zoo are assumed to be short."""
     if not job.latency:
         return Span(START_S, 2 * START_S)
     chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s)
@@ -27,11 +27,11 @@ def estimate(job: Job) -> Span:
         return Span(START_S, 2 * START_S + chosen.budget_s)
     modes = 1 if job.on_host else 3
     call_s = _call_s(job)
-    settling, stopping = chosen.settling, chosen.stopping
-    longest_warm_up_s = settling.max_s + call_s
-    longest_sampling_s = max(stopping.max_s, stopping.min_calls * call_s)
-    warm_up_s = min(longest_warm_up_s, max(settling.min_s, settling.min_blocks * call_s))
-    sampling_s = min(longest_sampling_s, max(stopping.min_busy_s, stopping.min_samples * call_s))
+    warm_up_rule, stopping_rule = chosen.warm_up_rule, chosen.stopping_rule
+    longest_warm_up_s = warm_up_rule.max_s + call_s
+    longest_sampling_s = max(stopping_rule.max_s, stopping_rule.min_calls * call_s)
+    warm_up_s = min(longest_warm_up_s, max(warm_up_rule.min_s, warm_up_rule.min_blocks * call_s))
+    sampling_s = min(longest_sampling_s, max(stopping_rule.min_busy_s, stopping_rule.min_samples * call_s))
     first_s = chosen.first_calls * call_s
     return Span(
         START_S + first_s + modes * (warm_up_s + sampling_s),
@@ -40,7 +40,7 @@ def estimate(job: Job) -> Span:
 
 
 def _call_s(job: Job) -> float:
-    """The time of a call at an ordinary rate."""
+    """Duration of one call at a typical FLOP rate; 0 for a model that is not in the zoo."""
     entry = catalogue.entries().get(job.model)
     if entry is None:
         return 0.0

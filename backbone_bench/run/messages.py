@@ -1,4 +1,8 @@
-"""What a row is asked and what it says to whoever waits for it, as lines of JSON when the two are unlike processes."""
+"""Messages of a worker: requests to it and replies from it.
+
+Between two processes each message is one line of JSON (JSON Lines); within one
+process the same types are passed as they are.
+"""
 
 from typing import Literal
 
@@ -11,22 +15,22 @@ from backbone_bench.records import STRICT, Environment, Record, Workload
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Profile:
-    """A job whose record is wanted."""
+    """Request: run a job and reply with its record."""
 
     job: Job
-    argv: tuple[str, ...]  # how the program was called, for the record
+    argv: tuple[str, ...]  # the command line of the program, for the record
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ResolveJobs:
-    """Jobs of which only is wanted what they come to here; one answer each, in order."""
+    """Request: resolve jobs to workload and environment without running them; one reply per job, in order."""
 
     jobs: tuple[Job, ...]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Phase:
-    """What is being done, and which share of it is over."""
+    """Progress: the current phase in words, and the share of the work that is done, from 0 to 1."""
 
     name: str
     share: float
@@ -35,7 +39,7 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Kept:
-    """The record as far as it is known: whatever happens next, this is not lost."""
+    """The record with everything measured so far: a later failure does not lose it."""
 
     record: Record
     kind: Literal["kept"] = "kept"
@@ -43,7 +47,7 @@ class Kept:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Done:
-    """The whole record."""
+    """The complete record: the last message of a job that succeeded."""
 
     record: Record
     kind: Literal["done"] = "done"
@@ -51,7 +55,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Failed:
-    """Why there will be no more, in the words of a UserError, with its exit code."""
+    """The job failed: the reason in one line, as in a UserError, and the exit code. No message follows."""
 
     message: str
     exit_code: int
@@ -60,7 +64,7 @@ class Failed:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class ResolvedJob:
-    """What a job would run, and where."""
+    """The workload and environment that a job resolves to on this machine."""
 
     workload: Workload
     environment: Environment

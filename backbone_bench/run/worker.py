@@ -1,8 +1,8 @@
-"""One row of a run, in a process of its own.
+"""The worker process: it handles one request of its parent, such as one row of a run.
 
-A question comes in as a line on stdin; what happens goes out as lines of JSON on the
-pipe that stdout was. The model's own prints go to stderr, and it has nothing to
-read. When stdin ends, the parent is gone, and so is this process.
+The request is one line of JSON on stdin; messages go out as JSON Lines on the
+original stdout. The model's own prints go to stderr, and its stdin is empty.
+When our stdin ends, the parent is gone, and this process ends too.
 """
 
 import os
@@ -37,27 +37,27 @@ T = TypeVar("T")
 
 
 def main() -> None:
-    """Run the job that is read; end at once then: threads that a model left behind do not hold it up."""
-    asked, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    """Handle one request, then end at once: threads that a model left behind do not delay the end."""
+    requests, messages = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     with open(os.devnull, "rb") as nothing:
         os.dup2(nothing.fileno(), 0)
     os.dup2(2, 1)
-    me = os.getpid()
+    own_pid = os.getpid()
 
     def send(message: WorkerMessage) -> None:
-        if os.getpid() != me:
-            os._exit(1)  # a process that the model forked has come back through our code
-        answers.write(MESSAGE.dump_json(message) + b"\n")
-        answers.flush()
+        if os.getpid() != own_pid:
+            os._exit(1)  # a process that the model forked has returned into our code
+        messages.write(MESSAGE.dump_json(message) + b"\n")
+        messages.flush()
 
-    def hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    def send_crash(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
         send(unexpected(error))
 
-    sys.excepthook = hook
-    question = _question(asked)
-    threading.Thread(target=_end_with_parent, args=(asked,), daemon=True).start()
-    warnings.simplefilter("ignore")  # those of dependencies are not for the user's terminal
-    match question:
+    sys.excepthook = send_crash
+    request = _read_request(requests)
+    threading.Thread(target=_end_with_parent, args=(requests,), daemon=True).start()
+    warnings.simplefilter("ignore")  # warnings of dependencies are not for the user's terminal
+    match request:
         case Profile(job=job, argv=argv):
             sys.argv[:] = argv
             send(profile(job, _sparing(send), lambda record: send(Kept(record))))
@@ -69,61 +69,62 @@ def main() -> None:
     os._exit(0)
 
 
-def _question(asked: IO[bytes]) -> WorkerRequest:
-    words = asked.readline()
-    if not words:
-        os._exit(1)  # the parent was gone before it could ask
-    return REQUEST.validate_json(words)
+def _read_request(requests: IO[bytes]) -> WorkerRequest:
+    line = requests.readline()
+    if not line:
+        os._exit(1)  # the parent was gone before it sent a request
+    return REQUEST.validate_json(line)
 
 
 def unexpected(error: BaseException) -> Failed:
-    """A bug, ours or the model's, keeps its traceback, and the row says what it was."""
+    """The failure of a job by a bug, ours or the model's; its traceback goes to stderr."""
     sys.__excepthook__(type(error), error, error.__traceback__)
     return Failed(f"failed: {traceback.format_exception_only(error)[-1].splitlines()[0]}", 3)
 
 
 def _sparing(send: Callable[[WorkerMessage], None]) -> ProgressCallback:
-    """Progress in steps of 5 %: whoever draws it takes cycles from what is measured."""
-    said = ("", -1)
+    """Progress callback that sends steps of 5 % only: drawing them takes CPU cycles from what is measured."""
+    last_step = ("", -1)
 
-    def tell(name: str, share: float) -> None:
-        nonlocal said
+    def on_progress(name: str, share: float) -> None:
+        nonlocal last_step
         step = (name, int(20 * share))
-        if step != said:
+        if step != last_step:
             send(Phase(name, share))
-        said = step
+        last_step = step
 
-    return tell
+    return on_progress
 
 
 def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], None]) -> Done | Failed:
-    """The record of a job, made in this process; an error that is the user's to mend becomes a message."""
+    """Profile a job in this process; an error that the user can fix becomes a message. `keep` gets partial records."""
     from backbone_bench import profiler  # loads torch
 
-    return _in_words(job, lambda: Done(profiler.profile(job, on_progress, keep)))
+    return _or_failed(job, lambda: Done(profiler.profile(job, on_progress, keep)))
 
 
 def resolve(job: Job) -> ResolvedJob | Failed:
-    """What a job would run, and where."""
+    """Resolve a job to its workload and environment in this process, without running it."""
     from backbone_bench import profiler  # loads torch
 
-    return _in_words(job, lambda: ResolvedJob(*profiler.resolve(job)))
+    return _or_failed(job, lambda: ResolvedJob(*profiler.resolve(job)))
 
 
-def _in_words(job: Job, work: Callable[[], T]) -> T | Failed:
+def _or_failed(job: Job, work: Callable[[], T]) -> T | Failed:
     try:
         return work()
     except UserError as error:
         return Failed(str(error), error.exit_code)
-    except SystemExit as error:  # only the model can have asked for it
+    except SystemExit as error:  # only the model can have raised it
         return Failed(f"{job.model} called sys.exit({error.code!r})", 3)
     except MemoryError:
         return Failed("ran out of memory", 3)
 
 
-def _end_with_parent(asked: IO[bytes]) -> None:
-    while asked.read(1):
+def _end_with_parent(requests: IO[bytes]) -> None:
+    """Wait for the end of stdin, which means that the parent is gone; then kill this process and its children."""
+    while requests.read(1):
         pass
     if os.getpgrp() == os.getpid():
-        os.killpg(0, signal.SIGKILL)  # with whatever the model has started
+        os.killpg(0, signal.SIGKILL)  # with every process that the model has started
     os._exit(1)

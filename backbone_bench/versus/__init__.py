@@ -1,1 +1,1 @@
-"""Two or more candidates measured in turn, the rule that decides between them, and how the verdict is shown."""
+"""Compare two jobs: measure both in alternating rounds, decide by a rule, and report the verdict."""

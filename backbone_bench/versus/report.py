@@ -1,4 +1,4 @@
-"""What `bench versus` found: one sentence on the clock, one on the counts, and the figures behind both."""
+"""The report of `bench versus`: one sentence on the measured ratio, one on the counts, and the numbers of both."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from backbone_bench.records import SCHEMA_VERSION, meanings
-from backbone_bench.records.quantities import QUANTITIES
+from backbone_bench.records.quantities import QUANTITIES, WORDS
 from backbone_bench.report.tables.answer import Answer, AnswerPart, Paragraph
 from backbone_bench.report.tables.table import tabulate
 from backbone_bench.report.views.beside import EXACT, RatioRow, columns
@@ -15,96 +15,109 @@ from backbone_bench.report.views.conditions import STARTED, differing, machine, 
 from backbone_bench.stats.ratios import CONFIDENCE
 from backbone_bench.versus.rule import By, Comparison, SpeedVerdict, counts, quantity
 
-_SAME = 0.01  # counts as close as this lead nobody to expect anything
+_SAME = 0.01  # counts that differ by less than this share count as equal
 
 
 class SideNames(NamedTuple):
-    """What the two sides are called."""
+    """The names of the two sides in the report."""
 
     a: str
     b: str
 
 
 def names(found: Comparison) -> SideNames:
-    """Their models, and what else differs; where nothing does, A and B."""
+    """Names of both sides: the models and the conditions that differ; if nothing differs, A and B."""
     sides = found.a, found.b
-    unlike = [facet for facet in differing(sides) if facet.key != STARTED.key]
-    if unlike:
-        return SideNames(*(f"{side.workload.model} ({', '.join(one.said(side) for one in unlike)})" for side in sides))
+    conditions = [condition for condition in differing(sides) if condition.key != STARTED.key]
+    if conditions:
+        return SideNames(
+            *(f"{side.workload.model} ({', '.join(one.in_words(side) for one in conditions)})" for side in sides)
+        )
     a, b = (side.workload.model for side in sides)
     return SideNames(a, b) if a != b else SideNames(f"{a} (A)", f"{b} (B)")
 
 
-# In words.
+# Sentences.
 
 
 def verdict(found: Comparison, called: SideNames) -> str:
-    """`resnet18 is faster than resnet34: it takes 0.546 times as long (99 % interval 0.541 to 0.551, 6 rounds).`"""
+    """`resnet18 is faster than resnet34: it takes 0.546 times as long (99 % confidence interval 0.541 to 0.551, …).`"""
     a, b = called
-    low, point, high = (_plain(value) for value in (found.ratio.low, found.ratio.estimate, found.ratio.high))
-    cost = f"draws {point} times the energy" if found.question.by == "energy" else f"takes {point} times as long"
-    sure = f"({CONFIDENCE * 100:.0f} % interval {low} to {high}, {len(found.pairs)} rounds)"
+    low, estimate, high = (_plain(value) for value in (found.ratio.low, found.ratio.estimate, found.ratio.high))
+    cost = f"uses {estimate} times the energy" if found.question.by == "energy" else f"takes {estimate} times as long"
+    sure = f"({CONFIDENCE * 100:.0f} % confidence interval {low} to {high}, {len(found.pairs)} rounds)"
     match found.verdict:
         case "no_difference":
             return f"No difference above {_threshold(found)} between {a} and {b}: the first {cost} {sure}."
         case "unclear":
-            return f"Unclear which of {a} and {b} is {_word('less', found.question.by)}: the first {cost} {sure}."
-        case told:
-            return f"{a} is {_word(told, found.question.by)} than {b}: it {cost} {sure}."
+            return f"Unclear which of {a} and {b} {_phrase('less', found.question.by)}: the first {cost} {sure}."
+        case decided:
+            return f"{a} {_phrase(decided, found.question.by)} than {b}: it {cost} {sure}."
 
 
 def expectation(found: Comparison, called: SideNames) -> str:
-    """One sentence: what the counts would have led one to expect, and whether it came so."""
+    """One sentence: which verdict the counts alone would predict, and whether the measurement agrees."""
     ratios = found.count_ratios
     less = _listed({name: ratio for name, ratio in ratios.items() if ratio < 1 - _SAME})
     more = _listed({name: ratio for name, ratio in ratios.items() if ratio > 1 + _SAME})
-    lead = f"would have led one to expect {called.a} to be"
-    fewer, higher = (_word(told, found.question.by) for told in ("less", "more"))
+    if_less, if_more = (_phrase(decided, found.question.by) for decided in ("less", "more"))
     if less and more:
-        words = f"{less} {lead} {fewer}, {more} to be {higher}{_against_both(found)}"
-    elif less or more:
-        words = f"{less or more} {lead} {fewer if less else higher}{_against(found, 'less' if less else 'more')}"
-    elif ratios:
-        words = f"the counts are the same, which would have led one to expect no difference{_against(found, None)}"
-    else:
-        words = "nothing was counted, so there was nothing to expect."
-    return words[0].upper() + words[1:]
+        return (
+            f"From {less} one would expect that {called.a} {if_less}, "
+            f"from {more} that it {if_more}{_against_both(found)}"
+        )
+    if less:
+        return f"From {less} one would expect that {called.a} {if_less}{_against(found, 'less')}"
+    if more:
+        return f"From {more} one would expect that {called.a} {if_more}{_against(found, 'more')}"
+    if ratios:
+        return f"The counts are the same, so one would expect no difference{_against(found, None)}"
+    return "Nothing was counted, so the counts predict nothing."
 
 
 def _listed(ratios: Mapping[str, float]) -> str:
-    """`FLOPs (0.69×) and access (0.57×)`."""
+    """`FLOPs (0.69×) and memory access (0.57×)`."""
     words = [f"{QUANTITIES[name].title} ({_plain(ratio)}×)" for name, ratio in ratios.items()]
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def _against(found: Comparison, expected: SpeedVerdict | None) -> str:
-    """The end of the sentence where all counts agree."""
+    """End of the sentence if all counts predict the same."""
     match found.verdict:
         case "unclear":
-            return "; these rounds cannot tell."
+            return "; the measurement leaves it unclear."
         case "no_difference":
             words = ", and there is none" if expected is None else ", but there is no difference"
             return f"{words} above {_threshold(found)}."
-        case told if told == expected:
-            return ", and it is."
-        case told:
-            return f", but {'the first' if expected is None else 'it'} is {_word(told, found.question.by)}."
+        case decided if decided == expected:
+            return ", and it does." if found.question.by == "energy" else ", and it is."
+        case decided:
+            return f", but {'the first' if expected is None else 'it'} {_phrase(decided, found.question.by)}."
 
 
 def _against_both(found: Comparison) -> str:
-    """The end of the sentence where counts disagree."""
+    """End of the sentence if some counts predict one verdict and some the other."""
     match found.verdict:
         case "unclear":
-            return "; these rounds cannot tell."
+            return "; the measurement leaves it unclear."
         case "no_difference":
             return f"; there is no difference above {_threshold(found)}."
-        case told:
-            return f"; it is {_word(told, found.question.by)}."
+        case decided:
+            return f"; it {_phrase(decided, found.question.by)}."
 
 
-def _word(told: SpeedVerdict, by: By) -> str:
-    words = ("thriftier", "hungrier") if by == "energy" else ("faster", "slower")
-    return words[told == "more"]
+def _phrase(decided: SpeedVerdict, by: By) -> str:
+    """The verdict as a verb phrase: `is faster`, `uses less energy`."""
+    words = WORDS["energy" if by == "energy" else "latency"]
+    return words.worse if decided == "more" else words.better
+
+
+def _verdict_value(found: Comparison) -> str:
+    """The verdict as JSON has it."""
+    if found.verdict not in ("less", "more"):
+        return found.verdict
+    less, more = ("thriftier", "hungrier") if found.question.by == "energy" else ("faster", "slower")
+    return less if found.verdict == "less" else more
 
 
 def _threshold(found: Comparison) -> str:
@@ -112,21 +125,21 @@ def _threshold(found: Comparison) -> str:
 
 
 def _plain(value: float) -> str:
-    """Three digits that count."""
+    """The value with three significant digits."""
     return f"{value:#.3g}" if value < 1000 else f"{value:.0f}"
 
 
-# In figures.
+# Tables and documents.
 
 
 def answer(found: Comparison) -> Answer:
-    """The verdict above its figures and what was to be expected below; for programs the figures, or a document."""
+    """The report in every format: the verdict above its table and the expectation below; CSV and JSON for programs."""
     called = names(found)
 
     def parts() -> list[AnswerPart]:
         shown = columns("per image", *called)
         table = tabulate(_figures(found), shown, title=verdict(found, called), caption=_caption(found))
-        return [table, *map(Paragraph, filter(None, (expectation(found, called), _odd(found))))]
+        return [table, *map(Paragraph, filter(None, (expectation(found, called), _flags(found))))]
 
     return Answer(
         parts,
@@ -136,14 +149,14 @@ def answer(found: Comparison) -> Answer:
 
 
 def _caption(found: Comparison) -> str:
-    """The machine, and what both sides share."""
+    """The machine, and the conditions that both sides share."""
     return f"{'; '.join((machine(found.a), *shared((found.a, found.b))))}."
 
 
-def _odd(found: Comparison) -> str:
-    """What a reader must know of the processes; empty where nothing was odd."""
-    said = ", ".join(f"{flag} in {count}" for flag, count in found.flags.items())
-    return said and f"Of {2 * len(found.pairs)} processes: {said}. {meanings(found.flags)}".rstrip()
+def _flags(found: Comparison) -> str:
+    """Flags of the processes, how many processes have each, and what it means; empty if there are none."""
+    counts = ", ".join(f"{flag} in {count}" for flag, count in found.flags.items())
+    return counts and f"Flags of the {2 * len(found.pairs)} processes: {counts}. {meanings(found.flags)}".rstrip()
 
 
 def _figures(found: Comparison) -> Sequence[RatioRow]:
@@ -152,14 +165,14 @@ def _figures(found: Comparison) -> Sequence[RatioRow]:
         RatioRow(name, QUANTITIES[name].title, QUANTITIES[name].unit, a[name], b[name], ratio, ratio, ratio)
         for name, ratio in found.count_ratios.items()
     ]
-    by, asked = found.question.by, quantity(found.question.by)
-    key = f"{by}_per_image_{asked.key.rpartition('_')[2]}"
-    middles = (median(pair.numerator for pair in found.pairs), median(pair.denominator for pair in found.pairs))
-    return [*counted, RatioRow(key, by, asked.unit, *middles, *found.ratio)]
+    by, measured = found.question.by, quantity(found.question.by)
+    key = f"{by}_per_image_{measured.key.rpartition('_')[2]}"
+    medians = (median(pair.numerator for pair in found.pairs), median(pair.denominator for pair in found.pairs))
+    return [*counted, RatioRow(key, by, measured.unit, *medians, *found.ratio)]
 
 
 def _document(found: Comparison, called: SideNames) -> dict[str, Any]:
-    """For programs: base units, everything per image."""
+    """The JSON document: base units, everything per image."""
     figures = {row.key: {"a": row.a, "b": row.b, "ratio": row.ratio} for row in _figures(found)}
     return {
         "schema_version": SCHEMA_VERSION,
@@ -167,7 +180,7 @@ def _document(found: Comparison, called: SideNames) -> dict[str, Any]:
         "b": {"name": called.b, "workload": asdict(found.b.workload)},
         "environment": asdict(found.a.environment),
         "by": found.question.by,
-        "verdict": _word(found.verdict, found.question.by) if found.verdict in ("less", "more") else found.verdict,
+        "verdict": _verdict_value(found),
         "ratio": found.ratio.estimate,
         "interval": [found.ratio.low, found.ratio.high],
         "confidence": CONFIDENCE,

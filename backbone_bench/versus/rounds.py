@@ -1,6 +1,7 @@
-"""Two jobs in turn, each time in fresh processes, so that what drifts slows both alike: A B, B A, A B, …
+"""Run two jobs in alternating rounds: A B, B A, A B, … Each job of a round gets a fresh process.
 
-What a claim, the gate or `bench versus` makes of the pairs is their affair.
+Slow drift of the machine then affects both sides alike. Claims, the gate and
+`bench versus` draw their own verdicts from the pairs.
 """
 
 import uuid
@@ -33,27 +34,28 @@ def rounds(
     on_progress: ProgressCallback,
     runs: tuple[RunJob, RunJob] = (run_isolated, run_isolated),
 ) -> Sequence[Round]:
-    """Run both jobs so many times, in alternating order; raise CouldNotMeasure where one of them fails.
+    """Run `count` rounds of both jobs, in alternating order. Raises CouldNotMeasure if a job fails.
 
-    `runs` are the ways to run A and B: of two checkouts, say. `told` hears
-    which round it is, and which share of all rounds is over.
+    `runs` are the functions that run A and B, for example in two checkouts.
+    `on_progress` gets the round and the share of all rounds that is over.
     """
     pairs = []
     for number in range(count):
         records: dict[str, Record] = {}
         for place, side in enumerate("AB" if number % 2 == 0 else "BA"):
             job, run = (a, runs[0]) if side == "A" else (b, runs[1])
-            records[side] = _whole(
+            records[side] = _record(
                 run(job, within(on_progress, f"round {number + 1}, {side}", 2 * number + place, 2 * count))
             )
         pairs.append(Round(records["A"], records["B"]))
     return pairs
 
 
-def _whole(outcome: JobResult) -> Record:
+def _record(outcome: JobResult) -> Record:
+    """The record of a job that succeeded; raise CouldNotMeasure if it failed."""
     if outcome.failure is not None:
         raise CouldNotMeasure(f"{outcome.job}: {outcome.failure.message}")
-    assert outcome.record is not None  # what has not failed has a record
+    assert outcome.record is not None  # a job that has not failed has a record
     return outcome.record
 
 
@@ -67,33 +69,34 @@ def compare_paired(
     run: RunJob = run_isolated,
     keep: KeepRecord = lambda record: None,
 ) -> Comparison:
-    """Rounds of A and B until the rule decides or all are over; raise CouldNotMeasure where a side has no answer.
+    """Measure rounds of A and B until the rule decides or all are over. Raises CouldNotMeasure if a job fails.
 
-    `keep` gets every record as soon as it is made, with its turn, so that the pairs can be read back.
+    It is also raised if a record lacks the quantity. `keep` gets every record as soon as it is made, with its
+    turn (comparison, round, side), so that the pairs can be read back.
     """
     taken: list[Round] = []
-    name = str(uuid.uuid4())
-    runs = _in_turn(run, name, "A", keep), _in_turn(run, name, "B", keep)
+    comparison = str(uuid.uuid4())
+    runs = _with_turn(run, comparison, "A", keep), _with_turn(run, comparison, "B", keep)
 
-    def more(count: int) -> Sequence[ratios.Pair]:
+    def measure(count: int) -> Sequence[ratios.Pair]:
         before, most = len(taken), question.rule.rounds
 
-        def tell(phase: str, share: float) -> None:
+        def overall(phase: str, share: float) -> None:
             on_progress(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
 
-        taken.extend(rounds(*sides, count, tell, runs))
+        taken.extend(rounds(*sides, count, overall, runs))
         found = values(taken[before:], quantity(question.by).per_image)
         if isinstance(found, Missing):
             raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")
         return found
 
-    pairs = decide(question.rule, more)
-    odd = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))
-    return Comparison(taken[0].a, taken[0].b, question, pairs, odd)
+    pairs = decide(question.rule, measure)
+    raised = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))
+    return Comparison(taken[0].a, taken[0].b, question, pairs, raised)
 
 
-def _in_turn(run: RunJob, comparison: str, side: Literal["A", "B"], keep: KeepRecord) -> RunJob:
-    """The run of one side, whose records say which turn of the comparison they are."""
+def _with_turn(run: RunJob, comparison: str, side: Literal["A", "B"], keep: KeepRecord) -> RunJob:
+    """`run` for one side, with records that say their turn: the comparison, the round and the side."""
     numbers = counting(1)
 
     def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:

@@ -1,11 +1,11 @@
-"""Which of two is faster (or hungrier), by how much, how sure.
+"""The decision rule: which of two is faster (or uses less energy), by how much, how sure.
 
-Everything is A over B and per image: 0.8 means that A takes four fifths of the
-time. The verdict comes from the interval alone, and the interval holds at 99 %
-over both looks together (Bonferroni): a first look after a third of the rounds,
-a second after all, where the first does not decide. From nine rounds on it is
-the interval of Wilcoxon's signed ranks: one round with a neighbour on the
-machine would ruin the t-interval that the first look has to make do with.
+Every ratio is A over B and per image: 0.8 means that A takes four fifths of the
+time. The verdict comes from the confidence interval alone, which holds at 99 %
+over both interim analyses together (Bonferroni): the first after a third of the
+rounds, the second after all rounds if the first does not decide. From nine
+rounds on it is the interval of the Wilcoxon signed-rank test. With fewer rounds
+it is a t-interval, which one round disturbed by another process would ruin.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -26,24 +26,24 @@ SpeedVerdict = Literal["less", "more", "no_difference", "unclear"]  # of A's tim
 
 @dataclass(frozen=True, slots=True)
 class DecisionRule:
-    """When to look, and what is called a difference."""
+    """When to run an interim analysis, and which difference counts."""
 
     rounds: int = USUAL
     threshold: float = THRESHOLD
-    bound: float = 1.0  # what the ratio is held against
+    bound: float = 1.0  # the ratio is compared with this value
 
     @property
     def interims(self) -> tuple[int, ...]:
-        """After how many rounds; a third is made even, so that each side goes first as often as the other."""
+        """Rounds before each interim analysis; a third is made even, so that both sides go first equally often."""
         third = 2 * (self.rounds // 6)
         return (third, self.rounds) if third >= FEWEST else (self.rounds,)
 
     def ratio(self, pairs: Sequence[ratios.Pair]) -> Ratio:
-        """The ratio with the interval of one look."""
+        """The ratio with the confidence interval of one interim analysis."""
         return ratios.interim_ratio(pairs, len(self.interims))
 
     def verdict(self, ratio: Ratio) -> SpeedVerdict:
-        """From the interval alone: within the threshold on both sides, beyond one, or neither."""
+        """Verdict from the confidence interval alone: within the threshold, on one side of the bound, or unclear."""
         low, high = ratio.low / self.bound, ratio.high / self.bound
         if low >= 1 / (1 + self.threshold) and high <= 1 + self.threshold:
             return "no_difference"
@@ -54,23 +54,23 @@ class DecisionRule:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonQuestion:
-    """What is compared, and by which rule."""
+    """The quantity to compare and the decision rule."""
 
     by: By = "wall"
     rule: DecisionRule = field(default_factory=DecisionRule)
 
 
-def decide(rule: DecisionRule, more: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
-    """The pairs after the first look that decides, else after the last; `more` measures so many further rounds."""
+def decide(rule: DecisionRule, measure: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
+    """Measure until an interim analysis decides or the rounds are over; `measure` takes so many further rounds."""
     pairs: tuple[ratios.Pair, ...] = ()
-    for look in rule.interims:
-        pairs += tuple(more(look - len(pairs)))
+    for rounds in rule.interims:
+        pairs += tuple(measure(rounds - len(pairs)))
         if rule.verdict(rule.ratio(pairs)) != "unclear":
             break
     return pairs
 
 
-# What is compared.
+# Quantities to compare.
 
 
 _QUANTITIES: Mapping[By, Quantity] = {
@@ -82,12 +82,12 @@ _QUANTITIES: Mapping[By, Quantity] = {
 
 
 def quantity(by: By) -> Quantity:
-    """The quantity that is compared: seconds or joules of an image."""
+    """The quantity to compare: seconds or joules per image."""
     return _QUANTITIES[by]
 
 
 def flags(record: Record, by: By) -> tuple[str, ...]:
-    """What was odd when the quantity was measured."""
+    """Flags of the record and of the measurement of this quantity, each once."""
     mode = None if by == "energy" or isinstance(record.latency, Missing) else getattr(record.latency, by)
     energy = record.energy if by == "energy" else None
     own = tuple(flag for part in (mode, energy) if part and not isinstance(part, Missing) for flag in part.flags)
@@ -97,10 +97,10 @@ def flags(record: Record, by: By) -> tuple[str, ...]:
 def values(
     rounds: Iterable[tuple[Record, Record]], quantity: Callable[[Record], Known[float]]
 ) -> Known[list[ratios.Pair]]:
-    """One quantity of the two records of each round, in their order; Missing where any record lacks it."""
+    """One quantity of both records of each round as pairs, in order of the rounds; Missing if any record lacks it."""
     found = []
-    for one, other in rounds:
-        numerator, denominator = quantity(one), quantity(other)
+    for a, b in rounds:
+        numerator, denominator = quantity(a), quantity(b)
         if isinstance(numerator, Missing):
             return numerator
         if isinstance(denominator, Missing):
@@ -110,21 +110,21 @@ def values(
 
 
 def counts(record: Record) -> Mapping[str, float]:
-    """What an image costs on paper, by the quantity's key; empty where it was not counted."""
+    """Counts per image by the key of the quantity; empty if the model was not counted."""
     if isinstance(record.cost, Missing):
         return {}
-    return {one.key: known(one.per_image(record)) for one in EXACT}
+    return {count.key: known(count.per_image(record)) for count in EXACT}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two sides, measured in turn."""
+    """Result of a comparison: both sides, the pairs of all rounds and the flags."""
 
     a: Record  # of the first round
     b: Record
     question: ComparisonQuestion
     pairs: tuple[ratios.Pair, ...]  # A over B, round by round
-    flags: Mapping[str, int] = field(default_factory=dict)  # what was odd, and in how many of the processes
+    flags: Mapping[str, int] = field(default_factory=dict)  # flags, and how many processes have each
 
     @property
     def ratio(self) -> Ratio:
@@ -136,6 +136,6 @@ class Comparison:
 
     @property
     def count_ratios(self) -> Mapping[str, float]:
-        """Of every count that both have and B has any of."""
+        """A over B for every count that both sides have and that is not 0 for B."""
         a, b = counts(self.a), counts(self.b)
         return {name: a[name] / b[name] for name in a if b.get(name)}

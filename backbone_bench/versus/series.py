@@ -1,4 +1,4 @@
-"""Many comparisons, one after the other: each is kept record by record, and one that fails costs itself only."""
+"""Run many comparisons one after another; every record is kept at once, and a failure costs its comparison only."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from backbone_bench.versus.rule import ComparisonQuestion
 
 
 class ComparisonJob(NamedTuple):
-    """Two sides and what is asked of them."""
+    """A comparison to run: its title, both jobs and the question."""
 
     title: str
     sides: tuple[Job, Job]
@@ -22,10 +22,10 @@ class ComparisonJob(NamedTuple):
 
 
 class SeriesEnd(NamedTuple):
-    """How many comparisons are over, those of them that failed, and what kept the others from being made."""
+    """How a series ended: comparisons that are over, failures, and the signal or error that ended it early."""
 
     over: int
-    failures: tuple[str, ...]
+    failures: tuple[str, ...]  # a sentence for each comparison that failed
     by: Interrupted | UserError | None = None
 
     @property
@@ -36,23 +36,23 @@ class SeriesEnd(NamedTuple):
 
 
 def run_all(
-    contests: Sequence[ComparisonJob],
+    comparisons: Sequence[ComparisonJob],
     run: RunJob,
     begin: Callable[[int, ComparisonJob], ProgressCallback],
     keep: Callable[[Record], None],
 ) -> SeriesEnd:
-    """Hold them in order; `begin` hears of each, `keep` gets every record at once.
+    """Run the comparisons in order; `begin` returns the progress callback of each, `keep` gets every record at once.
 
-    A UserError of `keep` (a full disk) ends it all as a signal does.
+    A UserError of `keep` (a full disk) ends the series as a signal does.
     """
     over, failures = 0, []
     kept = deferred()(keep)
     try:
-        for number, one in enumerate(contests, start=1):
+        for number, job in enumerate(comparisons, start=1):
             try:
-                compare_paired(one.sides, one.question, begin(number, one), run, kept)
+                compare_paired(job.sides, job.question, begin(number, job), run, kept)
             except CouldNotMeasure as failure:
-                failures.append(f"{one.title}: {failure}")
+                failures.append(f"{job.title}: {failure}")
             over = number
     except (Interrupted, UserError) as ended:
         return SeriesEnd(over, tuple(failures), ended)

@@ -1,4 +1,4 @@
-"""What the tests of the gate share: the command line in this process, and a repository with a model."""
+"""Fixtures of the gate's tests: the command line in this process, and a git repository with a model."""
 
 import subprocess
 from pathlib import Path
@@ -24,7 +24,7 @@ def git(folder: Path, *words: str) -> str:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A repository on branch `main` whose working tree has the model of its one commit."""
+    """A repository on branch `main` with one commit, which holds a model; the working tree is unchanged."""
     folder = tmp_path / "repository"
     folder.mkdir()
     git(folder, "init", "--initial-branch=main")

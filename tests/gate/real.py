@@ -1,7 +1,7 @@
-"""The gate for real on this machine's CPU, one thread: `python -m tests.gate.real [A-AGAINST-A RUNS] [RUN OPTIONS]`.
+"""Run real gates on this machine's CPU with one thread: `python -m tests.gate.real [A-AGAINST-A RUNS] [RUN OPTIONS]`.
 
-A repository with ResNet-18 is made; its working tree is left as it is, given one
-more 3x3 block, or made to spin for a tenth of each call. Prints a line a gate.
+It makes a repository with ResNet-18, whose working tree is unchanged, gets one
+more 3x3 block, or busy-waits for a tenth of each call. Prints one line per gate.
 """
 
 import json
@@ -63,17 +63,17 @@ def main(repeats: int, options: list[str]) -> None:
 
 
 def gate(name: str, repository: Path, options: list[str]) -> None:
-    """One gate, and what it found in a line."""
+    """Run one gate and print its result in one line."""
     words = ("--base-ref", "main", "--quiet", "-f", "json", "--", "run", "--model", "net.py:net", "--threads", "1")
     start_s = time.monotonic()
-    told = subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-m", "backbone_bench", "gate", *words, "--input", "3x224x224", "--device", "cpu", *options],
         cwd=repository, capture_output=True, text=True, check=False,
     )  # fmt: skip
-    if not told.stdout:
-        print(name, told.returncode, told.stderr.strip())
+    if not ended.stdout:
+        print(name, ended.returncode, ended.stderr.strip())
         return
-    found = {one["metric"]: one for one in json.loads(told.stdout)["findings"]}
+    found = {one["metric"]: one for one in json.loads(ended.stdout)["findings"]}
     wall = found["wall_s"]
     exact = sorted({one["verdict"] for metric, one in found.items() if one["threshold"] is None})
     places = [row["module"] for one in found.values() for row in one["moved"]][:2]
@@ -81,7 +81,7 @@ def gate(name: str, repository: Path, options: list[str]) -> None:
     point, low, high = (f"{100 * (change[bound] - 1):+.1f} %" for bound in ("ratio", "low", "high"))
     again = f", rerun {100 * (wall['confirmed']['ratio'] - 1):+.1f} %" if wall["confirmed"] else ""
     print(
-        f"{name}: exit {told.returncode}; counts {'/'.join(exact)} {' '.join(places)}; wall {wall['verdict']}, "
+        f"{name}: exit {ended.returncode}; counts {'/'.join(exact)} {' '.join(places)}; wall {wall['verdict']}, "
         f"{point} ({low} to {high}), {change['rounds']} rounds{again}, "
         f"detectable {100 * wall['detectable']:.1f} %; {time.monotonic() - start_s:.0f} s",
         flush=True,

@@ -1,4 +1,4 @@
-"""Records made up for the tests of the gate: invented numbers on an invented machine."""
+"""Sample records for the tests of the gate: invented numbers on an invented machine."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -56,7 +56,7 @@ COST = ModelCost(
     ),
     shapes_sha256="a" * 64,
 )
-# The convolution of the stage made wider: it and what follows it cost more.
+# The stage's convolution is wider: it and the operation after it cost more.
 WIDER = replace(
     COST,
     params=1200,
@@ -87,7 +87,7 @@ def counted(model: str = "net", cost: ModelCost | Missing = COST) -> Record:
 
 
 def timed(wall_s: float, model: str = "net", **changes: object) -> Record:
-    """A record of one process on a CPU that took so long for a call."""
+    """A record of one process on a CPU, in which each call took `wall_s`."""
     latency = Latency((wall_s,) * 9, (wall_s,), WarmUp("steady", 2.0, 20), "converged", 0.0)
     record = replace(
         counted(model),
@@ -101,5 +101,5 @@ def timed(wall_s: float, model: str = "net", **changes: object) -> Record:
 
 
 def processes(seconds: float, noise: Sequence[float], model: str = "net") -> list[Record]:
-    """One process for each share of noise."""
+    """One record per share of noise, each around `seconds`."""
     return [timed(seconds * (1 + share), model) for share in noise]

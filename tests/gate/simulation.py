@@ -1,10 +1,11 @@
-"""What the gate's rule calls a regression, and what other rules call one, on the same made-up runners.
+"""Simulation: how often the gate's rule and other rules report a regression, on the same invented runners.
 
 Noise has two levels: processes differ by a log-normal factor (how memory was
 laid out, which core it got), and within a process each sample resembles the
-next (lag-1 0.5) with one outlier in a hundred. A noisy runner also grows slower
-by 5 % while the rounds go on; on a shared one a neighbour slows one process in
-ten by 30 %. `python -m tests.gate.simulation` prints the tables of docs/gate.md.
+next (lag-1 autocorrelation 0.5) with one outlier in a hundred. A noisy runner
+also gets slower by 5 % during the rounds; on a shared one another program slows
+one process in ten by 30 %. `python -m tests.gate.simulation` prints the tables
+of docs/gate.md.
 """
 
 import math
@@ -25,12 +26,12 @@ ROUNDS = 20  # the most that one verdict can use: five, doubled, and both again 
 
 
 class Runner(NamedTuple):
-    """How noisy a machine is."""
+    """Noise of a machine."""
 
     name: str
     process: float  # standard deviation of the logarithm from process to process
-    drift: float = 0.0  # by how much it grows slower over a gate's rounds
-    disturbed: float = 0.0  # the share of processes that a neighbour slows by 30 %
+    drift: float = 0.0  # by how much it gets slower over a gate's rounds
+    disturbed: float = 0.0  # the share of processes that another program slows by 30 %
 
 
 TYPICAL, NOISY = Runner("typical", 0.015), Runner("noisy", 0.03, drift=0.05)
@@ -38,7 +39,7 @@ SHARED = Runner("shared", 0.015, disturbed=0.1)
 
 
 class Scene(NamedTuple):
-    """What is simulated: a runner, how many workloads are judged together, and the true change of the first."""
+    """A simulated case: a runner, the true change of the first workload, and how many are judged together."""
 
     runner: Runner
     change: float
@@ -69,7 +70,7 @@ BY_RANKS = tuple(
 
 
 def draw(scene: Scene, trials: int, seed: int = 7) -> np.ndarray:
-    """Samples by trial, subject, round and side (base, head), as if each took a second on average."""
+    """Samples in seconds by trial, subject, round and side (base, head), for a true duration of one second."""
     runner, change, subjects = scene
     rng = np.random.default_rng(seed)
     shape, samples = (trials, subjects, ROUNDS, 2), 40 if subjects == 1 else 15
@@ -84,7 +85,7 @@ def draw(scene: Scene, trials: int, seed: int = 7) -> np.ndarray:
 
 
 class Gate:
-    """The gate's own code, served with rounds that were drawn before."""
+    """The gate's own code, run on rounds that were drawn before."""
 
     def __init__(self, medians: np.ndarray, plan: RoundPlan, kind: type[Series]) -> None:
         self._changes = np.log(medians[..., 1] / medians[..., 0])
@@ -107,7 +108,7 @@ class Gate:
 
 
 class Ranked(Series):
-    """A series judged by Wilcoxon's signed ranks in place of Student's t, as soon as there are nine rounds."""
+    """A series judged by the Wilcoxon signed-rank test in place of the t-test, from nine rounds on."""
 
     FEWEST = 9
 
@@ -125,7 +126,7 @@ class Ranked(Series):
 
 @cache
 def _rank_sum_beyond(count: int) -> np.ndarray:
-    """P(the ranks of what is positive add up to `s` at least), by `s`, where signs are a matter of chance."""
+    """P(sum of the positive ranks ≥ s) by s, under H0 that both signs are equally likely."""
     ways = np.ones(1)
     for rank in range(1, count + 1):
         ways = np.append(ways, np.zeros(rank)) + np.append(np.zeros(rank), ways)
@@ -139,18 +140,18 @@ def gate(samples: np.ndarray, plan: RoundPlan = RoundPlan(), kind: type[Series] 
 
 
 def mann_whitney(samples: np.ndarray) -> float:
-    """Over the iterations of one process a side, 5 % (Google Benchmark's compare.py)."""
+    """Mann-Whitney test at 5 % over the iterations of one process per side (Google Benchmark's compare.py)."""
     return _any(_p_iterations(samples) < 0.05)
 
 
 def mean_5(samples: np.ndarray) -> float:
-    """The mean of one process more than 5 % above the other's (pytest-benchmark's `mean:5%`)."""
+    """A mean more than 5 % above the other's, one process per side (pytest-benchmark's `mean:5%`)."""
     means = samples[:, :, 0].mean(axis=-1)
     return _any(means[..., 1] > 1.05 * means[..., 0])
 
 
 def asv(samples: np.ndarray) -> float:
-    """Mann-Whitney at 0.2 % and a median more than 10 % above (asv's `compare` with its default factor)."""
+    """Mann-Whitney test at 0.2 % and a median more than 10 % higher (asv's `compare` with its default factor)."""
     medians = np.median(samples[:, :, 0], axis=-1)
     return _any((_p_iterations(samples) < 0.002) & (medians[..., 1] > 1.1 * medians[..., 0]))
 
@@ -175,12 +176,12 @@ RULES: Rules = {
 
 
 def shares() -> dict[str, dict[str, float]]:
-    """By scene and rule, the share of trials with an alarm; every rule sees the same draws."""
+    """The share of trials with an alarm, by scene and rule; every rule gets the same draws."""
     return _shares(SCENES, RULES, TRIALS)
 
 
 def shares_by_ranks() -> dict[str, dict[str, float]]:
-    """The same for the gate's rule and for the one that it might have, on machines that tell them apart."""
+    """The same for the gate's rule and its variant by signed ranks, on machines where they differ."""
     return _shares(BY_RANKS, {"bench gate": gate, "by ranks": partial(gate, kind=Ranked)}, RANK_TRIALS)
 
 
@@ -190,7 +191,7 @@ def _shares(scenes: Sequence[Scene], rules: Rules, trials: int) -> dict[str, dic
 
 
 def table(found: Mapping[str, Mapping[str, float]]) -> str:
-    """The shares as Markdown, in percent."""
+    """The shares in percent, as a Markdown table."""
     rules = list(next(iter(found.values())))
     lines = [f"| true change | {' | '.join(rules)} |", f"| --- |{' ---: |' * len(rules)}"]
     lines += [f"| {scene} | {' | '.join(f'{100 * row[name]:.1f}' for name in rules)} |" for scene, row in found.items()]

@@ -1,4 +1,4 @@
-"""The baseline file: understood or refused, never half written, and shared by gates that run at once."""
+"""The baseline file: read or rejected as a whole, never half written, and safe for gates that run at the same time."""
 
 import fcntl
 import json
@@ -49,7 +49,7 @@ def test_a_folder_that_cannot_be_locked_is_known_before(path, monkeypatch):
 
 
 def test_a_pipe_is_a_baseline(path):
-    """`bench gate --baseline <(git show main:baseline.json)`: it can be read once."""
+    """`bench gate --baseline <(git show main:baseline.json)`: a pipe can be read only once."""
     read_end, write_end = os.pipe()
     os.write(write_end, path.read_bytes())
     os.close(write_end)
@@ -97,7 +97,7 @@ def _foreign(document):
     document["benchmarks"] = []
 
 
-def _odd_log(document):
+def _invalid_log(document):
     document["gate"]["log"] = [{"reason": 3}]
 
 
@@ -105,7 +105,7 @@ def _newer_notes(document):
     document["gate"]["baseline_version"] = "9"
 
 
-@pytest.mark.parametrize("damage", [_older, _foreign, _odd_log, _newer_notes])
+@pytest.mark.parametrize("damage", [_older, _foreign, _invalid_log, _newer_notes])
 def test_a_document_that_cannot_be_understood_is_refused_and_left_as_it_is(path, damage):
     document = json.loads(path.read_text())
     damage(document)

@@ -1,4 +1,4 @@
-"""The digest of names and shapes tells networks apart that cost the same, and nothing else."""
+"""The digest of names and shapes differs for networks of equal cost that differ in these, and for nothing else."""
 
 import torch
 from torch import nn

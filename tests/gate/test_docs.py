@@ -1,4 +1,4 @@
-"""What the docs tell CI servers to run works: the shell steps are run as the servers run them."""
+"""The CI examples of the docs work: their shell steps run here as CI servers run them."""
 
 import json
 import os
@@ -20,7 +20,7 @@ RUN = "--model net.py:small --input 3x32x32"
 
 @pytest.fixture
 def clone(repository, tmp_path) -> Path:
-    """A shallow clone of a pull request, as a CI server makes it: the base branch is not there yet."""
+    """A shallow clone of a pull request, as a CI server makes it, without the base branch."""
     git(repository, "switch", "--create=feature")
     git(repository, "commit", "--allow-empty", "--message=The pull request")
     folder = tmp_path / "clone"
@@ -68,8 +68,8 @@ def test_the_action_fetches_the_base_compares_and_fails_with_a_summary(clone, tm
 def test_the_gitlab_job_leaves_a_junit_report(clone):
     widen(clone)
     variables = {"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "GATE_RUN": RUN, "GATE_OPTIONS": "--exact"}
-    told = shell(gitlab_lines(), clone, **variables)
-    assert told.returncode == 1, told.stderr
+    output = shell(gitlab_lines(), clone, **variables)
+    assert output.returncode == 1, output.stderr
     suite = ElementTree.parse(clone / "bench-gate.xml").getroot()
     assert int(suite.attrib["failures"]) == len(suite.findall(".//failure")) > 0
 
@@ -81,4 +81,4 @@ def test_the_page_names_both_files_and_hands_the_action_what_it_takes():
     (workflow,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     *_, step = yaml.safe_load(workflow)["jobs"]["gate"]["steps"]
     inputs = yaml.safe_load((DOCS / "action.yml").read_text())["inputs"]
-    assert {name for name, told in inputs.items() if told.get("required")} <= set(step["with"]) <= set(inputs)
+    assert {name for name, entry in inputs.items() if entry.get("required")} <= set(step["with"]) <= set(inputs)

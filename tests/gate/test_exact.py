@@ -1,4 +1,4 @@
-"""The exact half: a count is a count on every machine."""
+"""The exact comparison of counts, which are the same on every machine."""
 
 from dataclasses import replace
 

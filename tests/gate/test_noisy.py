@@ -1,4 +1,4 @@
-"""The noisy half's rule, on rounds made by hand."""
+"""The decision rule for measured quantities, on hand-made rounds."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -28,7 +28,7 @@ def verdict(one: Series) -> GateVerdict:
     ("change", "expected"),
     [
         (0.0, GateVerdict.PASS),
-        (0.02, GateVerdict.PASS),  # certainly slower, and allowed
+        (0.02, GateVerdict.PASS),  # significantly slower, but allowed
         (0.06, GateVerdict.REGRESSED),
         (-0.02, GateVerdict.PASS),
         (-0.06, GateVerdict.IMPROVED),
@@ -81,27 +81,27 @@ def test_a_slower_head_never_turns_a_regression_into_a_pass(noise, more):
 
 
 class Machine:
-    """Serves rounds of given changes in order, and remembers what it was asked."""
+    """Returns the given series in order, and keeps the subjects of each request."""
 
     def __init__(self, **batches: list[Series]) -> None:
         self._batches = batches
-        self.asked: list[tuple[str, ...]] = []
+        self.requested: list[tuple[str, ...]] = []
 
     def measure(self, subjects: Collection[str], rounds: int) -> Mapping[SeriesKey, Series]:
-        self.asked.append(tuple(subjects))
+        self.requested.append(tuple(subjects))
         return {SeriesKey(subject, "wall_s"): self._batches[subject].pop(0) for subject in subjects}
 
 
 def test_what_clearly_passes_is_measured_once():
     machine = Machine(net=[series(0.0)])
     decide(machine.measure, ["net"], RoundPlan())
-    assert machine.asked == [("net",)]
+    assert machine.requested == [("net",)]
 
 
 def test_only_what_is_unclear_is_measured_further_and_all_rounds_count():
     machine = Machine(still=[series(0.0)], moved=[series(0.025, noise=(-0.02, 0.02)), series(0.0, noise=(-0.02, 0.02))])
     decided = decide(machine.measure, ["still", "moved"], RoundPlan(confirm=False))
-    assert machine.asked == [("still", "moved"), ("moved",)]
+    assert machine.requested == [("still", "moved"), ("moved",)]
     assert len(decided[SeriesKey("moved", "wall_s")].series.changes) == 4
 
 
@@ -113,12 +113,12 @@ def test_a_regression_must_be_there_again():
 
 
 def test_more_noise_hides_more():
-    seen = [
+    effects = [
         min_detectable_effect(series(0.0, noise=[scale * one for one in QUIET]), RoundPlan()) or 0.0
         for scale in (1, 10, 100)
     ]
-    assert seen == sorted(seen)
-    assert seen[0] == pytest.approx(0.03, abs=0.002)  # at no noise the threshold itself
+    assert effects == sorted(effects)
+    assert effects[0] == pytest.approx(0.03, abs=0.002)  # without noise, the threshold itself
     assert min_detectable_effect(series(0.0, noise=(0.0,)), RoundPlan()) is None
 
 
@@ -126,7 +126,7 @@ def test_further_rounds_of_what_is_for_information_are_not_taken_on_its_account(
     unclear = series(0.025, noise=(-0.02, 0.02), informal=True)
     machine = Machine(net=[unclear, unclear])
     decide(machine.measure, ["net"], RoundPlan(confirm=False))
-    assert machine.asked == [("net",)]
+    assert machine.requested == [("net",)]
 
 
 def test_the_detectable_change_is_that_of_all_rounds_that_a_plan_may_take():

@@ -1,4 +1,4 @@
-"""From records of both sides to findings: what is judged, what is shown, what cannot be compared."""
+"""From records of both sides to findings: verdicts, informational findings, and sides that are not comparable."""
 
 from dataclasses import replace
 
@@ -161,19 +161,19 @@ def test_a_missing_cost_is_no_pass():
 
 
 def test_a_workload_that_failed_is_not_run_again():
-    asked = []
+    counts = []
 
     def take(name, count):
-        asked.append(count)
-        if len(asked) > 1:
+        counts.append(count)
+        if len(counts) > 1:
             raise Unpaired(GateVerdict.INVALID, "out of memory")
         return [BaseHead(*pair) for pair in zip(processes(0.04, QUIET), processes(0.05, QUIET), strict=True)]
 
     (found,) = gate(["net"], take, GateRules())[0]
-    assert (found.verdict, len(asked)) == (
+    assert (found.verdict, len(counts)) == (
         GateVerdict.INVALID,
         2,
-    )  # not a third time, to confirm what the first rounds said
+    )  # not a third time, to confirm what the first rounds found
 
 
 def test_nothing_acknowledges_what_could_not_be_run():

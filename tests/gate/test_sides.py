@@ -1,4 +1,4 @@
-"""How the sides of a gate are run: by scripted runs in place of processes, and a real worktree."""
+"""Run both sides of a gate, with scripted runs in place of processes, and with a real git worktree."""
 
 import sys
 from collections.abc import Iterator
@@ -28,13 +28,13 @@ def begin(_name: str) -> ProgressCallback:
 
 
 def taking(*seconds: float) -> RunJob:
-    """A run whose processes take so long, one after the other, and round again, with a little noise."""
-    turns = iter([one * (1 + noise) for _ in range(40) for one in seconds for noise in NOISE])
-    return lambda job, _told: JobResult(job, timed(next(turns), job.model))
+    """A run whose processes take these times in turn, five processes each, again and again, with a little noise."""
+    times_s = iter([one * (1 + noise) for _ in range(40) for one in seconds for noise in NOISE])
+    return lambda job, _on_progress: JobResult(job, timed(next(times_s), job.model))
 
 
 def failing(message: str, exit_code: int) -> RunJob:
-    return lambda job, _told: JobResult(job, None, Failed(message, exit_code))
+    return lambda job, _on_progress: JobResult(job, None, Failed(message, exit_code))
 
 
 def verdicts(compared: comparisons.Compared) -> dict[str, GateVerdict]:
@@ -62,7 +62,7 @@ def test_the_sides_take_turns_and_change_who_is_first():
 
     def side(name: str) -> RunJob:
         run = taking(0.04)
-        return lambda job, told: order.append(name) or run(job, told)  # type: ignore[func-returns-value]
+        return lambda job, on_progress: order.append(name) or run(job, on_progress)  # type: ignore[func-returns-value]
 
     comparisons.revisions(JOBS, GateRules(), (side("base"), side("head")), begin)
     assert order == ["base", "head", "head", "base"] * 2 + ["base", "head"]
@@ -70,10 +70,10 @@ def test_the_sides_take_turns_and_change_who_is_first():
 
 def test_counts_alone_need_one_round():
     jobs = sides.named([Job("net", {}, latency=False, energy="off")])
-    asked = iter(range(2))
+    calls = iter(range(2))
 
     def run(job: Job, _on_progress: ProgressCallback) -> JobResult:
-        next(asked)
+        next(calls)  # a third call raises StopIteration
         return JobResult(job, counted(job.model))
 
     assert verdicts(comparisons.revisions(jobs, GateRules(), (run, run), begin)) == {"cost": GateVerdict.PASS}
@@ -158,7 +158,7 @@ def test_an_unknown_revision_is_told_with_what_to_do(repository):
 
 
 def test_a_folder_outside_of_any_repository_is_told_so(tmp_path):
-    with pytest.raises(UserError, match="no git repository"), checkout.checkout("HEAD", tmp_path):
+    with pytest.raises(UserError, match="not in a git repository"), checkout.checkout("HEAD", tmp_path):
         pytest.fail("it was found")
 
 

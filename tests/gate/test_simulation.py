@@ -1,4 +1,4 @@
-"""The gate's rule does not cry wolf, and sees 5 %; on the same draws, others do or do not."""
+"""The gate's rule gives few false alarms and detects 5 %; on the same draws, no other rule does both."""
 
 from pathlib import Path
 
@@ -49,7 +49,7 @@ def test_ranks_would_see_less_where_several_are_judged_together(by_ranks):
 
 
 def printed(heading):
-    """The figures of a table of the page, by scene and rule."""
+    """The numbers of a table of docs/gate.md, by scene and rule."""
     _, table = PAGE.read_text(encoding="utf-8").split(heading)
     header, _, *rows = ([cell.strip() for cell in row.split("|")[1:-1]] for row in table.split("\n\n")[1].splitlines())
     return {scene: dict(zip(header[1:], (float(cell) / 100 for cell in cells), strict=True)) for scene, *cells in rows}

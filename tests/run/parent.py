@@ -1,4 +1,4 @@
-"""A sweep as a program, to be ended from outside: `parent.py FILE COUNT MODEL`, each row a process of the stand-in."""
+"""A sweep as a program that a test can signal or kill: `parent.py FILE COUNT MODEL`; `stand_in` is its worker."""
 
 import sys
 from functools import partial

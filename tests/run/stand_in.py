@@ -1,7 +1,7 @@
-"""The worker with a stand-in for the profiler: it does what the job's model is called, without torch.
+"""A worker process with a stand-in for the profiler: it calls the function below that has the model's name.
 
-Run as a program. What a model may do to the process that profiles it happens
-here for real; only the measuring does not.
+Run as a program, without torch. Crashes, hangs and forks happen here for real;
+only the measuring does not.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from tests.report.samples import counted, record
 
 
 def fine() -> None:
-    """A model like any other."""
+    """A model without side effects."""
 
 
 def prints() -> None:
@@ -61,9 +61,9 @@ def exits_hard() -> None:
 
 
 def allocates() -> None:
-    held = []
+    blocks = []
     while True:
-        held.append(bytearray(1 << 26))
+        blocks.append(bytearray(1 << 26))
 
 
 def ends_by_a_signal_without_a_name() -> None:
@@ -76,7 +76,7 @@ def writes_everywhere() -> None:
 
 
 def shouts() -> None:
-    """Already when it is built."""
+    """It writes to every file descriptor, and does so already when it is built."""
     for number in range(3, 20):
         with contextlib.suppress(OSError):
             os.write(number, b"x\n")
@@ -87,7 +87,7 @@ def leaves_a_thread() -> None:
 
 
 def leaves_a_process() -> None:
-    """One that holds every pipe open and outlives the group that its parent is killed with."""
+    """The child process holds every pipe open and outlives its parent's process group."""
     if os.fork() == 0:
         os.setsid()
         signal.alarm(60)
@@ -100,7 +100,7 @@ def comes_back_twice() -> None:
 
 
 def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], None]) -> Record:
-    """In the profiler's place: a record of invented numbers."""
+    """Replaces `profiler.profile`: returns a record of invented numbers."""
     made = record(job.model, 4_000_000, 0.01)
     made = replace(made, workload=replace(made.workload, seed=job.seed))
     if job.seed:  # counted before it happened
@@ -111,7 +111,7 @@ def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], No
 
 
 def resolve(job: Job) -> tuple[Workload, Environment]:
-    """Where `profile` would run."""
+    """Replaces `profiler.resolve`: the workload and environment of `profile`."""
     if job.model == "shouts":
         shouts()
     made = profile(replace(job, model="fine", seed=0), lambda phase, share: None, lambda record: None)

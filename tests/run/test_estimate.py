@@ -1,4 +1,4 @@
-"""What a row is foretold to take is what the meter's own rules make of it."""
+"""The estimated duration of a row agrees with the measured one on a simulated clock."""
 
 from dataclasses import replace
 

@@ -18,7 +18,7 @@ run = partial(run_isolated, worker=STAND_IN, timeout_s=60)
 
 
 def silent(phase, share):
-    """Nobody listens."""
+    """Ignore progress."""
 
 
 def job(model, seed=0):
@@ -26,18 +26,18 @@ def job(model, seed=0):
 
 
 def end(outcome):
-    """How a row that failed ended."""
+    """Message and exit code of a failed job."""
     assert outcome.failure is not None
     return outcome.failure.message, outcome.failure.exit_code
 
 
 def test_a_row_that_ends_well_has_its_record_and_told_its_phases():
-    heard = []
-    outcome = run(job("fine"), lambda phase, share: heard.append((phase, share)))
+    phases = []
+    outcome = run(job("fine"), lambda phase, share: phases.append((phase, share)))
     assert outcome.failure is None
     assert outcome.record is not None
     assert outcome.record.workload.model == "fine"
-    assert heard == [("measuring", 0.5)]
+    assert phases == [("measuring", 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -48,8 +48,12 @@ def test_a_row_that_ends_well_has_its_record_and_told_its_phases():
         ("breaks", "failed: ValueError: first line"),
         ("exits", "exits called sys.exit('enough')"),
         ("exits_hard", "ended early with exit code 7"),
-        ("ends_by_a_signal_without_a_name", "ended by signal 40 (of no name)"),
-        ("writes_everywhere", "wrote where its answers go: leave file descriptors of others alone"),
+        ("ends_by_a_signal_without_a_name", "ended by signal 40 (no name)"),
+        (
+            "writes_everywhere",
+            "wrote into the pipe of the worker process: "
+            "a model must not write to file descriptors that it did not open",
+        ),
     ],
 )
 def test_a_row_that_dies_says_how_and_keeps_what_was_known(model, reason):
@@ -109,8 +113,8 @@ def test_a_machine_that_starts_no_more_processes_is_told_in_one_line():
 
 def test_a_child_whose_parent_is_gone_before_it_asks_says_nothing():
     command = [sys.executable, "-c", ENTRY]
-    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
-    assert (told.returncode, told.stdout, told.stderr) == (1, b"", b"")
+    ended = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, b"", b"")
 
 
 def test_a_child_imports_what_its_parent_does_whatever_lies_in_its_folder(tmp_path):

@@ -16,7 +16,7 @@ AUTO = replace(RECORD, flags=("auto_batch",))
 
 
 def here(jobs):
-    """This machine is the one that made the records."""
+    """Resolve jobs as on the machine that made the records."""
     return [ResolvedJob(replace(RECORD.workload, model=job.model, batch=job.batch), RECORD.environment) for job in jobs]
 
 
@@ -65,7 +65,9 @@ def test_only_a_record_that_is_whole_for_the_job_answers_it(made, job, does):
 
 
 def test_a_job_is_answered_by_the_latest_record_made_in_these_circumstances():
-    later = replace(RECORD, id="later", started_utc="2001-01-01T00:00:00Z")  # whatever the clock on the wall said
+    later = replace(
+        RECORD, id="later", started_utc="2001-01-01T00:00:00Z"
+    )  # later in the file, whatever its start time
     assert already_done([JOB, replace(JOB, model="other")], [RECORD, later], here) == [later, None]
 
 
@@ -84,9 +86,9 @@ def test_a_record_of_another_machine_or_of_another_default_input_answers_nothing
 def test_inputs_are_told_apart_as_the_model_takes_them_not_as_they_are_asked_for(precision, dtype):
     inputs = (f"1x3x16x16:{dtype}", "1x8:int64")
     made = replace(RECORD, workload=replace(RECORD.workload, precision=precision, inputs=inputs))
-    asked = replace(JOB, precision=precision, inputs=("3x16x16:float32", "8:int64"))
-    assert answers(made, asked)
-    assert not answers(made, replace(asked, inputs=("3x16x16:float32", "8:int32")))
+    job = replace(JOB, precision=precision, inputs=("3x16x16:float32", "8:int64"))
+    assert answers(made, job)
+    assert not answers(made, replace(job, inputs=("3x16x16:float32", "8:int32")))
 
 
 def test_a_job_that_cannot_be_located_is_run():
@@ -94,22 +96,22 @@ def test_a_job_that_cannot_be_located_is_run():
 
 
 def test_nothing_is_asked_where_no_record_could_answer():
-    def locate(jobs):
+    def resolve(jobs):
         pytest.fail("a process was started for nothing")
 
-    assert already_done([JOB], [FAILED], locate) == [None]
+    assert already_done([JOB], [FAILED], resolve) == [None]
 
 
 def test_a_batch_that_was_found_the_largest_is_not_sought_again():
-    asked: list[object] = []
+    batches: list[object] = []
 
-    def locate(jobs):
-        asked.extend(job.batch for job in jobs)
+    def resolve(jobs):
+        batches.extend(job.batch for job in jobs)
         return here(jobs)
 
     found = replace(AUTO, workload=replace(AUTO.workload, batch=64))
-    assert already_done([replace(JOB, batch="auto")], [found], locate) == [found]
-    assert asked == [64]
+    assert already_done([replace(JOB, batch="auto")], [found], resolve) == [found]
+    assert batches == [64]
 
 
 @pytest.mark.parametrize("made", [RECORD, QUICK, gpu_record("two", 1, 0.01, batch=8)], ids=["cpu", "quick", "gpu"])
@@ -127,5 +129,5 @@ def test_a_rerun_asks_for_energy_where_the_record_was_asked_for_it(reason, energ
 
 def test_a_rerun_takes_the_models_own_inputs_where_these_were_run_and_spells_them_out_elsewhere():
     other = replace(RECORD, workload=replace(RECORD.workload, inputs=("1x3x64x64:float32",)))
-    own, spelt = jobs_again([RECORD, other], here)
-    assert (own.inputs, spelt.inputs) == ((), ("3x64x64:float32",))
+    default, explicit = jobs_again([RECORD, other], here)
+    assert (default.inputs, explicit.inputs) == ((), ("3x64x64:float32",))

@@ -28,13 +28,13 @@ def seeds(path):
 
 
 def whole_lines(path):
-    """How many lines there are, each of which must be a record."""
+    """The number of complete lines; each must be a record."""
     lines = path.read_text().split("\n")[:-1] if path.exists() else []
     return sum(json.loads(line)["schema_version"] == "1" for line in lines)
 
 
 def eventually(condition, within_s=20.0):
-    """Whether the condition holds before its time is over."""
+    """Whether the condition becomes true within this time."""
     deadline_s = time.monotonic() + within_s
     while not condition():
         if time.monotonic() > deadline_s:
@@ -58,7 +58,7 @@ def test_a_sweep_killed_ten_times_and_resumed_has_every_record_once_and_whole(tm
     for _ in range(10):
         further = whole_lines(path) + random.randrange(2)
         parent = start(path, count)
-        assert eventually(lambda: whole_lines(path) >= further)  # noqa: B023  # asked at once
+        assert eventually(lambda: whole_lines(path) >= further)  # noqa: B023  # called at once
         with pytest.raises(subprocess.TimeoutExpired):  # it is in the middle, at a random moment
             parent.wait(timeout=random.uniform(0, 0.4))
         parent.kill()

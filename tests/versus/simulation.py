@@ -1,8 +1,8 @@
-"""What the rule of `bench versus` says of made-up machines, through the product's own code.
+"""Simulation of the decision rule of `bench versus` on invented machines, with the product's own code.
 
 Noise has two levels: processes differ by a log-normal factor (how memory was
-laid out, which core it got), and the median of a process has what is left of
-the noise within it. A noisy machine also grows slower while the rounds go on.
+laid out, which core it got), and the median of a process keeps a part of the
+noise within it. A noisy machine also gets slower during the rounds.
 `python -m tests.versus.simulation` prints the table.
 """
 
@@ -22,12 +22,12 @@ RULE = DecisionRule()
 
 
 class Machine(NamedTuple):
-    """How noisy it is, as standard deviations of logarithms."""
+    """Noise of a machine, as standard deviations of logarithms."""
 
     name: str
     process: float
     within: float = 0.0085
-    drift: float = 0.0  # by how much it grows slower over all rounds
+    drift: float = 0.0  # by how much it gets slower over all rounds
     disturbed: float = 0.0  # the share of processes that a neighbour slows by 30 %
 
 
@@ -37,22 +37,22 @@ MACHINES = (QUIET, TYPICAL, NOISY, SHARED)
 
 
 def verdicts(machine: Machine, change: float, trials: int, seed: int) -> Counter[str]:
-    """How often each verdict is given where A takes `change` more than B; `rounds` counts the rounds used."""
-    said: Counter[str] = Counter()
+    """Number of trials by verdict if A takes `change` more time than B; `rounds` is the number of rounds used."""
+    found: Counter[str] = Counter()
     for medians in _medians(machine, change, trials, seed):
         pairs = decide(RULE, partial(_further, iter(medians)))
-        said[RULE.verdict(RULE.ratio(pairs))] += 1
-        said["rounds"] += len(pairs)
-    return said
+        found[RULE.verdict(RULE.ratio(pairs))] += 1
+        found["rounds"] += len(pairs)
+    return found
 
 
 def _further(rows: Iterator[list[float]], count: int) -> list[Pair]:
-    """So many further rounds, as `decide` wants them."""
+    """Further rounds as pairs, for `decide`."""
     return [Pair(a, b) for a, b in islice(rows, count)]
 
 
 def _medians(machine: Machine, change: float, trials: int, seed: int) -> list[list[list[float]]]:
-    """By trial, round and side (A, B), as if each took a second."""
+    """Medians in seconds by trial, round and side (A, B), for a true duration of one second."""
     rng = np.random.default_rng(seed)
     shape = (trials, RULE.rounds, 2)
     first = np.arange(RULE.rounds) % 2
@@ -70,9 +70,9 @@ def main(trials: int = 4000) -> None:
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for machine in MACHINES:
         for change in (0, 0.01, 0.02, 0.03, 0.05, 0.1):
-            said = verdicts(machine, change, trials, seed=1)
-            shares = " | ".join(f"{said[v] / trials:.1%}" for v in ("less", "more", "no_difference", "unclear"))
-            print(f"| {machine.name} | {change:.0%} | {shares} | {said['rounds'] / trials:.1f} |")
+            found = verdicts(machine, change, trials, seed=1)
+            shares = " | ".join(f"{found[v] / trials:.1%}" for v in ("less", "more", "no_difference", "unclear"))
+            print(f"| {machine.name} | {change:.0%} | {shares} | {found['rounds'] / trials:.1f} |")
 
 
 if __name__ == "__main__":

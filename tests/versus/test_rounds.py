@@ -15,17 +15,17 @@ A, B = Job("a", {}), Job("b", {})
 
 
 def silent(phase, share):
-    """Nobody listens."""
+    """Ignore progress."""
 
 
 class Machine:
-    """Runs jobs without a process: `a` takes 1 s and `b` 2 s, and everything gets slower from row to row."""
+    """Runs jobs without a process: `a` takes 1 s and `b` 2 s, and each row is slower than the one before."""
 
     def __init__(self, slower=0.0):
         self.order, self.slower = [], slower
 
-    def __call__(self, job, told):
-        told("measuring", 0.5)
+    def __call__(self, job, on_progress):
+        on_progress("measuring", 0.5)
         took_s = {"a": 1.0, "b": 2.0}[job.model] * (1 + self.slower * len(self.order))
         self.order.append(job.model)
         return JobResult(job, record(job.model, 4_000_000, took_s))
@@ -46,10 +46,10 @@ def test_each_side_is_run_in_its_own_way():
 
 
 def test_progress_never_goes_back_and_names_round_and_side():
-    heard = []
+    phases = []
     machine = Machine()
-    rounds(A, B, 2, lambda phase, share: heard.append((phase, share)), (machine, machine))
-    assert heard == [
+    rounds(A, B, 2, lambda phase, share: phases.append((phase, share)), (machine, machine))
+    assert phases == [
         ("round 1, A: measuring", 0.125),
         ("round 1, B: measuring", 0.375),
         ("round 2, B: measuring", 0.625),
@@ -58,7 +58,7 @@ def test_progress_never_goes_back_and_names_round_and_side():
 
 
 def test_a_side_that_fails_ends_the_rounds_with_its_reason():
-    def broken(job, told):
+    def broken(job, on_progress):
         return JobResult(job, None, Failed("was killed", 3))
 
     with pytest.raises(CouldNotMeasure, match=r"b \(fp32, auto\): was killed"):
@@ -83,7 +83,7 @@ def test_every_record_is_kept_at_once_with_its_turn():
 
 
 def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
-    def crowded(job, told):
+    def crowded(job, on_progress):
         made = record(job.model, 4_000_000, 1.0)
         busy = replace(latency(1.0), flags=("host_busy",) if job.model == "a" else ())
         return JobResult(job, replace(made, latency=Latencies(busy, NO_EVENTS, NO_GRAPH), flags=("nan_output",)))

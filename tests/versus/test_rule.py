@@ -50,29 +50,30 @@ def test_each_look_is_more_certain_than_both_together_by_what_two_looks_may_err(
 
 
 def test_a_clear_answer_ends_the_rounds_at_the_first_look_and_an_unclear_one_does_not():
-    asked = []
+    requested = []
 
     def rounds(pairs):
-        def more(count):
-            asked.append(count)
-            return pairs[sum(asked[:-1]) : sum(asked)]
+        def measure(count):
+            requested.append(count)
+            return pairs[sum(requested[:-1]) : sum(requested)]
 
-        return more
+        return measure
 
     clear = [Pair(2.0 + 0.01 * (n % 2), 1.0) for n in range(18)]
     assert len(decide(DecisionRule(18), rounds(clear))) == 6
-    asked.clear()
+    requested.clear()
     unclear = [Pair((0.5, 2.0)[n % 2], 1.0) for n in range(18)]
     assert len(decide(DecisionRule(18), rounds(unclear))) == 18
-    assert asked == [6, 12]
+    assert requested == [6, 12]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("machine", [QUIET, TYPICAL, NOISY, SHARED], ids=lambda machine: machine.name)
 def test_equal_sides_are_called_different_in_one_case_of_a_hundred_at_most(machine):
-    said = verdicts(machine, 0.0, TRIALS, seed=2)
+    found = verdicts(machine, 0.0, TRIALS, seed=2)
     allowed = (1 - CONFIDENCE) * TRIALS
-    assert said["less"] + said["more"] <= allowed + 3 * math.sqrt(allowed)  # three deviations of the simulation's own
+    # plus three standard deviations of the simulation itself
+    assert found["less"] + found["more"] <= allowed + 3 * math.sqrt(allowed)
 
 
 @pytest.mark.slow
@@ -83,7 +84,7 @@ def test_a_difference_of_five_percent_is_found_in_nine_cases_of_ten(machine):
 
 @pytest.mark.slow
 def test_on_a_shared_machine_half_of_such_differences_are_still_found():
-    """The t-interval, which one disturbed round in five ruins, finds a third."""
+    """The t-interval finds only a third: one disturbed round in five ruins it."""
     assert verdicts(SHARED, 0.05, TRIALS, seed=3)["more"] >= 0.5 * TRIALS
 
 

@@ -16,15 +16,15 @@ TIMES = {"less": 0.5, "more": 2.0, "no_difference": 1.0}
 UNCLEAR = [Pair(0.5, 1.0), Pair(2.0, 1.0)] * 9  # t(17) at 99.5 % is 3.222: exp(±3.222 · 0.713 / √18)
 
 
-def comparison(a, b, told, by="wall"):
-    pairs = UNCLEAR if told == "unclear" else [Pair(TIMES[told], 1.0)] * 6
+def comparison(a, b, decided, by="wall"):
+    pairs = UNCLEAR if decided == "unclear" else [Pair(TIMES[decided], 1.0)] * 6
     found = Comparison(a, b, ComparisonQuestion(by, DecisionRule(18)), tuple(pairs))
-    assert found.verdict == told
+    assert found.verdict == decided
     return found
 
 
 def with_counts(base, factor):
-    """The same record at so many times the traffic, its other counts unchanged."""
+    """The same record with `factor` times the traffic and its other counts unchanged."""
     rows = tuple(replace(row, traffic_elems=round(factor * row.traffic_elems)) for row in base.cost.by_op)
     return replace(base, cost=replace(base.cost, by_op=rows))
 
@@ -35,84 +35,95 @@ SAME = (ONE, replace(ONE, workload=replace(ONE.workload, model="other")))
 
 
 @pytest.mark.parametrize(
-    ("told", "said"),
+    ("decided", "sentence"),
     [
-        ("less", "one is faster than other: it takes 0.500 times as long (99 % interval 0.500 to 0.500, 6 rounds)."),
-        ("more", "one is slower than other: it takes 2.00 times as long (99 % interval 2.00 to 2.00, 6 rounds)."),
+        (
+            "less",
+            "one is faster than other: "
+            "it takes 0.500 times as long (99 % confidence interval 0.500 to 0.500, 6 rounds).",
+        ),
+        (
+            "more",
+            "one is slower than other: it takes 2.00 times as long (99 % confidence interval 2.00 to 2.00, 6 rounds).",
+        ),
         (
             "no_difference",
             "No difference above 3 % between one and other: "
-            "the first takes 1.00 times as long (99 % interval 1.00 to 1.00, 6 rounds).",
+            "the first takes 1.00 times as long (99 % confidence interval 1.00 to 1.00, 6 rounds).",
         ),
         (
             "unclear",
             "Unclear which of one and other is faster: "
-            "the first takes 1.00 times as long (99 % interval 0.500 to 2.00, 18 rounds).",
+            "the first takes 1.00 times as long (99 % confidence interval 0.500 to 2.00, 18 rounds).",
         ),
     ],
 )
-def test_the_verdict_is_one_sentence_with_ratio_and_interval(told, said):
-    found = comparison(AGREE[0], AGREE[1], told)
-    assert verdict(found, names(found)) == said
+def test_the_verdict_is_one_sentence_with_ratio_and_interval(decided, sentence):
+    found = comparison(AGREE[0], AGREE[1], decided)
+    assert verdict(found, names(found)) == sentence
 
 
-FEWER = "FLOPs (0.500×) and parameters (0.452×) would have led one to expect one to be faster"
+FEWER = "From FLOPs (0.500×) and parameters (0.452×) one would expect that one is faster"
 
 
 @pytest.mark.parametrize(
-    ("sides", "told", "said"),
+    ("sides", "decided", "sentence"),
     [
         (AGREE, "less", f"{FEWER}, and it is."),
         (AGREE, "more", f"{FEWER}, but it is slower."),
         (AGREE, "no_difference", f"{FEWER}, but there is no difference above 3 %."),
-        (AGREE, "unclear", f"{FEWER}; these rounds cannot tell."),
-        (DISAGREE, "less", f"{FEWER}, traffic (2.00×) to be slower; it is faster."),
-        (DISAGREE, "more", f"{FEWER}, traffic (2.00×) to be slower; it is slower."),
-        (DISAGREE, "no_difference", f"{FEWER}, traffic (2.00×) to be slower; there is no difference above 3 %."),
-        (DISAGREE, "unclear", f"{FEWER}, traffic (2.00×) to be slower; these rounds cannot tell."),
+        (AGREE, "unclear", f"{FEWER}; the measurement leaves it unclear."),
+        (DISAGREE, "less", f"{FEWER}, from traffic (2.00×) that it is slower; it is faster."),
+        (DISAGREE, "more", f"{FEWER}, from traffic (2.00×) that it is slower; it is slower."),
+        (
+            DISAGREE,
+            "no_difference",
+            f"{FEWER}, from traffic (2.00×) that it is slower; there is no difference above 3 %.",
+        ),
+        (DISAGREE, "unclear", f"{FEWER}, from traffic (2.00×) that it is slower; the measurement leaves it unclear."),
     ],
 )
-def test_the_counts_are_held_against_the_clock_in_one_sentence(sides, told, said):
-    found = comparison(sides[0], sides[1], told)
-    assert expectation(found, names(found)) == said
+def test_the_counts_are_held_against_the_clock_in_one_sentence(sides, decided, sentence):
+    found = comparison(sides[0], sides[1], decided)
+    assert expectation(found, names(found)) == sentence
 
 
 @pytest.mark.parametrize(
-    ("told", "end"),
+    ("decided", "end"),
     [
         ("less", ", but the first is faster."),
         ("more", ", but the first is slower."),
         ("no_difference", ", and there is none above 3 %."),
-        ("unclear", "; these rounds cannot tell."),
+        ("unclear", "; the measurement leaves it unclear."),
     ],
 )
-def test_equal_counts_lead_one_to_expect_no_difference(told, end):
-    found = comparison(SAME[0], SAME[1], told)
-    start = "The counts are the same, which would have led one to expect no difference"
+def test_equal_counts_lead_one_to_expect_no_difference(decided, end):
+    found = comparison(SAME[0], SAME[1], decided)
+    start = "The counts are the same, so one would expect no difference"
     assert expectation(found, names(found)) == start + end
 
 
 def test_nothing_counted_is_nothing_to_expect():
     found = comparison(ONE, replace(OTHER, cost=Missing("failed", "it crashed")), "less")
-    assert expectation(found, names(found)) == "Nothing was counted, so there was nothing to expect."
+    assert expectation(found, names(found)) == "Nothing was counted, so the counts predict nothing."
 
 
-@pytest.mark.parametrize(("sides", "told"), [*product((AGREE, DISAGREE, SAME), (*TIMES, "unclear"))])
-def test_swapping_the_sides_swaps_every_word_and_keeps_every_truth(sides, told):
-    """Whatever side is named first, the sentences say of each side the same."""
-    forth = comparison(sides[0], sides[1], told)
+@pytest.mark.parametrize(("sides", "decided"), [*product((AGREE, DISAGREE, SAME), (*TIMES, "unclear"))])
+def test_swapping_the_sides_swaps_every_word_and_keeps_every_truth(sides, decided):
+    """The order of the sides changes nothing in what the sentences say of each side."""
+    forth = comparison(sides[0], sides[1], decided)
     back = Comparison(forth.b, forth.a, forth.question, tuple(pair.inverted for pair in forth.pairs))
     mirror = {"less": "more", "more": "less", "no_difference": "no_difference", "unclear": "unclear"}
-    assert back.verdict == mirror[told]
+    assert back.verdict == mirror[decided]
     one, other = (expectation(found, names(found)) for found in (forth, back))
     assert (", and it is." in one) == (", and it is." in other)
-    assert ("cannot tell" in one) == ("cannot tell" in other)
+    assert ("leaves it unclear" in one) == ("leaves it unclear" in other)
 
 
 def test_energy_has_words_of_its_own():
     a, b = gpu_record("a", 1_000_000_000, 0.001), gpu_record("b", 2_000_000_000, 0.002)
     found = comparison(a, b, "more", "energy")
-    assert verdict(found, names(found)).startswith("a is hungrier than b: it draws 2.00 times the energy (")
+    assert verdict(found, names(found)).startswith("a uses more energy than b: it uses 2.00 times the energy (")
 
 
 def test_one_model_under_two_settings_is_told_apart_by_what_differs():
@@ -150,6 +161,6 @@ def test_the_document_says_in_base_units_what_the_sentences_say():
 @pytest.mark.parametrize("form", ["md", "table"])
 def test_what_was_odd_is_told_with_the_number_of_processes_and_what_it_means(form):
     found = replace(comparison(AGREE[0], AGREE[1], "less"), flags={"host_busy": 5})
-    told = f"and it is.\n\nOf 12 processes: host_busy in 5. host_busy: {MEANINGS['host_busy']}.\n"
-    assert write(answer(found), form).endswith(told)
+    end = f"and it is.\n\nFlags of the 12 processes: host_busy in 5. host_busy: {MEANINGS['host_busy']}.\n"
+    assert write(answer(found), form).endswith(end)
     assert "processes" not in write(answer(replace(found, flags={})), form)

@@ -1,1 +1,1 @@
-"""How a gate says what changed: text, tables, JUnit, GitHub and the files of trackers."""
+"""The reports of a gate: text, tables, JSON, CSV, JUnit XML, GitHub annotations and files for trackers."""

@@ -1,7 +1,8 @@
-"""JUnit's XML, which every CI server shows: one test case a quantity of a workload.
+"""JUnit XML for CI servers: one test case per quantity of a workload.
 
-The dialect that Jenkins, GitLab and GitHub's actions read: a failure for what
-fails, an error for what could not be run, a skip with its reason for what has no verdict.
+The dialect is that of Jenkins, GitLab and the GitHub actions: `failure` for a
+failed comparison, `error` for a side that could not be compared, `skipped` with
+the reason for a finding that neither fails nor passes.
 """
 
 from dataclasses import replace
@@ -35,8 +36,8 @@ def _case(report: GateReport, found: GateFinding) -> ElementTree.Element:
     row = VERDICTS[found.verdict]
     if row.decided and not report.fails(found):
         return case
-    told = (f"{one.lead} {one.rest}".strip() for one in headlines(replace(report, findings=(found,))))
-    message = escape.visible(" ".join(told))
+    sentences = (f"{one.lead} {one.rest}".strip() for one in headlines(replace(report, findings=(found,))))
+    message = escape.visible(" ".join(sentences))
     outcome = row.junit if report.fails(found) else "skipped"
     ElementTree.SubElement(case, outcome, {"type": found.verdict.value, "message": message}).text = message
     return case

@@ -1,4 +1,4 @@
-"""Findings of a gate in sentences: what changed, how much, how sure, what to do next."""
+"""Sentences for the findings of a gate: what changed, by how much, how sure, and what to do next."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
@@ -19,16 +19,16 @@ SHOWN = 20  # sentences of one verdict
 
 
 class Headline(NamedTuple):
-    """What happened, and how it is known."""
+    """The sentences on one finding."""
 
-    lead: str
-    rest: str
+    lead: str  # what changed
+    rest: str  # how sure it is, and why it fails or not
     verdict: GateVerdict
     fails: bool = False
 
 
 class Advice(NamedTuple):
-    """What to do, and the command that does it, if there is one."""
+    """A next step for the user, and the command for it, if there is one."""
 
     text: str
     command: str = ""
@@ -45,103 +45,104 @@ def quantity(value: int | float | str | None, metric: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """With a capital and a full stop."""
+    """The text with a capital letter and a full stop."""
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def headlines(report: GateReport) -> Iterator[Headline]:
-    """A sentence or two on everything but what passes; of many alike, the first."""
+    """Headlines for all findings that do not pass; at most `SHOWN` of each verdict."""
     for verdict, found in groupby(report.ordered, key=lambda one: one.verdict):
-        told = list(_TELL.get(verdict, _reason)(report, list(found)))
-        yield from told[:SHOWN]
-        if len(told) > SHOWN:
-            fails = any(one.fails for one in told[SHOWN:])
-            yield Headline(f"{len(told) - SHOWN} more: {verdict.value}.", "The table below has them.", verdict, fails)
+        made = list(_HEADLINES.get(verdict, _reason)(report, list(found)))
+        more = made[SHOWN:]
+        yield from made[:SHOWN]
+        if more:
+            fails = any(one.fails for one in more)
+            yield Headline(f"{len(more)} more: {verdict.value}.", "The table below lists them.", verdict, fails)
 
 
-def _one(report: GateReport, found: GateFinding, lead: str, *rest: str) -> Headline:
-    """The sentences on one finding, and the reason for which it fails, or does not, where that is not plain."""
-    told = " ".join(filter(None, (*rest, _why_it_counts(report, found))))
-    return Headline(lead, told, found.verdict, report.fails(found))
+def _headline(report: GateReport, found: GateFinding, lead: str, *rest: str) -> Headline:
+    """A headline, with a sentence on why the finding fails or does not fail, if that is not obvious."""
+    text = " ".join(filter(None, (*rest, _why_it_fails(report, found))))
+    return Headline(lead, text, found.verdict, report.fails(found))
 
 
-def _why_it_counts(report: GateReport, found: GateFinding) -> str:
+def _why_it_fails(report: GateReport, found: GateFinding) -> str:
     if found.verdict in report.fail_on and report.fails(found):
         return "This fails because --fail-on names it."
     if report.fails(found) or report.acknowledged is not None or not VERDICTS[found.verdict].warns:
         return ""
-    return "For information: this is no reason to fail." if found.informal else "This is no failure."
+    return "For information: this does not fail the gate." if found.informal else "This does not fail the gate."
 
 
 def _regressed(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
     for found in findings:
-        yield _one(report, found, f"{_became(found)}.", _sure(found), _rerun(found))
+        yield _headline(report, found, f"{_became(found)}.", _lower_bound(found), _rerun(found))
 
 
 def _improved(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
     for found in findings:
         assert found.change is not None
-        bound = f"Sure (95 %) that it is at most {percent(found.change.high)}."
-        yield _one(report, found, f"{_became(found)}.", bound, _rounds(found.change))
+        bound = f"With 95 % confidence, the change is at most {percent(found.change.high)}."
+        yield _headline(report, found, f"{_became(found)}.", bound, _rounds(found.change))
 
 
 def _became(found: GateFinding) -> str:
     """`resnet18 is slower: wall latency +8.3 %, 41.20 ms → 44.62 ms`."""
     kind = QUANTITIES[found.metric].measured_as
-    assert kind is not None  # what has regressed or improved was measured
-    said = WORDS[kind].worse if found.verdict is GateVerdict.REGRESSED else WORDS[kind].better
+    assert kind is not None  # only a measured quantity can regress or improve
+    phrase = WORDS[kind].worse if found.verdict is GateVerdict.REGRESSED else WORDS[kind].better
     values = f"{quantity(found.base, found.metric)} → {quantity(found.head, found.metric)}"
     change = percent(found.change.ratio if found.change else None)
-    return f"{found.subject} {said}: {TITLES[found.metric]} {change}, {values}"
+    return f"{found.subject} {phrase}: {TITLES[found.metric]} {change}, {values}"
 
 
-def _sure(found: GateFinding) -> str:
+def _lower_bound(found: GateFinding) -> str:
     assert found.change is not None
-    allowed = percent(1 + (found.threshold or 0), signed=False)
-    return f"Sure (95 %) that it is at least {percent(found.change.low)}; {allowed} is allowed. {_rounds(found.change)}"
+    low, allowed = percent(found.change.low), percent(1 + (found.threshold or 0), signed=False)
+    return f"With 95 % confidence, the change is at least {low}; {allowed} is allowed. {_rounds(found.change)}"
 
 
 def _rounds(change: MeasuredChange) -> str:
     if change.source == "calibration":
-        return "Judged by the noise of the last calibration, from one process a side."
-    return f"Seen in {change.rounds} rounds, each with a fresh process a side."
+        return "Judged by the noise of the last calibration, with one process per side."
+    return f"Measured in {change.rounds} rounds, each with one fresh process per side."
 
 
 def _rerun(found: GateFinding) -> str:
-    return f"Measured anew, it was there again: {percent(found.confirmed.ratio)}." if found.confirmed else ""
+    return f"A rerun on fresh processes confirmed it: {percent(found.confirmed.ratio)}." if found.confirmed else ""
 
 
 def _changed(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
     for subject, rows in groupby(findings, key=lambda one: one.subject):
-        mine = list(rows)
-        changes = ", ".join(_exact(one) for one in mine)
-        yield _one(report, mine[0], f"{subject} {_more_or_less(mine)}: {changes}.", _where(mine[0].moved))
+        changed = list(rows)
+        changes = ", ".join(_exact(one) for one in changed)
+        yield _headline(report, changed[0], f"{subject} {_direction(changed)}: {changes}.", _where(changed[0].moved))
 
 
 def _exact(found: GateFinding) -> str:
     """`FLOPs +6.4 % (1.814 G → 1.930 G)`."""
     if isinstance(found.base, str) or isinstance(found.head, str) or not found.base or found.head is None:
-        return f"other {TITLES[found.metric]}"
+        return f"different {TITLES[found.metric]}"
     values = f"{quantity(found.base, found.metric)} → {quantity(found.head, found.metric)}"
     return f"{TITLES[found.metric]} {percent(found.head / found.base)} ({values})"
 
 
-def _more_or_less(findings: Sequence[GateFinding]) -> str:
+def _direction(findings: Sequence[GateFinding]) -> str:
     directions = {found.direction for found in findings} - {"other", None}
     if not directions:
-        return "costs the same on paper and is another network"
+        return "has the same counts, but is a different network"
     if len(directions) > 1:
-        return "costs more and less on paper"
-    return f"costs {'more' if directions == {'worse'} else 'less'} on paper"
+        return "has some higher and some lower counts"
+    return f"has {'higher' if directions == {'worse'} else 'lower'} counts"
 
 
 def _where(moved: Sequence[CostChange]) -> str:
-    """The modules with the most of it; a count is exact, so that nothing more need be said of how sure it is."""
+    """The modules with the largest changes; a count is exact, so no confidence is given."""
     if not moved:
-        return "Counts are exact. No operation costs other than before."
+        return "Counts are exact. The cost of every operation is unchanged."
     places = ", ".join(_place(one) for one in moved[:3])
     more = f" and {len(moved) - 3} more places, listed below" if len(moved) > 3 else ""
-    return f"Counts are exact: this is no noise. It lies in {places}{more}."
+    return f"Counts are exact, so this is not noise. The change is in {places}{more}."
 
 
 def _place(moved: CostChange) -> str:
@@ -152,40 +153,40 @@ def _place(moved: CostChange) -> str:
 
 
 def _reason(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
-    """What the table says of the verdict; the reason is all that there is to add."""
+    """Headlines of a verdict without numbers: the phrase of its row, and the reason."""
     for found in findings:
         what = f", {TITLES[found.metric]}," if found.metric else ""
-        reason = (
-            f"Not the same: {found.reason}." if found.verdict is GateVerdict.INCOMPARABLE else sentence(found.reason)
-        )
-        yield _one(report, found, f"{found.subject}{what} {VERDICTS[found.verdict].says}.", reason)
+        reason = f"Different: {found.reason}." if found.verdict is GateVerdict.INCOMPARABLE else sentence(found.reason)
+        yield _headline(report, found, f"{found.subject}{what} {VERDICTS[found.verdict].says}.", reason)
 
 
 def _inconclusive(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
     for found in findings:
         change = found.change
-        bounds = f" ({percent(change.low)} to {percent(change.high)})" if change and change.low is not None else ""
-        known = percent(change.ratio if change else None)
-        lead = f"{found.subject}: {TITLES[found.metric]} {known}{bounds} is inconclusive."
-        yield _one(report, found, lead, sentence(found.reason))
+        estimate = percent(change.ratio if change else None)
+        bounds = ""
+        if change and change.low is not None:
+            bounds = f" (95 % confidence bounds {percent(change.low)} to {percent(change.high)})"
+        lead = f"{found.subject}: {TITLES[found.metric]} {estimate}{bounds} is inconclusive."
+        yield _headline(report, found, lead, sentence(found.reason))
 
 
 def _new(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
     names = list(dict.fromkeys(found.subject for found in findings))
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     reasons = " ".join(dict.fromkeys(sentence(found.reason) for found in findings[:5]))
-    yield _one(report, findings[0], f"New, with nothing to compare to: {', '.join(names[:5])}{more}.", reasons)
+    yield _headline(report, findings[0], f"New, without a baseline: {', '.join(names[:5])}{more}.", reasons)
 
 
 def _passed(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
-    """Nothing, unless --fail-on asks for it."""
+    """No headlines, unless `pass` fails because --fail-on names it."""
     for found in filter(report.fails, findings):
         what = f", {TITLES[found.metric]}," if found.metric else ""
-        yield _one(report, found, f"{found.subject}{what} is the same, or certainly no worse than is allowed.")
+        yield _headline(report, found, f"{found.subject}{what} is {VERDICTS[found.verdict].meaning}.")
 
 
-# How a verdict with numbers is told; every other one is told by its row and its reason.
-_TELL: Mapping[GateVerdict, Callable[[GateReport, Sequence[GateFinding]], Iterator[Headline]]] = {
+# Headlines of the verdicts with numbers; every other verdict has its row and its reason.
+_HEADLINES: Mapping[GateVerdict, Callable[[GateReport, Sequence[GateFinding]], Iterator[Headline]]] = {
     GateVerdict.REGRESSED: _regressed,
     GateVerdict.CHANGED: _changed,
     GateVerdict.INCONCLUSIVE: _inconclusive,
@@ -196,24 +197,24 @@ _TELL: Mapping[GateVerdict, Callable[[GateReport, Sequence[GateFinding]], Iterat
 
 
 def steps(report: GateReport) -> Iterator[Advice]:
-    """What to do next, the most pressing first; the same step once."""
+    """Next steps for the user, the most urgent first, each once."""
     verdicts = {found.verdict for found in report.findings if not found.informal or report.fails(found)}
     if report.acknowledged is not None:
         return
     if GateVerdict.REGRESSED in verdicts:
         yield Advice(_suspect(report))
     commands = {"again": report.again, "accept": report.accept, "": ""}
-    wanted = (step for verdict in GateVerdict if verdict in verdicts for step in VERDICTS[verdict].next_steps)
-    yield from (Advice(step.text, commands[step.command]) for step in dict.fromkeys(wanted))
+    needed = (step for verdict in GateVerdict if verdict in verdicts for step in VERDICTS[verdict].next_steps)
+    yield from (Advice(step.text, commands[step.command]) for step in dict.fromkeys(needed))
 
 
 def _suspect(report: GateReport) -> str:
-    """Where to look: a slowdown that comes with a dearer network is no riddle."""
-    slower = [found.subject for found in report.findings if found.verdict is GateVerdict.REGRESSED]
-    dearer = {found.subject for found in report.findings if found.verdict is GateVerdict.CHANGED}
-    if all(subject in dearer for subject in slower):
-        return "Look at the modules that are dearer on paper first: the slowdown comes with them."
+    """Where to search the cause of a regression: in the changed modules, or in how the model runs."""
+    regressed = [found.subject for found in report.findings if found.verdict is GateVerdict.REGRESSED]
+    changed = {found.subject for found in report.findings if found.verdict is GateVerdict.CHANGED}
+    if all(subject in changed for subject in regressed):
+        return "Check the modules with changed counts first: the regression came together with that change."
     return (
-        "The cost on paper is the same, so look at how it runs: another code path, library, memory layout, "
-        "number of threads, or work beside the model."
+        "The counts are the same, so check how the model runs: another code path, library, memory layout, "
+        "number of threads, or other work beside the model."
     )

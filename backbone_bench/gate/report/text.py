@@ -1,6 +1,7 @@
-"""A gate's report for somebody who has never seen the tool, laid out as Markdown, for a terminal, or for programs.
+"""The report of a gate as Markdown, for a terminal, or for programs (JSON, CSV, JUnit XML).
 
-What fails comes first, so that a report that must be cut loses the least.
+It is written for a reader who does not know the tool. Failures come first, so
+that a report that must be cut loses the least.
 """
 
 import json
@@ -24,7 +25,7 @@ _REPORT: TypeAdapter[GateReport] = TypeAdapter(GateReport)
 
 
 def answer(report: GateReport) -> Answer:
-    """The report in every format: what fails first, then what to do, then the tables."""
+    """The report in every format: failures first, then the next steps, then the tables."""
     return Answer(
         parts=lambda: parts(report),
         exact=lambda: [tabulate(report.ordered, _for_programs(report))],
@@ -34,17 +35,17 @@ def answer(report: GateReport) -> Answer:
 
 
 def _document(report: GateReport) -> dict[str, Any]:
-    told = _REPORT.dump_python(replace(report, findings=report.ordered), mode="json")
-    for row, found in zip(told["findings"], report.ordered, strict=True):
+    document = _REPORT.dump_python(replace(report, findings=report.ordered), mode="json")
+    for row, found in zip(document["findings"], report.ordered, strict=True):
         row["fails"] = report.fails(found)
-    return {"exit_code": report.exit_code, "verdict": report.verdict.value, **told}
+    return {"exit_code": report.exit_code, "verdict": report.verdict.value, **document}
 
 
 def title(report: GateReport) -> str:
     """`bench gate failed: 1 regressed, 5 changed, 2 pass`."""
     counts = Counter(found.verdict for found in report.findings)
-    told = ", ".join(f"{counts[one]} {one.value}" for one in GateVerdict if counts[one])
-    return f"bench gate {_ENDS[report.exit_code]}: {told or 'nothing to compare'}"
+    listed = ", ".join(f"{counts[one]} {one.value}" for one in GateVerdict if counts[one])
+    return f"bench gate {_ENDS[report.exit_code]}: {listed or 'nothing to compare'}"
 
 
 def _summary(report: GateReport) -> str:
@@ -53,41 +54,40 @@ def _summary(report: GateReport) -> str:
 
 
 def parts(report: GateReport) -> list[AnswerPart]:
-    """For people: sentences, steps and tables."""
-    told = tuple(ListItem(one.lead, one.rest) for one in headlines(report))
-    todo = tuple(ListItem(step.text, command=step.command) for step in steps(report))
+    """The report for people: sentences, next steps and tables."""
+    sentences = tuple(ListItem(one.lead, one.rest) for one in headlines(report))
+    advice = tuple(ListItem(step.text, command=step.command) for step in steps(report))
     found: list[AnswerPart] = [Heading(title(report)), Paragraph(_summary(report))]
-    if told:
-        found.append(ItemList(told))
-    if todo:
-        found += [Heading("What to do next", level=3), ItemList(todo, numbered=True)]
+    if sentences:
+        found.append(ItemList(sentences))
+    if advice:
+        found += [Heading("What to do next", level=3), ItemList(advice, numbered=True)]
     *others, last = tables(report)
     return [*found, *others, replace(last, remarks=(*last.remarks, *_remarks(report)))]
 
 
 def _remarks(report: GateReport) -> Iterator[str]:
-    present = {found.verdict for found in report.findings}
-    told = "; ".join(f"{verdict.value}: {VERDICTS[verdict].meaning}" for verdict in GateVerdict if verdict in present)
-    if told:
-        yield f"Verdicts. {told}."
-    judged = sum(found.change is not None and not found.informal for found in report.findings)
-    if judged:
+    present = [verdict for verdict in GateVerdict if any(found.verdict is verdict for found in report.findings)]
+    if present:
+        yield f"Verdicts. {'; '.join(f'{verdict.value}: {VERDICTS[verdict].meaning}' for verdict in present)}."
+    tested = sum(found.change is not None and not found.informal for found in report.findings)
+    if tested:
         yield (
-            f"Certainly: one-sided at 95 %, by Student's t on the logarithms of the rounds' ratios, with Holm's "
-            f"correction over the {judged} {'quantities' if judged > 1 else 'quantity'} judged together."
+            f"Significantly: by a one-sided t-test at 95 % confidence on the logarithms of the rounds' ratios, with "
+            f"Holm correction over the {tested} {'quantities' if tested > 1 else 'quantity'} tested together."
         )
     yield from report.remarks
 
 
 def tables(report: GateReport) -> list[Table]:
-    """Everything in one table, then the modules in which a cost moved, a table a workload."""
+    """One table of all findings, then one table per workload of the modules whose cost changed."""
     whole = without_empty(tabulate(report.ordered, _for_people(report)))
     changed = {found.subject: found.moved for found in report.ordered if found.moved}
     return [whole, *(_modules(subject, moved) for subject, moved in changed.items())]
 
 
 def _modules(subject: str, moved: tuple[CostChange, ...]) -> Table:
-    table = without_empty(tabulate(moved[:_ROWS], _MODULES, title=f"{subject}: where the cost on paper changed"))
+    table = without_empty(tabulate(moved[:_ROWS], _MODULES, title=f"{subject}: modules whose counts changed"))
     more = (f"{len(moved) - _ROWS} more rows changed less; the JSON report has them.",) if len(moved) > _ROWS else ()
     return replace(table, remarks=more)
 
@@ -117,14 +117,15 @@ def _for_people(report: GateReport) -> tuple[Column[GateFinding], ...]:
         Column("base", "baseline", lambda found: _quantity(found, found.base)),
         Column("head", "now", lambda found: _quantity(found, found.head)),
         Column("change", "change", _ratio),
-        Column("bounds", "95 % bounds", _bounds, remark="95 % bounds: each one-sided, over rounds of fresh processes."),
+        Column("bounds", "95 % confidence bounds", _bounds, remark=_BOUNDS),
         Column("allowed", "allowed", lambda found: _share(found.threshold)),
         Column("detectable", "detectable", lambda found: _share(found.detectable), remark=_DETECTABLE),
         Column("rounds", "rounds", lambda found: str(found.change.rounds) if found.change else ""),
     )
 
 
-_DETECTABLE = "Detectable: the least change that is called in four cases of five, at the noise of these rounds."
+_BOUNDS = "95 % confidence bounds: the lower and the upper bound are each one-sided, over rounds of fresh processes."
+_DETECTABLE = "Detectable: the minimum detectable effect at 80 % power, with the noise of these rounds."
 
 
 def _verdict(report: GateReport, found: GateFinding) -> str:
@@ -136,7 +137,7 @@ def _quantity(found: GateFinding, value: int | float | str | None) -> str:
 
 
 def _of_change(name: str) -> Callable[[GateFinding], float | str]:
-    """A number of the change; nothing where there is none."""
+    """A cell with one number of the measured change; empty if nothing was measured."""
     return lambda found: _plain(None if found.change is None else getattr(found.change, name))
 
 
@@ -168,9 +169,9 @@ def _yes(value: bool) -> str:
 
 
 _MODULES: tuple[Column[CostChange], ...] = (
-    Column("module", "module", lambda moved: moved.module or "(itself)"),
+    Column("module", "module", lambda moved: moved.module or "(the model itself)"),
     Column("op", "operation", lambda moved: moved.op),
-    Column("state", "is", lambda moved: moved.state),
+    Column("state", "state", lambda moved: moved.state),
     Column("flops", TITLES["flops"], lambda moved: difference(moved.flops, BILLIONS)),
     Column("access_elems", TITLES["access_elems"], lambda moved: difference(moved.access_elems, M_ELEMENTS)),
     Column("traffic_elems", TITLES["traffic_elems"], lambda moved: difference(moved.traffic_elems, M_ELEMENTS)),

@@ -1,4 +1,4 @@
-"""Records for trackers that keep their own history: github-action-benchmark and Bencher."""
+"""Export records for trackers that keep their own history: github-action-benchmark and Bencher."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,7 @@ from backbone_bench.records.quantities import EXACT, MEASURED, QUANTITIES
 
 
 class TrackerPoint(NamedTuple):
-    """One quantity of one workload: the median of its processes and how far they lie apart."""
+    """One quantity of one workload: median, minimum and maximum over its processes."""
 
     subject: str
     metric: str
@@ -40,7 +40,7 @@ def _points(records: Sequence[Record]) -> Iterator[TrackerPoint]:
 
 
 def _for_github(points: Sequence[TrackerPoint]) -> list[dict[str, Any]]:
-    """The form `customSmallerIsBetter`."""
+    """The `customSmallerIsBetter` format of github-action-benchmark."""
     rows = []
     for point in points:
         unit, title = QUANTITIES[point.metric].unit, QUANTITIES[point.metric].title
@@ -51,7 +51,7 @@ def _for_github(points: Sequence[TrackerPoint]) -> list[dict[str, Any]]:
 
 
 def _for_bencher(points: Sequence[TrackerPoint]) -> dict[str, dict[str, dict[str, float]]]:
-    """Bencher Metric Format: workload, measure, value; in base units, since a measure's name says its unit."""
+    """Bencher Metric Format: workload, measure, value; in base units, since the measure's name has its unit."""
     document: dict[str, dict[str, dict[str, float]]] = {}
     for point in points:
         metric = {"value": point.value, "lower_value": point.low, "upper_value": point.high}

@@ -1,4 +1,4 @@
-"""A report can be read by people, parsed by servers, and is never cut where it matters."""
+"""The report of a gate: golden files, formats that CI servers parse, and cutting for GitHub."""
 
 import csv
 import io
@@ -28,7 +28,7 @@ ELSEWHERE = replace(HERE, cpu="Another CPU 2", torch="2.12.1")
 
 
 def made() -> GateReport:
-    """One of nearly everything that can be found."""
+    """A report with nearly every verdict."""
     base = [
         *processes(0.0412, QUIET),
         *processes(0.02, QUIET, "noisy"),
@@ -93,7 +93,7 @@ VALUES = {
     GateVerdict.INCONCLUSIVE: {"change": MeasuredChange(1.0, 0.9, 1.1, 5), "base": 1.0, "head": 1.0, "threshold": 0.03},
     GateVerdict.CHANGED: {"metric": "flops", "base": 10, "head": 11},
 }
-NO_FAILURE = ("no failure", "no reason to fail", "not a failure")
+NO_FAILURE = ("no failure", "no reason to fail", "not a failure", "does not fail")
 
 
 @pytest.mark.parametrize("acknowledged", [None, "on purpose"])
@@ -113,9 +113,9 @@ def test_the_exit_code_junit_github_and_every_sentence_say_the_same_of_what_fail
     assert json.loads(write(answer(report), "json"))["findings"][0]["fails"] is fails
     assert next(csv.DictReader(io.StringIO(write(answer(report), "csv"))))["fails"] == ("yes" if fails else "no")
     for form in ("md", "table", "junit"):
-        told = write(answer(report), form)
-        assert not fails or not any(words in told for words in NO_FAILURE)
-        assert not fails or "for information" not in told
+        text = write(answer(report), form)
+        assert not fails or not any(words in text for words in NO_FAILURE)
+        assert not fails or "for information" not in text
     if fails:
         assert "net" in write(answer(report), "md").split("| workload |")[0]  # a sentence names it, not the table alone
 
@@ -177,13 +177,13 @@ def test_the_summary_of_many_regressions_stays_below_what_github_takes(tmp_path)
         for n in range(1100)
     ]
     file = tmp_path / "summary.md"
-    file.write_text("what another step has said\n")
+    file.write_text("the summary of another step\n")
     github.add_summary(
         {"GITHUB_STEP_SUMMARY": str(file)}, write(answer(GateReport("then", "now", tuple(slower))), "md")
     )
     text = file.read_text()
     assert (1 << 19) < len(text.encode()) < (1 << 20)
-    assert text.startswith("what another step has said\n## bench gate failed: 1100 regressed")
+    assert text.startswith("the summary of another step\n## bench gate failed: 1100 regressed")
     assert "Cut here" in text
 
 
@@ -229,9 +229,9 @@ def test_a_history_is_in_order_and_unlike_machines_have_their_own():
     groups = history.histories([*days, timed(0.02, environment=ELSEWHERE)])
     assert [len(group) for group in groups] == [3, 1]
     assert [record.started_utc[8:10] for record in groups[0]] == ["10", "11", "12"]
-    told = write(history.answer(days), "md")
-    assert "▁▅█" in told
-    assert "+5.0 %" in told
+    text = write(history.answer(days), "md")
+    assert "▁▅█" in text
+    assert "+5.0 %" in text
 
 
 @given(st.lists(st.floats(1e-6, 1e6), max_size=30))
