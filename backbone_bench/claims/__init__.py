@@ -1,1 +1,1 @@
-"""What the papers say, and whether it holds."""
+"""Published claims: what papers say about networks, and the checks that judge it."""

@@ -1,4 +1,4 @@
-"""Every shipped claim, judged once by the real counter; and the command line."""
+"""Fixtures: the evidence with the real counter, the results of all shipped claims, and the command line."""
 
 from collections.abc import Mapping
 
@@ -22,5 +22,5 @@ def evidence() -> Evidence:
 
 @pytest.fixture(scope="session")
 def outcomes(evidence) -> Mapping[str, ClaimResult]:
-    """The outcome of each shipped claim, by id."""
+    """The result of each shipped claim, by id."""
     return {outcome.entry.claim.id: outcome for outcome in engine.judge_all(papers.entries(papers.shipped()), evidence)}

@@ -1,4 +1,4 @@
-"""`bench claims` and `bench check`: data on stdout, and an exit code that is news."""
+"""`bench claims` and `bench check`: data on stdout, and exit code 1 for an unexpected verdict."""
 
 import csv
 import io
@@ -16,17 +16,17 @@ from tools import claims_page
 
 def test_a_figure_that_holds_ends_with_0_and_one_that_does_not_with_1_and_its_cause(bench):
     assert bench("check", "resnet50", "--flops", "4.1G", "--params", "25.6M").code == 0
-    told = bench("check", "resnet50", "--flops", "8.2G")
-    assert told.code == 1
-    assert "a multiply-add is counted as two: 8.178 G" in told.out
+    done = bench("check", "resnet50", "--flops", "8.2G")
+    assert done.code == 1
+    assert "a multiply-add is counted as two: 8.178 G" in done.out
     assert bench("check", "resnet50", "--flops", "5.0G").code == 1
 
 
 def test_a_claim_that_counts_two_per_multiply_add_says_so(bench):
     assert bench("check", "darknet19", "--flops", "7.29G", "--flops-convention", "2").code == 0
-    told = bench("check", "darknet53", "--flops", "18.7G", "--flops-convention", "2")
-    assert told.code == 1
-    assert "whole last map, before the pool: 18.70 G" in told.out
+    done = bench("check", "darknet53", "--flops", "18.7G", "--flops-convention", "2")
+    assert done.code == 1
+    assert "whole last map, before the pool: 18.70 G" in done.out
 
 
 def test_an_exact_figure_is_held_to_its_last_digit(bench):
@@ -49,9 +49,9 @@ def test_an_exact_figure_is_held_to_its_last_digit(bench):
     ids=" ".join,
 )
 def test_words_that_say_nothing_end_with_2_and_one_line(bench, words):
-    told = bench(*words)
-    assert (told.code, told.out) == (2, "")
-    assert len(told.err.splitlines()) == 1
+    done = bench(*words)
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
 
 
 def test_a_paper_is_a_table_and_an_id_is_the_working(bench):
@@ -64,27 +64,27 @@ def test_a_paper_is_a_table_and_an_id_is_the_working(bench):
 
 
 def test_every_form_says_the_same_verdicts(bench):
-    said = {
+    output = {
         form: bench("claims", "resnext29-params", "-f", form).out for form in ("json", "jsonl", "csv", "md", "table")
     }
-    (claim,) = json.loads(said["json"])["claims"]
-    assert claim == json.loads(said["jsonl"])
+    (claim,) = json.loads(output["json"])["claims"]
+    assert claim == json.loads(output["jsonl"])
     assert claim["verdict"] == "holds"
     assert claim["checks"][0]["finding"]["found_value"] == 34_426_698
     csv_form = bench("claims", "resnext", "-f", "csv").out
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(csv_form))}
     assert rows["resnext29-params"]["verdict"] == "holds"
-    assert "resnext29-params" in said["md"]
-    assert "resnext29-params" in said["table"]
+    assert "resnext29-params" in output["md"]
+    assert "resnext29-params" in output["table"]
 
 
 def test_a_verdict_that_is_not_expected_is_news(bench, tmp_path):
     mine = tmp_path / "mine.toml"
     check = 'kind = "bound"\nmetric = "params"\nof = "resnet50"\nbelow = {}'
     mine.write_text(file(check.format("1e6")))
-    told = bench("claims", "--file", mine)
-    assert told.code == 1
-    assert "one: fails, expected holds" in told.err
+    done = bench("claims", "--file", mine)
+    assert done.code == 1
+    assert "one: fails, expected holds" in done.err
     mine.write_text(file(check.format("26e6")))
     assert bench("claims", "--file", mine).code == 0
     mine.write_text(file(check.format("1e6"), expects="fails"))
@@ -95,9 +95,9 @@ def test_the_sentence_of_a_users_claim_cannot_break_the_table(bench, tmp_path):
     mine = tmp_path / "mine.toml"
     text = file('kind = "needs"\nneeds = "time"', expects="unmeasured")
     mine.write_text(text.replace('"Said."', r'"| a |<b>\n\u001b[31m"'))
-    told = bench("claims", "--file", mine, "--format", "md")
-    assert told.code == 0
-    assert r"\| a \|\<b\>" in told.out
+    done = bench("claims", "--file", mine, "--format", "md")
+    assert done.code == 0
+    assert r"\| a \|\<b\>" in done.out
     assert "\x1b" not in bench("claims", "one", "--file", mine).out
 
 
@@ -113,8 +113,8 @@ def test_a_claim_judged_by_records_never_loads_torch(tmp_path):
         "    main()\n"
         "print('torch' in sys.modules)\n"
     )
-    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_records_judge_and_publications_stand_apart(bench, tmp_path):
@@ -125,8 +125,8 @@ def test_records_judge_and_publications_stand_apart(bench, tmp_path):
                                ("resnet50", 0.001), ("resnet101", 0.001))
     ]  # fmt: skip
     store.write(records, store.dump_lines(made))
-    told = bench("claims", "article-densenet-slower-than-resnet", "--records", records, "--format", "json")
-    (claim,) = json.loads(told.out)["claims"]
+    done = bench("claims", "article-densenet-slower-than-resnet", "--records", records, "--format", "json")
+    (claim,) = json.loads(done.out)["claims"]
     assert (claim["verdict"], claim["published"]) == ("holds", "holds")
     assert "Example GPU 9" in claim["checks"][0]["finding"]["working"][0]
     assert all("Example" not in line for line in claim["checks"][0]["published"]["working"])

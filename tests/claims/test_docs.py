@@ -1,4 +1,4 @@
-"""The page about claims: its example is a claims file, and it names every kind of check."""
+"""docs/claims.md: its example is a valid claims file, and it describes every kind of check."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The shipped claims: what each comes to, and that its verdict turns when it should."""
+"""The shipped claims: the verdict of each, and that a changed number changes it."""
 
 import re
 from dataclasses import replace
@@ -43,7 +43,7 @@ def numeric(*kinds):
 
 
 def judged(entry, check, evidence):
-    """The finding of one check in the place of a claim's own."""
+    """The finding of this check, put in place of the claim's checks."""
     return engine.judge(entry._replace(claim=replace(entry.claim, check=(check,))), evidence).judged[0].finding
 
 
@@ -64,7 +64,7 @@ def test_the_articles_claims_stand_beside_their_own_words_and_no_others_do():
         assert original is None or re.search("[\u4e00-\u9fff]", original.text)
 
 
-# The figures are those of an independent derivation from hand-written layer lists.
+# The numbers are those of an independent derivation from hand-written layer lists.
 FOUND = [
     ("article-resnet34-is-18pct-of-vgg19", 0, 0.1866),
     ("densenet40-access", 0, 3_684_442),
@@ -144,8 +144,8 @@ def test_parity_alone_fixes_the_access_of_osa(outcomes):
 def test_access_is_least_at_equal_widths_and_only_there(outcomes):
     swept = outcomes["article-access-least-at-equal-widths"].judged[0].finding
     assert swept.verdict is ClaimVerdict.HOLDS
-    assert "share = 1: left over right 1" in swept.working
-    assert sum("left over right 1" in line and "to" not in line for line in swept.working) == 1
+    assert "share = 1: left / right 1" in swept.working
+    assert sum("left / right 1" in line and "to" not in line for line in swept.working) == 1
 
 
 # A verdict that cannot turn says nothing.

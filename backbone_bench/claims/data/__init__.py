@@ -1,1 +1,1 @@
-"""Claims as data: papers, checks, subjects, metrics, and how TOML becomes them."""
+"""Claims as data: papers, checks, subjects, metrics, and the reader that makes them from TOML."""

@@ -1,7 +1,7 @@
-"""Formulas as data: the four operations, `sqrt` and names, over numbers or whole sweeps of them.
+"""Formulas as data: the four operations, `sqrt` and names, evaluated on numbers or on arrays over a sweep.
 
-A claim file may come from anywhere, so an expression is walked, never
-evaluated as Python, and it has no powers, with which a short text can ask for a number of any length.
+A claim file may come from anywhere. So its syntax tree is interpreted here and never evaluated as Python, and there is
+no power operator: with it a short formula can demand a number of any length.
 """
 
 import ast
@@ -12,7 +12,7 @@ from typing import Any
 
 from backbone_bench.base.errors import UserError
 
-FloatOrArray = Any  # a float, or a numpy array of them: both know the operations below
+FloatOrArray = Any  # a float or a numpy array: both have the operations below
 
 _BINARY: dict[type[ast.operator], Callable[[FloatOrArray, FloatOrArray], FloatOrArray]] = {
     ast.Add: operator.add,
@@ -24,7 +24,7 @@ _LONGEST = 300
 
 
 class Expression(str):
-    """A checked formula.
+    """A formula whose syntax was checked.
 
     >>> Expression("2 * sqrt(side * side) + 1").value({"side": 3.0})
     7.0
@@ -40,7 +40,7 @@ class Expression(str):
         try:
             self._tree = ast.parse(str(self).strip(), mode="eval").body
         except (SyntaxError, ValueError, RecursionError, MemoryError):
-            raise ValueError(f"{str(self)!r} is no formula") from None
+            raise ValueError(f"{str(self)!r} is not a formula") from None
         _check(self._tree)
         return self
 
@@ -48,7 +48,7 @@ class Expression(str):
         return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name)) - {"sqrt"}
 
     def value(self, names: Mapping[str, FloatOrArray]) -> FloatOrArray:
-        """The result; raise UserError for an unknown name or a division by zero."""
+        """Evaluate the formula. Raises UserError for an unknown name or a division by zero."""
         try:
             return _finite(_value(self._tree, names))
         except KeyError as error:
@@ -61,7 +61,7 @@ class Expression(str):
 
 def _number(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("a formula is a text or a number")
+        raise ValueError("a formula is a string or a number")
     return repr(value)
 
 
@@ -79,7 +79,7 @@ def _check(node: ast.expr) -> None:
         case ast.Call(func=ast.Name(id="sqrt"), args=[inner], keywords=[]):
             _check(inner)
         case _:
-            raise ValueError(f"{ast.unparse(node)!r} is no part of a formula: use + - * / sqrt( ) and names")
+            raise ValueError(f"{ast.unparse(node)!r} is not allowed in a formula: use + - * / sqrt( ) and names")
 
 
 def _value(node: ast.expr, names: Mapping[str, FloatOrArray]) -> FloatOrArray:

@@ -1,4 +1,4 @@
-"""What a claim can be made of: each kind of check as data, with nothing that computes."""
+"""Kinds of checks that a claim consists of, as data; `judges` computes them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -14,18 +14,20 @@ from backbone_bench.claims.data.verdicts import ClaimVerdict
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class _Check:
-    expects: ClaimVerdict | None = None  # of this check alone, where the claim's does not say it
+    """Fields of every kind of check."""
+
+    expects: ClaimVerdict | None = None  # of this check alone, if it differs from what the claim expects
     expects_published: ClaimVerdict | None = None
-    aside: bool = False  # shown beside the claim, no part of its verdict
+    aside: bool = False  # informational: shown with the claim, but not counted in its verdict
     note: str = ""
 
 
-# Counted, on networks or stacks.
+# Checks of counts, on networks or stacks.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class CountCheck(_Check):
-    """A figure of one network."""
+    """The value of a metric for one network."""
 
     kind: Literal["count"]
     metric: MetricName
@@ -36,7 +38,7 @@ class CountCheck(_Check):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class RatioCheck(_Check):
-    """One network's figure over another's, or the change or the saving that this makes."""
+    """The ratio of one network's metric to another's, or the relative change or saving."""
 
     kind: Literal["ratio"]
     metric: MetricName
@@ -49,7 +51,7 @@ class RatioCheck(_Check):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class DeltaCheck(_Check):
-    """What one network has more than another."""
+    """The difference of a metric: one network minus another."""
 
     kind: Literal["delta"]
     metric: MetricName
@@ -61,7 +63,7 @@ class DeltaCheck(_Check):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class OrderCheck(_Check):
-    """Networks in rising order of a figure."""
+    """Networks in ascending order of a metric."""
 
     kind: Literal["order"]
     metric: MetricName
@@ -70,7 +72,7 @@ class OrderCheck(_Check):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class BoundCheck(_Check):
-    """A figure below or above a limit."""
+    """A metric below or above a limit."""
 
     kind: Literal["bound"]
     metric: MetricName
@@ -85,12 +87,12 @@ class BoundCheck(_Check):
         return self
 
 
-# Formulas, over sweeps.
+# Checks of formulas, over sweeps.
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class LawCheck(_Check):
-    """A relation between two formulas that must hold all over a sweep; the costs of `layers` are names in them."""
+    """A relation of two formulas that must hold at every point of a sweep; they may use the costs of `layers`."""
 
     kind: Literal["law"]
     axes: Axes
@@ -99,14 +101,14 @@ class LawCheck(_Check):
     relation: Literal["==", ">=", "<="]
     right: Formula
     says: str  # the relation in words
-    touches: Formula | None = None  # the two are equal just where this is zero
-    by: str | None = None  # the axis along which left over right is shown
+    touches: Formula | None = None  # left and right are equal only where this is zero
+    by: str | None = None  # the axis along which left / right is shown
     tolerance: Tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class ValueCheck(_Check):
-    """The value of a formula at a point."""
+    """The value of a formula at one point."""
 
     kind: Literal["value"]
     formula: Formula
@@ -118,13 +120,13 @@ class ValueCheck(_Check):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class FamilyCheck(_Check):
-    """A figure of every stack of a sweep that matches a network in other figures: what a paper leaves unnamed."""
+    """A metric of all stacks of a sweep that match a network in other metrics: a paper may leave the widths open."""
 
     kind: Literal["family"]
     axes: Axes
     layers: tuple[Layer, ...]
     like: Named
-    parity: Mapping[MetricName, Positive]  # the most by which each of these may differ, as a share
+    parity: Mapping[MetricName, Positive]  # largest relative difference in each of these metrics
     metric: MetricName
     expected: float
     tolerance: Tolerance
@@ -132,7 +134,7 @@ class FamilyCheck(_Check):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class TableCheck(_Check):
-    """A relation between columns of a published table, row by row."""
+    """An equation between columns of a published table, row by row."""
 
     kind: Literal["table"]
     file: str
@@ -141,14 +143,14 @@ class TableCheck(_Check):
     tolerance: Tolerance
 
 
-# With a clock.
+# Checks of measurements.
 
 ClockQuantity = Literal["time", "energy"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class PairCheck(_Check):
-    """One network's time or energy per image over another's, against a bound; or that per unit of a count, `per`."""
+    """The ratio of two networks' time or energy per image, or per unit of the metric `per`, against a bound."""
 
     kind: Literal["pair"]
     quantity: ClockQuantity
@@ -156,27 +158,27 @@ class PairCheck(_Check):
     to: Named
     relation: Literal["<", ">"]
     bound: Positive = 1.0
-    per: MetricName | None = None  # `flops`: whether the FLOPs of one take longer each
-    published: Positive | None = None  # the paper's own ratio: shown, not judged
-    device: DeviceKind = "gpu"  # a witness of another kind is shown and not heard
+    per: MetricName | None = None  # `flops`: compares the time or energy of one FLOP
+    published: Positive | None = None  # the paper's own ratio: shown, not checked
+    device: DeviceKind = "gpu"  # a measurement on another kind is shown, but is not evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class CorrelationCheck(_Check):
-    """Time or energy goes with one metric rather than with another, over all networks that were measured."""
+    """Time or energy correlates with one metric more than with another, over all measured networks."""
 
     kind: Literal["correlation"]
     quantity: ClockQuantity
     closer: MetricName
     than: MetricName
     also: tuple[MetricName, ...] = ()  # shown beside the two
-    detectors: bool = False  # where whole detectors are all that anybody has published, they are heard
+    detectors: bool = False  # published measurements of whole detectors count too
     device: DeviceKind = "gpu"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class RanksCheck(_Check):
-    """A metric puts pairs of networks in the order in which time or energy does."""
+    """A metric orders pairs of networks as their time or energy does."""
 
     kind: Literal["ranks"]
     quantity: ClockQuantity
@@ -187,11 +189,11 @@ class RanksCheck(_Check):
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class NeedsCheck(_Check):
-    """What cannot be checked here, and what it would take."""
+    """A claim that cannot be checked here, and what it needs."""
 
     kind: Literal["needs"]
     needs: str  # "training on ImageNet", "a GPU and a sweep over …"
-    published: str = ""  # the figures, as the paper gives them
+    published: str = ""  # the numbers as the paper prints them
 
 
 Check = Annotated[

@@ -1,4 +1,4 @@
-"""A figure that somebody claims for a network, in a few words, as the claim that it is."""
+"""Claims from the command line: one number that somebody states for a network, as a `Claim`."""
 
 from typing import Literal
 
@@ -13,7 +13,7 @@ from backbone_bench.claims.data.verdicts import ClaimVerdict
 def entry(
     network: Network, metric: str, figure: str, *, tolerance: str | None, per_multiply_add: Literal[1, 2]
 ) -> ClaimEntry:
-    """`figure` as in 4.1G, `tolerance` as in 2%, else half of the figure's last digit. Raises UserError."""
+    """Make a claim from a number (`4.1G`) and a tolerance (`2%`; None: half of the last digit). Raises UserError."""
     claimed = figures.parse(figure)
     if tolerance is None:
         allowed = Tolerance(absolute=claimed.half_digit, why="half of the last digit")

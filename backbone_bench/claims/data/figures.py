@@ -1,4 +1,4 @@
-"""Numbers as papers write them: read with the precision that they were written in, and written with a unit."""
+"""Numbers as papers write them: parsed with the precision of their last digit, and written with a unit prefix."""
 
 import math
 import re
@@ -13,17 +13,17 @@ _SHARE = re.compile(rf"({_DIGITS}(?:\.{_DIGITS})?)\s?(%?)")
 
 
 class PublishedNumber(NamedTuple):
-    """A published number."""
+    """A published number and half a unit of its last digit."""
 
     value: float
-    half_digit: float  # half a unit of the last digit that was written
+    half_digit: float
 
 
 def parse(text: str) -> PublishedNumber:
-    """Read `4.1G`, `25.6 M`, `4089184256`, `4.1e9`.
+    """Parse a number such as `4.1G`, `25.6 M`, `4089184256` or `4.1e9`. Raises UserError.
 
-    >>> parse("4.1G")
-    Figure(value=4100000000.0, half_digit=50000000.0)
+    >>> parse("25.6M")
+    PublishedNumber(value=25600000.0, half_digit=50000.0)
     """
     match = re.fullmatch(_FORM, text.strip())
     if match is None:
@@ -34,16 +34,16 @@ def parse(text: str) -> PublishedNumber:
 
 
 def parse_share(text: str) -> float:
-    """Read `2%`, `2 %` or `0.02` as 0.02."""
+    """Parse a tolerance: `2%`, `2 %` and `0.02` are all 0.02. Raises UserError."""
     match = re.fullmatch(_SHARE, text.strip())
     share = float(match[1]) / (100 if match[2] else 1) if match else 0.0
     if not share:
-        raise UserError(f"{text!r} is no tolerance: write it as 2% or 0.02.")
+        raise UserError(f"{text!r} is not a tolerance: write it as 2% or 0.02.")
     return share
 
 
 def amount(value: float) -> str:
-    """Four significant digits with a unit: `3.858 G`; whole numbers below 10 000 as they are.
+    """Format a number with four significant digits and a unit prefix: `3.858 G`; no prefix below 10 000.
 
     >>> amount(3_858_000_000), amount(39), amount(-0.0789), amount(70_144)
     ('3.858 G', '39', '-0.0789', '70.14 k')
@@ -57,7 +57,7 @@ def amount(value: float) -> str:
 
 
 def percent(share: float) -> str:
-    """A signed share, for differences.
+    """Format a difference as a signed percentage.
 
     >>> percent(-0.0789)
     '-7.89 %'

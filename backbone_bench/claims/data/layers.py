@@ -1,8 +1,8 @@
-"""Convolutions in closed form: what a layer costs that a claim describes in words.
+"""Cost of convolutions in closed form, for layers that a claim describes in words.
 
-A layer is data, its widths may be formulas, and a stack of layers has the
-same costs as a network: multiply-adds, parameters and VoVNet's Eq. 1,
-`h·w·(ci + co) + k²·ci·co/groups`. Numbers and whole sweeps go through the same lines.
+A layer is data and its widths may be formulas. A stack of layers has the same costs as a network: multiply-adds,
+parameters, and memory access by VoVNet's Eq. 1, `h·w·(ci + co) + k²·ci·co/groups`. Every size is a number, or an
+array over a sweep: the same code computes both.
 """
 
 import math
@@ -16,8 +16,8 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data.arithmetic import Expression, FloatOrArray
 
 STRICT = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
-MOST_TERMS = 10_000  # of a layer that is repeated by `each`
-MOST_WORK = 100_000_000  # terms times points of a sweep: some seconds
+MOST_TERMS = 10_000  # repetitions of one layer by `each`
+MOST_WORK = 100_000_000  # repetitions times points of a sweep: some seconds
 
 Formula = Annotated[Expression, PlainValidator(Expression)]
 LayerCount = Annotated[int, Field(gt=0, lt=10_000)]
@@ -25,26 +25,26 @@ LayerCount = Annotated[int, Field(gt=0, lt=10_000)]
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Layer:
-    """One kind of convolution in a stack, `times` over; a linear layer has `side` 1."""
+    """One convolution of a stack, repeated `times` times; a linear layer has `side` 1."""
 
     ci: Formula
     co: Formula
-    kernel: Formula | tuple[LayerCount, LayerCount] = Expression("1")  # of a square one; or height and width
-    side: Formula = Expression("1")  # of the square output
+    kernel: Formula | tuple[LayerCount, LayerCount] = Expression("1")  # side of a square kernel; or height and width
+    side: Formula = Expression("1")  # side of the square output
     stride: LayerCount = 1
     groups: Formula = Expression("1")
     times: Formula = Expression("1")
-    each: Mapping[str, Formula] | None = None  # {i = "m"}: the layer once for every whole i from 0 below m
+    each: Mapping[str, Formula] | None = None  # {i = "m"}: the layer once for every integer i with 0 ≤ i < m
     bias: bool = False
 
 
 class Cost(NamedTuple):
-    """What a layer or a stack costs; each a number, or an array over a sweep."""
+    """Cost of a layer or a stack; each field is a number, or an array over a sweep."""
 
     flops: FloatOrArray
     params: FloatOrArray
     access: FloatOrArray
-    least_access: FloatOrArray  # of any convolution with as many multiply-adds: the bound at ci = co
+    least_access: FloatOrArray  # lower bound for this number of multiply-adds, reached at ci = co
     cio: FloatOrArray
     convolutions: FloatOrArray
     filters: FloatOrArray  # output channels
@@ -56,10 +56,10 @@ _NOTHING = Cost(*[0.0] * len(Cost._fields))
 def convolution(
     area: FloatOrArray, ci: FloatOrArray, co: FloatOrArray, positions: FloatOrArray, groups: FloatOrArray = 1.0
 ) -> Cost:
-    """One convolution of `area` k², without a bias, at stride 1.
+    """Cost of one convolution of kernel area k², without a bias, at stride 1.
 
-    The bound is VoVNet's, Section 3.1 (ShuffleNetV2's G1 at k = 1):
-    `2·sqrt(h·w·B/k²) + B/(h·w)` for B multiply-adds; it is meant for ungrouped ones.
+    The lower bound of memory access is VoVNet's, Section 3.1 (ShuffleNetV2's G1 at k = 1):
+    `2·sqrt(h·w·B/k²) + B/(h·w)` for B multiply-adds. It holds for ungrouped convolutions.
     """
     weights = area * ci * co / groups
     activations = positions * (ci + co)
@@ -75,19 +75,19 @@ def convolution(
 
 
 def cost(stack: Sequence[Layer], names: Mapping[str, FloatOrArray]) -> Cost:
-    """What a stack costs where its formulas' names have these values."""
+    """Cost of a stack for these values of the names in its formulas. Raises UserError."""
     total = _NOTHING
     try:
         for layer in stack:
-            for inner, there in _each(layer, names):
-                total = _add(total, _layer(layer, inner), there)
+            for inner, weight in _each(layer, names):
+                total = _add(total, _layer(layer, inner), weight)
     except ArithmeticError as error:
-        raise UserError(f"A layer has no cost: {error}.") from None
+        raise UserError(f"The cost of a layer cannot be computed: {error}.") from None
     return total
 
 
 def _each(layer: Layer, names: Mapping[str, FloatOrArray]) -> Iterator[tuple[Mapping[str, FloatOrArray], FloatOrArray]]:
-    """The names for each repetition, and whether it is there (in a sweep over the number of layers, not everywhere)."""
+    """The names of each repetition, and its weight: 0 at the points of a sweep with fewer repetitions, else 1."""
     if layer.each is None:
         yield names, 1.0
         return
@@ -95,10 +95,10 @@ def _each(layer: Layer, names: Mapping[str, FloatOrArray]) -> Iterator[tuple[Map
         count = bound.value(names)
         most = float(count.max() if hasattr(count, "max") else count)
         if not 0 <= most <= MOST_TERMS:
-            raise UserError(f"A layer is repeated {most:g} times; a claim may ask for {MOST_TERMS} at most.")
+            raise UserError(f"A layer is repeated {most:g} times: {MOST_TERMS} at most.")
         points = math.prod(getattr(value, "size", 1) for value in names.values())
         if most * points > MOST_WORK:
-            raise UserError(f"A layer is repeated {most:g} times at {points} points; together {MOST_WORK:g} at most.")
+            raise UserError(f"A layer is repeated {most:g} times at {points} points: together {MOST_WORK:g} at most.")
         for i in range(round(most)):
             yield {**names, index: float(i)}, (i < count) * 1.0
 
@@ -119,7 +119,7 @@ def _size(what: str, formula: Expression, names: Mapping[str, FloatOrArray]) -> 
     value = formula.value(names)
     least = float(value.min() if hasattr(value, "min") else value)
     if not least > 0:
-        raise UserError(f"A layer's {what} is above 0; {str(formula)!r} is {least:g}.")
+        raise UserError(f"A layer's {what} must be above 0; {str(formula)!r} is {least:g}.")
     return value
 
 
@@ -130,10 +130,10 @@ def _area(kernel: Expression | tuple[int, int], names: Mapping[str, FloatOrArray
     return side * side
 
 
-def _add(left: Cost, right: Cost, there: FloatOrArray) -> Cost:
-    return Cost(*(a + there * b for a, b in zip(left, right, strict=True)))
+def _add(left: Cost, right: Cost, weight: FloatOrArray) -> Cost:
+    return Cost(*(a + weight * b for a, b in zip(left, right, strict=True)))
 
 
 def named(total: Cost) -> dict[str, Any]:
-    """The costs that a formula may use, by name."""
+    """The costs by the names that a formula may use."""
     return total._asdict()

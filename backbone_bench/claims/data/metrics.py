@@ -1,7 +1,7 @@
-"""The figures that a claim can be about, and how each is read off a count or off layers in closed form.
+"""Metrics of claims: the quantities that a claim can name, computed from a count or from layers in closed form.
 
-What a model's record has no field for is derived: the elements that an
-operation moves whatever the batch are the weights that it reads.
+A quantity without a field in the record is derived. For example, the weights of an operation are the elements that it
+moves at every batch size.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ Rows = Callable[[OpCost], bool]
 
 
 class ConvolutionShape(NamedTuple):
-    """The shape of one convolution of a network."""
+    """Shape of one convolution of a network."""
 
     area: int  # k²
     ci: int
@@ -27,7 +27,7 @@ class ConvolutionShape(NamedTuple):
 
 
 class Counted(Protocol):
-    """One network, counted."""
+    """A counted network: its costs at a batch size and the shapes of its convolutions."""
 
     def cost(self, batch: int = 1) -> ModelCost: ...
 
@@ -35,7 +35,7 @@ class Counted(Protocol):
 
 
 class Metric(NamedTuple):
-    """How a figure is found."""
+    """A metric: its title, its definition, and how it is computed for a network and for a stack of layers."""
 
     title: str
     formula: str
@@ -44,7 +44,7 @@ class Metric(NamedTuple):
 
 
 def _counted(key: str, formula: str, of_stack: Callable[[Cost], float] | None = None) -> Metric:
-    """A figure that a count has a field for, under the title that it has everywhere."""
+    """The metric of a field of `ModelCost`, with the title that this quantity has everywhere."""
     read = attrgetter(key)
     return Metric(QUANTITIES[key].title, formula, lambda network: read(network.cost()), of_stack)
 
@@ -54,6 +54,7 @@ def is_convolution(row: OpCost) -> bool:
 
 
 def is_linear(row: OpCost) -> bool:
+    """Whether the row is a linear layer: besides convolutions the only operations with memory access by Eq. 1."""
     return not is_convolution(row) and row.access_elems > 0
 
 
@@ -66,12 +67,13 @@ def is_pool(row: OpCost) -> bool:
 
 
 def weights(network: Counted, kind: Rows) -> int:
-    """Elements that operations of a kind read whatever the batch: twice the traffic of one image less that of two."""
+    """Weights that operations of a kind read: twice the traffic at batch 1 minus the traffic at batch 2."""
     pairs = zip(network.cost(1).by_op, network.cost(2).by_op, strict=True)
     return sum(2 * one.traffic_elems - two.traffic_elems for one, two in pairs if kind(one))
 
 
 def traffic(network: Counted, kind: Rows) -> int:
+    """Elements that operations of a kind read and write at batch 1."""
     return sum(row.traffic_elems for row in network.cost().by_op if kind(row))
 
 
@@ -81,19 +83,19 @@ def _norm_params(network: Counted) -> int:
 
 
 def _norm_flops(network: Counted) -> int:
-    # fvcore and timm count two for each element that a batch norm writes: what it reads and writes, weights apart.
+    # fvcore and timm count two FLOPs per output element of a batch norm: one for its read, one for its write.
     return traffic(network, is_norm) - weights(network, is_norm)
 
 
 def _own_size(network: Counted, access: int) -> int:
-    """`access` with the convolutions' inputs at their own size; a bias, where there is one, counts as a weight."""
+    """`access` with every convolution's input counted at the input's own size; a bias counts as a weight."""
     layers = [row for row in network.cost().by_op if is_convolution(row)]
     rest = access - sum(row.access_elems for row in layers)
     return rest + sum(row.cio_elems for row in layers) + weights(network, is_convolution)
 
 
 def _over_bound(network: Counted) -> float:
-    """Access over its least value; of ungrouped convolutions, for a grouped one the bound is not meant."""
+    """Memory access over its lower bound, for ungrouped convolutions: the bound does not hold for grouped ones."""
     shapes = [shape for shape in network.convolutions() if shape.groups == 1]
     costs = [convolution(shape.area, shape.ci, shape.co, shape.positions) for shape in shapes]
     return _over(sum(cost.access for cost in costs), sum(cost.least_access for cost in costs))
@@ -101,7 +103,7 @@ def _over_bound(network: Counted) -> float:
 
 def _over(above: float, below: float) -> float:
     if not below:
-        raise NoEvidence("a network without convolutions has no figure of one")
+        raise NoEvidence("this metric needs a network with convolutions")
     return above / below
 
 
@@ -111,8 +113,9 @@ def _filters(network: Counted) -> int:
 
 ACCESS = "Σ h·w·(ci+co) + k²·ci·co/g, h·w of the output, batch 1"
 
+# Metrics that do not depend on the input size.
 SIZELESS = ("params", "params_without_norm", "params_without_linear", "convolutions", "filters", "ops")
-FLOPS = ("flops", "conv_flops", "flops_with_norm")  # what a convention of two per multiply-add doubles
+FLOPS = ("flops", "conv_flops", "flops_with_norm")  # doubled if a claim counts two FLOPs per multiply-add
 
 METRICS: Mapping[str, Metric] = {
     "params": _counted("params", "learnable parameters", lambda s: s.params),

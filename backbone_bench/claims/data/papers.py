@@ -1,6 +1,6 @@
-"""Claims as data: what a paper says, in which convention, within which tolerance, and what we expect to find.
+"""Papers and their claims as data: one TOML file is one paper.
 
-A TOML file is one paper.
+A claim has the paper's sentence, the FLOPs convention, the checks with their tolerances, and the expected verdict.
 """
 
 from collections.abc import Iterator
@@ -20,31 +20,31 @@ from backbone_bench.claims.data.verdicts import ClaimVerdict
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Original:
-    """The sentence in the language in which it was written."""
+    """The claim's sentence in its original language."""
 
     text: str
     language: str
-    exact: bool  # a quotation, not a paraphrase
+    exact: bool  # True: a quotation; False: a paraphrase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Claim:
-    """One sentence of a paper, and the checks that it comes down to."""
+    """One sentence of a paper, and the checks that decide it."""
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9-]*$")]
     sentence: str
     where: str  # section or table
-    expects: ClaimVerdict  # so that exit 1 means news
+    expects: ClaimVerdict  # another verdict ends the program with exit 1
     check: Annotated[tuple[Check, ...], Field(min_length=1)]
     original: Original | None = None
-    flops_per_multiply_add: Literal[1, 2] | None = None  # None: the paper's
-    published: ClaimVerdict | None = None  # expected of published measurements
+    flops_per_multiply_add: Literal[1, 2] | None = None  # None: as the paper's
+    published: ClaimVerdict | None = None  # the verdict expected from published measurements
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class ClaimsPaper:
-    """One source, and what it claims."""
+    """One source (a paper, article or README) and its claims."""
 
     key: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
     title: str
@@ -57,6 +57,7 @@ class ClaimsPaper:
 
     @property
     def source(self) -> str:
+        """The short name, with the arXiv number if there is one."""
         return f"{self.short} (arXiv:{self.arxiv})" if self.arxiv else self.short
 
 
@@ -68,12 +69,12 @@ class ClaimEntry(NamedTuple):
 
     @property
     def factor(self) -> int:
-        """FLOPs that the claim counts for a multiply-add."""
+        """FLOPs per multiply-add in the claim's convention: 1 or 2."""
         return self.claim.flops_per_multiply_add or self.paper.flops_per_multiply_add
 
 
 def shipped() -> tuple[ClaimsPaper, ...]:
-    """The papers of the package, by year."""
+    """The papers shipped with the package, sorted by year."""
     folder = resources.files("backbone_bench.claims") / "papers"
     files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
     papers = [read(file) for file in files]
@@ -81,30 +82,31 @@ def shipped() -> tuple[ClaimsPaper, ...]:
 
 
 def read(file: Traversable) -> ClaimsPaper:
-    """A claims file; raise UserError for whatever is wrong with it."""
+    """Read a claims file. Raises UserError for any fault in it."""
     try:
         text = file.read_bytes().decode()
     except OSError as error:
         raise UserError(f"Cannot read {file}: {error.strerror}.") from None
     except UnicodeDecodeError:
-        raise UserError(f"{file} is no TOML file: it is not UTF-8.") from None
+        raise UserError(f"{file} is not a TOML file: save it as UTF-8.") from None
     return parse(text, file.name)
 
 
 def parse(text: str, name: str) -> ClaimsPaper:
-    """A paper and its claims from TOML; `name` stands in the messages."""
+    """Parse a paper and its claims from TOML; error messages begin with `name`. Raises UserError."""
     paper = revive(ClaimsPaper, toml(text, name), name)
-    seen: set[str] = set()
+    ids: set[str] = set()
     for claim in paper.claim:
-        if claim.id in seen:
-            raise UserError(f"{name}: two claims are called {claim.id!r}.")
+        if claim.id in ids:
+            raise UserError(f"{name}: two claims are called {claim.id!r}: give each its own id.")
         if all(check.aside for check in claim.check):
-            raise UserError(f"{name}: every check of {claim.id!r} stands aside, and none decides the claim.")
-        seen.add(claim.id)
+            raise UserError(f"{name}: every check of {claim.id!r} is `aside`: one must decide the claim.")
+        ids.add(claim.id)
     return paper
 
 
 def entries(papers: tuple[ClaimsPaper, ...]) -> Iterator[ClaimEntry]:
+    """Every claim of these papers, in order."""
     for paper in papers:
         for claim in paper.claim:
             yield ClaimEntry(paper, claim)

@@ -1,7 +1,7 @@
-"""What checks are about: networks, stacks of layers, sweeps, tolerances.
+"""Subjects of checks: networks, stacks of layers, sweeps and tolerances.
 
-A network is written `resnet34@224` (the size left out: its own), or as a
-table with `arguments` for its builder; a `LayerStack` is layers that a paper gives in words.
+A network is written `resnet34@224` (without a size: at its own), or as a table with `arguments` for its builder.
+A `LayerStack` holds layers that a paper describes in words.
 """
 
 import re
@@ -36,7 +36,7 @@ MetricName = Annotated[str, AfterValidator(_metric)]
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Tolerance:
-    """How far a count may lie from the published figure, and why so far."""
+    """Largest accepted distance from the published number, with its reason `why`."""
 
     why: str
     relative: Positive | None = None
@@ -49,12 +49,13 @@ class Tolerance:
         return self
 
     def slack(self, expected: float) -> float:
+        """The tolerance in the units of `expected`."""
         return self.absolute if self.absolute is not None else abs(expected) * (self.relative or 0)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Network:
-    """A network that the tool can build, at an input size."""
+    """A network that the program can build, at an input size."""
 
     model: str
     size: PixelSize | None = None  # None: the size of the paper's cost figures
@@ -67,7 +68,7 @@ class Network:
 
     @property
     def short(self) -> str:
-        """Without the packages of a factory: `micro:split@56 (pieces=2)`."""
+        """The name without the packages of a factory: `micro:split@56 (pieces=2)`."""
         module, colon, factory = self.model.partition(":")
         if "." not in module or module.endswith(".py"):
             return str(self)
@@ -76,7 +77,7 @@ class Network:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class LayerStack:
-    """Layers one after another, as a paper describes them."""
+    """Layers in sequence, as a paper describes them."""
 
     name: str
     layers: tuple[Layer, ...]
@@ -86,13 +87,14 @@ class LayerStack:
 
 
 def network(text: str) -> Network:
-    """
+    """Parse a network from its name, with or without an input size.
+
     >>> network("resnet34@224")
     Network(model='resnet34', size=224, arguments=None)
     """
     match = re.fullmatch(_NETWORK, text)
     if match is None:
-        raise ValueError(f"{text!r} names no network: write it as resnet50 or resnet50@256")
+        raise ValueError(f"{text!r} is not the name of a network: write resnet50 or resnet50@256")
     return Network(match["model"], int(match["size"]) if match["size"] else None)
 
 
@@ -104,11 +106,11 @@ def _form(value: Any) -> str:
 
 def _in_one_line(subject: Any) -> Any:
     if not str(subject).isprintable():
-        raise ValueError(f"{str(subject)!r} is no name: it holds a control character")
+        raise ValueError(f"{str(subject)!r} is not a name: it contains a control character")
     return subject
 
 
-if TYPE_CHECKING:  # a text stands in the file; what the field holds is a network
+if TYPE_CHECKING:  # the file has a string or a table; the field holds the network made from it
     Named = Network
     Subject = Network | LayerStack
 else:
@@ -123,7 +125,7 @@ else:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Range:
-    """Whole steps from `first` to `last`, both included."""
+    """Values in equal steps from `first` to `last`, both included."""
 
     first: float
     last: float

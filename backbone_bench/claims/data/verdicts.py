@@ -1,4 +1,4 @@
-"""What the check of a claim comes to: five verdicts, the findings behind them, and how they join."""
+"""Verdicts on claims: the five values, the finding of one check, and how several verdicts combine."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,19 +7,20 @@ from typing import Literal
 
 
 class ClaimVerdict(StrEnum):
-    """The better ones first: a claim of several parts is as good as its worst part."""
+    """Verdict on a check or a claim, best first: a claim of several checks gets the worst verdict among them."""
 
     HOLDS = "holds"
-    EXPLAINED = "explained"  # differs, and the reason is known and shown
-    UNMEASURED = "unmeasured"  # needs evidence that is not here
-    UNCLEAR = "unclear"  # the evidence lies on both sides
+    EXPLAINED = "explained"  # outside the tolerance, and a known cause, which is shown, explains it
+    UNMEASURED = "unmeasured"  # the evidence that it needs is missing
+    UNCLEAR = "unclear"  # the evidence does not decide: some is for the claim, some against
     FAILS = "fails"
 
 
 def worst(verdicts: Iterable[ClaimVerdict]) -> ClaimVerdict:
-    """
-    >>> worst([Verdict.HOLDS, Verdict.FAILS, Verdict.EXPLAINED])
-    <Verdict.FAILS: 'fails'>
+    """The worst of these verdicts, by the order of `ClaimVerdict`.
+
+    >>> worst([ClaimVerdict.HOLDS, ClaimVerdict.FAILS, ClaimVerdict.EXPLAINED])
+    <ClaimVerdict.FAILS: 'fails'>
     """
     order = list(ClaimVerdict)
     return max(verdicts, key=order.index)
@@ -30,20 +31,20 @@ Origin = Literal["counted", "measured", "published"]
 
 @dataclass(frozen=True, slots=True)
 class CheckFinding:
-    """What one check of a claim came to."""
+    """Result of one check: verdict, expected and found value, reason and working."""
 
     verdict: ClaimVerdict
     expected: str
     found: str = ""
-    expected_value: float | None = None  # in base units, where it is a number
+    expected_value: float | None = None  # in base units; None if the expectation is not a number
     found_value: float | None = None
     ratio: float | None = None  # found over expected
-    reason: str = ""  # the cause, the missing evidence, or what speaks against
+    reason: str = ""  # the cause, the missing evidence, or the evidence against the claim
     working: tuple[str, ...] = ()
     origin: Origin = "counted"
-    settings: int = 0  # independent settings behind a published finding
-    here: str = ""  # what was measured by us, on which device and day
+    settings: int = 0  # number of independent settings that count as evidence
+    here: str = ""  # our own measurement, with device and day
 
 
 class NoEvidence(Exception):
-    """What a check needs and nobody has handed in; the judge turns it into `unmeasured`."""
+    """Raised if the evidence that a check needs is missing; the engine turns it into `unmeasured`."""

@@ -1,1 +1,1 @@
-"""What claims are judged by: counts made on demand, records of ours, published measurements."""
+"""Evidence for claims: counts made on demand, our own records, and published measurements."""

@@ -1,4 +1,4 @@
-"""What claims are judged by: counts made on the spot, records, and what others published."""
+"""Counter of networks by name, and the evidence for claims: counts on demand, records, and publications."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,30 +10,30 @@ from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Record, Scalar, known
 
-if TYPE_CHECKING:  # torch waits until a claim asks for a count
+if TYPE_CHECKING:  # loads torch, which only a claim about counts needs
     from backbone_bench.zoo.sources import InMemoryModel
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkCounter:
-    """Counts networks by their names; one whose size a claim leaves open takes these `inputs`, where there are any."""
+    """Counts networks by name. A network to which the claim gives no size takes `inputs`, if there are any."""
 
     inputs: tuple[str, ...] = ()
-    held: "InMemoryModel | None" = None
+    in_memory: "InMemoryModel | None" = None
 
     def count(self, model: str, arguments: Mapping[str, Scalar], size: int | None, batch: int) -> ModelCost:
         from backbone_bench import profiler
         from backbone_bench.zoo.sources import NO_MODEL
 
-        return known(profiler.count(self._job(model, arguments, size, batch), self.held or NO_MODEL).cost)
+        return known(profiler.count(self._job(model, arguments, size, batch), self.in_memory or NO_MODEL).cost)
 
     def shapes(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> tuple[ConvolutionShape, ...]:
-        """The convolutions of a network."""
+        """Shapes of the network's convolutions."""
         from backbone_bench.cost.convolutions import convolutions
         from backbone_bench.profiler.subject import Subject
         from backbone_bench.zoo.sources import NO_MODEL
 
-        loaded = Subject(self._job(model, arguments, size, 1), self.held or NO_MODEL).build_on_meta()
+        loaded = Subject(self._job(model, arguments, size, 1), self.in_memory or NO_MODEL).build_on_meta()
         args, kwargs, _ = loaded.inputs
         return tuple(ConvolutionShape(*shape) for shape in convolutions(loaded.model, args, kwargs))
 
@@ -46,5 +46,5 @@ BY_NAME = NetworkCounter()
 
 
 def gather_evidence(records: Sequence[Record] = (), counter: NetworkCounter = BY_NAME) -> Evidence:
-    """All the evidence that there is; counts are made when they are asked for."""
+    """Collect the evidence: these records, the shipped publications, and a counter that counts on demand."""
     return Evidence(counter.count, counter.shapes, records, publications.shipped())

@@ -1,8 +1,8 @@
-"""Points in time or energy, by setting: from records of ours or from publications, in one shape.
+"""Measured time or energy of networks by setting, in one form for our records and for publications.
 
-A setting is all that must be alike for two points to be compared: the device,
-its software, the batch, the precision. A point is an interval of seconds or joules an image. Two networks that
-ran in turn are compared round by round, which drift and load hardly touch; other records by their points.
+A setting is everything that must be equal for a comparison: device, software, batch, precision. A point is the range of
+a network's seconds or joules per image. Two networks that ran in turn are compared round by round, because drift and
+load affect both halves of a round alike; others are compared by their points.
 """
 
 from collections import Counter
@@ -19,75 +19,80 @@ from backbone_bench.records.setting import unusual
 from backbone_bench.stats import ratios
 from backbone_bench.stats.samples import Interval
 
-REPEATABLE = 0.05  # timm's tables of one card, two releases apart: 94 % of the rows within 5 %
-USUAL = 224  # pixels: where a table has several sizes of a network, a correlation takes the nearest to this
+REPEATABLE = 0.05  # timm's tables of one card, two releases apart: 94 % of the rows differ by at most 5 %
+USUAL_SIZE = 224  # pixels: of several sizes of a network, a correlation takes the one nearest to this
+
+
+BY_ROUNDS = f"{ratios.CONFIDENCE * 100:g} % CI"
+BY_POINTS = "range"  # smallest and largest ratio of two points
 
 
 class CostRatio(NamedTuple):
-    """One network's cost over another's, from one setting."""
+    """Ratio of two networks' time or energy in one setting."""
 
     ratio: float
     interval: Interval
-    how: str  # what a reader must know of it
+    bounds: str  # what the interval is: BY_ROUNDS or BY_POINTS
+    details: str  # how it was measured, in brackets
 
 
 @dataclass
 class PairedRounds:
-    """The rounds in which two networks ran one right after the other."""
+    """The rounds of two networks that ran in turn: one directly after the other, each in its own process."""
 
-    pairs: list[ratios.Pair] = field(default_factory=list)  # the first's cost over the second's
-    flags: Counter[str] = field(default_factory=Counter)  # what was odd, and in how many of the processes
+    pairs: list[ratios.Pair] = field(default_factory=list)  # seconds or joules per image of the first and the second
+    flags: Counter[str] = field(default_factory=Counter)  # warning flags, and the number of processes that had each
 
 
 @dataclass
 class MeasuredSetting:
-    """Everything that was measured in one setting."""
+    """All measurements of one setting."""
 
     setting: str
     kind: DeviceKind
     measures: MeasuredScope = "backbone"
-    paper: str | None = None  # the key of the paper whose own table it is
-    device: str = ""  # of our own, and the day of the latest record
-    when: str = ""
-    networks: dict[str, Network] = field(default_factory=dict)  # of our own that read images, by name
+    paper: str | None = None  # the key of the paper that printed this table
+    device: str = ""  # of our own records
+    when: str = ""  # day of the latest of our own records
+    networks: dict[str, Network] = field(default_factory=dict)  # by name, those of our own records that take images
     points: dict[ModelKey, Interval] = field(default_factory=dict)
-    turns: dict[tuple[ModelKey, ModelKey], PairedRounds] = field(default_factory=dict)
+    rounds: dict[tuple[ModelKey, ModelKey], PairedRounds] = field(default_factory=dict)
     publication: Publication | None = None
 
-    def between(self, of: Network, to: Network) -> CostRatio | None:
-        """The cost of one over that of another: from all their rounds where there are any, else from their points."""
-        return self._by_turns(self._key(of), self._key(to)) or self._by_points(of, to)
+    def ratio(self, of: Network, to: Network) -> CostRatio | None:
+        """Ratio of time or energy, `of` over `to`: from all their rounds if there are any, else from their points."""
+        return self._by_rounds(self._key(of), self._key(to)) or self._by_points(of, to)
 
-    def _by_turns(self, of: ModelKey, to: ModelKey) -> CostRatio | None:
-        there, back = (self.turns.get(both, PairedRounds()) for both in ((of, to), (to, of)))
-        pairs = [*there.pairs, *(pair.inverted for pair in back.pairs)]
+    def _by_rounds(self, of: ModelKey, to: ModelKey) -> CostRatio | None:
+        rounds, swapped = (self.rounds.get(both, PairedRounds()) for both in ((of, to), (to, of)))
+        pairs = [*rounds.pairs, *(pair.inverted for pair in swapped.pairs)]
         if not pairs:
             return None
-        ratio, odd = ratios.interim_ratio(pairs), there.flags + back.flags
-        told = [f"{len(pairs)} round{'s' * (len(pairs) != 1)} in turn"]
+        ratio, flags = ratios.interim_ratio(pairs), rounds.flags + swapped.flags
+        details = [f"{len(pairs)} round{'s' * (len(pairs) != 1)} in turn"]
         if len(pairs) > 1:
-            told.insert(0, _span(ratio.low, ratio.high))
-        told += [f"{flag} in {count} of {2 * len(pairs)} processes" for flag, count in sorted(odd.items())]
-        return CostRatio(ratio.estimate, Interval(ratio.low, ratio.high), f" ({', '.join(told)})")
+            details.insert(0, f"{BY_ROUNDS} {_span(ratio.low, ratio.high)}")
+        details += [f"{flag} in {count} of {2 * len(pairs)} processes" for flag, count in sorted(flags.items())]
+        return CostRatio(ratio.estimate, Interval(ratio.low, ratio.high), BY_ROUNDS, f" ({', '.join(details)})")
 
     def _by_points(self, of: Network, to: Network) -> CostRatio | None:
-        """The ratio of the middles, and the least and most that it can be."""
-        one, two = self.at(of), self.at(to)
+        """Ratio of the points' geometric means, and the smallest and largest ratio that the points allow."""
+        one, two = self.point(of), self.point(to)
         if one is None or two is None:
             return None
-        (left, guessed), (right, guessed_too) = one, two
-        middle = (left.low * left.high / (right.low * right.high)) ** 0.5
+        (left, left_interpolated), (right, right_interpolated) = one, two
+        estimate = (left.low * left.high / (right.low * right.high)) ** 0.5
         interval = Interval(left.low / right.high, left.high / right.low)
-        told = [_span(*interval)] if self.publication is None else []
-        told += ["interpolated in pixels"] if guessed or guessed_too else []
-        return CostRatio(middle, interval, f" ({', '.join(told)})" if told else "")
+        details = [f"{BY_POINTS} {_span(*interval)}"] if self.publication is None else []
+        details += ["interpolated in pixels"] if left_interpolated or right_interpolated else []
+        return CostRatio(estimate, interval, BY_POINTS, f" ({', '.join(details)})" if details else "")
 
     def _key(self, network: Network) -> ModelKey:
         name = self.publication.name(name_of(network)) if self.publication else name_of(network)
         return name, network.size or 0
 
-    def at(self, network: Network) -> tuple[Interval, bool] | None:
-        """The cost of a network, and whether it was interpolated in pixels between two sizes of it."""
+    def point(self, network: Network) -> tuple[Interval, bool] | None:
+        """The network's time or energy, and whether it was interpolated in pixels between two measured sizes."""
         name, size = self._key(network)
         if (name, size) in self.points:
             return self.points[name, size], False
@@ -107,58 +112,59 @@ def _span(low: float, high: float) -> str:
 
 
 def name_of(network: Network) -> str:
-    """A network of ours by its name and arguments."""
+    """Name and arguments of one of our networks, without its size."""
     return str(Network(network.model, None, network.arguments))
 
 
 def published(publications: Iterable[Publication], quantity: ClockQuantity) -> list[MeasuredSetting]:
-    """Each setting of each publication that has the quantity."""
-    runs = []
+    """Published measurements of a quantity: one `MeasuredSetting` for each setting of each publication."""
+    found = []
     for publication in publications:
         meta = publication.meta
         for setting, rows in publication.settings().items():
-            run = MeasuredSetting(setting.text, setting.kind, meta.measures, meta.paper, publication=publication)
+            group = MeasuredSetting(setting.text, setting.kind, meta.measures, meta.paper, publication=publication)
             for key, row in rows.items():
                 cost = publication.cost(row, quantity)
                 if cost is not None:
-                    run.points[key] = Interval(cost / (1 + REPEATABLE) ** 0.5, cost * (1 + REPEATABLE) ** 0.5)
-            if run.points:
-                runs.append(run)
-    return runs
+                    group.points[key] = Interval(cost / (1 + REPEATABLE) ** 0.5, cost * (1 + REPEATABLE) ** 0.5)
+            if group.points:
+                found.append(group)
+    return found
 
 
 def measured(records: Sequence[Record], quantity: ClockQuantity) -> list[MeasuredSetting]:
-    """Records of ours by machine and workload; of several points of one network in a setting the latest counts."""
-    runs: dict[str, MeasuredSetting] = {}
+    """Our own measurements by setting; of several records of one network in a setting the latest counts."""
+    groups: dict[str, MeasuredSetting] = {}
     ordered = sorted(records, key=lambda record: record.started_utc)
     for record in ordered:
         point = _interval(record, quantity)
         if point is None:
             continue
-        run = _run(runs, record)
+        group = _group(groups, record)
         name, size = _key(record)
-        run.points[name, size] = point
-        if _reads_images(record) and not record.workload.names_code:  # it would be run to be counted
-            run.networks[name] = Network(record.workload.model, None, record.workload.arguments or None)
+        group.points[name, size] = point
+        # Counting a network whose name is code would run that code, and a record may come from anywhere.
+        if _reads_images(record) and not record.workload.names_code:
+            group.networks[name] = Network(record.workload.model, None, record.workload.arguments or None)
     for a, b in _rounds(ordered):
         one, other = _value(a, quantity), _value(b, quantity)
         if one and other and _setting(a) == _setting(b):
-            turns = _run(runs, a).turns.setdefault((_key(a), _key(b)), PairedRounds())
-            turns.pairs.append(ratios.Pair(one, other))
-            turns.flags.update(flag for record in (a, b) for flag in _flags(record))
-    return list(runs.values())
+            rounds = _group(groups, a).rounds.setdefault((_key(a), _key(b)), PairedRounds())
+            rounds.pairs.append(ratios.Pair(one, other))
+            rounds.flags.update(flag for record in (a, b) for flag in _flags(record))
+    return list(groups.values())
 
 
-def _run(runs: dict[str, MeasuredSetting], record: Record) -> MeasuredSetting:
-    """The run that a record belongs to, begun where it is the first."""
+def _group(groups: dict[str, MeasuredSetting], record: Record) -> MeasuredSetting:
+    """The `MeasuredSetting` of a record; its first record creates it."""
     setting = _setting(record)
-    run = runs.setdefault(setting, MeasuredSetting(setting, _kind(record), device=record.environment.device_name))
-    run.when = max(run.when, record.started_utc[:10])
-    return run
+    group = groups.setdefault(setting, MeasuredSetting(setting, _kind(record), device=record.environment.device_name))
+    group.when = max(group.when, record.started_utc[:10])
+    return group
 
 
 def _rounds(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
-    """Both halves of every round that is whole."""
+    """The two records, A and B, of every complete round."""
     halves: dict[tuple[str, int], dict[str, Record]] = {}
     for record in records:
         if record.turn is not None:
@@ -175,7 +181,7 @@ def _key(record: Record) -> ModelKey:
 
 
 def _reads_images(record: Record) -> bool:
-    """Whether it is a network and no stack of layers from within one."""
+    """Whether the first input has three channels: a network, not a stack of inner layers."""
     specs = record.workload.specs
     return bool(specs) and specs[0].shape[1:2] == (3,)
 
@@ -192,7 +198,7 @@ def _setting(record: Record) -> str:
 
 
 def _latency(record: Record) -> Latency | None:
-    """Device time of an accelerator where there is any, else that of synchronised calls."""
+    """Device latency if it was measured, else wall latency."""
     if isinstance(record.latency, Missing):
         return None
     modes = (record.latency.device, record.latency.wall)
@@ -205,7 +211,7 @@ def _flags(record: Record) -> Iterator[str]:
 
 
 def _value(record: Record, quantity: ClockQuantity) -> float | None:
-    """Seconds or gross joules an image."""
+    """Seconds or gross joules per image."""
     if quantity == "energy":
         return record.energy.gross_per_image_j if isinstance(record.energy, Energy) else None
     latency = _latency(record)
@@ -217,6 +223,7 @@ def _interval(record: Record, quantity: ClockQuantity) -> Interval | None:
 
 
 def _time_s(record: Record) -> Interval | None:
+    """Seconds per image: the 95 % confidence interval of the median; with too few samples for one, their range."""
     latency = _latency(record)
     if latency is None:
         return None
@@ -224,17 +231,17 @@ def _time_s(record: Record) -> Interval | None:
     if isinstance(interval, Missing):
         interval = min(latency.samples_s), max(latency.samples_s)
     low, high = interval
-    if low <= 0:  # so noisy that the interval reaches to where no time lies; times are compared as ratios
+    if low <= 0:  # very noisy samples: a time is positive, and ratios need that
         low = min(latency.samples_s)
     return Interval(low / record.workload.batch, high / record.workload.batch) if low > 0 else None
 
 
 def _energy_j(record: Record) -> Interval | None:
-    """Gross joules an image with the repeat error; the sensor's gain is the same for both of a pair."""
+    """Gross joules per image: 95 % confidence interval. It leaves out the sensor's gain error: ratios cancel it."""
     energy = record.energy
     if not isinstance(energy, Energy) or isinstance(energy.repeat_relative, Missing):
         return None
     joules, share = energy.gross_per_image_j, energy.repeat_relative
-    if share >= 1:  # it says nothing, not even that there was any
+    if share >= 1:  # so uncertain that the energy may be zero
         return None
     return Interval(joules * (1 - share), joules * (1 + share))

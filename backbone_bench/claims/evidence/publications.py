@@ -1,8 +1,8 @@
-"""Measurements that others published, as data: never ours, and never without where they come from.
+"""Measurements published by others, as data: kept apart from our own, and always shown with their source.
 
-A publication is a CSV and a TOML beside it: source, licence, hardware,
-settings, traps, and what its columns mean. Rows of one setting (the same card,
-software, precision, layout …) can be compared; of several software versions of one setting the newest counts.
+A publication is a CSV and a TOML of the same name: source, licence, hardware, settings, traps, and the meaning of the
+columns. Only rows of one setting (the same card, software, precision, layout …) are compared. If a setting was measured
+with several software versions, the newest counts.
 """
 
 import csv
@@ -17,14 +17,13 @@ from backbone_bench.base.choices import DeviceKind
 from backbone_bench.claims.data.layers import STRICT
 from backbone_bench.claims.data.reading import revive, toml
 
-MeasuredScope = Literal[
-    "backbone", "detector", "layers"
-]  # a network alone, a whole detector around it, a stack of layers
+# A network alone, a whole detector around it, or a stack of layers.
+MeasuredScope = Literal["backbone", "detector", "layers"]
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Machine:
-    """A device by the name that people know it by."""
+    """A device: its usual name and its kind."""
 
     name: str
     kind: DeviceKind
@@ -32,40 +31,40 @@ class Machine:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class PublishedColumn:
-    """The column that holds a quantity, and its unit: 1 in the column is `base_units`, or that many images a second."""
+    """The column of a quantity and its unit: the value 1 means `base_units` seconds, joules or images per second."""
 
     column: str
     base_units: float = 1.0
-    rate: bool = False  # images per second: the time is the reciprocal
+    rate: bool = False  # True: images per second, so the time is the reciprocal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Meta:
-    """What must be said of a publication wherever it is quoted."""
+    """Metadata of a publication: its source and licence, and the meaning of its columns."""
 
     file: str
     title: str
     source: str
     licence: str
-    settings: str  # what all rows share: framework, precision, batch
+    settings: str  # common to all rows: framework, precision, batch
     measures: MeasuredScope
     traps: tuple[str, ...] = ()
-    paper: str | None = None  # the key of the paper whose own figures these are
+    paper: str | None = None  # the key of the paper that printed these numbers
     model: str = "model"
-    size: int | str = "input_size"  # in pixels, or the column that holds it
+    size: int | str = "input_size"  # in pixels, or the column with it
     time: PublishedColumn | None = None
     energy: PublishedColumn | None = None
-    machine: Machine | None = None  # of all rows; else the column `device` names it
+    machine: Machine | None = None  # of all rows; None: the column `device` is a key of `machines`
     machines: Mapping[str, Machine] | None = None
-    setting: Mapping[str, str] | None = None  # columns that make up a setting, and how each is told: "batch {}"
-    words: Mapping[str, str] | None = None  # how values of those columns are told: yes = "compiled"
-    newest: str | None = None  # of rows that are alike but for this column, the highest counts
-    names: Mapping[str, str] | None = None  # from the names of the zoo to the source's, where the networks are the same
-    prefix: str | None = None  # a source whose names `bench` can build as PREFIX:NAME
+    setting: Mapping[str, str] | None = None  # columns that define a setting, each with its text: "batch {}"
+    words: Mapping[str, str] | None = None  # texts for values of those columns: yes = "compiled"
+    newest: str | None = None  # of rows that differ only in this column, the highest counts
+    names: Mapping[str, str] | None = None  # from the zoo's name to the source's name of the same network
+    prefix: str | None = None  # `bench` builds the source's networks as PREFIX:NAME
 
 
 class PublishedSetting(NamedTuple):
-    """What rows must share to be compared."""
+    """The setting in which rows were measured; only rows of equal settings are compared."""
 
     text: str
     kind: DeviceKind
@@ -75,7 +74,7 @@ ModelKey = tuple[str, int]  # model by the source's name, and input size
 
 
 class Publication:
-    """A table of measurements and its meaning."""
+    """A published table of measurements with its metadata."""
 
     def __init__(self, meta: Meta, rows: Sequence[Mapping[str, str]]) -> None:
         self.meta, self.rows = meta, rows
@@ -94,26 +93,26 @@ class Publication:
         machine = meta.machine or (meta.machines or {})[row["device"]]
         words = meta.words or {}
         forms = (meta.setting or {}).items()
-        told = [form.format(words.get(row[column], row[column])) for column, form in forms if row[column]]
-        return PublishedSetting(", ".join([meta.title, machine.name, *told]), machine.kind)
+        texts = [form.format(words.get(row[column], row[column])) for column, form in forms if row[column]]
+        return PublishedSetting(", ".join([meta.title, machine.name, *texts]), machine.kind)
 
     def _key(self, row: Mapping[str, str]) -> ModelKey:
         size = self.meta.size
         return row[self.meta.model], size if isinstance(size, int) else int(row[size])
 
     def name(self, model: str) -> str:
-        """What the source calls a network of ours; empty where it has none of it."""
+        """The source's name of one of our networks; empty if the source does not have it."""
         prefix = f"{self.meta.prefix}:"
         if self.meta.prefix and model.startswith(prefix):
             return model.removeprefix(prefix)
         return (self.meta.names or {}).get(model, "")
 
     def models(self) -> Mapping[str, str]:
-        """The networks that the source has too: from its names to ours."""
+        """The networks that both have: from the source's names to ours."""
         return {theirs: ours for ours, theirs in (self.meta.names or {}).items()}
 
     def cost(self, row: Mapping[str, str], quantity: str) -> float | None:
-        """Seconds or joules of an image; None where the table has none."""
+        """Seconds or joules per image; None if the table does not have it."""
         column = self.meta.time if quantity == "time" else self.meta.energy
         if column is None or not row[column.column]:
             return None
@@ -121,20 +120,20 @@ class Publication:
         return 1 / value if column.rate else value
 
     def numbers(self, columns: Iterable[str]) -> Iterator[tuple[str, dict[str, float]]]:
-        """For each row in which all these columns hold numbers: its model and them."""
-        wanted = list(columns)
+        """The model and the numbers of these columns, for each row that has all of them."""
+        needed = list(columns)
         for row in self.rows:
-            if all(row.get(column) for column in wanted):
-                yield row[self.meta.model], {column: float(row[column]) for column in wanted}
+            if all(row.get(column) for column in needed):
+                yield row[self.meta.model], {column: float(row[column]) for column in needed}
 
 
 def shipped() -> tuple[Publication, ...]:
-    """The publications of the package."""
+    """The publications shipped with the package."""
     return load(resources.files("backbone_bench.claims") / "published")
 
 
 def load(folder: Traversable) -> tuple[Publication, ...]:
-    """The publications of a folder whose table is there."""
+    """The publications of a folder; a TOML without its CSV is skipped."""
     files = {file.name: file for file in folder.iterdir()}
     found = []
     for name in sorted(name for name in files if name.endswith(".toml")):

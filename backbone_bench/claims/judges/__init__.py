@@ -1,1 +1,1 @@
-"""From evidence to verdicts: counted, swept and clocked checks, causes, and the list of what is to be measured."""
+"""Judges of claims: checks of counts, formulas and measurements, known causes, and the plan of measurements."""

@@ -1,8 +1,8 @@
-"""Why a count may differ from what a paper prints: known causes, as data.
+"""Known causes, as data, of a difference between a count and the number in a paper.
 
-A cause is another metric (the classifier left out), a factor (two for each
-multiply-add), another input size, or another network of the same name (the paper's own
-stem). Each is tried alone, the likelier ones first; the first that comes within the tolerance is the explanation.
+A cause is another metric (the classifier left out), a factor (two FLOPs per multiply-add), another input size, or
+another network of the same name (the paper's own stem). Each is tried alone, the likeliest first; the first that comes
+within the tolerance is the explanation.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from backbone_bench.records import Scalar
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Variant:
-    """The network that goes by the same name elsewhere."""
+    """Another network that has the same name elsewhere."""
 
     model: str | None = None
     arguments: Mapping[str, Scalar] | None = None
@@ -29,18 +29,18 @@ class Variant:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Cause:
-    """One way in which a paper's figure is another figure than ours."""
+    """One known cause of a difference between a paper's number and our count."""
 
     id: str
     sentence: str
     factors: Mapping[MetricName, float] | None = None
     instead: Mapping[MetricName, MetricName] | None = None
-    sizes: tuple[PixelSize, ...] = ()  # tried after all others: each is a count of its own
+    sizes: tuple[PixelSize, ...] = ()  # tried after all other causes: each size needs its own count
     variants: Mapping[str, Variant] | None = None
 
 
 class FigureReading(NamedTuple):
-    """How a figure is to be found."""
+    """One way to compute a number: metric, subjects and factor."""
 
     metric: str
     subjects: tuple[Network | LayerStack, ...]
@@ -49,13 +49,13 @@ class FigureReading(NamedTuple):
 
 @cache
 def causes() -> tuple[Cause, ...]:
-    """The causes that the package knows."""
+    """The causes shipped with the package."""
     text = (resources.files("backbone_bench.claims") / "causes.toml").read_text(encoding="utf-8")
     return revive(tuple[Cause, ...], toml(text, "causes.toml")["cause"], "causes.toml")
 
 
 def readings(cause: Cause, plain: FigureReading) -> Iterator[FigureReading]:
-    """The other ways to read a figure that a cause opens; none where it does not apply."""
+    """The other ways to compute the number if this cause is true; none if the cause does not apply."""
     changed = FigureReading(
         (cause.instead or {}).get(plain.metric, plain.metric),
         tuple(_swap(cause.variants or {}, subject) for subject in plain.subjects),

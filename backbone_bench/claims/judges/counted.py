@@ -1,7 +1,7 @@
-"""Checks of counts: a figure, a ratio, a difference, an order, a bound.
+"""Checks of counts: a number, a ratio, a difference, an order, a bound.
 
-A figure outside its tolerance is not yet wrong: the known causes are tried,
-each alone, and a claim that one of them brings back is `explained`.
+A number outside its tolerance does not fail at once: the known causes are tried, each alone, and if one of them brings
+it within the tolerance, the verdict is `explained`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,24 +22,24 @@ Numeric = CountCheck | RatioCheck | DeltaCheck
 
 
 class DerivedFigure(NamedTuple):
-    """A figure, and those that it was made of, one a subject."""
+    """A computed number, and the counts that it was computed from, one per subject."""
 
     value: float
     parts: tuple[float, ...]
 
 
 class Tried(NamedTuple):
-    """What a cause makes of a figure."""
+    """A number recomputed under one cause."""
 
     cause: Cause
     reading: FigureReading
     figure: DerivedFigure
 
 
-def judge_figure(check: Numeric, book: Evidence, per_multiply_add: int) -> CheckFinding:
-    """A number against the published one: it holds, a cause explains it, or it fails."""
+def judge_figure(check: Numeric, evidence: Evidence, per_multiply_add: int) -> CheckFinding:
+    """Compare a number with the published one: it holds, a known cause explains the difference, or it fails."""
     plain = FigureReading(check.metric, _subjects(check), float(per_multiply_add) if check.metric in FLOPS else 1.0)
-    found = _read(check, plain, book)
+    found = _read(check, plain, evidence)
     finding = CheckFinding(
         verdict=ClaimVerdict.HOLDS,
         expected=_shown(check, check.expected),
@@ -47,51 +47,51 @@ def judge_figure(check: Numeric, book: Evidence, per_multiply_add: int) -> Check
         expected_value=check.expected,
         found_value=found.value,
         ratio=found.value / check.expected if check.expected else None,
-        working=(*_parts(plain, found), tolerance(check, _shown(check, check.expected))),
+        working=(*_parts(plain, found), _tolerance(check, _shown(check, check.expected))),
     )
-    if _closes(check, found):
+    if _within_tolerance(check, found):
         return finding
     off = f"off by {_off(check, found.value)}"
-    closing = _explanations(check, plain, book)
-    if not closing:
-        return replace(finding, verdict=ClaimVerdict.FAILS, reason=f"{off}; no known cause closes it")
-    first, *others = closing
-    told = f"{first.cause.sentence}: {_shown(check, first.figure.value)}"
-    also = [f"would close it too: {other.cause.sentence}: {_shown(check, other.figure.value)}" for other in others]
-    steps = (f"{off}; {told}", *_parts(first.reading, first.figure), *also)
-    return replace(finding, verdict=ClaimVerdict.EXPLAINED, reason=told, working=(*finding.working, *steps))
+    explanations = _explanations(check, plain, evidence)
+    if not explanations:
+        return replace(finding, verdict=ClaimVerdict.FAILS, reason=f"{off}; no known cause explains it")
+    first, *others = explanations
+    reason = f"{first.cause.sentence}: {_shown(check, first.figure.value)}"
+    also = [f"also explained by: {other.cause.sentence}: {_shown(check, other.figure.value)}" for other in others]
+    steps = (f"{off}; {reason}", *_parts(first.reading, first.figure), *also)
+    return replace(finding, verdict=ClaimVerdict.EXPLAINED, reason=reason, working=(*finding.working, *steps))
 
 
-def _closes(check: Numeric, figure: DerivedFigure) -> bool:
+def _within_tolerance(check: Numeric, figure: DerivedFigure) -> bool:
     return abs(figure.value - check.expected) <= check.tolerance.slack(check.expected)
 
 
-def _explanations(check: Numeric, plain: FigureReading, book: Evidence) -> list[Tried]:
-    """The causes that close the gap, the likeliest first; another input size only where no other does."""
+def _explanations(check: Numeric, plain: FigureReading, evidence: Evidence) -> list[Tried]:
+    """The causes that explain the difference, the likeliest first; another input size only if no other cause does."""
     for group in ([cause for cause in causes() if not cause.sizes], [cause for cause in causes() if cause.sizes]):
-        closing = [tried for tried in _try_each(group, check, plain, book) if _closes(check, tried.figure)]
-        if closing:
-            return closing
+        found = [tried for tried in _try_each(group, check, plain, evidence) if _within_tolerance(check, tried.figure)]
+        if found:
+            return found
     return []
 
 
-def _try_each(group: Sequence[Cause], check: Numeric, plain: FigureReading, book: Evidence) -> Iterator[Tried]:
-    needed = check.expected / (_read(check, plain, book).value or 1.0)
+def _try_each(group: Sequence[Cause], check: Numeric, plain: FigureReading, evidence: Evidence) -> Iterator[Tried]:
+    needed = check.expected / (_read(check, plain, evidence).value or 1.0)
     for cause in group:
         for reading in readings(cause, plain):
-            if not _can_close(reading, plain, needed):
+            if not _can_explain(reading, plain, needed):
                 continue
             try:
-                figure = _read(check, reading, book)
-            except UserError:  # the network cannot take that size, so this is no explanation
+                figure = _read(check, reading, evidence)
+            except UserError:  # the network does not accept this size: no explanation
                 continue
             yield Tried(cause, reading, figure)
 
 
-def _can_close(reading: FigureReading, plain: FigureReading, needed: float) -> bool:
-    """Whether another input size can change a figure by the factor that is needed: a count is spared where it cannot.
+def _can_explain(reading: FigureReading, plain: FigureReading, needed: float) -> bool:
+    """Whether another input size can change the number by the needed factor; if not, the count is skipped.
 
-    Maps grow with the image's area and weights do not; padding and rounding may add a quarter.
+    Feature maps grow with the image's area and weights do not; padding and rounding may change it by a quarter.
     """
     before, after = plain.subjects[0], reading.subjects[0]
     if isinstance(before, LayerStack) or isinstance(after, LayerStack) or not before.size or before.size == after.size:
@@ -109,8 +109,8 @@ def _subjects(check: Numeric) -> tuple[Network | LayerStack, ...]:
             return (of, other)
 
 
-def _read(check: Numeric, reading: FigureReading, book: Evidence) -> DerivedFigure:
-    parts = tuple(reading.factor * book.value(subject, reading.metric) for subject in reading.subjects)
+def _read(check: Numeric, reading: FigureReading, evidence: Evidence) -> DerivedFigure:
+    parts = tuple(reading.factor * evidence.value(subject, reading.metric) for subject in reading.subjects)
     match check:
         case CountCheck():
             return DerivedFigure(parts[0], parts)
@@ -119,7 +119,7 @@ def _read(check: Numeric, reading: FigureReading, book: Evidence) -> DerivedFigu
         case RatioCheck(form=form):
             if not parts[1]:
                 title = METRICS[reading.metric].title
-                raise UserError(f"{reading.subjects[1]} has no {title}: nothing is a ratio to it.")
+                raise UserError(f"A ratio to {reading.subjects[1]} is undefined: its {title} is 0.")
             ratio = parts[0] / parts[1]
             return DerivedFigure({"ratio": ratio, "change": ratio - 1, "saving": 1 - ratio}[form], parts)
 
@@ -146,17 +146,17 @@ def _parts(reading: FigureReading, figure: DerivedFigure) -> Iterator[str]:
         yield f"{subject}: {metric.title} {amount(value)} ({metric.formula}{counted})"
 
 
-def tolerance(check: Numeric, expected: str) -> str:
+def _tolerance(check: Numeric, expected: str) -> str:
     """`published 3.6 G, ±2 %: the figure is truncated`."""
     allowed = check.tolerance
     width = amount(allowed.absolute) if allowed.absolute is not None else f"{(allowed.relative or 0) * 100:g} %"
     return f"published {expected} ±{width}: {allowed.why}"
 
 
-def judge_order(check: OrderCheck, book: Evidence, per_multiply_add: int) -> CheckFinding:
-    """Every network below the next: one step the other way, or level, and the order fails."""
+def judge_order(check: OrderCheck, evidence: Evidence, per_multiply_add: int) -> CheckFinding:
+    """Check that every network is below the next; an equal or reversed pair fails."""
     factor = per_multiply_add if check.metric in FLOPS else 1
-    values = [factor * book.value(subject, check.metric) for subject in check.rising]
+    values = [factor * evidence.value(subject, check.metric) for subject in check.rising]
     names = [str(subject) for subject in check.rising]
     wrong = [
         f"{names[i]} is {left / right:.4g} times {names[i + 1]}"
@@ -176,10 +176,10 @@ def judge_order(check: OrderCheck, book: Evidence, per_multiply_add: int) -> Che
     )
 
 
-def judge_bound(check: BoundCheck, book: Evidence, per_multiply_add: int) -> CheckFinding:
-    """A figure on one side of a limit, which is not part of that side."""
+def judge_bound(check: BoundCheck, evidence: Evidence, per_multiply_add: int) -> CheckFinding:
+    """Check that a metric is strictly below or above a limit."""
     factor = per_multiply_add if check.metric in FLOPS else 1
-    value = factor * book.value(check.of, check.metric)
+    value = factor * evidence.value(check.of, check.metric)
     limit, sign = (check.below, "<") if check.below is not None else (check.above or 0.0, ">")
     inside = value < limit if sign == "<" else value > limit
     return CheckFinding(

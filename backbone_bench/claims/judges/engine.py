@@ -1,4 +1,4 @@
-"""From claims and evidence to verdicts. What a claim needs stands in its data; nothing here knows any claim."""
+"""Engine of claims: judges claims with evidence. It is generic: everything about a claim is in the claim's data."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from backbone_bench.claims.judges.swept import judge_family, judge_law, judge_ta
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One check of a claim with its findings: counted or measured first, then what others published."""
+    """One check of a claim with its finding, counted or measured, and the finding from published measurements."""
 
     check: Check
     finding: CheckFinding
@@ -40,18 +40,19 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True)
 class ClaimResult:
-    """A claim and what it came to."""
+    """A claim with the results of its checks."""
 
     entry: ClaimEntry
     judged: tuple[CheckResult, ...]
 
     @property
     def verdict(self) -> ClaimVerdict:
+        """The worst verdict of the checks that are not `aside`."""
         return worst(part.finding.verdict for part in self.judged if not part.check.aside)
 
     @property
     def published(self) -> ClaimVerdict | None:
-        """The verdict of what others published; None where they published nothing that decides any of it."""
+        """The verdict from published measurements; None if they decide no check."""
         verdicts = [part.published.verdict for part in self.judged if part.published and not part.check.aside]
         decided = [verdict for verdict in verdicts if verdict is not ClaimVerdict.UNMEASURED]
         return worst(decided) if decided else None
@@ -64,34 +65,34 @@ class ClaimResult:
 
     @property
     def unexpected(self) -> tuple[str, ...]:
-        """Every verdict, of the claim or a check, that is not the expected one, in words: what exit 1 is about."""
+        """One sentence for each verdict of the claim or a check that is not the expected one; any of them is exit 1."""
         return tuple(_unexpected(self))
 
 
 CLOCK = (PairCheck, CorrelationCheck, RanksCheck)
 
 
-def judge(entry: ClaimEntry, book: Evidence) -> ClaimResult:
+def judge(entry: ClaimEntry, evidence: Evidence) -> ClaimResult:
     """Check one claim."""
-    return ClaimResult(entry, tuple(_judge_part(check, entry, book) for check in entry.claim.check))
+    return ClaimResult(entry, tuple(_judge_part(check, entry, evidence) for check in entry.claim.check))
 
 
-def judge_all(entries: Iterable[ClaimEntry], book: Evidence) -> tuple[ClaimResult, ...]:
+def judge_all(entries: Iterable[ClaimEntry], evidence: Evidence) -> tuple[ClaimResult, ...]:
     """Check these claims, in order."""
-    return tuple(judge(entry, book) for entry in entries)
+    return tuple(judge(entry, evidence) for entry in entries)
 
 
-def _judge_part(check: Check, entry: ClaimEntry, book: Evidence) -> CheckResult:
+def _judge_part(check: Check, entry: ClaimEntry, evidence: Evidence) -> CheckResult:
     try:
         if isinstance(check, CLOCK):
-            ours, *theirs = judge_clock(check, book, entry.paper.key)
-            return CheckResult(check, ours, *theirs)
-        return CheckResult(check, _JUDGES[type(check)](check, book, entry.factor))
+            ours, *published = judge_clock(check, evidence, entry.paper.key)
+            return CheckResult(check, ours, *published)
+        return CheckResult(check, _JUDGES[type(check)](check, evidence, entry.factor))
     except NoEvidence as missing:
         return CheckResult(check, CheckFinding(ClaimVerdict.UNMEASURED, "", reason=str(missing)))
 
 
-def _judge_needs(check: NeedsCheck, _book: Evidence, _per_multiply_add: int) -> CheckFinding:
+def _judge_needs(check: NeedsCheck, _evidence: Evidence, _per_multiply_add: int) -> CheckFinding:
     return CheckFinding(ClaimVerdict.UNMEASURED, check.published, reason=f"needs {check.needs}")
 
 
@@ -119,9 +120,9 @@ def _unexpected(outcome: ClaimResult) -> Iterable[str]:
         expected = part.check.expects
         if expected and not _as_expected(part.finding.verdict, expected, [part.check]):
             yield f"{claim.id}, check {number}: {part.finding.verdict}, expected {expected}"
-        told = part.check.expects_published
-        if told and part.published and part.published.verdict != told:
-            yield f"{claim.id}, check {number}: {part.published.verdict} (published), expected {told}"
+        expected = part.check.expects_published
+        if expected and part.published and part.published.verdict != expected:
+            yield f"{claim.id}, check {number}: {part.published.verdict} (published), expected {expected}"
 
 
 def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, checks: Sequence[Check]) -> bool:
@@ -132,7 +133,7 @@ def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, checks: Sequence
 
 
 def select(entries: Sequence[ClaimEntry], names: Sequence[str]) -> tuple[ClaimEntry, ...]:
-    """The claims of these ids and papers, in the order given; all where none is named. Raises UserError."""
+    """The claims with these ids or of these papers, in the given order; all if no name is given. Raises UserError."""
     if not names:
         return tuple(entries)
     found: dict[str, ClaimEntry] = {}

@@ -1,4 +1,4 @@
-"""Which published claims some records have something to say about: by what they hold, nothing built anew."""
+"""Claims that records decide: judged with the counts in the records, without building a network."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,14 @@ from backbone_bench.zoo import catalogue
 
 
 def judged_by(records: Sequence[Record]) -> list[ClaimResult]:
-    """The shipped claims that these records decide: one that speaks of more networks is not judged."""
-    lacking: list[str] = []
-    book = Evidence(count=_counts(records, lacking), records=records, publications=publications.shipped())
+    """The shipped claims that these records decide; a claim about a network without a record is left out."""
+    missing: list[str] = []
+    evidence = Evidence(count=_counts(records, missing), records=records, publications=publications.shipped())
     found = []
     for entry in papers.entries(papers.shipped()):
-        lacking.clear()
-        outcome = judge(entry, book)
-        if not lacking and _decided(outcome):
+        missing.clear()
+        outcome = judge(entry, evidence)
+        if not missing and _decided(outcome):
             found.append(outcome)
     return found
 
@@ -31,8 +31,8 @@ def _decided(outcome: ClaimResult) -> bool:
     )
 
 
-def _counts(records: Sequence[Record], lacking: list[str]) -> CountNetwork:
-    """The counts that the records hold, in the place of a counter; `lacking` grows by the models that they do not."""
+def _counts(records: Sequence[Record], missing: list[str]) -> CountNetwork:
+    """A counter that reads the counts from the records; it appends a model without a record to `missing`."""
 
     def count(model: str, arguments: Mapping[str, Scalar], size: OptionalSize, batch: int) -> ModelCost:
         for record in records:
@@ -41,14 +41,14 @@ def _counts(records: Sequence[Record], lacking: list[str]) -> CountNetwork:
                 continue
             if workload.mode == "eval" and _has_size(record, size) and not isinstance(record.cost, Missing):
                 return record.cost
-        lacking.append(model)
-        raise NoEvidence(f"no record here holds the counts of {model}")
+        missing.append(model)
+        raise NoEvidence(f"no record has counts of {model}")
 
     return count
 
 
 def _has_size(record: Record, size: OptionalSize) -> bool:
-    """Whether the record's image is of this height and width; of the catalogue's where none is named."""
+    """Whether the record's input image has this height and width; None: those in the catalogue."""
     if len(record.workload.inputs) != 1:
         return False
     shape = record.workload.specs[0].shape

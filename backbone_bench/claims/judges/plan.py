@@ -1,4 +1,4 @@
-"""What would have to be measured for claims that need a clock: pairs of networks, each once however many ask for it."""
+"""Plan of measurements for claims about time or energy: each pair of networks once, even if several claims need it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from backbone_bench.claims.evidence.evidence import Evidence
 
 
 class PairRequest(NamedTuple):
-    """Two networks, and the ratio of their costs that a claim speaks of."""
+    """Two networks and the ratio of their time or energy that a claim states."""
 
     of: Network
     to: Network
@@ -20,42 +20,43 @@ class PairRequest(NamedTuple):
 
     @property
     def swapped(self) -> "PairRequest":
+        """The same comparison with the networks exchanged."""
         return PairRequest(self.to, self.of, self.quantity, 1 / self.bound)
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedComparison:
-    """A comparison that decides something, and the claims that ask for it."""
+    """A comparison to run, and the ids of the claims that need it."""
 
-    asked: PairRequest
+    request: PairRequest
     claims: tuple[str, ...]
 
     def __str__(self) -> str:
-        of, to, quantity, _ = self.asked
+        of, to, quantity, _ = self.request
         return f"{quantity} of {of.short} / {to.short}"
 
 
 def wanted(
-    entries: Sequence[ClaimEntry], book: Evidence, quantities: Sequence[ClockQuantity]
+    entries: Sequence[ClaimEntry], evidence: Evidence, quantities: Sequence[ClockQuantity]
 ) -> tuple[PlannedComparison, ...]:
-    """The comparisons that these claims ask for, in their order; the book counts what a bound is made of."""
+    """The comparisons that these claims need, in their order. A bound per FLOP needs counts from the evidence."""
     found: list[tuple[PairRequest, list[str]]] = []
     for entry in entries:
-        for asked in _asked(entry, book):
-            if asked.quantity in quantities:
-                names = next((names for other, names in found if other in (asked, asked.swapped)), None)
+        for request in _requests(entry, evidence):
+            if request.quantity in quantities:
+                names = next((names for other, names in found if other in (request, request.swapped)), None)
                 if names is None:
-                    found.append((asked, [entry.claim.id]))
+                    found.append((request, [entry.claim.id]))
                 elif entry.claim.id not in names:
                     names.append(entry.claim.id)
-    return tuple(PlannedComparison(asked, tuple(names)) for asked, names in found)
+    return tuple(PlannedComparison(request, tuple(names)) for request, names in found)
 
 
-def _asked(entry: ClaimEntry, book: Evidence) -> Iterator[PairRequest]:
+def _requests(entry: ClaimEntry, evidence: Evidence) -> Iterator[PairRequest]:
     for check in entry.claim.check:
         match check:
             case PairCheck(of=of, to=to, quantity=quantity, bound=bound, per=per):
-                counts = book.ratio(of, to, per) if per else 1.0
+                counts = evidence.ratio(of, to, per) if per else 1.0
                 yield PairRequest(of, to, quantity, bound * counts)
             case RanksCheck(pairs=pairs, quantity=quantity):
                 yield from (PairRequest(of, to, quantity) for of, to in pairs)

@@ -1,4 +1,4 @@
-"""Checks of formulas: a law all over a sweep, a value at a point, a family of networks, a table's own arithmetic."""
+"""Checks of formulas: a law over a sweep, a value at a point, a family of stacks, an equation in a published table."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from math import prod
@@ -16,25 +16,25 @@ from backbone_bench.claims.data.subjects import Axes, Range, Tolerance
 from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NoEvidence
 from backbone_bench.claims.evidence.evidence import Evidence
 
-FloatArray = Any  # of float64; numpy's own types say no more here
+SweepArray = Any  # a numpy array of float64; numpy's own type would add nothing
 MOST_POINTS = 4_000_000
 
 
-def judge_law(check: LawCheck, _book: Evidence, _per_multiply_add: int) -> CheckFinding:
-    """A relation that holds all over the sweep, and is an equality just where it should be."""
+def judge_law(check: LawCheck, _evidence: Evidence, _per_multiply_add: int) -> CheckFinding:
+    """Check that a relation holds at every point of the sweep, with equality only where `touches` is zero."""
     axes = _grid(check.axes)
-    wanted = [check.left, check.right] + ([check.touches] if check.touches else [])
-    left, right, *zero = np.broadcast_arrays(*axes.values(), *_values(axes, check.layers, wanted))[len(axes) :]
+    formulas = [check.left, check.right] + ([check.touches] if check.touches else [])
+    left, right, *zero = np.broadcast_arrays(*axes.values(), *_values(axes, check.layers, formulas))[len(axes) :]
     slack = _slack(check.tolerance, left, right)
-    level = np.abs(left - right) <= slack
-    wrong = ~{"==": level, ">=": left >= right - slack, "<=": left <= right + slack}[check.relation]
+    equal = np.abs(left - right) <= slack
+    wrong = ~{"==": equal, ">=": left >= right - slack, "<=": left <= right + slack}[check.relation]
     if zero:
-        wrong |= level != (np.abs(zero[0]) <= slack)
+        wrong |= equal != (np.abs(zero[0]) <= slack)
     ratio = _divided(left, right)
     return CheckFinding(
         verdict=ClaimVerdict.FAILS if wrong.any() else ClaimVerdict.HOLDS,
         expected=check.says,
-        found=f"left over right {_span(ratio)} at {left.size} points",
+        found=f"left / right {_span(ratio)} at {left.size} points",
         reason=f"fails at {int(wrong.sum())} of {left.size} points" if wrong.any() else "",
         working=(
             _formula(check),
@@ -46,12 +46,12 @@ def judge_law(check: LawCheck, _book: Evidence, _per_multiply_add: int) -> Check
 
 
 def _formula(check: LawCheck) -> str:
-    touching = f", equal just where {check.touches} = 0" if check.touches else ""
+    touching = f", equal only where {check.touches} = 0" if check.touches else ""
     return f"{check.left} {check.relation} {check.right}{touching}"
 
 
-def judge_value(check: ValueCheck, _book: Evidence, _per_multiply_add: int) -> CheckFinding:
-    """The value of a formula against the published one."""
+def judge_value(check: ValueCheck, _evidence: Evidence, _per_multiply_add: int) -> CheckFinding:
+    """Compare the value of a formula with the published one."""
     names = dict(check.at)
     value = float(_values(names, check.layers, [check.formula])[0])
     close = abs(value - check.expected) <= check.tolerance.slack(check.expected)
@@ -67,42 +67,42 @@ def judge_value(check: ValueCheck, _book: Evidence, _per_multiply_add: int) -> C
     )
 
 
-def judge_family(check: FamilyCheck, book: Evidence, _per_multiply_add: int) -> CheckFinding:
-    """Every network of the family that matches another in the figures of `parity`."""
+def judge_family(check: FamilyCheck, evidence: Evidence, _per_multiply_add: int) -> CheckFinding:
+    """Check all stacks of the family that match a network in the metrics of `parity`."""
     axes = _grid(check.axes)
     with np.errstate(all="raise"):
         costs = layers.cost(check.layers, axes)
     matching = np.array(True)
     for metric, share in check.parity.items():
-        of_stack, target = METRICS[metric].of_stack, book.value(check.like, metric)
+        of_stack, target = METRICS[metric].of_stack, evidence.value(check.like, metric)
         if of_stack is None:
-            raise UserError(f"A family of layers has no {metric}: parity may be in params_without_norm, flops, access.")
+            raise UserError(f"{metric} is not defined for layers: parity may use params_without_norm, flops or access.")
         if not target:
-            raise UserError(f"{check.like} has no {METRICS[metric].title}: nothing is like it.")
+            raise UserError(f"Parity with {check.like} is undefined: its {METRICS[metric].title} is 0.")
         matching = matching & (np.abs(of_stack(costs) / target - 1) <= share)
     of_stack = METRICS[check.metric].of_stack
     if of_stack is None:
-        raise UserError(f"A family of layers has no {check.metric}.")
+        raise UserError(f"{check.metric} is not defined for layers: a family needs another metric.")
     found = np.broadcast_to(of_stack(costs), matching.shape)[matching]
     return _family(check, found, matching.size)
 
 
-def _family(check: FamilyCheck, found: FloatArray, searched: int) -> CheckFinding:
+def _family(check: FamilyCheck, found: SweepArray, searched: int) -> CheckFinding:
     slack = check.tolerance.slack(check.expected)
     near = np.abs(found - check.expected) <= slack
     parity = ", ".join(f"{METRICS[metric].title} within {share * 100:g} %" for metric, share in check.parity.items())
     if not found.size:
         raise NoEvidence(f"no network of the sweep matches {check.like} ({parity})")
-    middle = float(np.median(found))
-    everywhere = ClaimVerdict.HOLDS if near.all() else ClaimVerdict.UNCLEAR
+    median = float(np.median(found))
+    if_any = ClaimVerdict.HOLDS if near.all() else ClaimVerdict.UNCLEAR
     return CheckFinding(
-        verdict=everywhere if near.any() else ClaimVerdict.FAILS,
+        verdict=if_any if near.any() else ClaimVerdict.FAILS,
         expected=amount(check.expected),
-        found=f"{amount(found.min())} to {amount(found.max())}, median {amount(middle)} of {found.size} networks",
+        found=f"{amount(found.min())} to {amount(found.max())}, median {amount(median)} of {found.size} networks",
         expected_value=check.expected,
-        found_value=middle,
-        ratio=middle / check.expected if check.expected else None,
-        reason="" if near.all() else f"{int(near.sum())} of {found.size} networks lie within the tolerance",
+        found_value=median,
+        ratio=median / check.expected if check.expected else None,
+        reason="" if near.all() else f"{int(near.sum())} of {found.size} networks are within the tolerance",
         working=(
             *_swept(check.axes),
             f"{searched} networks searched, {found.size} match {check.like}: {parity}",
@@ -111,11 +111,11 @@ def _family(check: FamilyCheck, found: FloatArray, searched: int) -> CheckFindin
     )
 
 
-def judge_table(check: TableCheck, book: Evidence, _per_multiply_add: int) -> CheckFinding:
-    """A relation between the columns of a published table, in each of its rows."""
+def judge_table(check: TableCheck, evidence: Evidence, _per_multiply_add: int) -> CheckFinding:
+    """Check an equation between columns of a published table in each of its rows."""
     rows = [
         row
-        for publication in book.publications
+        for publication in evidence.publications
         if publication.meta.file == check.file
         for row in publication.numbers({*check.left.names(), *check.right.names()})
     ]
@@ -127,8 +127,8 @@ def judge_table(check: TableCheck, book: Evidence, _per_multiply_add: int) -> Ch
     return CheckFinding(
         verdict=ClaimVerdict.FAILS if any(apart) else ClaimVerdict.HOLDS,
         expected=f"{check.left} = {check.right}",
-        found=f"left over right {_span(ratios)} in {len(rows)} rows",
-        reason=f"{sum(apart)} of {len(rows)} rows differ by more" if any(apart) else "",
+        found=f"left / right {_span(ratios)} in {len(rows)} rows",
+        reason=f"{sum(apart)} of {len(rows)} rows differ by more than the tolerance" if any(apart) else "",
         working=(
             *(f"{label}: {amount(left)} against {amount(right)}" for label, left, right in pairs),
             f"tolerance: {check.tolerance.why}",
@@ -136,35 +136,35 @@ def judge_table(check: TableCheck, book: Evidence, _per_multiply_add: int) -> Ch
     )
 
 
-def _grid(axes: Axes) -> dict[str, FloatArray]:
-    """Every axis as an array along a dimension of its own, so that formulas span the whole sweep."""
+def _grid(axes: Axes) -> dict[str, SweepArray]:
+    """Each axis as an array along its own dimension, so that formulas broadcast over the whole sweep."""
     values = {name: list(axis.values() if isinstance(axis, Range) else axis) for name, axis in axes.items()}
     points = prod(map(len, values.values()))
     if points > MOST_POINTS:
-        raise UserError(f"A sweep of {points} points is too long: {MOST_POINTS} at most.")
+        raise UserError(f"A sweep of {points} points is too long: {MOST_POINTS} at most. Use larger steps.")
     return dict(zip(values, np.meshgrid(*values.values(), indexing="ij", sparse=True), strict=True))
 
 
 def _values(
     names: Mapping[str, Any], stack: Sequence[layers.Layer], formulas: Sequence[Expression]
-) -> list[FloatArray]:
-    """The formulas' values, with the costs of the layers among the names that they may use."""
+) -> list[SweepArray]:
+    """Values of the formulas; they may use the costs of the layers by name."""
     with np.errstate(all="raise"):
         known = {**names, **layers.named(layers.cost(stack, names))} if stack else names
         return [formula.value(known) for formula in formulas]
 
 
-def _slack(tolerance: Tolerance, left: FloatArray, right: FloatArray) -> FloatArray:
+def _slack(tolerance: Tolerance, left: SweepArray, right: SweepArray) -> SweepArray:
     if tolerance.absolute is not None:
         return tolerance.absolute
     return (tolerance.relative or 0.0) * np.maximum(np.abs(left), np.abs(right))
 
 
-def _divided(left: FloatArray, right: FloatArray) -> FloatArray:
+def _divided(left: SweepArray, right: SweepArray) -> SweepArray:
     return np.divide(left, right, out=np.full(left.shape, np.nan), where=right != 0)
 
 
-def _span(ratio: FloatArray) -> str:
+def _span(ratio: SweepArray) -> str:
     known = ratio[~np.isnan(ratio)]
     if not known.size:
         return "undefined"
@@ -180,15 +180,15 @@ def _swept(axes: Axes) -> Iterator[str]:
             yield f"{name} in {', '.join(f'{value:g}' for value in axis)}"
 
 
-def _along(by: str | None, axes: Mapping[str, FloatArray], ratio: FloatArray) -> Iterator[str]:
-    """Left over right for each value of one axis."""
+def _along(by: str | None, axes: Mapping[str, SweepArray], ratio: SweepArray) -> Iterator[str]:
+    """Range of left / right for each value of one axis."""
     if by is None:
         return
     if by not in axes:
-        raise UserError(f"`by` names no axis: {by!r}. There are {', '.join(axes)}.")
+        raise UserError(f"`by` must name an axis, not {by!r}: the axes are {', '.join(axes)}.")
     along = list(axes).index(by)
     for i, value in enumerate(axes[by].ravel()):
-        yield f"{by} = {value:g}: left over right {_span(np.take(ratio, i, axis=along))}"
+        yield f"{by} = {value:g}: left / right {_span(np.take(ratio, i, axis=along))}"
 
 
 def _at(point: Mapping[str, float]) -> str:

@@ -1,1 +1,1 @@
-"""How verdicts on claims are shown: tables, and the working of one."""
+"""Reports of verdicts on claims: tables, and the working of one claim."""

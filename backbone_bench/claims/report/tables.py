@@ -1,4 +1,4 @@
-"""Verdicts for people and programs: a row a claim, what others published under a heading of its own, the working."""
+"""Tables of claims with their verdicts, and the same as JSON; published measurements are in a table of their own."""
 
 import json
 from collections import Counter
@@ -13,13 +13,13 @@ from backbone_bench.claims.judges.engine import CheckResult, ClaimResult
 from backbone_bench.report.tables.answer import Answer
 from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate, without_empty
 
-MOST_PARTS = 3  # of a claim, told in a row of a table
+MOST_PARTS = 3  # checks of a claim that one row of a table shows
 
 RATIO = Unit("", 1, 3)
 
 
 class Shown(NamedTuple):
-    """What others published about one part of a claim."""
+    """A published finding: one row of the table of published measurements."""
 
     outcome: ClaimResult
     part: CheckResult
@@ -27,7 +27,7 @@ class Shown(NamedTuple):
 
 
 def answer(outcomes: Sequence[ClaimResult]) -> Answer:
-    """A row a claim, and what others published in a table of its own."""
+    """The answer: a table with one row per claim, and a table of published measurements."""
     return Answer(
         parts=lambda: [without_empty(table) for table in (table_of(outcomes), _published(outcomes)) if table.rows],
         exact=lambda: [table_of(outcomes)],
@@ -40,16 +40,17 @@ def _json(outcomes: Sequence[ClaimResult]) -> str:
     return json.dumps({"claims": [plain(outcome) for outcome in outcomes]}, indent=1, ensure_ascii=False) + "\n"
 
 
-# A row a claim.
+# One row per claim.
 
 
 def _judged(outcome: ClaimResult) -> list[CheckResult]:
+    """The checks that count in the claim's verdict."""
     return [part for part in outcome.judged if not part.check.aside]
 
 
-def _joined(told: Iterable[str]) -> str:
-    """The parts' texts, each once, and how many more there are."""
-    parts = list(dict.fromkeys(part for part in told if part))
+def _joined(texts: Iterable[str]) -> str:
+    """The texts, each once; beyond `MOST_PARTS` only their number."""
+    parts = list(dict.fromkeys(text for text in texts if text))
     more = f" … ({len(parts) - MOST_PARTS} more)" if len(parts) > MOST_PARTS else ""
     return "; ".join(parts[:MOST_PARTS]) + more
 
@@ -59,14 +60,15 @@ def _of(value: Callable[[CheckFinding], str]) -> Callable[[ClaimResult], str]:
 
 
 def _ratio(outcome: ClaimResult) -> CellValue:
-    """The parts' found over expected, where it is farthest from 1."""
+    """Found over expected: of all checks the ratio farthest from 1."""
     ratios = [part.finding.ratio for part in _judged(outcome) if part.finding.ratio is not None]
     if not ratios:
-        return ""  # an order, a law: nothing is divided
+        return ""  # an order or a law has no ratio
     return max(ratios, key=lambda ratio: abs(log(ratio)) if ratio > 0 else float("inf"))
 
 
 def verdict_of(outcome: ClaimResult) -> str:
+    """The verdict; if it is not the expected one, both."""
     expected = outcome.entry.claim.expects
     return str(outcome.verdict) if outcome.is_expected else f"{outcome.verdict}, expected {expected}"
 
@@ -80,7 +82,7 @@ def source(outcome: ClaimResult) -> str:
 
 
 def sentence(outcome: ClaimResult) -> str:
-    """The claim in English, and beside it in the words in which it was written."""
+    """The claim in English, with the original sentence if there is one."""
     claim = outcome.entry.claim
     if claim.original is None:
         return claim.sentence
@@ -92,7 +94,7 @@ def counted(outcome: ClaimResult) -> str:
 
 
 def measured(outcome: ClaimResult) -> str:
-    """What our own clock said, on which device and day: in a claim about GPUs a CPU is shown and told to be none."""
+    """Our own measurements, with device and day; one that is not evidence for the claim is marked so."""
     return _joined(part.finding.here for part in _judged(outcome))
 
 
@@ -124,12 +126,12 @@ def table_of(outcomes: Sequence[ClaimResult], columns: Sequence[Column[ClaimResu
 def summary(outcomes: Sequence[ClaimResult]) -> str:
     """`107 claims: 70 holds, 14 explained, …; none unexpected`."""
     counts = Counter(outcome.verdict for outcome in outcomes)
-    told = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ClaimVerdict if counts[verdict])
-    news = sum(bool(outcome.unexpected) for outcome in outcomes)
-    return f"{len(outcomes)} claims: {told}; {news or 'none'} unexpected."
+    verdicts = ", ".join(f"{counts[verdict]} {verdict}" for verdict in ClaimVerdict if counts[verdict])
+    unexpected = sum(bool(outcome.unexpected) for outcome in outcomes)
+    return f"{len(outcomes)} claims: {verdicts}; {unexpected or 'none'} unexpected."
 
 
-# A row a figure from the shell.
+# `bench check`: one row per number.
 
 CHECKED: tuple[Column[ClaimResult], ...] = (
     Column("metric", "figure", lambda outcome: outcome.entry.claim.id),
@@ -140,15 +142,16 @@ CHECKED: tuple[Column[ClaimResult], ...] = (
 
 
 def answer_checked(outcomes: Sequence[ClaimResult]) -> Answer:
-    """The figures of `bench check`; the sentence and the source would say nothing new."""
+    """The answer of `bench check`: without sentence and source, which only repeat the command."""
     table = tabulate(outcomes, CHECKED)
     return replace(answer(outcomes), parts=lambda: [without_empty(table)], exact=lambda: [table])
 
 
-# What others published.
+# Published measurements.
 
 
 def shown_by_others(outcomes: Iterable[ClaimResult]) -> list[Shown]:
+    """The published findings that have at least one setting as evidence."""
     return [
         Shown(outcome, part, part.published)
         for outcome in outcomes
@@ -159,12 +162,14 @@ def shown_by_others(outcomes: Iterable[ClaimResult]) -> list[Shown]:
 
 PUBLISHED: tuple[Column[Shown], ...] = (
     Column("id", "claim", lambda shown: shown.outcome.entry.claim.id),
-    Column("expected", "asked", lambda shown: shown.finding.expected),
+    Column("expected", "claimed", lambda shown: shown.finding.expected),
     Column("found", "range over settings", lambda shown: shown.finding.found),
     Column("verdict", "verdict", lambda shown: f"{shown.finding.verdict} (published)"),
     Column("why", "why", lambda shown: shown.finding.reason),
     Column(
-        "note", "note", lambda shown: "; ".join(filter(None, ["aside" * shown.part.check.aside, shown.part.check.note]))
+        "note",
+        "note",
+        lambda shown: "; ".join(filter(None, ["informational" * shown.part.check.aside, shown.part.check.note])),
     ),
 )
 
@@ -175,11 +180,11 @@ def _published(outcomes: Sequence[ClaimResult]) -> Table:
     )
 
 
-# For programs.
+# JSON.
 
 
 def plain(outcome: ClaimResult) -> dict[str, Any]:
-    """An outcome as JSON has it."""
+    """A claim's result as plain data for JSON."""
     entry = outcome.entry
     return {
         "id": entry.claim.id,

@@ -1,4 +1,4 @@
-"""Everything behind one verdict, as Markdown that reads as text too."""
+"""Working of a claim: everything behind its verdict, as Markdown that is also readable as plain text."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,12 +11,12 @@ from backbone_bench.report.tables.answer import Answer, Verbatim
 
 
 def answer_with_working(outcomes: Sequence[ClaimResult]) -> Answer:
-    """Everything behind each verdict for people; for programs what every answer about claims has."""
+    """The answer with the working of each claim as text; as JSON or CSV it is the same as without."""
     return replace(answer(outcomes), parts=lambda: [Verbatim(working(outcome)) for outcome in outcomes])
 
 
 def working(outcome: ClaimResult) -> str:
-    """Everything behind one verdict, as Markdown that reads as text too."""
+    """The working of one claim, as Markdown."""
     return "\n".join(_working(outcome)) + "\n"
 
 
@@ -36,22 +36,22 @@ def _working(outcome: ClaimResult) -> Iterator[str]:
         if part.published:
             yield from ("", "Measured by others:", "")
             yield from _part(part, part.published)
-    for told in outcome.unexpected:
-        yield from ("", f"Unexpected: {escape.visible(told)}.")
+    for text in outcome.unexpected:
+        yield from ("", f"Unexpected: {escape.visible(text)}.")
 
 
 def _heading(part: CheckResult) -> str:
-    aside = " (aside)" if part.check.aside else ""
+    aside = " (informational)" if part.check.aside else ""
     return f"{part.check.kind}{aside}: {part.finding.verdict}"
 
 
 def _part(part: CheckResult, finding: CheckFinding) -> Iterator[str]:
     published = " (published)" if finding.origin == "published" else ""
-    told = [
+    parts = [
         f"expected {finding.expected}" if finding.expected else "",
         f"found {finding.found}" if finding.found else "",
     ]
-    yield escape.visible("; ".join(filter(None, [f"{finding.verdict}{published}", *told, finding.reason])))
+    yield escape.visible("; ".join(filter(None, [f"{finding.verdict}{published}", *parts, finding.reason])))
     if part.check.note and not published:
         yield escape.visible(part.check.note)
     for line in finding.working:

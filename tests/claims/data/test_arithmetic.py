@@ -1,4 +1,4 @@
-"""Formulas from files: the same numbers as Python's, and nothing but arithmetic."""
+"""Formulas of claims files: the same values as in Python, and only arithmetic is accepted."""
 
 import pytest
 from hypothesis import given

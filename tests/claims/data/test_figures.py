@@ -1,4 +1,4 @@
-"""Published numbers, read with the precision in which they are written."""
+"""Published numbers, parsed with the precision of their last digit."""
 
 import pytest
 from hypothesis import given

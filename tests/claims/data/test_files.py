@@ -1,4 +1,4 @@
-"""Claim files of a user's own: any file is judged right or refused in one line."""
+"""Claims files of users: any file gets a right verdict, or an error of one line."""
 
 import pytest
 from hypothesis import given
@@ -23,6 +23,7 @@ def count(model, arguments, size, batch) -> ModelCost:
 
 
 def file(check: str, expects: str = "holds") -> str:
+    """A claims file with one check."""
     return f"""
 key = "mine"
 title = "Mine"
@@ -125,10 +126,10 @@ def test_any_check_is_judged_or_refused_in_one_line(check, kind):
     try:
         outcome = judge(text)
     except UserError as error:
-        told = str(error)
+        text = str(error)
     else:
-        told = str(outcome.verdict)
-    assert len(told.splitlines()) == 1
+        text = str(outcome.verdict)
+    assert len(text.splitlines()) == 1
 
 
 FORMULAS = st.one_of(
@@ -164,11 +165,11 @@ above = 0.999999"""
 @given(st.lists(LAYERS, min_size=1, max_size=3), st.sampled_from([SWEPT, STACKED]))
 def test_layers_of_any_widths_have_a_cost_or_one_line_says_why_not(layers, check):
     try:
-        told = str(judge(file(check.format(layers=", ".join(map(toml, layers))))).verdict)
+        text = str(judge(file(check.format(layers=", ".join(map(toml, layers))))).verdict)
     except UserError as error:
-        told = str(error)
-    assert len(told.splitlines()) == 1
-    assert told != "fails"  # whatever the widths, access is at least its bound
+        text = str(error)
+    assert len(text.splitlines()) == 1
+    assert text != "fails"  # whatever the widths, access is at least its bound
 
 
 @given(st.text(max_size=200))
@@ -191,13 +192,13 @@ REFUSED = [
     (COUNT.replace("tolerance", "tolerence"), "tolerance"),
     ('kind = "guess"', "guess"),
     ('kind = "bound"\nmetric = "flops"\nof = "small"', "either below or above"),
-    ('kind = "value"\nformula = "a ** b"\nat = { a = 1.0 }\nexpected = 1', "no part of a formula"),
+    ('kind = "value"\nformula = "a ** b"\nat = { a = 1.0 }\nexpected = 1', "not allowed in a formula"),
 ]
 
 
-@pytest.mark.parametrize(("check", "told"), REFUSED)
-def test_what_is_wrong_is_named_with_its_place(check, told):
-    with pytest.raises(UserError, match=told) as refused:
+@pytest.mark.parametrize(("check", "text"), REFUSED)
+def test_what_is_wrong_is_named_with_its_place(check, text):
+    with pytest.raises(UserError, match=text) as refused:
         judge(file(check))
     assert "mine.toml: claim[1].check[1]" in str(refused.value)
 

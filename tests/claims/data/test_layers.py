@@ -1,4 +1,4 @@
-"""Convolutions in closed form, against torch's own counter and torch's own parameters."""
+"""Costs of convolutions in closed form, compared with torch's own counter and parameters."""
 
 import pytest
 import torch

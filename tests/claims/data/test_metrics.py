@@ -1,4 +1,4 @@
-"""Figures that no record has a field for: derived, and compared with torch's modules."""
+"""Derived metrics, for which records have no field, compared with torch's modules."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What others published: the ranges of an independent analysis, what counts as evidence, and that no row decides."""
+"""Published measurements: ranges as in an independent analysis, what counts as evidence, and that no row decides."""
 
 from dataclasses import replace
 from importlib import resources
@@ -88,10 +88,10 @@ def test_access_ranks_densenet_wrong_and_whole_traffic_does_not(outcomes):
 def test_correlations_are_told_by_metric_and_device_and_a_cpu_is_no_witness(outcomes):
     lines = outcomes["vovnet-access-not-flops-drives-cost"].judged[0].published.working
     for device in ("RTX 3090", "RTX 4090", "RTX 5090", "PRO 6000", "i9-10940X", "i7-12700H"):
-        told = [line for line in lines if device in line]
-        assert told
-        assert all(metric in line for line in told for metric in ("memory access", "FLOPs", "traffic", "operations"))
-        assert all(("a CPU is no witness" in line) == device.startswith("i") for line in told)
+        shown = [line for line in lines if device in line]
+        assert shown
+        assert all(metric in line for line in shown for metric in ("memory access", "FLOPs", "traffic", "operations"))
+        assert all(("measured on a CPU" in line) == device.startswith("i") for line in shown)
 
 
 def test_power_is_nearly_the_same_in_all_of_the_papers_rows(outcomes):
@@ -139,8 +139,8 @@ SINGLE = [
 
 
 def verdicts(entries, publication, evidence):
-    book = replace(evidence, publications=(publication,), _runs={})
-    parts = [engine.judge(entry, book).judged[0].published for entry in entries]
+    changed = replace(evidence, publications=(publication,), _settings={})
+    parts = [engine.judge(entry, changed).judged[0].published for entry in entries]
     return [part.verdict if part else None for part in parts]
 
 

@@ -1,4 +1,4 @@
-"""Claims with a clock, judged by records: the whole interval on one side, on the right kind of device."""
+"""Claims about time and energy, judged by records: the whole interval on one side, on the claimed kind of device."""
 
 from dataclasses import replace
 
@@ -48,16 +48,16 @@ def test_an_interval_that_straddles_the_bound_is_unclear():
 
 @given(st.floats(1e-4, 1e-1), st.floats(1e-4, 1e-1))
 def test_swapping_the_two_turns_the_verdict_round(one, two):
-    """The networks change places: a claim that held fails, one that was unclear stays so."""
+    """The networks change places: `holds` becomes `fails` or the reverse, `unclear` stays."""
     there = finding(pair(), on_gpu("one", one), on_gpu("two", two)).verdict
     back = finding(pair(), on_gpu("one", two), on_gpu("two", one)).verdict
     assert {there, back} in ({ClaimVerdict.HOLDS, ClaimVerdict.FAILS}, {ClaimVerdict.UNCLEAR})
 
 
 def test_a_batch_is_divided_by_its_images():
-    told = finding(pair("<"), on_gpu("one", 0.008, batch=8), on_gpu("two", 0.008, batch=8))
-    assert told.verdict is ClaimVerdict.UNCLEAR
-    assert told.ratio == pytest.approx(1.0)
+    found = finding(pair("<"), on_gpu("one", 0.008, batch=8), on_gpu("two", 0.008, batch=8))
+    assert found.verdict is ClaimVerdict.UNCLEAR
+    assert found.ratio == pytest.approx(1.0)
 
 
 def test_records_of_unlike_settings_are_not_compared():
@@ -76,11 +76,13 @@ def test_of_several_records_of_one_network_the_latest_counts():
 
 def test_a_cpu_is_shown_and_is_no_witness_of_a_claim_about_gpus():
     records = record("one", 10**9, 0.2), record("two", 10**9, 0.1)
-    told = finding(pair(), *records)
-    assert told.verdict is ClaimVerdict.UNMEASURED
-    assert told.reason.endswith("2.00 was measured, but a CPU is no witness of a claim about a GPU")
-    assert "2026-11-24" in told.working[0]
-    assert "Example CPU 3000" in told.working[0]
+    found = finding(pair(), *records)
+    assert found.verdict is ClaimVerdict.UNMEASURED
+    assert found.reason.endswith(
+        "2.00 was measured (not evidence: the claim is about GPUs, this was measured on a CPU)"
+    )
+    assert "2026-11-24" in found.working[0]
+    assert "Example CPU 3000" in found.working[0]
     assert finding(pair(device="cpu"), *records).verdict is ClaimVerdict.HOLDS
 
 
@@ -94,9 +96,9 @@ def test_energy_is_judged_by_its_repeat_error():
 
 
 def test_without_records_a_claim_says_what_to_measure():
-    told = finding(pair())
-    assert told.verdict is ClaimVerdict.UNMEASURED
-    assert "on a GPU of one@224 and two@224" in told.reason
+    found = finding(pair())
+    assert found.verdict is ClaimVerdict.UNMEASURED
+    assert found.reason == "needs records of the latency of one@224 and two@224 on a GPU"
 
 
 def test_few_samples_make_the_interval_their_whole_range():
@@ -160,8 +162,8 @@ def test_what_needs_training_is_unmeasured_whatever_the_evidence():
 )
 def test_two_thirds_of_four_settings_or_more_must_agree_and_more_than_half_against_fails(agree, against, verdict):
     ratios = [0.8] * agree + [1.2] * against
-    witnesses = [
-        clock.Observation(f"card {number}", "gpu", ratio, Interval(ratio - 0.01, ratio + 0.01), "", "", "")
+    observations = [
+        clock.Observation(f"card {number}", "gpu", ratio, Interval(ratio - 0.01, ratio + 0.01), "range", "")
         for number, ratio in enumerate(ratios)
     ]
-    assert clock._theirs(pair(relation="<"), witnesses).verdict == verdict
+    assert clock._published_finding(pair(relation="<"), observations).verdict == verdict

@@ -1,4 +1,4 @@
-"""Claims measured on the spot: pairs in turn, kept record by record, judged by their rounds; every run is scripted."""
+"""`bench claims --measure`: pairs run in turn, each record kept, verdicts from the rounds; every run is scripted."""
 
 import json
 import signal
@@ -26,7 +26,7 @@ from tests.report.samples import counted, gpu_record, record
 
 
 def rounds(ratios, name="some", drift=1.0):
-    """One against two on a GPU, by turns: each round with its ratio, everything slower from round to round."""
+    """Rounds of `one` and `two` on a GPU with these ratios; `drift` slows both from round to round."""
     found = []
     for number, ratio in enumerate(ratios, start=1):
         one, two = (on_gpu(model, 0.001 * time * drift**number) for model, time in (("one", ratio), ("two", 1.0)))
@@ -48,23 +48,23 @@ def test_rounds_hold_only_where_their_whole_interval_lies_on_one_side(ratios, ve
 
 
 def test_rounds_are_heard_rather_than_points_that_drift_apart():
-    """The latest records alone would have it that both cost 1.1^4 times what they do, and swing by 4 %."""
-    told = finding(pair(">"), *rounds([1.02, 1.021, 1.019, 1.02], drift=1.1))
-    assert told.verdict is ClaimVerdict.HOLDS
-    assert "4 rounds in turn" in told.working[0]
+    """The latest records alone differ by the drift, 10 % from round to round; the rounds' ratios do not."""
+    found = finding(pair(">"), *rounds([1.02, 1.021, 1.019, 1.02], drift=1.1))
+    assert found.verdict is ClaimVerdict.HOLDS
+    assert "4 rounds in turn" in found.working[0]
 
 
 def test_comparisons_of_one_setting_are_one_and_may_ask_the_other_way_round():
     both = rounds([1.2, 1.21], "some") + rounds([1.19, 1.2], "other")
-    told = finding(pair(">"), *both)
-    assert "4 rounds in turn" in told.working[0]
-    turned = PairCheck(kind="pair", quantity="time", of=TWO, to=ONE, relation="<")
-    assert finding(turned, *both).ratio == pytest.approx(1 / told.ratio)
+    found = finding(pair(">"), *both)
+    assert "4 rounds in turn" in found.working[0]
+    swapped = PairCheck(kind="pair", quantity="time", of=TWO, to=ONE, relation="<")
+    assert finding(swapped, *both).ratio == pytest.approx(1 / found.ratio)
 
 
 def test_half_a_round_is_no_round():
-    told = finding(pair(">"), *rounds([1.2, 1.21, 1.19, 1.2])[:-1])
-    assert "3 rounds in turn" in told.working[0]
+    found = finding(pair(">"), *rounds([1.2, 1.21, 1.19, 1.2])[:-1])
+    assert "3 rounds in turn" in found.working[0]
 
 
 def test_a_ratio_per_flop_is_held_against_one():
@@ -82,9 +82,10 @@ def test_a_stack_of_layers_is_no_network_of_a_correlation():
         RECORDS[0],
         workload=Workload("some.module:stack", {}, source="import", inputs=("1x128x56x56:float32",), batch=1),
     )
-    told = finding(CLOSER, *RECORDS, stack, count=count)
-    assert told.verdict is ClaimVerdict.HOLDS
-    assert f": {len(RECORDS)} networks, rank correlation with memory access 1.00 (1.00 to 1.00)" in told.working[0]
+    found = finding(CLOSER, *RECORDS, stack, count=count)
+    assert found.verdict is ClaimVerdict.HOLDS
+    text = f": {len(RECORDS)} networks, rank correlation (95 % CI) with memory access 1.00 (1.00 to 1.00)"
+    assert text in found.working[0]
 
 
 @pytest.mark.parametrize("model", ["evil.py:net", "package.module:net", "exported:net.pt2"])
@@ -96,27 +97,27 @@ def test_the_code_that_a_record_names_is_not_run_to_be_counted(model):
         assert name != model
         return count(name, *rest)
 
-    told = finding(CLOSER, *RECORDS, foreign, count=careful)
-    assert f": {len(RECORDS)} networks, rank correlation" in told.working[0]
+    found = finding(CLOSER, *RECORDS, foreign, count=careful)
+    assert f": {len(RECORDS)} networks, rank correlation" in found.working[0]
 
 
-# What is measured.
+# The planned comparisons.
 
 
 def test_a_pair_is_measured_once_whoever_asks_and_whichever_way_round():
-    turned = PairCheck(kind="pair", quantity="time", of=TWO, to=ONE, relation=">")
+    swapped = PairCheck(kind="pair", quantity="time", of=TWO, to=ONE, relation=">")
     energy = pair(quantity="energy")
     ranks = RanksCheck(kind="ranks", quantity="time", metric="access", pairs=((ONE, TWO),))
-    entries = [entry_of(check, name) for check, name in ((pair(), "a"), (turned, "b"), (ranks, "c"), (energy, "d"))]
+    entries = [entry_of(check, name) for check, name in ((pair(), "a"), (swapped, "b"), (ranks, "c"), (energy, "d"))]
     (time,) = plan.wanted(entries, Evidence(), ("time",))
-    assert (time.asked.of, time.asked.to, time.claims) == (ONE, TWO, ("a", "b", "c"))
+    assert (time.request.of, time.request.to, time.claims) == (ONE, TWO, ("a", "b", "c"))
     assert len(plan.wanted(entries, Evidence(), ("time", "energy"))) == 2
 
 
 class Machine:
     """Jobs without a process: the model's name is the time it takes; `broken` fails, `stop` is interrupted."""
 
-    def __call__(self, job, told):
+    def __call__(self, job, on_progress):
         if job.model == "stop":
             raise Interrupted(signal.SIGINT)
         if job.model == "broken":
@@ -124,25 +125,25 @@ class Machine:
         return JobResult(job, record(job.model, 4_000_000, float(job.model)))
 
 
-def held(*pairs):
+def run_pairs(*pairs):
     kept: list[Record] = []
-    asked = [
+    jobs = [
         series.ComparisonJob(f"{a} {b}", (Job(a, {}), Job(b, {})), ComparisonQuestion(rule=DecisionRule(4)))
         for a, b in pairs
     ]
-    ended = series.run_all(asked, Machine(), lambda number, one: lambda phase, share: None, kept.append)
+    ended = series.run_all(jobs, Machine(), lambda number, one: lambda phase, share: None, kept.append)
     return ended, kept
 
 
 def test_a_comparison_that_fails_costs_itself_only():
-    ended, kept = held(("1", "broken"), ("1", "2"))
+    ended, kept = run_pairs(("1", "broken"), ("1", "2"))
     assert (ended.over, ended.exit_code) == (2, 3)
     assert ended.failures == ("1 broken: broken (fp32, auto): no such model",)
     assert len(kept) == 1 + 8
 
 
 def test_an_interrupt_loses_no_record():
-    ended, kept = held(("1", "2"), ("1", "stop"), ("2", "3"))
+    ended, kept = run_pairs(("1", "2"), ("1", "stop"), ("2", "3"))
     assert (ended.over, ended.exit_code) == (1, 130)
     assert len(kept) == 8 + 1
 
@@ -166,9 +167,9 @@ CLAIM = "article-fragments-hurt-gpu"
 
 @pytest.fixture
 def scripted(monkeypatch):
-    """Pieces take as many times as long as there are of them."""
+    """The latency is proportional to the number of pieces."""
 
-    def run(job, told):
+    def run(job, on_progress):
         pieces = job.arguments["pieces"]
         image = f"1x128x{job.input_size}x{job.input_size}:float32"
         workload = Workload(**job.setting, source="import", inputs=(image,), batch=1)
@@ -180,12 +181,12 @@ def scripted(monkeypatch):
 def test_what_is_measured_is_shown_and_kept_and_judges_the_same_when_read_back(bench, scripted, tmp_path):
     kept = tmp_path / "kept.jsonl"
     words = ("claims", CLAIM, "-f", "json")
-    told = bench(*words, "--measure", "--device", "cpu", "--threads", "1", "--rounds", "4", "--keep", kept)
-    assert told.code == 0
-    (claim,) = json.loads(told.out)["claims"]
-    assert claim["verdict"] == "unmeasured"  # of a claim about GPUs a CPU is no witness, whatever it says
+    found = bench(*words, "--measure", "--device", "cpu", "--threads", "1", "--rounds", "4", "--keep", kept)
+    assert found.code == 0
+    (claim,) = json.loads(found.out)["claims"]
+    assert claim["verdict"] == "unmeasured"  # the claim is about GPUs: a CPU gives no evidence
     here = [check["finding"]["here"] for check in claim["checks"]]
-    assert here[0].startswith("2.00 (2 to 2) on Example CPU 3000, 2026-11-24: no witness")
+    assert here[0].startswith("2.00 (99 % CI 2 to 2) on Example CPU 3000, 2026-11-24: not evidence")
     assert here[1].startswith("4.00")
     assert len(store.read([kept], warn=print)) == 3 * 8
     assert json.loads(bench(*words, "--records", kept).out)["claims"] == [claim]
@@ -193,8 +194,8 @@ def test_what_is_measured_is_shown_and_kept_and_judges_the_same_when_read_back(b
 
 def test_a_dry_run_measures_nothing(bench, monkeypatch):
     monkeypatch.setattr(runner, "isolated", None)
-    told = bench("claims", CLAIM, "--measure", "--device", "cpu", "--dry-run", "-f", "json")
-    assert (told.code, len(json.loads(told.out))) == (0, 3)
+    found = bench("claims", CLAIM, "--measure", "--device", "cpu", "--dry-run", "-f", "json")
+    assert (found.code, len(json.loads(found.out))) == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -203,8 +204,8 @@ def test_a_dry_run_measures_nothing(bench, monkeypatch):
     ids=" ".join,
 )
 def test_words_about_measuring_that_say_nothing_end_with_2(bench, words):
-    told = bench("claims", CLAIM, *words)
-    assert (told.code, told.out, len(told.err.splitlines())) == (2, "", 1)
+    found = bench("claims", CLAIM, *words)
+    assert (found.code, found.out, len(found.err.splitlines())) == (2, "", 1)
 
 
 # On the page of a report.
