@@ -1,4 +1,4 @@
-"""The program: a signal is heard from here on, also while the command line is being loaded."""
+"""Entry point of the program. Signals are handled from here on, also while the command line is still loading."""
 
 import signal
 import sys
@@ -8,18 +8,18 @@ from backbone_bench.base import signals
 
 
 def main() -> NoReturn:
-    """What the console scripts call."""
+    """Run the command line; the console scripts call this."""
     try:
         with signals.handled():
             from backbone_bench.cli import main as command_line
 
             command_line()
-    except signals.Interrupted as stopped:
-        print(f"bench: {stopped}.", file=sys.stderr)
-        raise SystemExit(stopped.exit_code) from None
+    except signals.Interrupted as interrupted:
+        print(f"bench: {interrupted}.", file=sys.stderr)
+        raise SystemExit(interrupted.exit_code) from None
     finally:
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # all is said: no traceback while Python tidies up
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # the output is complete: no traceback while Python shuts down
 
 
 if __name__ == "__main__":

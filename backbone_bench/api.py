@@ -1,9 +1,9 @@
-"""What the command line does, from Python: a call for a command, a keyword for an option.
+"""The Python API: one function per command, one keyword per option.
 
-A model is a name, as for `bench run`, or an `nn.Module` that the program has;
-of this a copy is worked on, so that it stays as it is. Everything happens in
-this process, and only the keywords count: no `bench.toml`, no environment.
-What the caller can put right is raised as `UserError`.
+A model is a name, as for `bench run`, or an `nn.Module`. A module is
+deep-copied and never modified. Everything runs in this process, and only the
+keywords count: `bench.toml` and the environment are not read. An error that
+the caller can correct is a `UserError`.
 """
 
 import os
@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from backbone_bench.base.choices import CacheState, EnergyWish, Precision
+from backbone_bench.base.choices import CacheState, EnergyRequest, Precision
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.progress import silent
 from backbone_bench.jobs import settings
@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # torch waits until something is counted
     from backbone_bench.zoo.sources import InMemoryModel
 
     Model: TypeAlias = str | nn.Module
-    # The shape of one image, as text or as numbers, the batch left out; or tensors, with their batch: one, a tuple of
-    # what the model is called with, or a dictionary of keywords.
+    # The shape of one image without the batch, as text or as numbers; or tensors that include the batch: one tensor, a
+    # tuple of positional arguments, or a dictionary of keyword arguments.
     Inputs: TypeAlias = str | tuple[Any, ...] | Tensor | dict[str, Any] | None
 
 Figure: TypeAlias = str | int | None
@@ -45,18 +45,19 @@ def count(
     train: bool = False,
     cross_check: bool = False,
 ) -> Record:
-    """What a model costs on paper: `record.cost`.
+    """Count the cost of a model from shapes alone, without a device: `record.cost`.
 
     `inputs` is the shape of one image, `"3x224x224"` or `(3, 224, 224)`, or
-    tensors with their batch, nested as the model takes them; without them the
-    model's own are taken. `name` is what the record calls an `nn.Module`,
-    `arguments` go to the factory that builds a named model.
+    tensors that include the batch, nested as the model takes them; without
+    it, the model's own example inputs are used. `name` is the name of an
+    `nn.Module` in the record; `arguments` go to the factory of a named model.
+    Raises UserError.
     """
     from backbone_bench import profiler
 
-    words = {"batch-size": batch, "precision": (precision,), "train": train, "cross-check": cross_check}
-    asked = _asked("count()", model, inputs, name, arguments, words)
-    return profiler.count(asked.job, asked.held)
+    values = {"batch-size": batch, "precision": (precision,), "train": train, "cross-check": cross_check}
+    request = _request("count()", model, inputs, name, arguments, values)
+    return profiler.count(request.job, request.in_memory)
 
 
 def profile(
@@ -75,7 +76,7 @@ def profile(
     threads: int | None = None,
     seed: int = 0,
     latency: bool = True,
-    energy: EnergyWish = "auto",
+    energy: EnergyRequest = "auto",
     quick: bool = False,
     budget_s: float | None = None,
     cross_check: bool = False,
@@ -83,14 +84,15 @@ def profile(
     """Count a model and measure it on a device: latency, memory, energy.
 
     `inputs`, `name` and `arguments` are those of `count`; the other keywords
-    are the options of `bench run`. Takes some 15 s a latency unless `quick` or
-    `budget_s` says otherwise. Raises UserError, CouldNotMeasure for what was
-    asked for and cannot be had here, and what the model itself raises.
+    are the options of `bench run`. Each latency takes about 15 s unless
+    `quick` or `budget_s` is given. Raises UserError, CouldNotMeasure where
+    this machine cannot measure what was requested, and whatever the model
+    itself raises.
     """
     from backbone_bench import profiler
     from backbone_bench.measure.devices import guest
 
-    words = {
+    values = {
         "device": (str(device),),
         "batch-size": batch,
         "precision": (precision,),
@@ -106,11 +108,11 @@ def profile(
         "budget": budget_s,
         "cross-check": cross_check,
     }
-    asked = _asked("profile()", model, inputs, name, arguments, words)
-    if not isinstance(model, str) and _compiled(model):
-        raise UserError(f"{asked.job.model} is compiled: hand over the model itself, and say compile='default'.")
-    with guest.as_found(asked.job.device) as shared:
-        record = profiler.profile(asked.job, silent, lambda draft: None, asked.held)
+    request = _request("profile()", model, inputs, name, arguments, values)
+    if not isinstance(model, str) and _is_compiled(model):
+        raise UserError(f"{request.job.model} is compiled: pass the model itself and compile='default'.")
+    with guest.as_found(request.job.device) as shared:
+        record = profiler.profile(request.job, silent, lambda draft: None, request.in_memory)
     return replace(record, flags=(*record.flags, "memory_shared")) if shared else record
 
 
@@ -130,12 +132,13 @@ def check(
     name: str | None = None,
     arguments: Mapping[str, Scalar] | None = None,
 ) -> "Mapping[str, CheckFinding]":
-    """Check the figures that somebody claims for a model: what each of them comes to, by its name.
+    """Check claimed figures of a model; return one finding per figure, by its keyword.
 
-    A figure as `"4.1G"` holds within the precision that it is written with, or
-    within a `tolerance` as `"2%"`; `flops_convention` is what the claim counts
-    for a multiply-add. `inputs` is the shape of one image. A verdict is one of
-    `"holds"`, `"explained"` and `"fails"`. Raises UserError.
+    A figure such as `"4.1G"` holds within the precision in which it is
+    written, or within a `tolerance` such as `"2%"`; `flops_convention` is the
+    number of FLOPs that the claim counts for a multiply-add. `inputs` is the
+    shape of one image. A verdict is `"holds"`, `"explained"` or `"fails"`.
+    Raises UserError.
     """
     from backbone_bench.claims.data import claimed
     from backbone_bench.claims.data.subjects import Network
@@ -148,73 +151,73 @@ def check(
     }  # fmt: skip
     given = {metric: str(figure) for metric, figure in figures.items() if figure is not None}
     if not given:
-        raise UserError('Say what is claimed: flops="4.1G", params="25.6M", access=…')
-    asked = _asked("check()", model, inputs, name, arguments, {})
-    network = Network(asked.job.model, arguments=asked.job.arguments or None)
+        raise UserError('No figure to check: give at least one, such as flops="4.1G" or params="25.6M".')
+    request = _request("check()", model, inputs, name, arguments, {})
+    network = Network(request.job.model, arguments=request.job.arguments or None)
     entries = [
         claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=flops_convention)
         for metric, figure in given.items()
     ]
     outcomes = engine.judge_all(
-        entries, counter.gather_evidence(counter=counter.NetworkCounter(asked.job.inputs, asked.held))
+        entries, counter.gather_evidence(counter=counter.NetworkCounter(request.job.inputs, request.in_memory))
     )
     return {metric: outcome.judged[0].finding for metric, outcome in zip(given, outcomes, strict=True)}
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Record, ...]:
-    """The records of a file, `.json` or `.jsonl`. Warns of a last line that was cut short; raises UserError."""
+    """Read the records of a `.json` or `.jsonl` file. Warns of a last line that was cut short. Raises UserError."""
     return store.read([Path(path)], warn=lambda message: warnings.warn(message, stacklevel=2))
 
 
 def save(records: Iterable[Record], path: str | os.PathLike[str]) -> None:
-    """Write records to a file, `.json` or `.jsonl`, in place of what it held. Raises UserError."""
+    """Write records to a `.json` or `.jsonl` file and replace its content. Raises UserError."""
     file = Path(path)
     if file.suffix not in (".json", ".jsonl"):
-        raise UserError(f"{file} should end in .json or .jsonl: records are kept in these.")
+        raise UserError(f"{file} should end in .json or .jsonl: records are stored in these formats.")
     store.write(file, store.dumps(records) if file.suffix == ".json" else store.dump_lines(records))
 
 
-# From arguments to a job.
+# From keywords to a job.
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     job: Job
-    held: "InMemoryModel"
+    in_memory: "InMemoryModel"
 
 
-def _asked(
+def _request(
     call: str,
     model: "Model",
     inputs: "Inputs",
     name: str | None,
     arguments: Mapping[str, Scalar] | None,
-    words: Mapping[str, object],
-) -> _Asked:
-    """What a call asks for, read as the settings of `bench run` are: those of several values have one here."""
+    values: Mapping[str, object],
+) -> _Request:
+    """The one job that a call requests, with its values validated as the settings of `bench run` are."""
     from torch import nn
 
     from backbone_bench.zoo.sources import InMemoryModel, called_with
 
     if not isinstance(model, (str, nn.Module)):
-        raise UserError(f"{call}: a model is a name or a torch.nn.Module, and this is {model!r}.")
+        raise UserError(f"{call}: the model must be a name or a torch.nn.Module, not {model!r}.")
     if not isinstance(model, str) and arguments:
-        raise UserError(f"{call}: arguments build a model that is named; this one is built.")
+        raise UserError(f"{call}: arguments are for a model given by name; this nn.Module is built already.")
     if isinstance(model, str) and name is not None:
-        raise UserError(f"{call}: name is what to call an nn.Module; this model has one.")
+        raise UserError(f"{call}: name is for an nn.Module; this model has a name already.")
     shapes = _shapes(inputs)
-    if shapes is None and words.get("batch-size", 1) != 1:
-        raise UserError(f"{call}: inputs that are tensors have their batch: leave batch out, or give the shape of one.")
-    given = {setting: value for setting, value in words.items() if value is not None}
+    if shapes is None and values.get("batch-size", 1) != 1:
+        raise UserError(f"{call}: input tensors include the batch: leave batch out, or give the shape of one image.")
+    given = {setting: value for setting, value in values.items() if value is not None}
     source = settings.SettingSource(call, given | ({"input": shapes} if shapes else {}))
-    called = model if isinstance(model, str) else f"object:{name or type(model).__name__}"
-    (job,) = settings.resolve([source]).settings.jobs([called], dict(arguments or {}))
-    return _Asked(
+    model_name = model if isinstance(model, str) else f"object:{name or type(model).__name__}"
+    (job,) = settings.resolve([source]).settings.jobs([model_name], dict(arguments or {}))
+    return _Request(
         job, InMemoryModel(None if isinstance(model, str) else model, called_with(inputs) if shapes is None else None)
     )
 
 
 def _shapes(inputs: "Inputs") -> tuple[str, ...] | None:
-    """Inputs that are shapes, as the command line has them; None where they are tensors."""
+    """Input shapes as texts of `--input`; None if the inputs are tensors."""
     if inputs is None:
         return ()
     if isinstance(inputs, str):
@@ -224,5 +227,5 @@ def _shapes(inputs: "Inputs") -> tuple[str, ...] | None:
     return None
 
 
-def _compiled(model: "nn.Module") -> bool:
+def _is_compiled(model: "nn.Module") -> bool:
     return hasattr(model, "_orig_mod") or getattr(model, "_compiled_call_impl", None) is not None

@@ -1,4 +1,4 @@
-"""What all tests share: golden files, rewritten only when that is asked for."""
+"""Fixtures for all tests: golden files, which only `--rewrite-golden` rewrites, and the stub of NVML."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,9 +10,9 @@ from tests.measure.nvml.fixtures import build_nvml, card, cc, old_world, state_f
 
 __all__ = ["build_nvml", "card", "cc", "old_world", "state_file", "torch_card", "world"]
 
-# A busy machine is no failure: hypothesis times nothing here.
+# No deadlines: a slow example on a busy machine is not a failure.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("few", settings.get_profile("untimed"), max_examples=10)  # of what takes long each
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=10)  # for slow examples
 settings.load_profile("untimed")
 
 Golden = Callable[[str, str], None]
@@ -20,13 +20,13 @@ Golden = Callable[[str, str], None]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--rewrite-golden", action="store_true", help="write the golden files anew instead of comparing with them"
+        "--rewrite-golden", action="store_true", help="rewrite the golden files instead of comparing with them"
     )
 
 
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Golden:
-    """`golden(name, text)`: the text is that of the file `golden/name` beside the test."""
+    """`golden(name, text)`: assert that the text equals the file `golden/name` beside the test."""
     folder = Path(request.path).parent / "golden"
 
     def compare(name: str, text: str) -> None:

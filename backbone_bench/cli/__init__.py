@@ -1,7 +1,7 @@
-"""The commands: words in, words out; no decisions. One file a group of commands.
+"""The command line: each file parses the options of a group of commands, calls the package and prints the answer.
 
-Nothing heavy is imported here or at the top of a command's file: `--help` and
-`list` must not wait for torch.
+Torch, pydantic and the like are imported inside the commands, not at the top of a file: `--help` and `list` must not
+wait for them.
 """
 
 from importlib import import_module
@@ -10,7 +10,7 @@ from backbone_bench.cli.app import main
 
 __all__ = ["main"]
 
-# In the order in which `--help` shows their commands.
+# `--help` lists the commands in this order.
 for _group in (
     "run",
     "versus",

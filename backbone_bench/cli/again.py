@@ -1,4 +1,4 @@
-"""`bench merge` and `bench rerun`: records of earlier runs, joined or made again."""
+"""`bench merge` and `bench rerun`: join the records of several files, or run their workloads again."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # they load pydantic
 def merge(files: RecordsArgument, form: RecordFormatOption = None, to: OutputsOption = None) -> None:
     """Join the records of several files, such as the shards of a sweep.
 
-    In the order of the files, each record once.
+    Records stay in the order of the files, and each id appears once.
     """
     from backbone_bench.records import store
     from backbone_bench.report.views.columns import RUN
@@ -44,19 +44,19 @@ def merge(files: RecordsArgument, form: RecordFormatOption = None, to: OutputsOp
 def rerun(
     files: RecordsArgument,
     chosen: Annotated[
-        list[str] | None, typer.Option("--id", help="Only the record whose id begins so. Repeatable.", metavar="ID")
+        list[str] | None, typer.Option("--id", help="Only records whose id begins with this. Repeatable.", metavar="ID")
     ] = None,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Also run models that are code of their own: files, modules, programs.")
+        bool, typer.Option("--trust", help="Also run models that are code: files, modules, exported programs.")
     ] = False,
     timeout: TimeoutOption = None,
     form: RowFormatOption = None,
     to: OutputsOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Run the workload of a record again, and show both.
+    """Run the workload of a record again and compare old with new.
 
-    JSON holds the new records; the other forms show old and new side by side.
+    JSON contains the new records; the other formats show old and new side by side.
     """
     from backbone_bench.records import store
     from backbone_bench.report.views.rerun import Rerun, answer
@@ -65,35 +65,42 @@ def rerun(
     output.check(paths, ROWS)
     old = _chosen(store.read(files, warn=complain), chosen or ())
     _check(old, trust=trust)
-    over = _run(old, timeout, quiet=quiet)
-    over_now = zip(over.outcomes, old, strict=False)  # a signal may have come in between
-    pairs = [Rerun(outcome.record, before) for outcome, before in over_now if outcome.record is not None]
+    sweep = _run(old, timeout, quiet=quiet)
+    finished = zip(sweep.results, old, strict=False)  # fewer than `old` after a signal
+    pairs = [Rerun(outcome.record, before) for outcome, before in finished if outcome.record is not None]
     if pairs:
         output.emit(answer(pairs), form, paths, ROWS)
-    if over.ended is not None:
-        complain(f"{str(over.ended).rstrip('.')}: {len(over.outcomes)} of {len(old)} records are over.")
-    raise typer.Exit(over.exit_code)
+    if sweep.ended is not None:
+        complain(f"{str(sweep.ended).rstrip('.')}: {len(sweep.results)} of {len(old)} records were run.")
+    raise typer.Exit(sweep.exit_code)
 
 
 def _chosen(records: "Sequence[Record]", ids: Sequence[str]) -> "Sequence[Record]":
-    for wanted in ids:
-        if not any(record.id.startswith(wanted) for record in records):
-            raise UserError(f"No record has an id that begins with {wanted!r}.")
+    for start in ids:
+        if not any(record.id.startswith(start) for record in records):
+            raise UserError(f"No record has an id that begins with {start!r}.")
     found = [record for record in records if not ids or record.id.startswith(tuple(ids))]
     if not found:
-        raise UserError("There is no record to run again.")
+        raise UserError("The files hold no record to run again.")
     return found
 
 
 def _check(records: "Sequence[Record]", *, trust: bool) -> None:
-    """A record may come from anybody: the code that it names runs only where the user says so."""
+    """Raise UserError for a record that cannot be run again, or that names code without `trust`.
+
+    A record may come from anybody, so its code runs only with the user's consent.
+    """
     for record in records:
         if record.environment.device == "meta":
-            raise UserError(f"{record.workload.model} was only counted: `bench count` does that again.")
+            raise UserError(
+                f"{record.workload.model} was only counted, not measured: use `bench count` to count it again."
+            )
         if record.workload.source == "object":
-            raise UserError(f"{record.workload.model} was handed over by a Python program: only that can run it again.")
+            raise UserError(
+                f"{record.workload.model} was passed in by a Python program: only that program can run it again."
+            )
         if record.workload.names_code and not trust:
-            raise UserError(f"The record names code to run, {record.workload.model}: --trust runs it.")
+            raise UserError(f"The record names code to run, {record.workload.model}: if you trust it, add --trust.")
 
 
 def _run(old: "Sequence[Record]", timeout_s: float | None, *, quiet: bool) -> "Sweep":

@@ -1,4 +1,4 @@
-"""The application object, the exit codes and the one place where a `UserError` is caught."""
+"""The typer application, its exit codes, and the one place that catches a `UserError`."""
 
 import sys
 from pathlib import Path
@@ -19,8 +19,8 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"backbone-bench {__version__}")
         raise typer.Exit
 
@@ -35,66 +35,66 @@ def bench(
 
 
 def complain(message: str) -> None:
-    """One line on stderr, under the name by which the program was called."""
+    """Print one line on stderr, with the program name in front."""
     say(f"{program()}: {message}")
 
 
 def program() -> str:
-    """The name by which the program was called: `bench`, `backbone-bench`."""
+    """The name under which the program was started: `bench` or `backbone-bench`."""
     name = Path(sys.argv[0]).name
     return "bench" if name == "__main__.py" else name
 
 
 def _usage(error: typer.TyperException) -> str:
-    """What is wrong with the words typed, and the help of the very command that refused them."""
-    told = error.format_message().replace(": Value error, ", ": ")  # pydantic's, by way of typer
+    """The usage error in one line, with the `--help` of the command that reported it."""
+    message = error.format_message().replace(": Value error, ", ": ")  # pydantic's prefix, passed on by typer
     where = getattr(error, "ctx", None)
     command = where.command_path if where else program()
-    return f"{told}{'' if told.endswith(('.', '?')) else '.'} `{command} --help` shows what there is."
+    return f"{message}{'' if message.endswith(('.', '?')) else '.'} See `{command} --help`."
 
 
 def _check_folder() -> None:
-    """Raise UserError where the folder of this process has been removed: neither Python nor torch works there."""
+    """Raise UserError if the working folder has been removed: neither Python nor torch works there."""
     try:
         Path.cwd()
     except FileNotFoundError:
-        raise UserError("This folder has been removed: change to one that exists.") from None
+        raise UserError("The working folder has been removed: change to one that exists.") from None
 
 
-def _check_words() -> None:
-    """Raise UserError for words that are no text: they can stand in no record and no report."""
+def _check_arguments() -> None:
+    """Raise UserError for an argument that is not valid text: no record and no report can hold it."""
     for word in sys.argv[1:]:
         if not word.isascii() and word != word.encode(errors="ignore").decode():
-            raise UserError(f"{word}: these bytes are no text in this locale: rename it, or set LC_ALL=C.UTF-8.")
+            raise UserError(f"{word}: not valid text in this locale: rename it, or set LC_ALL=C.UTF-8.")
 
 
 def main() -> NoReturn:
-    """Run the command line; what the user can put right, and a signal, become one line and an exit code."""
+    """Run the command line; a `UserError` or a signal becomes one line on stderr and an exit code."""
     streams.prepare()
-    with signals.handled() as heard:
+    with signals.handled() as received:
         try:
             code = _run()
         except signals.Interrupted:
             code = 0
-        except Exception:  # a bug goes on, unless it is what a library made of a signal
-            if heard.came is None:
+        except Exception:  # a bug keeps its traceback, unless a library turned a signal into this exception
+            if received.received is None:
                 raise
             code = 0
-        if heard.came is not None and code != heard.came.exit_code:  # nobody has said so
-            complain(f"{heard.came}.")
-            code = heard.came.exit_code
+        if received.received is not None and code != received.received.exit_code:  # the command has not reported it
+            complain(f"{received.received}.")
+            code = received.received.exit_code
     raise SystemExit(code)
 
 
 def _run() -> int:
-    """The exit code of the command that was typed."""
+    """Run the command in `sys.argv` and return its exit code."""
     try:
         _check_folder()
-        _check_words()
+        _check_arguments()
         return app(sys.argv[1:] or ["--help"], prog_name=program(), standalone_mode=False) or 0
     except UserError as error:
         complain(str(error))
         return error.exit_code
-    except typer.TyperException as error:  # words that are no command, option or value
+    except typer.TyperException as error:  # an unknown command or option, or a wrong value
         complain(_usage(error))
         return 2

@@ -1,4 +1,4 @@
-"""`bench check`: one claim from the shell, with an exit code."""
+"""`bench check`: check claimed figures of one model from the shell; the exit code says whether they hold."""
 
 from typing import Annotated, Literal
 
@@ -20,41 +20,41 @@ DIFFERS = 1
 
 
 def _figure(flag: str, what: str) -> typer.models.OptionInfo:
-    return typer.Option(flag, help=f"{what}, as 4.1G, 25.6M or 4089184256.", metavar="FIGURE")
+    return typer.Option(flag, help=f"{what}, such as 4.1G, 25.6M or 4089184256.", metavar="FIGURE")
 
 
 @app.command()
 def check(
     context: typer.Context,
     model: Annotated[str, typer.Argument(help=MODEL_HELP, metavar="MODEL", autocompletion=complete_model)],
-    flops: Annotated[str | None, _figure("--flops", "FLOPs, a multiply-add counted once")] = None,
+    flops: Annotated[str | None, _figure("--flops", "FLOPs, a multiply-add counts once")] = None,
     params: Annotated[str | None, _figure("--params", "Parameters")] = None,
     access: Annotated[str | None, _figure("--access", "Memory access cost, in elements")] = None,
     conv_flops: Annotated[str | None, _figure("--conv-flops", "FLOPs of convolutions")] = None,
     conv_access: Annotated[str | None, _figure("--conv-access", "Memory access cost of convolutions")] = None,
-    cio: Annotated[str | None, _figure("--cio", "Inputs and outputs of convolutions, in elements")] = None,
-    traffic: Annotated[str | None, _figure("--traffic", "Elements that every operation moves")] = None,
+    cio: Annotated[str | None, _figure("--cio", "Inputs and outputs of convolutions (CIO), in elements")] = None,
+    traffic: Annotated[str | None, _figure("--traffic", "Elements that all operations read and write")] = None,
     tolerance: Annotated[
         str | None,
-        typer.Option(help="How far off is still right, as 2%; else the precision of the figure.", metavar="SHARE"),
+        typer.Option(help="Allowed difference, such as 2%; without it, the precision of the figure.", metavar="SHARE"),
     ] = None,
     convention: Annotated[
-        Literal["1", "2"], typer.Option("--flops-convention", help="FLOPs that the claim counts for a multiply-add.")
+        Literal["1", "2"], typer.Option("--flops-convention", help="FLOPs per multiply-add in the claim.")
     ] = "1",
     input_size: InputSizeOption = None,
     arg: ArgOption = None,
     form: RowFormatOption = None,
 ) -> None:
-    """Check the figures that somebody claims for a model.
+    """Check claimed figures of a model.
 
-    Ends with 0 where all hold and with 1 where one does not; a known cause (a multiply-add counted twice, the
-    classifier left out, another input size, …) is told.
+    Exits with 0 if all figures hold and with 1 if one does not. A known cause of a difference is named: a multiply-add
+    counted twice, the classifier left out, another input size, …
     """
     from backbone_bench.records.quantities import CLAIMED
 
     given = {metric: context.params[metric] for metric in CLAIMED if context.params[metric] is not None}
     if not given:
-        raise UserError("Say what is claimed: --flops 4.1G, --params 25.6M, --access …")
+        raise UserError("No figure to check: give at least one, such as --flops 4.1G or --params 25.6M.")
     from backbone_bench.claims.data import claimed, subjects
     from backbone_bench.claims.evidence import counter
     from backbone_bench.claims.judges import engine

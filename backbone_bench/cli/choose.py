@@ -1,4 +1,4 @@
-"""From the options that name models and inputs to what they mean."""
+"""Resolve the options that name models, families and inputs."""
 
 from collections.abc import Iterable
 
@@ -7,7 +7,7 @@ from backbone_bench.zoo import catalogue
 
 
 def models(named: Iterable[str] | None, families: Iterable[str] | None, *, everything: bool) -> list[str]:
-    """The models asked for, each once, in the order asked; raise UserError where there is none."""
+    """The requested models in order, each once. Raises UserError for an unknown name, or if there is none."""
     chosen = [*(named or ()), *(name for family in families or () for name in _members(family))]
     if everything:
         chosen += catalogue.entries()
@@ -27,13 +27,3 @@ def _members(family: str) -> list[str]:
         hint = did_you_mean(family, families, f"There are {', '.join(families)}.")
         raise UserError(f"The zoo has no family {family!r}. {hint}")
     return members
-
-
-def inputs(words: Iterable[str] | None, size: int | None) -> tuple[str, ...]:
-    """The specifications asked for, in their full form; raise UserError where they say nothing or too much."""
-    from backbone_bench.records import TensorSpec  # pydantic waits until a command needs it
-
-    specs = tuple(str(TensorSpec.parse(word)) for word in words or ())
-    if specs and size is not None:
-        raise UserError("--input and --input-size say the same thing twice: give one.")
-    return specs

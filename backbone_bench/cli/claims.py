@@ -1,4 +1,4 @@
-"""`bench claims`: what the papers say, and whether it holds."""
+"""`bench claims`: check published claims by counts, records and measurements."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,9 +17,9 @@ from backbone_bench.cli.claims_measure import (
     NoEnergyClaimsOption,
     PairRoundsOption,
     check_keep,
-    contests,
+    comparison_jobs,
     forecast,
-    measured,
+    run_comparisons,
 )
 from backbone_bench.cli.job_options import (
     BatchSizesOption,
@@ -40,11 +40,11 @@ if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait f
     from backbone_bench.claims.data.papers import ClaimEntry
     from backbone_bench.claims.judges.plan import PlannedComparison
 
-UNEXPECTED = 1  # a verdict is not the one that its claim is expected to have
+UNEXPECTED = 1  # exit code: a verdict is not the expected one
 
 
 def complete_claim(incomplete: str) -> list[str]:
-    """Ids and papers for the shell, without torch."""
+    """Claim ids and papers for shell completion, without loading torch."""
     from backbone_bench.claims.data import papers
 
     names = dict.fromkeys(
@@ -56,14 +56,16 @@ def complete_claim(incomplete: str) -> list[str]:
 ClaimsArgument = Annotated[
     list[str] | None,
     typer.Argument(
-        help="Claims by their id, with the working, or all of a paper.",
+        help="Claims by id (shows the working), or all claims of a paper.",
         metavar="ID|PAPER",
         autocompletion=complete_claim,
     ),
 ]
 ClaimFilesOption = Annotated[
     list[Path] | None,
-    typer.Option("--file", help="Claims of your own, as TOML, in place of those shipped. Repeatable.", metavar="TOML"),
+    typer.Option(
+        "--file", help="Claims of your own, as TOML, instead of the shipped ones. Repeatable.", metavar="TOML"
+    ),
 ]
 RecordsOption = Annotated[
     list[Path] | None,
@@ -98,9 +100,9 @@ def claims(
 ) -> None:
     """Check published claims.
 
-    Counts are made on the spot; latency and energy come from records, or with --measure from pairs that run in turn
-    as those of `bench versus` do; what others published is shown apart. Ends with 1 where a verdict is not the one
-    that its claim is expected to have.
+    Counts are made at once. Latency and energy come from --records, or with --measure from paired rounds as in
+    `bench versus`. Measurements that others published are shown separately. Exits with 1 if a verdict is not the
+    expected one.
     """
     from backbone_bench.claims.evidence import counter
     from backbone_bench.claims.judges import engine, plan
@@ -108,24 +110,24 @@ def claims(
     from backbone_bench.claims.report.working import answer_with_working
     from backbone_bench.records import store
 
-    words = {**settings_in(context.params), "energy": None}  # claims say themselves what is measured
+    options = {**settings_in(context.params), "energy": None}  # each claim says itself what is measured
     paths = to or []
     output.check(paths, ROWS)
-    _check_measuring({**words, "keep": keep, "dry-run": dry_run, "no-energy": no_energy}, measure=measure)
+    _check_measuring({**options, "keep": keep, "dry-run": dry_run, "no-energy": no_energy}, measure=measure)
     chosen = engine.select(_entries(file or []), names or [])
     found = store.read(records, warn=complain) if records else ()
     ended = None
     if measure:
         check_keep(keep)
-        wanted = plan.wanted(chosen, counter.gather_evidence(), ("time",) if no_energy else ("time", "energy"))
-        asked, timeout_s = contests(wanted, words, rounds)
+        planned = plan.wanted(chosen, counter.gather_evidence(), ("time",) if no_energy else ("time", "energy"))
+        jobs, timeout_s = comparison_jobs(planned, options, rounds)
         if dry_run:
-            output.emit(forecast(asked), form)
+            output.emit(forecast(jobs), form)
             return
-        ours, ended = measured(asked, keep, timeout_s, quiet=quiet)
+        ours, ended = run_comparisons(jobs, keep, timeout_s, quiet=quiet)
         found = (*found, *ours)
-        if ended.by is not None:  # the rest would be counted first, and nobody waits for that now
-            chosen = _asked_by(wanted[: ended.over], chosen)
+        if ended.by is not None:  # after a signal nobody waits until the other claims are counted
+            chosen = _decided_by(planned[: ended.over], chosen)
             if not chosen:
                 raise typer.Exit(ended.exit_code)
     outcomes = engine.judge_all(chosen, counter.gather_evidence(found))
@@ -133,21 +135,23 @@ def claims(
     unexpected = [sentence for outcome in outcomes for sentence in outcome.unexpected]
     with signals.deferred():
         output.emit(answer_with_working(outcomes) if with_working else answer(outcomes), form, paths, ROWS)
-        for told in unexpected:
-            complain(told)
+        for sentence in unexpected:
+            complain(sentence)
     raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if unexpected else 0))
 
 
-def _asked_by(over: "Sequence[PlannedComparison]", entries: "Sequence[ClaimEntry]") -> "tuple[ClaimEntry, ...]":
+def _decided_by(
+    comparisons: "Sequence[PlannedComparison]", entries: "Sequence[ClaimEntry]"
+) -> "tuple[ClaimEntry, ...]":
     """The claims that these comparisons decide."""
-    names = {name for one in over for name in one.claims}
+    names = {name for comparison in comparisons for name in comparison.claims}
     return tuple(entry for entry in entries if entry.claim.id in names)
 
 
-def _check_measuring(words: Mapping[str, object], *, measure: bool) -> None:
-    given = [f"--{name}" for name, value in words.items() if value]
+def _check_measuring(options: Mapping[str, object], *, measure: bool) -> None:
+    given = [f"--{name}" for name, value in options.items() if value]
     if given and not measure:
-        raise UserError(f"{', '.join(given)}: say --measure too, or nothing is measured.")
+        raise UserError(f"{', '.join(given)}: add --measure; without it nothing is measured.")
 
 
 def _entries(files: Sequence[Path]) -> "list[ClaimEntry]":

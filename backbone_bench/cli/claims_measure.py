@@ -1,4 +1,4 @@
-"""`bench claims --measure`: the pairs that claims speak of, run in turn on this machine."""
+"""`bench claims --measure`: measure the pairs of networks that claims compare, in paired rounds on this machine."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli.app import complain
 from backbone_bench.cli.job_options import resolved
-from backbone_bench.cli.versus import briefly
+from backbone_bench.cli.versus import with_process_budget
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.data.subjects import Network
@@ -22,90 +22,90 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.versus.series import ComparisonJob, SeriesEnd
 
 MeasureOption = Annotated[
-    bool, typer.Option("--measure", help="MeasureOption the pairs that the claims speak of, in turn, on --device.")
+    bool, typer.Option("--measure", help="Measure the pairs of networks that the claims compare, on --device.")
 ]
 PairRoundsOption = Annotated[
-    int, typer.Option(help="With --measure: at most so many rounds a pair; a third may be enough.", min=4)
+    int, typer.Option(help="With --measure: most rounds per pair; a clear result needs as few as a third.", min=4)
 ]
 KeepOption = Annotated[
     Path | None,
-    typer.Option("--keep", help="With --measure: a .jsonl that takes every record at once.", metavar="FILE"),
+    typer.Option("--keep", help="With --measure: append every record to this .jsonl file at once.", metavar="FILE"),
 ]
 NoEnergyClaimsOption = Annotated[
-    bool, typer.Option("--no-energy", help="With --measure: leave out what is claimed of energy.")
+    bool, typer.Option("--no-energy", help="With --measure: leave out claims about energy.")
 ]
 MeasureDryRunOption = Annotated[
-    bool, typer.Option("--dry-run", help="With --measure: say what would run, and how long.")
+    bool, typer.Option("--dry-run", help="With --measure: list what would run and how long it takes; run nothing.")
 ]
 
 
-def contests(
-    wanted: "Sequence[PlannedComparison]", words: Mapping[str, object], rounds: int
+def comparison_jobs(
+    planned: "Sequence[PlannedComparison]", options: Mapping[str, object], rounds: int
 ) -> "tuple[list[ComparisonJob], float | None]":
-    """The comparisons as jobs, under the settings in force, and how long one row may take."""
+    """The planned comparisons as jobs under the settings in force, and the timeout of a row in seconds."""
     from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
     from backbone_bench.versus.series import ComparisonJob
 
-    template, timeout_s = _template(words)
-    asked = [
+    template, timeout_s = _template(options)
+    jobs = [
         ComparisonJob(
             f"{one} ({', '.join(one.claims)})",
-            (_job(template, one.asked, one.asked.of), _job(template, one.asked, one.asked.to)),
-            ComparisonQuestion(_by(one.asked, template), DecisionRule(rounds, bound=one.asked.bound)),
+            (_job(template, one.request, one.request.of), _job(template, one.request, one.request.to)),
+            ComparisonQuestion(_by(one.request, template), DecisionRule(rounds, bound=one.request.bound)),
         )
-        for one in wanted
+        for one in planned
     ]
-    return asked, timeout_s
+    return jobs, timeout_s
 
 
-def _template(words: Mapping[str, object]) -> "tuple[Job, float | None]":
-    """The one row whose model the networks of the claims take in turn."""
-    settings = resolved(dict(words)).settings
+def _template(options: Mapping[str, object]) -> "tuple[Job, float | None]":
+    """The job that all comparisons share except for the model, and the timeout of a row in seconds."""
+    settings = resolved(dict(options)).settings
     job, *more = settings.jobs(["claims"], {})
     if more:
-        raise UserError(f"Claims are measured in one setting, not in {len(more) + 1}: give one value an option.")
+        raise UserError(f"Claims are measured under one setting, not {len(more) + 1}: give each option one value.")
     if job.device == "auto":
         from backbone_bench.measure.devices.available import resolve  # loads torch
 
         job = replace(job, device=resolve("auto").name)
-    return briefly(replace(job, inputs=(), cross_check=False)), settings.timeout
+    return with_process_budget(replace(job, inputs=(), cross_check=False)), settings.timeout
 
 
-def _job(template: "Job", asked: "PairRequest", network: "Network") -> "Job":
+def _job(template: "Job", request: "PairRequest", network: "Network") -> "Job":
     return replace(
         template,
         model=network.model,
         arguments=network.arguments or {},
         input_size=network.size,
-        latency=asked.quantity == "time",
-        energy="required" if asked.quantity == "energy" else "off",
+        latency=request.quantity == "time",
+        energy="required" if request.quantity == "energy" else "off",
     )
 
 
-def _by(asked: "PairRequest", template: "Job") -> "By":
-    if asked.quantity == "energy":
+def _by(request: "PairRequest", template: "Job") -> "By":
+    if request.quantity == "energy":
         return "energy"
     return "wall" if template.on_host else "device"
 
 
-def forecast(asked: "Sequence[ComparisonJob]") -> "Answer":
-    """What would run, and how long it would take: to the first look on a quiet machine, and all rounds at most."""
+def forecast(jobs: "Sequence[ComparisonJob]") -> "Answer":
+    """What would run and how long it takes: at least to the first interim analysis, at most all rounds."""
     from backbone_bench.report.views.forecast import Forecast
     from backbone_bench.report.views.forecast import forecast as drawn
     from backbone_bench.run import estimate
 
     rows = []
-    for number, one in enumerate(asked, start=1):
+    for number, one in enumerate(jobs, start=1):
         rule, spans = one.question.rule, [estimate.estimate(job) for job in one.sides]
         least, most = sum(span.least_s for span in spans), sum(span.most_s for span in spans)
         rows.append(Forecast(number, one.title, rule.interims[0] * least, rule.rounds * most))
     return drawn(rows)
 
 
-def measured(
-    asked: "Sequence[ComparisonJob]", keep: Path | None, timeout_s: float | None, *, quiet: bool
+def run_comparisons(
+    jobs: "Sequence[ComparisonJob]", keep: Path | None, timeout_s: float | None, *, quiet: bool
 ) -> "tuple[list[Record], SeriesEnd]":
-    """Hold the comparisons; every record of theirs, and how it ended."""
+    """Run the comparisons; return all their records and how the series ended."""
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
     from backbone_bench.records.condensed import condensed
@@ -122,12 +122,12 @@ def measured(
 
     with shown(quiet=quiet) as progress:
         run = runner.isolated(timeout_s)
-        ended = run_all(asked, run, lambda number, one: progress.row(one.title, number, len(asked)), take)
+        ended = run_all(jobs, run, lambda number, one: progress.row(one.title, number, len(jobs)), take)
     for failure in ended.failures:
         complain(failure)
     if ended.by is not None:
         kept = f"; their records are in {keep}" if keep else ""
-        complain(f"{str(ended.by).rstrip('.')}: {ended.over} of {len(asked)} comparisons are over{kept}.")
+        complain(f"{str(ended.by).rstrip('.')}: {ended.over} of {len(jobs)} comparisons are finished{kept}.")
     return records, ended
 
 
@@ -136,5 +136,5 @@ def check_keep(keep: Path | None) -> None:
 
     if keep is not None:
         if keep.suffix != ".jsonl":
-            raise UserError(f"--keep {keep}: it grows record by record, and is called something.jsonl.")
+            raise UserError(f"--keep {keep}: the file grows record by record, so its name must end in .jsonl.")
         store.check_writable(keep)

@@ -1,4 +1,4 @@
-"""`bench compare`: records side by side."""
+"""`bench compare`: show records side by side."""
 
 from typing import Annotated, Literal
 
@@ -11,7 +11,7 @@ from backbone_bench.cli.options import ConventionOption, OutputsOption, RecordFo
 
 
 def complete_column(incomplete: str) -> list[str]:
-    """Keys of columns for the shell; a list is completed at its last key."""
+    """Column keys for shell completion; in a comma-separated list, the last key is completed."""
     from backbone_bench.report.views.columns import COLUMNS
 
     before, comma, last = incomplete.rpartition(",")
@@ -24,26 +24,28 @@ def compare(
     columns: Annotated[
         str | None,
         typer.Option(
-            help="Keys of the columns to show, the model first in any case.",
+            help="Keys of the columns to show; the model always comes first.",
             metavar="KEY,KEY,…",
             autocompletion=complete_column,
         ),
     ] = None,
     sort: Annotated[
         str | None,
-        typer.Option(help="Key of a column: the best first.", metavar="KEY", autocompletion=complete_column),
+        typer.Option(
+            help="Key of the column to sort by, best value first.", metavar="KEY", autocompletion=complete_column
+        ),
     ] = None,
-    group_by: Annotated[Literal["family"] | None, typer.Option(help="A table for each family.")] = None,
+    group_by: Annotated[Literal["family"] | None, typer.Option(help="One table per family.")] = None,
     relative_to: Annotated[
-        str | None, typer.Option(help="A model among the records: show every value's ratio to it.", metavar="MODEL")
+        str | None, typer.Option(help="Show every value as a ratio to that of this model.", metavar="MODEL")
     ] = None,
     convention: ConventionOption = "1",
     form: RecordFormatOption = None,
     to: OutputsOption = None,
 ) -> None:
-    """Lay records side by side.
+    """Compare records side by side.
 
-    The best value is marked; unlike environments stand in tables of their own.
+    The best value is marked. Records of different environments are shown in separate tables.
     """
     from backbone_bench.records import store
     from backbone_bench.report.views.columns import COMPARE, doubled, named  # pydantic waits until a command needs it

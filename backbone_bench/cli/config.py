@@ -1,4 +1,4 @@
-"""`bench config`: the settings in force, and where each of them comes from."""
+"""`bench config`: show the settings in force and the origin of each."""
 
 import json
 from typing import NamedTuple
@@ -15,8 +15,8 @@ class _Line(NamedTuple):
     origin: str
 
     @property
-    def words(self) -> str:
-        """As on the command line; empty where nothing is set."""
+    def text(self) -> str:
+        """The value as on the command line; empty if nothing is set."""
         values = self.value if isinstance(self.value, tuple) else (self.value,)
         return ", ".join(
             value if isinstance(value, str) else json.dumps(value) for value in values if value is not None
@@ -27,8 +27,9 @@ class _Line(NamedTuple):
 def config(form: RowFormatOption = None) -> None:
     """Show the settings in force and where each comes from.
 
-    Command line, environment (BACKBONE_BENCH_BATCH_SIZE), bench.toml, [tool.backbone-bench] in pyproject.toml, default:
-    the first that speaks of a setting is heard. A file is found in this folder or above it, within the checkout.
+    The first of these that gives a value wins: command line, environment (BACKBONE_BENCH_BATCH_SIZE), bench.toml,
+    [tool.backbone-bench] in pyproject.toml, default. A file is looked up in this folder and those above it, within the
+    checkout.
     """
     from backbone_bench.report.tables.listing import listing
     from backbone_bench.report.tables.table import Column, tabulate
@@ -37,7 +38,7 @@ def config(form: RowFormatOption = None) -> None:
     lines = [_Line(name, getattr(settings, name.replace("-", "_")), origin) for name, origin in origins.items()]
     columns = (
         Column[_Line]("setting", "setting", lambda line: line.setting),
-        Column[_Line]("value", "value", lambda line: line.words),
+        Column[_Line]("value", "value", lambda line: line.text),
         Column[_Line]("origin", "from", lambda line: line.origin),
     )
     rows = [line._asdict() for line in lines]

@@ -1,4 +1,4 @@
-"""`bench count`: what models cost on paper."""
+"""`bench count`: count the cost of models from shapes alone."""
 
 import gc
 from typing import Annotated
@@ -46,19 +46,20 @@ def count(
     form: RecordFormatOption = None,
     to: OutputsOption = None,
 ) -> None:
-    """Count what models cost on paper.
+    """Count the cost of models without running them.
 
     FLOPs, parameters, memory access, traffic and operations, from shapes alone: no weights, no arithmetic, no device.
     """
-    gc.disable()  # torch loads in an eighth less time without the collector, and counting leaves it nothing to do
+    gc.disable()  # without garbage collection torch loads 1/8 faster, and counting makes no garbage cycles
     names = choose.models(models, family, everything=everything)
     paths = to or []
     output.check(paths)
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
+    from backbone_bench.records.workload import input_specs
     from backbone_bench.report.views.columns import COUNT
 
-    given, specs = arguments(arg), choose.inputs(inputs, input_size)
+    given, specs = arguments(arg), input_specs(inputs or (), input_size)
     jobs = [
         Job(
             name,
@@ -72,24 +73,24 @@ def count(
         )
         for name in names
     ]
-    from backbone_bench import profiler  # torch waits until the words are known to be right
+    from backbone_bench import profiler  # loads torch, so only after the options are checked
 
     records: list[Record] = []
-    wrong: dict[str, int] = {}
+    failures: dict[str, int] = {}  # message to exit code
     ended: signals.Interrupted | None = None
     try:
         for job in jobs:
             try:
                 records.append(profiler.count(job))
-            except UserError as error:  # the others are counted all the same
-                wrong[str(error)] = error.exit_code
-    except signals.Interrupted as stopped:
-        ended = stopped
-    for message in wrong:
+            except UserError as error:  # the other models are still counted
+                failures[str(error)] = error.exit_code
+    except signals.Interrupted as interrupted:
+        ended = interrupted
+    for message in failures:
         complain(message)
     if records:
         output.emit(output.of_records(records, COUNT, convention, depth if layers else None), form, paths)
     if ended is not None:
-        complain(f"{ended}: {len(records)} of {len(jobs)} models are counted.")
+        complain(f"{ended}: {len(records)} of {len(jobs)} models were counted.")
         raise typer.Exit(ended.exit_code)
-    raise typer.Exit(min(wrong.values(), default=0))
+    raise typer.Exit(min(failures.values(), default=0))

@@ -1,4 +1,4 @@
-"""`bench doctor`: what can be measured here, and how to mend what cannot."""
+"""`bench doctor`: show what this machine can measure, and how to fix the rest."""
 
 from typing import TYPE_CHECKING
 
@@ -14,25 +14,27 @@ if TYPE_CHECKING:  # it loads torch, which `--help` need not wait for
 
 @app.command()
 def doctor(form: RowFormatOption = None) -> None:
-    """Tell what this machine can measure, how well, and how to mend what it cannot.
+    """Show what this machine can measure and how to fix the rest.
 
-    Exit 0 where at least the CPU can be timed.
+    Exits with 0 if at least the CPU can be timed.
     """
     from backbone_bench.doctor import can_measure, examine
 
     lines = examine()
     output.emit(answer(lines), form)
     if not can_measure(lines):
-        raise CouldNotMeasure("Not even the CPU can be measured here: see the line on its timing.")
+        raise CouldNotMeasure("Not even the CPU can be timed here: see the row about CPU timing.")
 
 
 def answer(lines: "tuple[DoctorLine, ...]") -> Answer:
-    """The diagnosis, a line a row."""
+    """The diagnosis as a table, one finding per row."""
     from backbone_bench.report.tables.listing import listing
     from backbone_bench.report.tables.table import Column, tabulate
 
     columns: tuple[Column[DoctorLine], ...] = (
-        Column("topic", "what", lambda line: line.topic),  # it stands before each part of a table too wide for a screen
+        Column(
+            "topic", "what", lambda line: line.topic
+        ),  # the first column is repeated where a table is too wide for the screen
         Column("grade", "grade", lambda line: line.grade),
         Column("found", "found", lambda line: line.found),
         Column("remedy", "remedy", lambda line: line.remedy),

@@ -1,4 +1,4 @@
-"""`bench gate`: what changed since a baseline or a revision, with an exit code."""
+"""`bench gate`: compare head with a baseline or a base revision; the exit code says whether something regressed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -21,58 +21,65 @@ RunWordsArgument = Annotated[
     ),
 ]
 BaselineOption = Annotated[
-    Path | None, typer.Option("--baseline", help="Compare with the records of this file.", metavar="FILE")
+    Path | None, typer.Option("--baseline", help="Compare with the records in this file.", metavar="FILE")
 ]
 CurrentOption = Annotated[
-    Path | None, typer.Option("--current", help="Run nothing: compare these records with the baseline.", metavar="FILE")
+    Path | None,
+    typer.Option("--current", help="Run nothing; compare the records in this file with the baseline.", metavar="FILE"),
 ]
 BaseRefOption = Annotated[
     str | None,
     typer.Option(
         "--base-ref",
-        help="Compare with this revision of the repository, both sides run here in turn.",
+        help="Compare with this git revision; base and head run here in turn.",
         metavar="REVISION",
     ),
 ]
 BasePythonOption = Annotated[
     Path | None,
     typer.Option(
-        "--base-python", help="With --base-ref: the interpreter whose packages the revision needs.", metavar="PATH"
+        "--base-python",
+        help="With --base-ref: Python interpreter with the packages that the revision needs.",
+        metavar="PATH",
     ),
 ]
 ExactOption = Annotated[
-    bool, typer.Option("--exact", help="Counts only, in one process: no device, seconds, the same on every machine.")
+    bool,
+    typer.Option("--exact", help="Compare counts only: takes seconds, needs no device, same result on every machine."),
 ]
 GateRoundsOption = Annotated[
     int,
-    typer.Option(min=1, help="Processes a side; with --base-ref doubled once unless all is clearly well.", metavar="N"),
+    typer.Option(
+        min=1, help="Processes per side; with --base-ref doubled once unless the result is clear.", metavar="N"
+    ),
 ]
 CalibrateOption = Annotated[
     bool,
     typer.Option(
-        "--calibrate", help="Run one thing against itself: how noisy this machine is, and which change it can see."
+        "--calibrate", help="Run the same code on both sides, to find the noise and the minimum detectable effect."
     ),
 ]
 UpdateBaselineOption = Annotated[
-    bool, typer.Option("--update-baseline", help="Make what is found the baseline, and keep the --reason in it.")
+    bool, typer.Option("--update-baseline", help="Write the new records to the baseline, with the --reason.")
 ]
 ReasonOption = Annotated[
-    str | None, typer.Option(help="Why what changed was meant to: accepts it.", metavar="TEXT", show_default=False)
+    str | None, typer.Option(help="Accept the changes for this reason.", metavar="TEXT", show_default=False)
 ]
 LatencyThresholdOption = Annotated[
-    float, typer.Option("--latency-threshold", help="By how much latency may grow, in %.", min=0, metavar="PERCENT")
+    float,
+    typer.Option("--latency-threshold", help="Allowed increase of latency, in percent.", min=0, metavar="PERCENT"),
 ]
 EnergyThresholdOption = Annotated[
-    float, typer.Option("--energy-threshold", help="By how much energy may grow, in %.", min=0, metavar="PERCENT")
+    float, typer.Option("--energy-threshold", help="Allowed increase of energy, in percent.", min=0, metavar="PERCENT")
 ]
 FailOnOption = Annotated[
     str | None,
-    typer.Option("--fail-on", help="Verdicts that fail too, such as inconclusive.", metavar="VERDICT,…"),
+    typer.Option("--fail-on", help="Further verdicts that fail the gate, such as inconclusive.", metavar="VERDICT,…"),
 ]
 ExportOption = Annotated[
     list[str] | None,
     typer.Option(
-        help="Write the newer records for a tracker: github-action-benchmark or bencher. Repeatable.",
+        help="Write the head records for a tracker: github-action-benchmark or bencher. Repeatable.",
         metavar="TRACKER=FILE",
     ),
 ]
@@ -107,12 +114,12 @@ def gate(
     to: ReportFilesOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Tell what changed, and fail where it is worse.
+    """Compare with a baseline or a revision, and fail on a regression.
 
-    Counts compare exactly, on any machine: whatever changes must be acknowledged. Latency, energy and memory
-    compare by rounds of fresh processes, and fail only where they are certainly worse by more than is allowed.
+    Counts are compared exactly, on any machine, and every change must be accepted. Latency, energy and memory are
+    compared over rounds of fresh processes, and fail only if they are certainly worse by more than the threshold.
     """
-    asked = GateOptions(
+    options = GateOptions(
         words=tuple(words or ()),
         baseline=baseline,
         current=current,
@@ -124,21 +131,21 @@ def gate(
         reason=reason,
         quiet=quiet,
     )
-    asked.check()
+    options.check()
     to_write = gate_output.destinations(to or [], export or [])
     failing = gate_output.verdicts(fail_on)
     rules = gate_sides.rules(rounds, latency_threshold / 100, energy_threshold / 100)
     try:
-        compared, report = gate_sides.compare(asked, rules)
-    except signals.Interrupted as stopped:
-        complain(f"{stopped}: nothing was compared.")
-        raise typer.Exit(stopped.exit_code) from None
-    if asked.accepts:
+        compared, report = gate_sides.compare(options, rules)
+    except signals.Interrupted as interrupted:
+        complain(f"{interrupted}: nothing was compared.")
+        raise typer.Exit(interrupted.exit_code) from None
+    if options.accepts:
         report = replace(report, acknowledged=reason or "the first baseline")
     report = replace(report, fail_on=failing)
     with signals.deferred():
-        gate_output.tell(report, form, to_write)
+        gate_output.write_report(report, form, to_write)
         gate_output.export(compared.heads, to_write)
         if baseline is not None and (update_baseline or calibrate):
-            gate_output.keep(baseline, compared, report, whole=current is not None)
+            gate_output.update_baseline(baseline, compared, report, whole=current is not None)
     raise typer.Exit(report.exit_code)

@@ -1,4 +1,4 @@
-"""Where a gate's report goes: stdout, files, GitHub, trackers, the baseline; all of it before the program ends."""
+"""Write the report of a gate to stdout, files, GitHub, trackers and the baseline, before the program exits."""
 
 import os
 import sys
@@ -20,14 +20,14 @@ if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
 
 
 class Destinations(NamedTuple):
-    """Files to write, in which form."""
+    """Files to write, with the tracker whose format each export has."""
 
     reports: Sequence[Path]
     exports: Sequence[tuple[Path, Tracker]]
 
 
 def destinations(paths: Sequence[Path], exports: Sequence[str]) -> Destinations:
-    """The files that words name; raise UserError now for one that could not be written at the end."""
+    """The files that the options name. Raises UserError now for a file that could not be written at the end."""
     from backbone_bench.gate.report import github
     from backbone_bench.records import store
 
@@ -45,12 +45,12 @@ def _tracker(word: str) -> tuple[Path, Tracker]:
         if named == tracker and equals and path:
             return Path(path), tracker
     raise UserError(
-        f"--export {visible(word)}: write it as TRACKER=FILE, the tracker {' or '.join(get_args(Tracker))}."
+        f"--export {visible(word)}: write it as TRACKER=FILE, where TRACKER is {' or '.join(get_args(Tracker))}."
     )
 
 
 def verdicts(words: str | None) -> "tuple[GateVerdict, ...]":
-    """The verdicts of a comma-separated list, the most serious first."""
+    """The verdicts in a comma-separated list, most serious first. Raises UserError for an unknown one."""
     from backbone_bench.gate.verdicts import GateVerdict
 
     known = {verdict.value: verdict for verdict in GateVerdict}
@@ -62,20 +62,20 @@ def verdicts(words: str | None) -> "tuple[GateVerdict, ...]":
     return tuple(verdict for verdict in GateVerdict if verdict.value in named)
 
 
-def tell(report: "GateReport", form: str | None, to: Destinations) -> None:
-    """Write the report wherever it is wanted, and print it."""
+def write_report(report: "GateReport", form: str | None, to: Destinations) -> None:
+    """Write the report to the GitHub summary, the annotations and the files, and print it."""
     from backbone_bench.gate.report import github
     from backbone_bench.gate.report.text import answer
 
-    told = answer(report)
-    github.add_summary(os.environ, write(told, "md"))
+    written = answer(report)
+    github.add_summary(os.environ, write(written, "md"))
     if github.is_github(os.environ):
         print(*github.annotations(report), sep="\n", file=sys.stderr)
-    output.emit(told, form, to.reports, GATE)
+    output.emit(written, form, to.reports, GATE)
 
 
 def export(records: "Sequence[Record]", to: Destinations) -> None:
-    """Write the newer records for those who keep their own history."""
+    """Write the head records in the formats of trackers that keep the history."""
     from backbone_bench.gate.report import trackers
     from backbone_bench.records import store
 
@@ -83,8 +83,8 @@ def export(records: "Sequence[Record]", to: Destinations) -> None:
         store.write(path, trackers.export(records, tracker))
 
 
-def keep(path: Path, compared: "Compared", report: "GateReport", *, whole: bool) -> None:
-    """Write what was found into the baseline as it is now; another gate may have changed it meanwhile."""
+def update_baseline(path: Path, compared: "Compared", report: "GateReport", *, whole: bool) -> None:
+    """Add the result to the baseline file, read again under its lock: another gate may have changed it meanwhile."""
     from backbone_bench.gate import baseline
     from backbone_bench.gate.report.sentences import headlines
     from backbone_bench.gate.verdicts import Acknowledgement
@@ -92,7 +92,7 @@ def keep(path: Path, compared: "Compared", report: "GateReport", *, whole: bool)
     with baseline.locked(path) as old:
         fresh = old.calibrated(compared.calibrations)
         if report.acknowledged is not None:
-            changes = tuple(one.lead for one in headlines(report))
+            changes = tuple(headline.lead for headline in headlines(report))
             entry = Acknowledgement(now_utc(), report.acknowledged, __version__, changes)
             fresh = fresh.updated(compared.heads, entry, whole=whole)
         baseline.write(path, fresh)

@@ -1,4 +1,4 @@
-"""From the words of `bench gate` to a comparison: which sides there are, and how each is run."""
+"""From the options of `bench gate` to a comparison: what base and head are, and how each is run."""
 
 import shlex
 import sys
@@ -22,9 +22,9 @@ if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
 
 
 class GateOptions(NamedTuple):
-    """The words of one gate."""
+    """The options of one `bench gate` call."""
 
-    words: tuple[str, ...]  # of `bench run`
+    words: tuple[str, ...]  # options of `bench run`
     baseline: Path | None
     current: Path | None
     base_ref: str | None
@@ -37,27 +37,29 @@ class GateOptions(NamedTuple):
 
     @property
     def accepts(self) -> bool:
-        """Whether what changed is meant to."""
+        """Whether the user accepts the changes."""
         return self.update or self.reason is not None
 
     def check(self) -> None:
-        """Raise UserError for words that contradict each other or leave out what is needed."""
+        """Raise UserError for options that contradict each other or are incomplete."""
         if self.calibrate:
             if self.update or self.base_ref is not None or self.current is not None:
-                raise UserError("--calibrate runs one thing against itself: only --baseline goes with it.")
+                raise UserError(
+                    "--calibrate runs the same code on both sides: it can be combined with --baseline only."
+                )
         elif (self.baseline is None) == (self.base_ref is None):
             raise UserError("Say what to compare with: either --baseline FILE or --base-ref REVISION.")
         if self.current is not None and (self.baseline is None or self.words):
             raise UserError("--current FILE is compared with --baseline FILE, and nothing is run.")
         if self.base_python is not None and self.base_ref is None:
-            raise UserError("--base-python is for --base-ref.")
+            raise UserError("--base-python needs --base-ref: add it, or leave --base-python out.")
         self._check_reason()
 
     def _check_reason(self) -> None:
         if self.update and self.baseline is None:
             raise UserError("--update-baseline needs the --baseline FILE to update.")
         if self.reason is not None and not self.update and self.base_ref is None:
-            raise UserError("--reason goes with --update-baseline, or accepts a change since --base-ref.")
+            raise UserError("--reason goes with --update-baseline or with --base-ref: add one of them.")
         if not self.update and not (self.calibrate and self.baseline):
             return
         from backbone_bench.gate import baseline
@@ -65,10 +67,10 @@ class GateOptions(NamedTuple):
         assert self.baseline is not None
         baseline.check(self.baseline)
         if self.update and self.reason is None and self.baseline.exists():
-            raise UserError("--update-baseline changes what others rely on: say why with --reason.")
+            raise UserError("--update-baseline changes a baseline that others rely on: say why with --reason TEXT.")
 
     def stored(self) -> "Baseline":
-        """The baseline, which may be absent where it is about to be written."""
+        """The baseline; empty if its file is only about to be written."""
         from backbone_bench.gate import baseline
 
         assert self.baseline is not None
@@ -78,7 +80,7 @@ class GateOptions(NamedTuple):
 
 
 def rules(rounds: int, latency: float, energy: float) -> "GateRules":
-    """What is allowed, as shares, and how many processes a verdict is made of."""
+    """The rules of a gate: thresholds as shares (0.03 is 3 %), and processes per side."""
     from backbone_bench.gate.measured import THRESHOLDS
     from backbone_bench.gate.noisy import RoundPlan
     from backbone_bench.gate.session import GateRules
@@ -87,9 +89,9 @@ def rules(rounds: int, latency: float, energy: float) -> "GateRules":
 
 
 class _Work(NamedTuple):
-    """What is to be run, and by which rules it is compared."""
+    """The jobs to run and the rules to compare them by."""
 
-    asked: GateOptions
+    options: GateOptions
     rules: "GateRules"
     jobs: "Jobs"
     timeout_s: float | None
@@ -102,19 +104,21 @@ class _Work(NamedTuple):
         return runner.isolated(self.timeout_s)
 
 
-def compare(asked: GateOptions, rules: "GateRules") -> "tuple[Compared, GateReport]":
-    """Run what must be run, and compare."""
+def compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateReport]":
+    """Run what the options request, and compare base with head."""
     from backbone_bench.cli.progress.choose import shown
 
-    if asked.current is not None:
-        return _files(asked, asked.current, rules)
-    settings = settings_of(asked.words)
-    jobs = _jobs(settings, exact=asked.exact)
-    with shown(quiet=asked.quiet) as progress:
-        work = _Work(asked, rules, jobs, settings.timeout, progress)
-        if asked.calibrate:
-            return _itself(work)
-        return _now(work) if asked.base_ref is None else _revision(work, asked.base_ref)
+    if options.current is not None:
+        return _compare_files(options, options.current, rules)
+    settings = settings_of(options.words)
+    jobs = _jobs(settings, exact=options.exact)
+    with shown(quiet=options.quiet) as progress:
+        work = _Work(options, rules, jobs, settings.timeout, progress)
+        if options.calibrate:
+            return _calibrate(work)
+        if options.base_ref is None:
+            return _compare_with_baseline(work)
+        return _compare_with_revision(work, options.base_ref)
 
 
 def _jobs(settings: "Settings", *, exact: bool) -> "Jobs":
@@ -122,67 +126,68 @@ def _jobs(settings: "Settings", *, exact: bool) -> "Jobs":
 
     jobs = jobs_of(settings)
     if any(job.batch == "auto" for job in jobs):
-        raise UserError("--batch-size auto may be another one on each side: give a number.")
+        raise UserError("--batch-size auto may choose different batches for base and head: give a number.")
     return sides.named(replace(job, latency=False, energy="off") if exact else job for job in jobs)
 
 
-def _files(asked: GateOptions, current: Path, rules: "GateRules") -> "tuple[Compared, GateReport]":
+def _compare_files(options: GateOptions, current: Path, rules: "GateRules") -> "tuple[Compared, GateReport]":
     from backbone_bench.gate import comparisons
     from backbone_bench.records import store
 
-    old, new = asked.stored(), store.read([current], warn=complain)
+    old, new = options.stored(), store.read([current], warn=complain)
     compared = comparisons.files(old, new, replace(rules, noise=old.noise))
-    return compared, _report(compared, str(asked.baseline), str(current), "--update-baseline ")
+    return compared, _report(compared, str(options.baseline), str(current), "--update-baseline ")
 
 
-def _now(work: _Work) -> "tuple[Compared, GateReport]":
+def _compare_with_baseline(work: _Work) -> "tuple[Compared, GateReport]":
     from backbone_bench.gate import comparisons, sides
 
-    old = work.asked.stored()
+    old = work.options.stored()
     if sides.counts_only(work.jobs):
         run = sides.counted(work.jobs)
     else:
         run = sides.fresh(work.jobs, work.run, work.progress.whole)
     compared = comparisons.now(old, work.jobs, replace(work.rules, noise=old.noise), run)
-    return compared, _report(compared, str(work.asked.baseline), "this run", "--update-baseline ")
+    return compared, _report(compared, str(work.options.baseline), "this run", "--update-baseline ")
 
 
-def _revision(work: _Work, revision: str) -> "tuple[Compared, GateReport]":
+def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateReport]":
     from backbone_bench.gate import checkout, comparisons, sides
 
-    named = work.asked.base_python
-    python = None if named is None else sides.interpreter(named)
+    path = work.options.base_python
+    python = None if path is None else sides.interpreter(path)
     with checkout.checkout(revision, Path.cwd()) as base:
         if python is None and (others := checkout.changed_dependencies(base)):
             raise UserError(
-                f"{base} asks for other packages ({', '.join(others)}), and one environment cannot serve both sides: "
-                f"make one for it and name its interpreter with --base-python."
+                f"{base} asks for other packages ({', '.join(others)}), so base and head cannot share one environment: "
+                f"make an environment for the base and name its interpreter with --base-python."
             )
         runs = sides.of_revision(base, python, work.timeout_s), sides.head_side(work.run)
         compared = comparisons.revisions(work.jobs, work.rules, runs, work.progress.whole)
         return compared, _report(compared, str(base), checkout.describe(Path.cwd()), "")
 
 
-def _itself(work: _Work) -> "tuple[Compared, GateReport]":
+def _calibrate(work: _Work) -> "tuple[Compared, GateReport]":
     from backbone_bench.gate import comparisons, sides
 
     if sides.counts_only(work.jobs):
         raise UserError("--calibrate measures noise, and counts have none: leave --exact out.")
     compared = comparisons.itself(work.jobs, work.rules, work.run, work.progress.whole)
-    kept = f"kept in {work.asked.baseline}" if work.asked.baseline else "kept nowhere, for want of a --baseline FILE"
-    remark = f"The noise of this machine, from one thing run against itself; {kept}."
-    return compared, _report(compared._replace(remarks=[remark]), "itself", "one thing", "")
+    file = work.options.baseline
+    kept = f"stored in {file}" if file else "not stored, because no --baseline FILE is given"
+    remark = f"The noise of this machine, from the same code run on both sides; {kept}."
+    return compared, _report(compared._replace(remarks=[remark]), "itself", "the same code", "")
 
 
 def _report(compared: "Compared", base: str, head: str, update: str) -> "GateReport":
     from backbone_bench.gate.verdicts import GateReport
 
-    mine = shlex.join(sys.argv[2:])
+    arguments = shlex.join(sys.argv[2:])
     return GateReport(
         base,
         head,
         tuple(compared.findings),
         tuple(compared.remarks),
-        again=f"{program()} gate {mine}",
-        accept=f"{program()} gate {update}--reason 'why' {mine}",
+        again=f"{program()} gate {arguments}",
+        accept=f"{program()} gate {update}--reason 'why' {arguments}",
     )

@@ -1,4 +1,4 @@
-"""`bench history`: how a quantity went over time."""
+"""`bench history`: show how a quantity changed over time."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +15,12 @@ from backbone_bench.cli.options import ROWS, OutputsOption, RowFormatOption
 @app.command()
 def history(
     files: Annotated[
-        list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="FILE")
+        list[Path], typer.Argument(help="Record files, .json or .jsonl; - is standard input.", metavar="FILE")
     ],
     metric: Annotated[
         str | None,
         typer.Option(
-            help="Key of a column, such as wall_s or gross_per_image_j; usually the latency with the least noise.",
+            help="Key of a column, such as wall_s or gross_per_image_j; without it, the latency with the least noise.",
             metavar="KEY",
             autocompletion=complete_column,
         ),
@@ -29,18 +29,19 @@ def history(
     form: RowFormatOption = None,
     to: OutputsOption = None,
 ) -> None:
-    """Show how a quantity went over time.
+    """Show how a quantity changed over time.
 
-    A table for each workload and kind of machine: the median, its interval, the change since the first, a sparkline.
+    One table per workload and kind of machine: the median, its 95 % confidence interval, the change since the first
+    record, a sparkline.
     """
     from backbone_bench.records import store
     from backbone_bench.report.views.columns import named
     from backbone_bench.report.views.history import answer
 
     if metric is not None and named(metric)[0].unit is None:
-        raise UserError(f"--metric {metric}: that is no quantity. Try wall_s, graph_s or gross_per_image_j.")
+        raise UserError(f"--metric {metric}: this column is not a quantity. Try wall_s, graph_s or gross_per_image_j.")
     output.check(to or [], ROWS)
-    found = [one for one in store.read(files, warn=complain) if model is None or one.workload.model == model]
+    found = [record for record in store.read(files, warn=complain) if model in (None, record.workload.model)]
     if not found:
         raise UserError(f"No record{f' of {model}' if model else ''} in {', '.join(map(str, files))}.")
     output.emit(answer(found, metric), form, to or [], ROWS)

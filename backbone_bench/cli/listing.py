@@ -1,4 +1,4 @@
-"""`bench list` and `bench schema`: what there is to know without measuring anything."""
+"""`bench list` and `bench schema`: show the models of the zoo and the JSON Schema of a record."""
 
 import fnmatch
 import json
@@ -19,11 +19,11 @@ from backbone_bench.zoo.catalogue import CatalogueEntry
 def list_models(
     pattern: Annotated[
         str | None,
-        typer.Argument(help="A part of a name or family, or a pattern such as 'vovnet*'.", metavar="PATTERN"),
+        typer.Argument(help="Part of a model or family name, or a pattern such as 'vovnet*'.", metavar="PATTERN"),
     ] = None,
     form: RowFormatOption = None,
 ) -> None:
-    """List the zoo.
+    """List the models of the zoo.
 
     Name, family, paper, year, input, parameters and FLOPs (a multiply-add counts once).
     """
@@ -32,13 +32,12 @@ def list_models(
 
 
 def _matching(pattern: str) -> list[CatalogueEntry]:
-    wanted = pattern if set(pattern) & set("*?[") else f"*{pattern}*"
+    glob = pattern if set(pattern) & set("*?[") else f"*{pattern}*"
     known = catalogue.entries().values()
-    chosen = [entry for entry in known if any(fnmatch.fnmatch(name, wanted) for name in (entry.name, entry.family))]
+    chosen = [entry for entry in known if any(fnmatch.fnmatch(name, glob) for name in (entry.name, entry.family))]
     if not chosen:
-        raise UserError(
-            f"The zoo has nothing like {pattern!r}. {did_you_mean(pattern, catalogue.entries(), 'See `bench list`.')}"
-        )
+        hint = did_you_mean(pattern, catalogue.entries(), "See `bench list`.")
+        raise UserError(f"The zoo has no model or family like {pattern!r}. {hint}")
     return chosen
 
 

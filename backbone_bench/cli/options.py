@@ -1,4 +1,4 @@
-"""Options that several commands share, with their help; and how their words become values."""
+"""Options that several commands share, with their help texts, and the parsing of their values."""
 
 import math
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from backbone_bench.base.errors import UserError, visible
 from backbone_bench.report.tables.answer import Face
 from backbone_bench.report.tables.formats import FORMATS, formats
 
-# What a command can write: the faces of its answer. Of these follow the formats that its options take.
+# The faces (kinds of output) that the answer of a command has; they decide which formats --format offers.
 RECORDS: tuple[Face, ...] = ("parts", "exact", "json", "jsonl", "html")
 ROWS: tuple[Face, ...] = ("parts", "exact", "json", "jsonl")
 COMPARISON: tuple[Face, ...] = ("parts", "exact", "json")
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     RowFormat: TypeAlias = str
     ComparisonFormat: TypeAlias = str
     GateFormat: TypeAlias = str
-else:  # the choices that typer shows and completes, made of the table of formats
+else:  # typer shows and completes these choices; they come from the table of formats
     RecordFormat, RowFormat, ComparisonFormat, GateFormat = (
         Literal[formats(faces)] for faces in (RECORDS, ROWS, COMPARISON, GATE)
     )
 
 
 def complete_model(incomplete: str) -> list[str]:
-    """Names of the zoo for the shell, without torch."""
+    """Zoo names for shell completion, without loading torch."""
     from backbone_bench.zoo import catalogue
 
     return [name for name in catalogue.entries() if name.startswith(incomplete)]
 
 
 MODEL_HELP = (
-    "A name of the zoo (see `bench list`), timm:NAME, torchvision:NAME, package.module:factory, "
+    "A zoo model (see `bench list`), timm:NAME, torchvision:NAME, package.module:factory, "
     "path/to/file.py:factory or exported:model.pt2."
 )
 ModelsOption = Annotated[
@@ -48,19 +48,17 @@ ModelsOption = Annotated[
 ModelsArgument = Annotated[
     list[str] | None, typer.Argument(help=MODEL_HELP, metavar="MODEL", autocompletion=complete_model)
 ]
-FamilyOption = Annotated[
-    list[str] | None, typer.Option("--family", help="AllOption networks of a family of the zoo. Repeatable.")
-]
-AllOption = Annotated[bool, typer.Option("--all", help="The whole zoo.")]
+FamilyOption = Annotated[list[str] | None, typer.Option("--family", help="All models of a zoo family. Repeatable.")]
+AllOption = Annotated[bool, typer.Option("--all", help="All models of the zoo.")]
 ArgOption = Annotated[
     list[str] | None,
-    typer.Option("--arg", help="An argument for the model's factory. Repeatable.", metavar="KEY=VALUE"),
+    typer.Option("--arg", help="Argument of the function that builds the model. Repeatable.", metavar="KEY=VALUE"),
 ]
 InputOption = Annotated[
     list[str] | None,
     typer.Option(
         "--input",
-        help="One input without its batch, as 3x224x224[:float16], or NAME=3x224x224 for a keyword. Repeatable.",
+        help="Shape of one input without the batch, such as 3x224x224:float16. Repeatable.",
         metavar="[NAME=]DxD[:TYPE]",
     ),
 ]
@@ -68,33 +66,40 @@ InputSizeOption = Annotated[
     int | None, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS", min=0)
 ]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Precision of the arithmetic.")]
-CountTrainOption = Annotated[bool, typer.Option("--train", help="In training mode; `run` times forward and backward.")]
+CountTrainOption = Annotated[bool, typer.Option("--train", help="Count in training mode.")]
 CrossCheckOption = Annotated[
-    bool, typer.Option("--cross-check", help="Count a second time with fvcore and explain differences.")
+    bool, typer.Option("--cross-check", help="Count again with fvcore and explain each difference.")
 ]
-LayersOption = Annotated[bool, typer.Option("--layers", help="Also the cost of every module and kind of operation.")]
-DepthOption = Annotated[int, typer.Option("--depth", help="With --layers: how deep into the modules.", min=1)]
+LayersOption = Annotated[
+    bool, typer.Option("--layers", help="Also show the cost of every module and kind of operation.")
+]
+DepthOption = Annotated[int, typer.Option("--depth", help="With --layers: depth of nested modules to show.", min=1)]
 ConventionOption = Annotated[
-    Literal["1", "2"], typer.Option("--flops-convention", help="FLOPs shown per multiply-add; records keep 1.")
+    Literal["1", "2"],
+    typer.Option("--flops-convention", help="FLOPs per multiply-add in tables; records always count 1."),
 ]
-_FORMAT = typer.Option("--format", "-f", help="Form of what is printed; a table on a terminal, Markdown elsewhere.")
+_FORMAT = typer.Option(
+    "--format", "-f", help="Output format; without it, a table on a terminal and Markdown elsewhere."
+)
 RecordFormatOption = Annotated[RecordFormat | None, _FORMAT]
 RowFormatOption = Annotated[RowFormat | None, _FORMAT]
 ComparisonFormatOption = Annotated[ComparisonFormat | None, _FORMAT]
 GateFormatOption = Annotated[GateFormat | None, _FORMAT]
 OutputsOption = Annotated[
     list[Path] | None,
-    typer.Option("--output", "-o", help="Also write to a file; its suffix names the form. Repeatable.", metavar="FILE"),
+    typer.Option(
+        "--output", "-o", help="Also write to a file, in the format of its suffix. Repeatable.", metavar="FILE"
+    ),
 ]
 RecordsArgument = Annotated[
-    list[Path], typer.Argument(help="Files of records, .json or .jsonl; - is standard input.", metavar="RECORDS")
+    list[Path], typer.Argument(help="Record files, .json or .jsonl; - is standard input.", metavar="RECORDS")
 ]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress and no remarks.")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="More about what is being done.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only errors.")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show every phase of a row as a line.")]
 
 
 def arguments(words: list[str] | None) -> dict[str, str | int | float | bool | None]:
-    """`key=value` pairs; a value that reads as JSON (12, 0.5, true, null) is that, any other is text."""
+    """Parse `key=value` pairs: a value that is a JSON scalar (12, 0.5, true, null) becomes it, any other is text."""
     pairs: dict[str, str | int | float | bool | None] = {}
     for word in words or ():
         key, equals, value = word.partition("=")
@@ -110,14 +115,16 @@ def _value(text: str) -> str | int | float | bool | None:
     except (ValueError, RecursionError):
         return text
     if isinstance(value, float) and not math.isfinite(value):
-        raise UserError(f"--arg …={visible(text)}: that is more than a number can hold.")
+        raise UserError(f"--arg …={visible(text)}: this is more than a number can hold: give a finite number.")
     return text if isinstance(value, (list, dict)) else value
 
 
-def form_of(path: Path, faces: Sequence[Face] = RECORDS) -> str:
-    """The format that a file's suffix names; raise UserError where it names none that can be made of these faces."""
+def format_of(path: Path, faces: Sequence[Face] = RECORDS) -> str:
+    """The format of a file, by its suffix. Raises UserError if no format of these faces has that suffix."""
     suffixes = {FORMATS[name].suffix: name for name in formats(faces)}
     form = suffixes.get(path.suffix)
     if form is None:
-        raise UserError(f"-o {visible(str(path))}: the suffix says the form, and is one of {', '.join(suffixes)}.")
+        raise UserError(
+            f"-o {visible(str(path))}: the suffix decides the format and must be one of {', '.join(suffixes)}."
+        )
     return form

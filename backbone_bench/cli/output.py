@@ -1,4 +1,4 @@
-"""Where results go: stdout in one form, files in others. Everything that is not a result goes to stderr."""
+"""Write results: stdout in one format, files in others. Everything that is not a result goes to stderr."""
 
 import sys
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backbone_bench.base import signals
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import streams
-from backbone_bench.cli.options import RECORDS, form_of
+from backbone_bench.cli.options import RECORDS, format_of
 from backbone_bench.report.tables.answer import Answer, Face
 from backbone_bench.report.tables.formats import write
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.report.views.compare import View
 
 
-def default_form() -> str:
-    """A table for a person at a terminal; elsewhere Markdown at full width."""
+def default_format() -> str:
+    """`table` on a terminal, else `md`, which has full width."""
     return "table" if sys.stdout.isatty() else "md"
 
 
 def check(paths: Sequence[Path], faces: Sequence[Face] = RECORDS) -> None:
-    """Raise UserError for a file that could not be written, before anything is measured."""
+    """Raise UserError, before anything is measured, for a file that could not be written."""
     from backbone_bench.records import store
 
     for path in paths:
-        form_of(path, faces)
+        format_of(path, faces)
         store.check_writable(path)
 
 
 def of_records(
     records: "Sequence[Record]", columns: "Sequence[Column[Record]]", convention: str, depth: int | None = None
 ) -> Answer:
-    """Records in these columns, FLOPs by the convention, layers down to `depth` if it is one."""
+    """The answer for records in these columns, with layers down to `depth`; `convention`: FLOPs per multiply-add."""
     from backbone_bench.report.views.columns import doubled
     from backbone_bench.report.views.compare import View
 
@@ -46,7 +46,7 @@ def of_records(
 
 
 def with_page(records: "Sequence[Record]", view: "View", depth: int | None = None, *, twice: bool = False) -> Answer:
-    """Records as a view has them, and as a page, which shows the layers in any case."""
+    """The answer for records in a view, with an HTML page; the page always shows the layers."""
     from backbone_bench.report.views.render import answer
 
     def page() -> str:
@@ -58,19 +58,19 @@ def with_page(records: "Sequence[Record]", view: "View", depth: int | None = Non
 
 
 def emit(answer: Answer, form: str | None, paths: Sequence[Path] = (), faces: Sequence[Face] = RECORDS) -> None:
-    """Write every file, then print; a signal waits, since what was measured is lost otherwise."""
+    """Write every file, then print. A signal is deferred until then, or measurements would be lost."""
     from backbone_bench.records import store
 
     with signals.deferred():
         for path in paths:
-            store.write(path, write(answer, form_of(path, faces)))
-        put(write(answer, form or default_form()))
+            store.write(path, write(answer, format_of(path, faces)))
+        put(write(answer, form or default_format()))
 
 
 def put(text: str) -> None:
-    """Print a result; raise UserError where it cannot be.
+    """Print a result. Raises UserError if stdout cannot be written.
 
-    A reader who has left (`bench list | head`) is no error, and changes nothing of what is found.
+    A reader that has closed the pipe (`bench list | head`) is no error and does not change the exit code.
     """
     try:
         sys.stdout.write(text)
@@ -79,4 +79,4 @@ def put(text: str) -> None:
         streams.abandon_stdout()
     except OSError as error:
         streams.abandon_stdout()
-        raise UserError(f"Cannot print the result: {error.strerror}. Files named with -o are written.") from None
+        raise UserError(f"Cannot print the result: {error.strerror}. Files named with -o were written.") from None

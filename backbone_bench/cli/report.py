@@ -1,4 +1,4 @@
-"""`bench report`: everything there is to see of some records, in a folder."""
+"""`bench report`: write all tables and plots of records to a folder."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,15 +14,19 @@ from backbone_bench.cli.options import RecordsArgument
 @app.command()
 def report(
     records: RecordsArgument,
-    to: Annotated[Path, typer.Option("--output", "-o", help="The folder to write; made if need be.", metavar="DIR")],
-    png: Annotated[bool, typer.Option("--png", help="Plots as PNG too, by matplotlib (the extra `plot`).")] = False,
+    to: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder to write to; made if it does not exist.", metavar="DIR")
+    ],
+    png: Annotated[
+        bool, typer.Option("--png", help="Also write the plots as PNG, with matplotlib (extra `plot`).")
+    ] = False,
     relative_to: Annotated[
-        str | None, typer.Option(help="A model among the records: show every value's ratio to it.", metavar="MODEL")
+        str | None, typer.Option(help="Show every value as a ratio to that of this model.", metavar="MODEL")
     ] = None,
 ) -> None:
-    """Write one self-contained page, tables and plots of records.
+    """Write one self-contained HTML page, tables and plots of records.
 
-    Published claims are judged by what the records hold; nothing is counted or measured.
+    Published claims are judged by these records; nothing is counted or measured.
     """
     from backbone_bench.pages.folder import write
     from backbone_bench.records import store  # pydantic waits until a command needs it

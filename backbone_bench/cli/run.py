@@ -1,4 +1,4 @@
-"""`bench run`: profile models on a device."""
+"""`bench run`: profile models on a device, one row per model and combination of settings."""
 
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -98,15 +98,20 @@ def run(
     timeout: TimeoutOption = None,
     in_process: Annotated[
         bool | None,
-        typer.Option("--in-process/--isolated", help="Run the rows in this process, or each in a fresh one (usual)."),
+        typer.Option("--in-process/--isolated", help="Run all rows in this process, or each in a fresh one (default)."),
     ] = None,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Skip what the .jsonl output has already, made here by the same workload.")
+        bool,
+        typer.Option(
+            "--resume", help="Skip rows that have a record in the .jsonl output, from the same workload and machine."
+        ),
     ] = False,
     shard: Annotated[
-        str | None, typer.Option(help="Only the i-th of n parts of the rows; `bench merge` joins them.", metavar="I/N")
+        str | None, typer.Option(help="Run only part I of N of the rows; `bench merge` joins the parts.", metavar="I/N")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the rows and how long they will take.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="List the rows and how long they take; run nothing.")
+    ] = False,
     layers: LayersOption = False,
     depth: DepthOption = 2,
     convention: ConventionOption = "1",
@@ -117,15 +122,15 @@ def run(
 ) -> None:
     """Profile models on a device: counts, latency, memory, energy.
 
-    Each row runs in a fresh process: a crash costs that row only. A .jsonl output grows by every row that is over.
-    Options can also stand in bench.toml or the environment: see `bench config`.
+    Each row runs in a fresh process, so a crash costs only that row. A .jsonl output gets each record as soon as its
+    row is finished. Options can also be set in bench.toml or in the environment: see `bench config`.
     """
-    # The options that say what a row is are not named here: `settings_in` takes them from the context by their names.
+    # The options that define a row are not named in this body: `settings_in` takes them by name from the context.
     paths = to or []
     output.check(paths)
     settings = resolved(settings_in(context.params)).settings
     jobs = _jobs(settings, shard)
-    before = _answered(jobs, paths) if resume else [None] * len(jobs)
+    before = _already_done(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]
     from backbone_bench.cli.progress.choose import shown
 
@@ -133,10 +138,10 @@ def run(
         output.emit(_forecast(left), form)
         return
     if resume and not quiet:
-        complain(f"{len(jobs) - len(left)} of {len(jobs)} rows are there already.")
+        complain(f"{len(jobs) - len(left)} of {len(jobs)} rows have a record already.")
     with _clocks(settings), shown(quiet=quiet, verbose=verbose) as progress:
-        over = _sweep(left, settings, paths, progress)
-    outcomes = iter(over.outcomes)
+        sweep = _sweep(left, settings, paths, progress)
+    outcomes = iter(sweep.results)
     rows = [record or getattr(next(outcomes, None), "record", None) for record in before]
     records = [record for record in rows if record is not None]
     if records:
@@ -144,9 +149,9 @@ def run(
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
         output.emit(output.of_records(records, RUN, convention, depth if layers else None), form, whole)
-    if over.ended is not None:
-        complain(f"{str(over.ended).rstrip('.')}: {len(over.outcomes)} of {len(left)} rows are over.")
-    raise typer.Exit(over.exit_code)
+    if sweep.ended is not None:
+        complain(f"{str(sweep.ended).rstrip('.')}: {len(sweep.results)} of {len(left)} rows are finished.")
+    raise typer.Exit(sweep.exit_code)
 
 
 def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
@@ -157,15 +162,15 @@ def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
     return jobs if shard is None else sweep.shard(jobs, *sweep.parse_shard(shard))
 
 
-def _answered(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | None]":
-    """The record of every row that an output has already."""
+def _already_done(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | None]":
+    """For each job, its record in a .jsonl output, or None."""
     from backbone_bench.records import store
     from backbone_bench.run import resume, runner
 
-    grown = [path for path in paths if path.suffix == ".jsonl"]
-    if not grown:
-        raise UserError("--resume goes on with a .jsonl output: name it with -o FILE.jsonl.")
-    found = store.read([path for path in grown if path.exists()], warn=complain)
+    appended = [path for path in paths if path.suffix == ".jsonl"]
+    if not appended:
+        raise UserError("--resume needs a .jsonl output to continue: name it with -o FILE.jsonl.")
+    found = store.read([path for path in appended if path.exists()], warn=complain)
     return resume.already_done(jobs, found, runner.resolve)
 
 
@@ -174,22 +179,22 @@ def _sweep(jobs: "Sequence[Job]", settings: "Settings", paths: list[Path], progr
     from backbone_bench.run import runner, sweep
 
     if settings.in_process and settings.timeout is not None:
-        raise UserError("--timeout needs rows in processes of their own: leave --in-process out.")
+        raise UserError("--timeout needs each row in its own process: leave --in-process out.")
     run = runner.run_in_process if settings.in_process else runner.isolated(settings.timeout)
-    grown = [path for path in paths if path.suffix == ".jsonl"]
+    appended = [path for path in paths if path.suffix == ".jsonl"]
 
     def keep(outcome: runner.JobResult) -> None:
         if outcome.failure is not None:
             progress.say(f"{program()}: {outcome.job}: {outcome.failure.message}")
         if outcome.record is not None:
-            for path in grown:
+            for path in appended:
                 store.append(path, outcome.record)
 
     return sweep.sweep(jobs, run, lambda number, job: progress.row(str(job), number, len(jobs)), keep)
 
 
 def _clocks(settings: "Settings") -> AbstractContextManager[None]:
-    """The clocks held while rows run, by this process: it outlives a row that has to be killed."""
+    """Lock the GPU clocks while rows run. This process does it, because it outlives a row that must be killed."""
     if settings.lock_clocks is None:
         return nullcontext()
     from backbone_bench.measure.devices.available import resolve
@@ -198,7 +203,7 @@ def _clocks(settings: "Settings") -> AbstractContextManager[None]:
     from backbone_bench.records import Missing
 
     if len(settings.device) != 1:
-        raise UserError("--lock-clocks holds the clocks of one device: give one --device.")
+        raise UserError("--lock-clocks locks the clocks of one device: give one --device.")
     card = card_for(resolve(settings.device[0]).name)
     if isinstance(card, Missing):
         raise UserError(f"--lock-clocks: {card.message}")

@@ -1,4 +1,4 @@
-"""Options of `bench run` where another command takes them: `bench gate --base-ref main -- run --model resnet18`."""
+"""Parse options of `bench run` inside another command: `bench gate --base-ref main -- run --model resnet18`."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,11 +15,11 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.job import Job
     from backbone_bench.jobs.settings import Settings
 
-_OTHERS = frozenset(("cross_check", "in_process"))  # settings that are no affair of who compares
+_OTHERS = frozenset(("cross_check", "in_process"))  # settings that do not change what a comparison measures
 
 
 def settings_of(words: Sequence[str]) -> "Settings":
-    """The settings that words of `bench run` ask for; raise UserError for those that say more than what a row is."""
+    """The settings in options of `bench run`. Raises UserError for an option that does not define a row."""
     given = _given(words[1:] if tuple(words[:1]) == ("run",) else words)
     for name in given:
         if name in _OTHERS or not is_setting(name):
@@ -29,7 +29,7 @@ def settings_of(words: Sequence[str]) -> "Settings":
 
 
 def _given(words: Sequence[str]) -> dict[str, Any]:
-    """The parameters of `run` that the words name, as it reads them."""
+    """The parameters of `bench run` that the words set, parsed by typer."""
     commands = getattr(typer.main.get_command(app), "commands", {})
     context = commands["run"].make_context(f"{program()} run", list(words))
     return {
@@ -40,6 +40,6 @@ def _given(words: Sequence[str]) -> dict[str, Any]:
 
 
 def jobs_of(settings: "Settings") -> "list[Job]":
-    """A row for each model under each setting."""
+    """One job per model and combination of settings."""
     names = choose.models(settings.model, settings.family, everything=settings.all)
     return settings.jobs(names, arguments(list(settings.arg)))

@@ -1,4 +1,4 @@
-"""The standard streams, whatever the caller made of them: closed, or of an encoding that has no `±`."""
+"""Standard streams that work even if the caller closed them, or if their encoding has no `±`."""
 
 import os
 import sys
@@ -6,21 +6,21 @@ from io import TextIOWrapper
 
 
 def prepare() -> None:
-    """Open what is closed to nowhere, lest the next file take its number; show what the encoding lacks as an escape."""
+    """Open closed streams to `os.devnull`, or the next file gets their number; escape what the encoding lacks."""
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # opens the lowest free descriptor, which is this one
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # as long as the process
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115  # stays open as long as the process
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def abandon_stdout() -> None:
-    """Send what is still buffered nowhere: Python would complain when it closes the stream at exit."""
+    """Discard what stdout still buffers: else Python reports an error when it closes the stream at exit."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

@@ -1,4 +1,4 @@
-"""`bench versus`: which of two is faster, by how much, how sure."""
+"""`bench versus`: decide by paired rounds which of two models, A or B, is faster or uses less energy."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -43,8 +43,8 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
     from backbone_bench.versus.rule import Comparison, ComparisonQuestion
 
-_BUDGET_S = 10.0  # of a process: many short ones say more than few long ones (Kalibera and Jones 2013)
-_SIDE_HELP = "A setting of {} alone, as precision=fp16 (see `bench config`). Repeatable."
+_BUDGET_S = 10.0  # per process: many short processes tell more than few long ones (Kalibera and Jones 2013)
+_SIDE_HELP = "A setting of {} only, such as precision=fp16 (see `bench config`). Repeatable."
 
 
 @app.command()
@@ -54,7 +54,7 @@ def versus(
     b: Annotated[
         str | None,
         typer.Argument(
-            help="The other model; left out, it is A under other settings.", metavar="B", autocompletion=complete_model
+            help="The other model; without it, A under other settings.", metavar="B", autocompletion=complete_model
         ),
     ] = None,
     settings_a: Annotated[
@@ -64,11 +64,11 @@ def versus(
         list[str] | None, typer.Option("--b", help=_SIDE_HELP.format("B"), metavar="KEY=VALUE")
     ] = None,
     by: Annotated[
-        Literal["wall", "device", "graph", "energy"], typer.Option(help="What is compared, per image.")
+        Literal["wall", "device", "graph", "energy"], typer.Option(help="Quantity to compare, per image.")
     ] = "wall",
-    rounds: Annotated[int, typer.Option(help="At most so many; a third may be enough.", min=4)] = 18,
+    rounds: Annotated[int, typer.Option(help="Most rounds; a clear result needs as few as a third.", min=4)] = 18,
     threshold: Annotated[
-        float, typer.Option(help="The least difference that matters, in percent.", min=0.1, max=100)
+        float, typer.Option(help="Smallest difference that matters, in percent.", min=0.1, max=100)
     ] = 3,
     device: DeviceOption = None,
     arg: ArgOption = None,
@@ -85,63 +85,69 @@ def versus(
     quick: QuickOption = None,
     budget: Annotated[
         float | None,
-        typer.Option(help="Seconds for the latency of each process.", metavar="SECONDS", show_default="10"),
+        typer.Option(help="Time for the latency of each process.", metavar="SECONDS", show_default="10"),
     ] = None,
     timeout: TimeoutOption = None,
     form: ComparisonFormatOption = None,
     to: Annotated[
         list[Path] | None,
-        typer.Option("--output", "-o", help="Also write to a file; a .jsonl takes every record.", metavar="FILE"),
+        typer.Option(
+            "--output",
+            "-o",
+            help="Also write to a file, in the format of its suffix; .jsonl gets every record.",
+            metavar="FILE",
+        ),
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Say which of two is faster (or hungrier), by how much, how sure.
+    """Decide which of two is faster or uses less energy.
 
-    Two models, or one under two settings: `bench versus resnet50 --a precision=fp16 --b precision=bf16`. Both run in
-    turn, A B B A, in fresh processes on one device, so that what slows the machine slows both.
+    Compares two models, or one under two settings: `bench versus resnet50 --a precision=fp16 --b precision=bf16`. Both
+    run in turn, A B B A, in fresh processes on one device, so a slow phase of the machine affects both. The result is
+    a ratio with its 99 % confidence interval.
     """
     paths = to or []
     whole = [path for path in paths if path.suffix != ".jsonl"]
-    grown = [path for path in paths if path.suffix == ".jsonl"]
+    appended = [path for path in paths if path.suffix == ".jsonl"]
     output.check(whole, COMPARISON)
-    output.check(grown)
+    output.check(appended)
     common = {**settings_in(context.params), "energy": "required" if by == "energy" else "off"}
-    one, timeout_s = _side(a, "--a", settings_a, common)
-    other, _ = _side(b or a, "--b", settings_b, common)
-    if one.device != other.device:
-        raise UserError("Both sides run on one device, so that what slows one slows the other.")
+    job_a, timeout_s = _side(a, "--a", settings_a, common)
+    job_b, _ = _side(b or a, "--b", settings_b, common)
+    if job_a.device != job_b.device:
+        raise UserError("A and B must run on one device: give both the same device.")
     from backbone_bench.versus.report import answer
     from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 
-    found = _contest(
-        (one, other), ComparisonQuestion(by, DecisionRule(rounds, threshold / 100)), timeout_s, grown, quiet=quiet
+    found = _compare(
+        (job_a, job_b), ComparisonQuestion(by, DecisionRule(rounds, threshold / 100)), timeout_s, appended, quiet=quiet
     )
     output.emit(answer(found), form, whole, COMPARISON)
 
 
-def _side(model: str, place: str, words: list[str] | None, common: Mapping[str, object]) -> "tuple[Job, float | None]":
-    """One side's job, and how long it may take."""
+def _side(model: str, flag: str, words: list[str] | None, common: Mapping[str, object]) -> "tuple[Job, float | None]":
+    """The job of A or B, and the timeout of a row in seconds."""
     own: dict[str, Any] = {}
     for word in words or ():
         name, equals, value = word.partition("=")
         if not equals or name in ("model", "family", "all"):
-            raise UserError(f"{place} {word}: write it as key=value, with the key of a setting of one model.")
+            raise UserError(f"{flag} {word}: write it as key=value, with the key of a setting of one model.")
         own[name] = [*own[name], value] if name in own else [value] if name in ("arg", "input") else value
-    settings = resolved({**common, "model": [model]}, (place, own)).settings
+    settings = resolved({**common, "model": [model]}, (flag, own)).settings
     job, *more = settings.jobs(choose.models(settings.model, (), everything=False), arguments(list(settings.arg)))
     if more:
         raise UserError(
-            f"{place[2:].upper()} is several rows, {job} and {more[0]} among them: give one value a setting."
+            f"{flag[2:].upper()} is several rows, {job} and {more[0]} among them: give each setting one value."
         )
-    return briefly(job), settings.timeout
+    return with_process_budget(job), settings.timeout
 
 
-def briefly(job: "Job") -> "Job":
-    """The job with the time that one of many processes has, where nothing else was asked for."""
+def with_process_budget(job: "Job") -> "Job":
+    """The job with the default latency budget of one process of many, unless it has a budget or is quick."""
     return replace(job, budget_s=job.budget_s or (None if job.quick else _BUDGET_S))
 
 
-def _contest(
+def _compare(
     sides: "tuple[Job, Job]",
     question: "ComparisonQuestion",
     timeout_s: float | None,
@@ -160,8 +166,8 @@ def _contest(
 
     try:
         with shown(quiet=quiet) as progress:
-            told = progress.whole(f"{sides[0]} against {sides[1]}")
-            return compare_paired(sides, question, told, runner.isolated(timeout_s), signals.deferred()(keep))
-    except signals.Interrupted as stopped:
-        complain(f"{stopped}: nothing was decided.")
-        raise typer.Exit(stopped.exit_code) from None
+            on_progress = progress.whole(f"{sides[0]} against {sides[1]}")
+            return compare_paired(sides, question, on_progress, runner.isolated(timeout_s), signals.deferred()(keep))
+    except signals.Interrupted as interrupted:
+        complain(f"{interrupted}: nothing was decided.")
+        raise typer.Exit(interrupted.exit_code) from None

@@ -1,4 +1,4 @@
-"""The command line beside the API."""
+"""Fixture `bench`, to compare the API with the command line."""
 
 from tests.cli.conftest import bench
 

@@ -1,4 +1,4 @@
-"""The Python API: a call is a command, and a model that is handed over stays as it is."""
+"""The Python API: a call gives the same record as the command, and never modifies the model."""
 
 import copy
 import json
@@ -18,7 +18,7 @@ from backbone_bench.records import store
 
 
 class Net(nn.Module):
-    """A bit of everything that measuring could leave its mark on."""
+    """A model with everything that a measurement could modify: weights, running statistics, dropout, its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,15 +35,15 @@ def tiny(model: Any, inputs: Any = None, **keywords: Any) -> backbone_bench.Reco
 
 
 def test_a_call_says_what_the_command_says(bench):
-    told = json.loads(bench("count", "resnet18", "--input-size", "64", "-b", "2", "-f", "json").out)["records"][0]
+    output = json.loads(bench("count", "resnet18", "--input-size", "64", "-b", "2", "-f", "json").out)["records"][0]
     made = json.loads(store.dump_line(backbone_bench.count("resnet18", "3x64x64", batch=2)))
-    assert (made["workload"], made["cost"]) == (told["workload"], told["cost"])
+    assert (made["workload"], made["cost"]) == (output["workload"], output["cost"])
 
 
 @pytest.mark.parametrize("setting", [{}, {"precision": "bf16"}, {"train": True}, {"channels_last": True}], ids=str)
 def test_a_model_that_is_handed_over_stays_as_it_is(setting):
     net = Net().double().float()
-    net.norm.eval()  # a mode of its own, within a model in training
+    net.norm.eval()  # one submodule in eval mode inside a model in training mode
     before = copy.deepcopy(net.state_dict())
     image, random = torch.ones(2, 3, 8, 8), torch.get_rng_state()
     record = tiny(net, image, **setting)
@@ -69,9 +69,9 @@ def test_its_record_is_valid_says_where_it_comes_from_and_is_read_back(tmp_path)
 
 def test_nobody_but_its_program_can_run_it_again(bench, tmp_path):
     backbone_bench.save([tiny(Net(), "3x8x8", latency=False)], tmp_path / "run.json")
-    told = bench("rerun", tmp_path / "run.json", "--trust")
-    assert told.code == 2
-    assert told.err == "bench: object:Net was handed over by a Python program: only that can run it again.\n"
+    output = bench("rerun", tmp_path / "run.json", "--trust")
+    assert output.code == 2
+    assert output.err == "bench: object:Net was passed in by a Python program: only that program can run it again.\n"
 
 
 @pytest.mark.parametrize(
@@ -103,15 +103,15 @@ class Uncopied(nn.Identity):
         (lambda: tiny("resnet5"), "Did you mean"),
         (lambda: tiny("resnet18", precision="fp8"), "profile(): precision is 'fp8' and should be"),
         (lambda: tiny("resnet18", precision="fp16,fp32"), "profile(): precision is 'fp16,fp32'"),
-        (lambda: tiny(Net, "3x8x8"), "a model is a name or a torch.nn.Module"),
+        (lambda: tiny(Net, "3x8x8"), "the model must be a name or a torch.nn.Module"),
         (lambda: tiny(Net()), "object:Net does not say what it takes"),
         (lambda: tiny(Net(), "3x8"), "object:Net called with 1x3x8:float32 failed"),
         (lambda: tiny(Net(), torch.ones(1, 3, 8, 8), batch=4), "leave batch out"),
-        (lambda: tiny(Net(), "3x8x8", arguments={"width": 4}), "this one is built"),
-        (lambda: tiny("resnet18", "3x32x32", name="mine"), "this model has one"),
+        (lambda: tiny(Net(), "3x8x8", arguments={"width": 4}), "this nn.Module is built already"),
+        (lambda: tiny("resnet18", "3x32x32", name="mine"), "this model has a name already"),
         (lambda: tiny(Uncopied(), "3x8x8"), "object:Uncopied cannot be copied"),
-        (lambda: tiny(torch.compile(Net(), backend="eager"), "3x8x8"), "say compile='default'"),
-        (lambda: backbone_bench.check("resnet50"), "Say what is claimed"),
+        (lambda: tiny(torch.compile(Net(), backend="eager"), "3x8x8"), "pass the model itself and compile='default'"),
+        (lambda: backbone_bench.check("resnet50"), "No figure to check"),
         (lambda: backbone_bench.check("resnet50", flops="much"), "'much' is no figure"),
         (lambda: backbone_bench.load("nowhere.json"), "Cannot read nowhere.json"),
         (lambda: backbone_bench.save([], "page.html"), "should end in .json or .jsonl"),
@@ -144,12 +144,12 @@ def test_a_name_that_there_is_not_is_an_attribute_error():
 def test_records_are_read_without_torch(tmp_path):
     backbone_bench.save([], tmp_path / "none.jsonl")
     code = "import sys, backbone_bench as b; b.load('none.jsonl'); print('torch' in sys.modules)"
-    told = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "False"
+    output = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "False"
 
 
 def test_a_device_of_others_is_theirs_again(monkeypatch):
-    """No accelerator is here: torch's calls are scripted."""
+    """Scripted calls of torch, so the test needs no accelerator."""
     chosen: list[int] = []
     monkeypatch.setattr(available, "probe", lambda: available.TorchBuild("2", "cuda", 2))
     monkeypatch.setattr(torch.accelerator, "current_device_index", lambda: 1)

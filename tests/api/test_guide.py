@@ -1,4 +1,4 @@
-"""The guide to the Python API runs as it is printed."""
+"""The examples in docs/python.md run as they are printed."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A user's own program, as a type checker sees it: what it reads has a type, and a figure may be missing."""
+"""A user program under the type checker: every result has a type, and a figure may be `Missing`."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command line in this process: words in, exit code and both streams out."""
+"""Fixture `bench`: run a command in this process and capture its exit code, stdout and stderr."""
 
 import gc
 import sys
@@ -10,23 +10,23 @@ import pytest
 from backbone_bench.cli import main
 
 
-class Told(NamedTuple):
+class Output(NamedTuple):
     code: int
     out: str
     err: str
 
 
-Bench = Callable[..., Told]
+Bench = Callable[..., Output]
 
 
 @pytest.fixture
 def bench(monkeypatch, capfd) -> Bench:
-    def call(*words: object) -> Told:
+    def call(*words: object) -> Output:
         monkeypatch.setattr(sys, "argv", ["bench", *map(str, words)])
         with pytest.raises(SystemExit) as ended:
             main()
-        gc.enable()  # a command may leave the collector off, since its process ends with it
+        gc.enable()  # a command may leave the collector off, because its process ends soon
         out, err = capfd.readouterr()
-        return Told(int(ended.value.code or 0), out, err)
+        return Output(int(ended.value.code or 0), out, err)
 
     return call

@@ -1,10 +1,10 @@
-"""Bad input gets one clear line on stderr and exit 2, and nothing is lost or measured before."""
+"""Bad input gives one clear line on stderr and exit code 2, before anything is measured or written."""
 
 import pytest
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["count", "vovnet38"], "Did you mean 'vovnet39'"),
         (["count"], "Name a model"),
@@ -25,15 +25,15 @@ import pytest
         (["count", "resnet18", "--arg", f"num_classes={1 << 62}"], "resnet18 failed: "),
         (["count", "model.pt"], "is a pickle"),
         (["count", "resnet50", "-o", "no/such/folder/a.json"], "there is no folder no/such/folder"),
-        (["count", "resnet50", "-o", "a.xlsx"], "the suffix says the form"),
+        (["count", "resnet50", "-o", "a.xlsx"], "the suffix decides the format"),
         (["compare", "none.json"], "Cannot read none.json"),
-        (["list", "nothing*"], "nothing like"),
+        (["list", "nothing*"], "no model or family like"),
         (["list", "-f", "html"], "not one of"),
         (["config", "-f", "html"], "not one of"),
-        (["clams"], "No such command 'clams'. Did you mean 'claims'? `bench --help`"),
+        (["clams"], "No such command 'clams'. Did you mean 'claims'? See `bench --help`"),
         (["count", "resnet50", "--bach-size", "2"], "No such option: --bach-size (Possible options: --batch-size"),
         (["run", "resnet50", "--format", "x"], "'-f': 'x' is not one of 'table', 'md',"),
-        (["versus", "a", "b", "--budget", "60s"], "`bench versus --help` shows what there is"),
+        (["versus", "a", "b", "--budget", "60s"], "See `bench versus --help`."),
         (["count", "resnet50", "--batch-size", "0"], "'--batch-size'"),
         (["count", "resnet50", "--precision", "fp8"], "'fp8'"),
         (["count", "resnet50", "--input-size", "-5"], "'--input-size'"),
@@ -48,25 +48,25 @@ import pytest
     ],
     ids=lambda value: repr(" ".join(value))[:60] if isinstance(value, list) else "",
 )
-def test_bad_input_is_told_in_one_line_with_exit_2(bench, words, said):
-    told = bench(*words)
-    assert told.code == 2
-    assert told.out == ""
-    assert said in told.err
-    assert told.err.startswith("bench: ")
-    assert told.err.count("\n") == 1
+def test_bad_input_is_told_in_one_line_with_exit_2(bench, words, message):
+    output = bench(*words)
+    assert output.code == 2
+    assert output.out == ""
+    assert message in output.err
+    assert output.err.startswith("bench: ")
+    assert output.err.count("\n") == 1
 
 
 def test_an_output_that_cannot_be_written_is_found_out_before_the_measuring(bench, tmp_path):
-    told = bench("run", "vovnet39", "--device", "cpu", "-o", tmp_path / "no" / "a.json")
-    assert told.code == 2
-    assert told.err.count("\n") == 1  # not even the line that says which row has begun
+    output = bench("run", "vovnet39", "--device", "cpu", "-o", tmp_path / "no" / "a.json")
+    assert output.code == 2
+    assert output.err.count("\n") == 1  # not even the line that a row begins
 
 
 @pytest.mark.parametrize("content", ["{", '{"records": 1}', '{"schema_version": "1"}', "not json"])
 def test_a_foreign_file_is_refused(bench, tmp_path, content):
     file = tmp_path / "foreign.json"
     file.write_text(content)
-    told = bench("compare", file)
-    assert (told.code, told.out) == (2, "")
-    assert str(file) in told.err
+    output = bench("compare", file)
+    assert (output.code, output.out) == (2, "")
+    assert str(file) in output.err

@@ -1,4 +1,4 @@
-"""What the commands print: data on stdout, everything else on stderr."""
+"""Output of the commands: data on stdout, everything else on stderr."""
 
 import csv
 import io
@@ -14,8 +14,8 @@ from backbone_bench.zoo import catalogue
 
 
 def test_the_exact_integers_of_the_papers_networks(bench):
-    told = bench("count", "vgg19", "resnet34", "resnet50", "vovnet39", "vovnet39_paper", "--format", "json")
-    costs = {record["workload"]["model"]: record["cost"] for record in json.loads(told.out)["records"]}
+    output = bench("count", "vgg19", "resnet34", "resnet50", "vovnet39", "vovnet39_paper", "--format", "json")
+    costs = {record["workload"]["model"]: record["cost"] for record in json.loads(output.out)["records"]}
     assert costs["vgg19"]["flops"] == 19632062464
     assert costs["vgg19"]["params"] == 143667240
     assert costs["resnet34"]["flops"] == 3663761408
@@ -28,20 +28,20 @@ def test_the_exact_integers_of_the_papers_networks(bench):
 
 
 def test_a_model_that_cannot_be_counted_costs_its_own_row_only(bench, tmp_path):
-    told = bench("count", "no.py:Net", "resnet18", "none.py:Net", "-o", tmp_path / "kept.jsonl")
-    assert told.code == 2
-    assert "resnet18" in told.out
-    assert [line[:7] for line in told.err.splitlines()] == ["bench: "] * 2
+    output = bench("count", "no.py:Net", "resnet18", "none.py:Net", "-o", tmp_path / "kept.jsonl")
+    assert output.code == 2
+    assert "resnet18" in output.out
+    assert [line[:7] for line in output.err.splitlines()] == ["bench: "] * 2
     assert len(store.read([tmp_path / "kept.jsonl"], pytest.fail)) == 1
 
 
 def test_every_form_says_the_same(bench):
-    said = {form: bench("count", "vovnet39", "--format", form).out for form in ("json", "jsonl", "csv", "md", "table")}
-    assert json.loads(said["json"])["records"][0]["cost"] == json.loads(said["jsonl"])["cost"]
-    row = next(csv.DictReader(io.StringIO(said["csv"])))
+    texts = {form: bench("count", "vovnet39", "--format", form).out for form in ("json", "jsonl", "csv", "md", "table")}
+    assert json.loads(texts["json"])["records"][0]["cost"] == json.loads(texts["jsonl"])["cost"]
+    row = next(csv.DictReader(io.StringIO(texts["csv"])))
     assert (row["model"], row["flops"]) == ("vovnet39", "7072227328")
-    assert "| vovnet39 | 22.600 | 7.072 |" in said["md"]
-    assert "7.072" in said["table"]
+    assert "| vovnet39 | 22.600 | 7.072 |" in texts["md"]
+    assert "7.072" in texts["table"]
 
 
 def test_a_record_printed_is_valid_against_the_schema_printed(bench):
@@ -53,9 +53,9 @@ def test_a_record_printed_is_valid_against_the_schema_printed(bench):
 
 def test_files_are_written_by_their_suffix_beside_what_is_printed(bench, tmp_path):
     files = [tmp_path / f"a{suffix}" for suffix in (".json", ".jsonl", ".csv", ".md", ".txt")]
-    told = bench("count", "vovnet39", *(word for file in files for word in ("-o", file)))
-    assert told.code == 0
-    assert "vovnet39" in told.out
+    output = bench("count", "vovnet39", *(word for file in files for word in ("-o", file)))
+    assert output.code == 0
+    assert "vovnet39" in output.out
     assert all("vovnet39" in file.read_text() for file in files)
     assert store.read(files[:1], print) == store.read(files[1:2], print)
 
@@ -67,8 +67,8 @@ def test_two_per_multiply_add_is_for_display_only(bench):
 
 
 def test_the_list_names_the_whole_zoo(bench):
-    told = json.loads(bench("list", "--format", "json").out)
-    assert [entry["name"] for entry in told] == list(catalogue.entries())
+    output = json.loads(bench("list", "--format", "json").out)
+    assert [entry["name"] for entry in output] == list(catalogue.entries())
 
 
 @pytest.mark.parametrize("command", [["list"], ["config"], ["run", "resnet18", "-d", "cpu", "--dry-run"]])
@@ -79,7 +79,7 @@ def test_a_listing_has_the_same_rows_in_every_form_for_programs(bench, command):
 
 
 def test_a_closed_pipe_ends_quietly():
-    """The pipe is full and nobody reads: the program ends with 0 and without a word."""
+    """The reader has closed the pipe: the program exits with 0 and prints no error."""
     listing = subprocess.Popen(
         [sys.executable, "-m", "backbone_bench", "list"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
@@ -91,13 +91,15 @@ def test_a_closed_pipe_ends_quietly():
 
 @pytest.mark.slow
 def test_a_run_on_the_cpu_prints_a_table_and_keeps_a_valid_record(tmp_path):
-    """The main job, as a user types it: no warning of a dependency reaches the terminal."""
+    """The main command as a user types it; no warning of a dependency reaches the terminal."""
     file = tmp_path / "run.jsonl"
     words = ["run", "--model", "cifar_resnet20", "--device", "cpu", "--threads", "1", "--quick", "-o", str(file)]
-    told = subprocess.run([sys.executable, "-m", "backbone_bench", *words], capture_output=True, text=True, check=False)
-    assert told.returncode == 0
-    assert told.stderr == "[1/1] cifar_resnet20 (fp32, cpu, 1 thread)\n"
-    assert "| cifar_resnet20 | 0.270 | 0.041 |" in told.stdout
+    output = subprocess.run(
+        [sys.executable, "-m", "backbone_bench", *words], capture_output=True, text=True, check=False
+    )
+    assert output.returncode == 0
+    assert output.stderr == "[1/1] cifar_resnet20 (fp32, cpu, 1 thread)\n"
+    assert "| cifar_resnet20 | 0.270 | 0.041 |" in output.stdout
     (record,) = store.read([file], print)
     jsonschema.validate(json.loads(file.read_text()), store.schema())
     assert record.workload.threads == 1
@@ -111,7 +113,7 @@ def test_cuda_without_a_gpu_is_told_in_one_line_with_what_is_missing(bench):
 
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
-    told = bench("run", "--model", "vovnet39", "--device", "cuda", "--quiet")
-    assert (told.code, told.out) == (2, "")
-    assert "No CUDA device" in told.err
-    assert told.err.count("\n") == 1
+    output = bench("run", "--model", "vovnet39", "--device", "cuda", "--quiet")
+    assert (output.code, output.out) == (2, "")
+    assert "No CUDA device" in output.err
+    assert output.err.count("\n") == 1

@@ -1,4 +1,4 @@
-"""What the pages tell to type exists."""
+"""Every command and flag in README.md, SKILL.md and docs/ exists."""
 
 import re
 from pathlib import Path

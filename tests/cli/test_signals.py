@@ -1,4 +1,4 @@
-"""A signal in any phase of a command: what is over is kept, one line says so, and nothing is left behind."""
+"""Signals in every phase of a command: finished work is kept, one line reports it, no temporary file is left."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from backbone_bench.gate import comparisons
 from backbone_bench.records import store
 from backbone_bench.run import runner
 from backbone_bench.run.messages import Failed
-from tests.cli.conftest import Told
+from tests.cli.conftest import Output
 from tests.gate.conftest import git, repository
 from tests.report.samples import RESNET50, VOVNET39, record
 
@@ -21,7 +21,7 @@ BOTH = pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signa
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with a file of records, and an empty one for what is temporary."""
+    """A folder with a file of records, and an empty folder for temporary files."""
     for name in (".git", "temporary"):
         (tmp_path / name).mkdir()
     store.write(tmp_path / "old.json", store.dumps([RESNET50, VOVNET39]))
@@ -32,22 +32,22 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def rows(monkeypatch):
-    """Rows without a process: one of `resnet34` is interrupted by the signal that the test says."""
-    asked: list[int] = []
+    """Rows without a process; the row of `resnet34` sends the signal that the test puts into the list."""
+    to_send: list[int] = []
 
-    def run(job, told, timeout_s=None, worker=None):
+    def run(job, on_progress, timeout_s=None, worker=None):
         if job.model == "resnet34":
-            os.kill(os.getpid(), asked[0])
+            os.kill(os.getpid(), to_send[0])
         return runner.JobResult(job, record(job.model, 4_000_000, 0.001))
 
     monkeypatch.setattr(runner, "run_isolated", run)
     monkeypatch.setattr(runner, "resolve", lambda jobs, worker=None: [Failed("not here", 2)] * len(jobs))
-    return asked
+    return to_send
 
 
 @pytest.fixture
 def signal_at(monkeypatch):
-    """`signal_at(module, name, number)`: that function interrupts this process when it is called first."""
+    """`signal_at(module, name, number)`: the first call of that function sends the signal to this process."""
 
     def place(module, name, number):
         known, left = getattr(module, name), [number]
@@ -63,7 +63,7 @@ def signal_at(monkeypatch):
 
 
 def kept(folder):
-    """The models of the records that a sweep has added to its file."""
+    """The models of the records that the sweep appended to its file."""
     return [made.workload.model for made in store.read([folder / "out.jsonl"], pytest.fail)]
 
 
@@ -74,21 +74,21 @@ def left_behind(folder):
 @BOTH
 def test_a_signal_within_a_row_keeps_the_rows_before_it_in_every_output(bench, folder, rows, number, code):
     rows.append(number)
-    told = bench("run", "resnet18", "resnet34", "resnet50", "-d", "cpu", "-q", "-o", "out.jsonl", "-o", "out.md")
+    output = bench("run", "resnet18", "resnet34", "resnet50", "-d", "cpu", "-q", "-o", "out.jsonl", "-o", "out.md")
     name = signal.Signals(number).name
-    assert (told.code, told.err) == (code, f"bench: stopped by {name}: 1 of 3 rows are over.\n")
+    assert (output.code, output.err) == (code, f"bench: stopped by {name}: 1 of 3 rows are finished.\n")
     assert kept(folder) == ["resnet18"]
-    assert told.out == (folder / "out.md").read_text()
-    assert "resnet18" in told.out
+    assert output.out == (folder / "out.md").read_text()
+    assert "resnet18" in output.out
 
 
 @BOTH
 @pytest.mark.usefixtures("rows")
 def test_a_signal_while_a_row_is_written_waits_for_its_end(bench, folder, signal_at, number, code):
     store.append(folder / "out.jsonl", RESNET50)
-    signal_at(store, "_add", number)
-    told = bench("run", "resnet18", "resnet50", "-d", "cpu", "-q", "-o", "out.jsonl")
-    assert (told.code, told.err.count("\n")) == (code, 1)
+    signal_at(store, "_write_all", number)
+    output = bench("run", "resnet18", "resnet50", "-d", "cpu", "-q", "-o", "out.jsonl")
+    assert (output.code, output.err.count("\n")) == (code, 1)
     assert kept(folder) == ["resnet50", "resnet18"]
 
 
@@ -112,8 +112,8 @@ def test_a_signal_while_a_row_is_written_waits_for_its_end(bench, folder, signal
 )
 def test_a_signal_while_results_are_written_waits_until_all_are(bench, folder, signal_at, words, written):
     signal_at(os, "replace", signal.SIGTERM)
-    told = bench(*words.split())
-    assert (told.code, told.err) == (143, "bench: stopped by SIGTERM.\n")
+    output = bench(*words.split())
+    assert (output.code, output.err) == (143, "bench: stopped by SIGTERM.\n")
     assert all((folder / name).stat().st_size for name in written)
     assert left_behind(folder) == []
 
@@ -127,18 +127,18 @@ def test_a_signal_amid_counting_prints_what_is_counted(bench, folder, monkeypatc
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(profiler, "count", count)
-    told = bench("count", "resnet50", "resnet18")
-    assert (told.code, told.err) == (130, "bench: stopped by SIGINT: 1 of 2 models are counted.\n")
-    assert "resnet50" in told.out
+    output = bench("count", "resnet50", "resnet18")
+    assert (output.code, output.err) == (130, "bench: stopped by SIGINT: 1 of 2 models were counted.\n")
+    assert "resnet50" in output.out
 
 
 def test_a_signal_amid_measured_claims_judges_those_that_are_measured_and_counts_no_others(bench, folder, rows):
     rows.append(signal.SIGTERM)
     names = ("densenet201-slower-than-161", "article-resnet34-is-18pct-of-vgg19", "resnet50-flops")
-    told = bench("claims", *names, "--measure", "--device", "cpu", "--rounds", "4", "--no-energy", "-q", "-f", "csv")
-    assert told.code == 143
-    assert "bench: stopped by SIGTERM: 1 of 2 comparisons are over.\n" in told.err
-    assert [line.split(",")[0] for line in told.out.splitlines()[1:]] == ["densenet201-slower-than-161"]
+    output = bench("claims", *names, "--measure", "--device", "cpu", "--rounds", "4", "--no-energy", "-q", "-f", "csv")
+    assert output.code == 143
+    assert "bench: stopped by SIGTERM: 1 of 2 comparisons are finished.\n" in output.err
+    assert [line.split(",")[0] for line in output.out.splitlines()[1:]] == ["densenet201-slower-than-161"]
 
 
 def test_a_signal_that_a_library_makes_an_error_of_is_still_one_line(bench, folder, monkeypatch):
@@ -149,20 +149,20 @@ def test_a_signal_that_a_library_makes_an_error_of_is_still_one_line(bench, fold
             raise ImportError("a half is missing") from error
 
     monkeypatch.setattr(store, "read", imported)
-    assert bench("compare", "old.json") == Told(143, "", "bench: stopped by SIGTERM.\n")
+    assert bench("compare", "old.json") == Output(143, "", "bench: stopped by SIGTERM.\n")
 
 
 def test_a_signal_leaves_no_checkout_of_another_revision_behind(bench, folder, repository, signal_at, monkeypatch):
     monkeypatch.chdir(repository)
     signal_at(comparisons, "revisions", signal.SIGINT)
-    told = bench("gate", "--base-ref", "HEAD", "-q", "--", "net.py:small", "-d", "cpu")
-    assert (told.code, told.out, told.err) == (130, "", "bench: stopped by SIGINT: nothing was compared.\n")
+    output = bench("gate", "--base-ref", "HEAD", "-q", "--", "net.py:small", "-d", "cpu")
+    assert (output.code, output.out, output.err) == (130, "", "bench: stopped by SIGINT: nothing was compared.\n")
     assert git(repository, "worktree", "list").count("\n") == 1
     assert left_behind(folder) == []
 
 
 def test_a_signal_while_the_command_line_is_loaded_is_one_line_too(monkeypatch, capfd):
-    """And one that comes after the end is no traceback: SIGINT is left to the system then."""
+    """A SIGINT after the end gives no traceback either: the default handler of the system is back by then."""
     monkeypatch.setattr(cli, "main", lambda: os.kill(os.getpid(), signal.SIGTERM))
     before = signal.getsignal(signal.SIGINT)
     try:
@@ -176,10 +176,10 @@ def test_a_signal_while_the_command_line_is_loaded_is_one_line_too(monkeypatch, 
 
 
 def test_a_second_signal_waits_for_nothing(bench, folder, signal_at, monkeypatch):
-    """The reader of a page's pipe does not read, say."""
+    """For example while a slow reader blocks the pipe."""
     monkeypatch.setattr("backbone_bench.base.signals.PATIENCE_S", 0.0)
     signal_at(os, "fsync", signal.SIGINT)
     signal_at(os, "replace", signal.SIGINT)
-    told = bench("compare", "old.json", "-o", "a.md")
-    assert (told.code, told.out, told.err) == (130, "", "bench: stopped by SIGINT.\n")
+    output = bench("compare", "old.json", "-o", "a.md")
+    assert (output.code, output.out, output.err) == (130, "", "bench: stopped by SIGINT.\n")
     assert left_behind(folder) == []

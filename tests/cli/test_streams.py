@@ -1,4 +1,4 @@
-"""Standard streams that are closed, full or of a narrow encoding: one line at most, no traceback."""
+"""Standard streams that are closed, full or in a narrow encoding: one line at most, no traceback."""
 
 import subprocess
 import sys
@@ -23,10 +23,10 @@ def shell(command):
     ],
 )
 def test_a_stream_that_takes_nothing_changes_no_other_and_brings_no_traceback(command, code, out, err):
-    told = shell(command)
-    assert (told.returncode, told.stdout) == (code, out)
-    assert told.stderr.startswith(err)
-    assert told.stderr.count("\n") == bool(err)
+    output = shell(command)
+    assert (output.returncode, output.stdout) == (code, out)
+    assert output.stderr.startswith(err)
+    assert output.stderr.count("\n") == bool(err)
 
 
 def test_what_an_encoding_lacks_is_shown_as_an_escape(tmp_path):
@@ -34,20 +34,20 @@ def test_what_an_encoding_lacks_is_shown_as_an_escape(tmp_path):
     from tests.report.samples import RESNET50
 
     store.write(tmp_path / "r.json", store.dumps([RESNET50]))
-    told = shell(f"PYTHONIOENCODING=ascii {BENCH} compare {tmp_path}/r.json -f md")
-    assert (told.returncode, told.stderr) == (0, "")
-    assert r"\xb1" in told.stdout
+    output = shell(f"PYTHONIOENCODING=ascii {BENCH} compare {tmp_path}/r.json -f md")
+    assert (output.returncode, output.stderr) == (0, "")
+    assert r"\xb1" in output.stdout
 
 
 def test_words_that_are_no_text_are_refused_before_anything_is_done(bench):
-    told = bench("run", "resnet18", "-o", "\udcff.json")
-    assert (told.code, told.out) == (2, "")
-    assert told.err.startswith(r"bench: \udcff.json: these bytes are no text in this locale")
+    output = bench("run", "resnet18", "-o", "\udcff.json")
+    assert (output.code, output.out) == (2, "")
+    assert output.err.startswith(r"bench: \udcff.json: not valid text in this locale")
 
 
 def test_a_folder_that_was_removed_is_told(tmp_path):
-    told = shell(
+    output = shell(
         f"mkdir {tmp_path}/gone; cd {tmp_path}/gone; rmdir ../gone; {sys.executable} -P -m backbone_bench list"
     )
-    assert (told.returncode, told.stdout) == (2, "")
-    assert told.stderr == "bench: This folder has been removed: change to one that exists.\n"
+    assert (output.returncode, output.stdout) == (2, "")
+    assert output.stderr == "bench: The working folder has been removed: change to one that exists.\n"

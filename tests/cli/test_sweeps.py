@@ -1,4 +1,4 @@
-"""Sweeps as they are typed: what is listed, refused, merged; nothing here measures."""
+"""Commands over several rows: listing, errors, merging, comparing. Nothing here measures: rows are scripted."""
 
 import csv
 import json
@@ -15,22 +15,22 @@ from tests.report.samples import CPU, RESNET50, VOVNET39, record
 
 @pytest.fixture
 def elsewhere(tmp_path, monkeypatch):
-    """A folder without settings of its own or above it."""
+    """A working folder without settings files in it or above it."""
     (tmp_path / ".git").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def rows(told):
-    return [row["row"] for row in json.loads(told.out)]
+def rows(output):
+    return [row["row"] for row in json.loads(output.out)]
 
 
 def test_a_dry_run_lists_every_combination_with_its_time_and_runs_nothing(bench, elsewhere):
     words = ("run", "resnet18", "vgg19", "-d", "cpu", "-b", "1,8", "--precision", "fp32,bf16", "--dry-run")
-    told = bench(*words, "-f", "json")
-    assert told.code == 0
-    assert told.err == ""
-    listed = json.loads(told.out)
+    output = bench(*words, "-f", "json")
+    assert output.code == 0
+    assert output.err == ""
+    listed = json.loads(output.out)
     assert len(listed) == 8
     assert listed[1]["row"] == "resnet18 (fp32, cpu, batch 8)"
     assert all(0 < row["least_s"] < row["most_s"] for row in listed)
@@ -51,8 +51,8 @@ def test_settings_of_a_file_make_rows_and_the_command_line_is_heard_first(bench,
         "resnet18 (fp32, cpu, 1 thread)",
         "resnet18 (fp32, cpu, batch 4, 1 thread)",
     ]
-    told = bench("run", "vgg19", "-b", "2", "--dry-run", "-f", "json")
-    assert rows(told) == ["vgg19 (fp32, cpu, batch 2, 1 thread)"]
+    output = bench("run", "vgg19", "-b", "2", "--dry-run", "-f", "json")
+    assert rows(output) == ["vgg19 (fp32, cpu, batch 2, 1 thread)"]
 
 
 def test_config_says_where_each_setting_comes_from(bench, elsewhere, monkeypatch):
@@ -69,7 +69,7 @@ def test_config_says_where_each_setting_comes_from(bench, elsewhere, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["run", "resnet18", "-b", "many"], "command line: batch-size is 'many'"),
         (["run", "resnet18", "--precision", "fp32,fp8"], "precision is 'fp8'"),
@@ -86,26 +86,26 @@ def test_config_says_where_each_setting_comes_from(bench, elsewhere, monkeypatch
         (["versus", "resnet18", "--b", "model=vgg19"], "of one model"),
         (["versus", "resnet18", "-b", "1,2"], "several rows"),
         (["versus", "resnet18", "--a", "device=cpu", "--b", "device=cuda"], "one device"),
-        (["versus", "resnet18", "-o", "out.html"], "the suffix says the form"),
+        (["versus", "resnet18", "-o", "out.html"], "the suffix decides the format"),
         (["versus", "resnet18", "--rounds", "3"], "--rounds"),
         (["merge", "none.jsonl"], "Cannot read none.jsonl"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_swept_is_told_in_one_line_before_anything_runs(bench, elsewhere, words, said):
-    told = bench(*words)
-    assert (told.code, told.out) == (2, "")
-    assert said in told.err
-    assert told.err.count("\n") == 1
+def test_what_cannot_be_swept_is_told_in_one_line_before_anything_runs(bench, elsewhere, words, message):
+    output = bench(*words)
+    assert (output.code, output.out) == (2, "")
+    assert message in output.err
+    assert output.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("key", ["batch_size", "devise"])
 def test_an_unknown_key_of_a_file_is_exit_2_with_the_closest(bench, elsewhere, key):
     (elsewhere / "bench.toml").write_text(f"{key} = 1")
     for command in (("config",), ("run", "resnet18"), ("versus", "resnet18")):
-        told = bench(*command)
-        assert told.code == 2
-        assert told.err == (
+        output = bench(*command)
+        assert output.code == 2
+        assert output.err == (
             f"bench: {elsewhere}/bench.toml: there is no setting '{key}'. "
             f"Did you mean '{'batch-size' if key == 'batch_size' else 'device'}'?\n"
         )
@@ -115,8 +115,8 @@ def test_merging_keeps_every_record_once_in_the_order_of_the_files(bench, elsewh
     one, two, merged = (elsewhere / name for name in ("1.jsonl", "2.json", "all.jsonl"))
     store.write(one, store.dump_lines([RESNET50]))
     store.write(two, store.dumps([VOVNET39, RESNET50]))
-    told = bench("merge", one, two, "-o", merged)
-    assert told.code == 0
+    output = bench("merge", one, two, "-o", merged)
+    assert output.code == 0
     assert store.read([merged], pytest.fail) == (RESNET50, VOVNET39)
 
 
@@ -124,24 +124,24 @@ def test_merging_keeps_every_record_once_in_the_order_of_the_files(bench, elsewh
 def test_code_that_a_record_names_is_run_only_where_the_user_says_so(bench, elsewhere, source):
     strange = replace(RESNET50, workload=replace(RESNET50.workload, model="evil.py:main", source=source))
     store.write(elsewhere / "r.jsonl", store.dump_line(strange))
-    told = bench("rerun", elsewhere / "r.jsonl")
-    assert told.code == 2
-    assert "--trust" in told.err
+    output = bench("rerun", elsewhere / "r.jsonl")
+    assert output.code == 2
+    assert "--trust" in output.err
 
 
 def test_a_record_is_chosen_by_how_its_id_begins(bench, elsewhere):
     store.write(elsewhere / "r.jsonl", store.dump_line(RESNET50))
-    told = bench("rerun", elsewhere / "r.jsonl", "--id", "nothing")
-    assert (told.code, told.out) == (2, "")
-    assert "begins with 'nothing'" in told.err
+    output = bench("rerun", elsewhere / "r.jsonl", "--id", "nothing")
+    assert (output.code, output.out) == (2, "")
+    assert "begins with 'nothing'" in output.err
 
 
 @pytest.fixture
 def scripted(monkeypatch):
-    """Rows without a process: resnet18 takes 1 ms, every other model 2 ms, and `vgg19` is killed."""
+    """Rows without a process: resnet18 takes 1 ms, other models 2 ms, and `vgg19` is killed."""
 
-    def run(job, told, timeout_s=None, worker=None):
-        told("measuring", 0.5)
+    def run(job, on_progress, timeout_s=None, worker=None):
+        on_progress("measuring", 0.5)
         if job.model == "vgg19":
             return runner.JobResult(job, None, Failed("was killed", 3))
         made = record(job.model, 4_000_000, 0.001 if job.model == "resnet18" else 0.002)
@@ -155,13 +155,12 @@ def scripted(monkeypatch):
 
 
 def test_versus_writes_what_it_prints_and_keeps_every_record(bench, elsewhere, scripted):
-    told = bench("versus", "resnet18", "resnet34", "-d", "cpu", "-o", "found.json", "-o", "rounds.jsonl")
-    assert told.code == 0
-    assert told.out.startswith("**resnet18 is faster than resnet34: it takes 0.500 times as long (99 % interval")
-    assert (
-        "The counts are the same, which would have led one to expect no difference, but the first is faster."
-        in told.out
+    output = bench("versus", "resnet18", "resnet34", "-d", "cpu", "-o", "found.json", "-o", "rounds.jsonl")
+    assert output.code == 0
+    assert output.out.startswith(
+        "**resnet18 is faster than resnet34: it takes 0.500 times as long (99 % confidence interval"
     )
+    assert "The counts are the same, so one would expect no difference, but the first is faster." in output.out
     found = json.loads((elsewhere / "found.json").read_text())
     assert found["verdict"] == "faster"
     assert len(found["rounds"]) == 6
@@ -170,27 +169,27 @@ def test_versus_writes_what_it_prints_and_keeps_every_record(bench, elsewhere, s
 
 
 def test_versus_takes_one_model_under_two_settings(bench, elsewhere, scripted):
-    told = bench("versus", "resnet34", "--a", "precision=fp16", "-f", "csv", "-q")
-    assert (told.code, told.err) == (0, "")
-    assert told.out.splitlines()[0] == "quantity,a,b,ratio,ratio_low,ratio_high,missing"
-    assert told.out.splitlines()[-1].startswith("wall_per_image_s,0.00")
+    output = bench("versus", "resnet34", "--a", "precision=fp16", "-f", "csv", "-q")
+    assert (output.code, output.err) == (0, "")
+    assert output.out.splitlines()[0] == "quantity,a,b,ratio,ratio_low,ratio_high,missing"
+    assert output.out.splitlines()[-1].startswith("wall_per_image_s,0.00")
 
 
 def test_versus_of_a_model_that_dies_is_exit_3_with_the_reason(bench, elsewhere, scripted):
-    told = bench("versus", "resnet18", "vgg19", "-d", "cpu", "-q")
-    assert (told.code, told.out) == (3, "")
-    assert told.err == "bench: vgg19 (fp32, cpu): was killed\n"
+    output = bench("versus", "resnet18", "vgg19", "-d", "cpu", "-q")
+    assert (output.code, output.out) == (3, "")
+    assert output.err == "bench: vgg19 (fp32, cpu): was killed\n"
 
 
 def test_a_rerun_prints_both_records_with_their_ratio_and_what_differs(bench, elsewhere, scripted):
     old = replace(record("resnet34", 4_000_000, 0.001), environment=replace(CPU, torch="2.12.0"))
     store.write(elsewhere / "old.jsonl", store.dump_lines([RESNET50, old]))
-    told = bench("rerun", "old.jsonl", "--id", old.id, "-q")
-    assert told.code == 0
-    assert "| wall latency (ms) | 2.001 | 1.000 | 2.000 |" in told.out
+    output = bench("rerun", "old.jsonl", "--id", old.id, "-q")
+    assert output.code == 0
+    assert "| wall latency (ms) | 2.001 | 1.000 | 2.000 |" in output.out
     rows = csv.DictReader(bench("rerun", "old.jsonl", "--id", old.id, "-q", "-f", "csv").out.splitlines())
     assert next(row["ratio"] for row in rows if row["quantity"] == "wall_s") == "2.0"
-    assert "What was measured cannot be compared: torch: 2.12.0, now 2.13.0." in told.out
+    assert "What was measured cannot be compared: torch: 2.12.0, now 2.13.0." in output.out
 
 
 def test_nobody_who_hears_of_a_failed_row_costs_no_other_row(bench, elsewhere, scripted, monkeypatch):
@@ -198,19 +197,19 @@ def test_nobody_who_hears_of_a_failed_row_costs_no_other_row(bench, elsewhere, s
         raise BrokenPipeError
 
     monkeypatch.setattr(sys.stderr, "write", gone)
-    told = bench("run", "vgg19", "resnet18", "-d", "cpu", "-o", "out.jsonl", "-f", "json")
-    assert told.code == 3
-    assert [made["workload"]["model"] for made in json.loads(told.out)["records"]] == ["resnet18"]
+    output = bench("run", "vgg19", "resnet18", "-d", "cpu", "-o", "out.jsonl", "-f", "json")
+    assert output.code == 3
+    assert [made["workload"]["model"] for made in json.loads(output.out)["records"]] == ["resnet18"]
 
 
 def test_a_failed_row_is_said_and_the_others_are_kept(bench, elsewhere, scripted):
-    told = bench("run", "resnet18", "vgg19", "resnet34", "-d", "cpu", "-o", "out.jsonl", "-f", "json")
-    assert told.code == 3
-    assert "bench: vgg19 (fp32, cpu): was killed\n" in told.err
-    names = [made["workload"]["model"] for made in json.loads(told.out)["records"]]
+    output = bench("run", "resnet18", "vgg19", "resnet34", "-d", "cpu", "-o", "out.jsonl", "-f", "json")
+    assert output.code == 3
+    assert "bench: vgg19 (fp32, cpu): was killed\n" in output.err
+    names = [made["workload"]["model"] for made in json.loads(output.out)["records"]]
     assert names == ["resnet18", "resnet34"]
     again = bench("run", "resnet18", "resnet50", "resnet34", "-d", "cpu", "-o", "out.jsonl", "-f", "json", "--resume")
-    assert again.err.splitlines()[0] == "bench: 2 of 3 rows are there already."
+    assert again.err.splitlines()[0] == "bench: 2 of 3 rows have a record already."
     names = [made["workload"]["model"] for made in json.loads(again.out)["records"]]
     assert names == ["resnet18", "resnet50", "resnet34"]
     assert len((elsewhere / "out.jsonl").read_text().splitlines()) == 3

@@ -1,4 +1,4 @@
-"""Sweeps of tiny models of a user's own, in real processes with torch: what befalls a row costs that row only."""
+"""Sweeps of tiny user models in real processes with torch: a failure costs only its own row."""
 
 import json
 import os
@@ -170,20 +170,20 @@ def test_a_signal_in_the_middle_of_a_row_keeps_the_rows_before_it(sweep, tmp_pat
     assert stopped.returncode == 143
     (record,) = json.loads(out)["records"]
     assert record["workload"]["model"] == "m.py:fine"
-    assert "stopped by SIGTERM: 1 of 2 rows are over." in err
+    assert "stopped by SIGTERM: 1 of 2 rows are finished." in err
     assert "m.py:fine" in (tmp_path / "out.md").read_text()
 
 
 def test_a_rerun_shows_the_new_record_beside_the_old(sweep, tmp_path):
     sweep(["fine"], "-o", "out.jsonl").communicate()
     command = [sys.executable, "-m", "backbone_bench", "rerun", "out.jsonl", "--trust"]
-    told = subprocess.run(
+    output = subprocess.run(
         command, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert told.returncode == 0
-    assert "| wall latency (ms) |" in told.stdout
+    assert output.returncode == 0
+    assert "| wall latency (ms) |" in output.stdout
     (old,) = store.read([tmp_path / "out.jsonl"], pytest.fail)
-    assert old.started_utc in told.stdout
+    assert old.started_utc in output.stdout
     assert isinstance(old.latency, Latencies)
     assert isinstance(old.latency.graph, Missing)

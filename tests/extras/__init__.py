@@ -1,1 +1,1 @@
-"""What needs torchvision and timm beside it: `make test-extras`. Without them it skips, with the reason."""
+"""Tests that need torchvision and timm: `make test-extras`. Without them they are skipped, with the reason."""

@@ -1,4 +1,4 @@
-"""The table that a run prints at its end (`-s` shows it): one row a model, and what explains a difference."""
+"""A table printed at the end of a test file (`-s` shows it): one row per model, with the cause of a difference."""
 
 from collections.abc import Callable, Iterator
 
@@ -9,7 +9,7 @@ Row = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def row(request: pytest.FixtureRequest) -> Iterator[Row]:
-    """`row(model, *cells)`: enter a line into the table of this file."""
+    """`row(model, *cells)`: add a row to the table of this test file."""
     rows: list[tuple[str, ...]] = []
     yield lambda *cells: rows.append(tuple(map(str, cells)))
     print(f"\n\n| {' | '.join(request.module.TITLES)} |\n|{' --- |' * len(request.module.TITLES)}")

@@ -1,4 +1,4 @@
-"""One model of a library, counted as `bench count` counts it."""
+"""Count one model of timm or torchvision as `bench count` does."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from backbone_bench.records import ModelCost, Scalar
 def counted(
     model: str, arguments: Mapping[str, Scalar] | None = None, size: int | None = None
 ) -> tuple[str, ModelCost]:
-    """The inputs that the model took, and what it costs."""
+    """The input shapes of the model, and its cost."""
     record = profiler.count(Job(model, arguments or {}, input_size=size))
     assert isinstance(record.cost, ModelCost)
     return " ".join(record.workload.inputs), record.cost

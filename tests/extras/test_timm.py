@@ -1,4 +1,4 @@
-"""Models of timm are counted, none crashing, and timm's own published figures are ours or explained."""
+"""timm models are counted without a crash, and their published figures equal ours or the difference is explained."""
 
 import csv
 from pathlib import Path
@@ -15,12 +15,12 @@ from tests.extras.counted import counted
 timm = pytest.importorskip("timm", reason="timm is not installed: make test-extras")
 
 TITLES = ("timm", "input", "FLOPs", "published GMACs", "parameters", "note")
-ROUNDING = 0.005  # of two decimals
-SHARE = 2, 5  # so many of the models, evenly from the whole list: all families, in some ten minutes
+ROUNDING = 0.005  # of figures with two decimals
+SHARE = 2, 5  # 2 of 5 models, spread over the whole list: all families in about ten minutes
 
 
 def published() -> dict[tuple[str, int], list[tuple[float, float]]]:
-    """GMACs and millions of parameters, by model and input size."""
+    """Published GMACs and millions of parameters, by model and input size."""
     file = Path(backbone_bench.__file__).parent / "claims" / "published" / "timm.csv"
     found: dict[tuple[str, int], list[tuple[float, float]]] = {}
     with file.open(encoding="utf-8") as lines:
@@ -50,7 +50,7 @@ def test_at_least_five_hundred_are_counted():
 
 
 def batch_norm_elems(name: str, size: int) -> int:
-    """The elements that leave the batch norms."""
+    """Number of output elements of all batch norms."""
     loaded = sources.load(Request(f"timm:{name}", size=size), on_meta=True)
     found: list[int] = []
     for module in loaded.model.modules():
@@ -62,7 +62,7 @@ def batch_norm_elems(name: str, size: int) -> int:
 
 @pytest.mark.parametrize(("name", "size"), PUBLISHED)
 def test_published_gmacs_are_our_flops_and_two_for_each_element_of_a_batch_norm(name, size, row):
-    """timm counts with fvcore, which takes a batch norm for two operations an element."""
+    """timm counts with fvcore, which counts two operations per element of a batch norm."""
     inputs, ours = counted(f"timm:{name}", size=size)
     norms = 2 * batch_norm_elems(name, size)
     for gmacs, params_m in PUBLISHED[name, size]:
@@ -85,7 +85,7 @@ def test_repvgg_with_its_branches_folded_is_the_other_network_that_is_published(
 
 
 def test_the_image_is_the_one_that_the_arguments_speak_of():
-    asked, ours = counted("timm:vit_base_patch16_224", {"img_size": 384})
+    shapes, ours = counted("timm:vit_base_patch16_224", {"img_size": 384})
     usual, theirs = counted("timm:vit_base_patch16_384")
-    assert (asked, ours.flops, ours.params) == (usual, theirs.flops, theirs.params)
+    assert (shapes, ours.flops, ours.params) == (usual, theirs.flops, theirs.params)
     assert counted("timm:resnet18", {"in_chans": 1})[0] == "1x1x224x224:float32"

@@ -1,4 +1,4 @@
-"""Every classification model of torchvision costs what the metadata of its default weights say."""
+"""FLOPs and parameters of every torchvision classification model equal the metadata of its default weights."""
 
 import pytest
 
@@ -11,7 +11,7 @@ models = torchvision.models
 TITLES = ("torchvision", "input", "FLOPs", "published GFLOPs", "parameters", "published", "note")
 ROUNDING = 0.0005e9 + 1  # `_ops` has three decimals of GFLOPs
 
-# How the released weights' network differs from the one that torchvision builds without weights.
+# Arguments of the released networks that differ from what torchvision builds without weights.
 AS_RELEASED: dict[str, dict[str, Scalar]] = {
     "googlenet": {"aux_logits": False},  # the auxiliary classifiers are dropped once the weights are in
     "vit_h_14": {"image_size": 518},  # its first weights were fine-tuned at another size

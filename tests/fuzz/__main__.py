@@ -1,7 +1,7 @@
-"""`python -m tests.fuzz [TARGET …] [--seconds 60]`: fuzz the loaders one after the other; a table of what came of it.
+"""`python -m tests.fuzz [TARGET …] [--seconds 60]`: fuzz the loaders one after the other and print a table of results.
 
-Needs the extra `fuzz`. What was reached is kept under `.fuzz/` and is where the
-next run starts; an input that broke a loader is there too.
+Needs the extra `fuzz`. The corpus is kept under `.fuzz/`, and the next run
+starts from it; an input that broke a loader is stored there too.
 """
 
 import argparse
@@ -14,12 +14,12 @@ from typing import NamedTuple
 from tests.fuzz.targets import TARGETS
 
 KEPT = Path(".fuzz")
-HANG_S = 30  # one input that takes so long is a finding
+HANG_S = 30  # an input that takes longer is a finding
 LONGEST_BYTES = 100_000
 
 
 class Ran(NamedTuple):
-    """What libFuzzer says of its run."""
+    """Statistics of one libFuzzer run."""
 
     executions: int
     edges: int
@@ -42,7 +42,7 @@ def run(name: str, seconds: int) -> Ran:
 
 
 def read(log: str, code: int) -> Ran:
-    """The figures in libFuzzer's log; raise ValueError for a log without any."""
+    """Parse the log of libFuzzer. Raises ValueError if it has no statistics."""
     executions = re.search(r"stat::number_of_executed_units:\s*(\d+)", log) or re.findall(r"^#(\d+)", log, re.MULTILINE)
     edges, seconds = re.findall(r"cov: (\d+)", log), re.search(r"Done \d+ runs in (\d+) second", log)
     if not edges or not executions:
@@ -56,16 +56,16 @@ def read(log: str, code: int) -> Ran:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz")
     parser.add_argument(
-        "targets", nargs="*", metavar="TARGET", help=f"of {', '.join(TARGETS)}; all where none is named"
+        "targets", nargs="*", metavar="TARGET", help=f"one of {', '.join(TARGETS)}; without any, all of them"
     )
-    parser.add_argument("--seconds", type=int, default=60, help="that each target takes")
-    asked = parser.parse_args()
-    if unknown := set(asked.targets) - TARGETS.keys():
+    parser.add_argument("--seconds", type=int, default=60, help="time per target")
+    options = parser.parse_args()
+    if unknown := set(options.targets) - TARGETS.keys():
         parser.error(f"no target is called {', '.join(sorted(unknown))}")
     print("| target | executions | edges | finding |", "| --- | ---: | ---: | --- |", sep="\n", flush=True)
     found = False
-    for name in asked.targets or TARGETS:
-        ran = run(name, asked.seconds)
+    for name in options.targets or TARGETS:
+        ran = run(name, options.seconds)
         print(f"| {name} | {ran.executions} | {ran.edges} | {ran.finding or '–'} |", flush=True)
         found = found or bool(ran.finding)
     return int(found)

@@ -1,7 +1,7 @@
-"""Documents that are nearly right: a good one with a few of its values replaced, lost, doubled or moved.
+"""Mutations of valid documents: a few values are replaced, removed, duplicated or moved.
 
-Bytes at random hardly ever get past the parser of JSON or TOML; these do, and
-reach what reads the values.
+Random bytes hardly ever pass the parser of JSON or TOML. These documents do,
+and reach the code that reads the values.
 """
 
 import copy
@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-ODD: tuple[Any, ...] = (
+EDGE_VALUES: tuple[Any, ...] = (
     None, True, False, 0, 1, -1, 2, 1 << 31, (1 << 63) - 1, 1 << 64, 10**400, -(10**400), 0.0, -0.0, 0.5, -2.5, 5e-324,
     1e-300, 1e17, 1.7e308, "", " ", "x", "0", "-1", "1x3x224x224:float32", "x:y", "a=b", "=1+1", "@cmd", "1e999",
     "9" * 5000, "a" * 3000, "<script>alert(1)</script>", "|`*_[a](b)", "\x1b[31m", "\x00", "\n", "\r\n", "\u202e",
@@ -29,7 +29,7 @@ _NUMBER = re.compile(rb"-?\d+(?:\.\d+)?")
 
 
 class Form(NamedTuple):
-    """How a document is written down."""
+    """A file format: how to parse and how to write a document."""
 
     read: Callable[[bytes], Any]
     write: Callable[[Any], bytes]
@@ -45,7 +45,7 @@ def _write_lines(document: Any) -> bytes:
 
 
 def toml(value: Any) -> str:
-    """A value as TOML on one line; what TOML does not know, `null`, becomes a text."""
+    """A value as TOML on one line; `null`, which TOML does not have, becomes a string."""
     match value:
         case bool():
             return str(value).lower()
@@ -79,10 +79,10 @@ def _encodable(value: Any) -> str:
 
 
 def _write_archive(document: Any) -> bytes:
-    """Pairs of a name and what the entry holds; anything else holds itself."""
+    """Write a zip archive from pairs of entry name and content; any other value becomes the content of one entry."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of two entries of one name
+        warnings.simplefilter("ignore")  # about two entries of one name
         for entry in document if isinstance(document, list) else [document]:
             name, holds = entry if isinstance(entry, list) and len(entry) == 2 else ("entry", entry)
             archive.writestr(_encodable(name).partition("\0")[0] or "entry", _encodable(holds))
@@ -97,7 +97,7 @@ TEXT = Form(lambda text: text.decode().split("\n"), lambda words: "\n".join(map(
 
 
 def changed(text: bytes, form: Form, others: Sequence[bytes], chance: random.Random) -> bytes:
-    """The document with up to three things wrong; values may come from other documents. ValueError if it is none."""
+    """Apply up to three mutations; values may come from other documents. Raises ValueError if `text` is no document."""
     document = form.read(text)
     for _ in range(chance.randint(1, 3)):
         document = _step(document, form.read(chance.choice(others)), chance)
@@ -125,7 +125,7 @@ def _places(document: Any) -> list[Place]:
 
 
 def _descend(document: Any, chance: random.Random) -> Place:
-    """A place with an even chance for every branch, however many values it holds."""
+    """A random place, where every branch has the same chance however many values it has."""
     while True:
         key = chance.choice(list(document)) if isinstance(document, dict) else chance.randrange(len(document))
         inner = document[key]
@@ -135,22 +135,24 @@ def _descend(document: Any, chance: random.Random) -> Place:
 
 
 def _step(document: Any, other: Any, chance: random.Random) -> Any:
-    """One change, in a copy."""
+    """Apply one mutation to a copy of the document."""
     document = copy.deepcopy(document)
     places = _places(document)
     if not places:
         return copy.deepcopy(other)
     inside, key = chance.choice(places) if chance.random() < 0.5 else _descend(document, chance)
-    chance.choice((_odd, _odd, _near, _near, _lose, _double, _take, _rename))(inside, key, chance, _places(other))
+    chance.choice((_replace, _replace, _near, _near, _lose, _double, _take, _rename))(
+        inside, key, chance, _places(other)
+    )
     return document
 
 
-def _odd(inside: Any, key: Any, chance: random.Random, _others: Sequence[Place]) -> None:
-    inside[key] = copy.deepcopy(chance.choice(ODD))
+def _replace(inside: Any, key: Any, chance: random.Random, _others: Sequence[Place]) -> None:
+    inside[key] = copy.deepcopy(chance.choice(EDGE_VALUES))
 
 
 def _near(inside: Any, key: Any, chance: random.Random, _others: Sequence[Place]) -> None:
-    """A value of the same kind."""
+    """Replace a value by another of the same type."""
     value = inside[key]
     if isinstance(value, bool):
         inside[key] = not value
@@ -178,7 +180,7 @@ def _double(inside: Any, key: Any, _chance: random.Random, _others: Sequence[Pla
 
 
 def _take(inside: Any, key: Any, chance: random.Random, others: Sequence[Place]) -> None:
-    """A value from another document, of the same name where there is one."""
+    """Replace a value by one of another document, under the same key if there is one."""
     alike = [place for place in others if place[1] == key and isinstance(key, str)] or others
     if alike:
         their, name = chance.choice(alike)

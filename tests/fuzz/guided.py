@@ -1,7 +1,7 @@
-"""One target under libFuzzer, which looks for inputs that reach new branches: `python -m tests.fuzz.guided TARGET …`.
+"""Run one target under libFuzzer, which searches for inputs that reach new branches.
 
-The words after the target are libFuzzer's own. It stops at the first finding,
-and leaves the input in a file.
+`python -m tests.fuzz.guided TARGET …`: the arguments after the target are
+those of libFuzzer. It stops at the first finding and leaves the input in a file.
 """
 
 import random
@@ -9,15 +9,15 @@ import sys
 
 import atheris
 
-# Whatever is to be guided by must be imported here, and nowhere before.
+# Only modules that are first imported here are instrumented.
 with atheris.instrument_imports(include=["backbone_bench", "tomllib"]):
-    from tests.fuzz.targets import TARGETS, Target, told
+    from tests.fuzz.targets import TARGETS, Target, refusal
 
-_PLAIN = 0.1  # of the changes are libFuzzer's own, to the bytes
+_PLAIN = 0.1  # share of mutations that libFuzzer itself makes, on the bytes
 
 
 def fuzz(target: Target, words: list[str]) -> None:
-    """Never returns: libFuzzer ends the process."""
+    """Fuzz the target. Never returns: libFuzzer ends the process."""
 
     def mutate(text: bytes, most: int, seed: int) -> bytes:
         chance = random.Random(seed)
@@ -25,7 +25,7 @@ def fuzz(target: Target, words: list[str]) -> None:
             return atheris.Mutate(text, most)
         return target.nearly(text, chance)[:most]
 
-    atheris.Setup([sys.argv[0], *words], lambda text: told(target.read, text), custom_mutator=mutate)
+    atheris.Setup([sys.argv[0], *words], lambda text: refusal(target.read, text), custom_mutator=mutate)
     atheris.Fuzz()
 
 

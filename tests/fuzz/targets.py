@@ -1,7 +1,7 @@
-"""What reads what others wrote, one entry a loader: any bytes are understood or refused in one line.
+"""Fuzz targets, one per loader of foreign files: any bytes are read, or refused in one line.
 
-Seeds are made from what the repository publishes. What was read is then used
-as the commands use it: a figure that only a report divides by is found too.
+Seeds are made from files of the repository. What was read is then used as the
+commands use it, so that a bad value which only a report divides by is found too.
 """
 
 import atexit
@@ -51,14 +51,14 @@ ROOT = Path(__file__).parents[2]
 
 
 class Target(NamedTuple):
-    """A loader: the form of what it reads, how it is read and then used, and good examples."""
+    """A loader: the file format, a function that reads and uses the bytes, and valid examples."""
 
     form: Form
     read: Callable[[bytes], None]
     seeds: Callable[[], Sequence[bytes]]
 
     def nearly(self, text: bytes, chance: random.Random) -> bytes:
-        """The text changed as a document, or a changed seed where it is none."""
+        """Mutate the text as a document, or mutate a seed if the text is no document."""
         seeds = self.seeds()
         try:
             return changed(text, self.form, seeds, chance)
@@ -69,15 +69,15 @@ class Target(NamedTuple):
 Given = TypeVar("Given")
 
 
-def told(read: Callable[[Given], object], given: Given) -> str:
-    """What a reader says of what it is given: nothing, or in one line why it refuses it. All else is a bug of ours."""
-    said = ""
+def refusal(read: Callable[[Given], object], given: Given) -> str:
+    """The one-line `UserError` of a reader for this input; empty if it accepts it. Any other exception is a bug."""
+    message = ""
     try:
         read(given)
     except UserError as error:
-        said = str(error)
-    assert len(said.splitlines()) <= 1
-    return said
+        message = str(error)
+    assert len(message.splitlines()) <= 1
+    return message
 
 
 def _ignored(_: str) -> None:
@@ -101,7 +101,7 @@ def _kept(name: str, text: bytes) -> Path:
 
 
 def _small(record: Record) -> Record:
-    """The record with a few samples and a few rows: as many kinds of value in a hundredth of the bytes."""
+    """Cut the record to a few samples and operations: the same kinds of values in 1 % of the bytes."""
     if isinstance(record.latency, Latencies) and isinstance(record.latency.wall, Latency):
         wall = replace(record.latency.wall, samples_s=record.latency.wall.samples_s[:20])
         record = replace(record, latency=replace(record.latency, wall=wall))
@@ -128,17 +128,17 @@ def _read(text: bytes) -> tuple[Record, ...]:
 
 
 def read_records(text: bytes) -> None:
-    """What is read can be written, and is then read as the same."""
+    """Records that were read can be written, and are read back unchanged."""
     read = _read(text)
     again = store.read([_kept("again.json", store.dumps(read).encode())], _ignored)
     assert again == read
     for record in read:
-        record.workload.key  # noqa: B018  # it is made of everything that the workload holds
+        record.workload.key  # noqa: B018  # computed from every field of the workload
         assert str(Job.from_record(record))
 
 
 def show_tables(text: bytes) -> None:
-    """Tables, layers, histories and exports of records; the commands tell a file without any record themselves."""
+    """Draw tables, layers, histories and exports of records; the commands themselves refuse a file without records."""
     read = _read(text)
     if not read:
         return
@@ -153,7 +153,7 @@ def show_tables(text: bytes) -> None:
 
 
 def show_page(text: bytes) -> None:
-    """The page and the plots of records, and the claims that they decide."""
+    """Draw the HTML page and the plots of records, with the claims that they decide."""
     read = _read(text)
     if read:
         page.page(read, View(COMPARE))
@@ -162,7 +162,7 @@ def show_page(text: bytes) -> None:
 
 
 def judge_by_records(text: bytes) -> None:
-    """The shipped claims that need a clock, by these records."""
+    """Judge the shipped claims about latency and energy by these records."""
     book = Evidence(count=_count, shapes=_shapes, records=_read(text))
     outcomes = engine.judge_all(_timed(), book)
     write(claim_report.answer(outcomes), "md")
@@ -192,7 +192,7 @@ def _baselines() -> list[bytes]:
 
 
 def compare_with_baseline(text: bytes) -> None:
-    """A baseline is read, compared with records of the same and of other workloads, told, and written again."""
+    """Read a baseline, compare it with records of the same and of other workloads, report, and write it again."""
     stored = baseline.read(_kept("baseline.json", text))
     rules = GateRules(noise=stored.noise)
     for heads in (stored.records[::-1], _records()):
@@ -211,7 +211,7 @@ _NETWORKS = {"small": 2_000_000, "large": 5_000_000}
 
 
 def _count(model: str, arguments: Mapping[str, object], size: int | None, batch: int) -> ModelCost:
-    """Counts of a network, by the length of its name: none where it is a letter; no network's name has a blank."""
+    """Counts made from the length of a network's name; one letter costs no FLOPs, a name with a space is unknown."""
     if " " in model:
         raise UserError(f"The zoo has no model {model!r}.")
     flops = _NETWORKS.get(model, 1000 * (len(model) - 1))
@@ -227,7 +227,7 @@ def _shapes(model: str, arguments: Mapping[str, object], size: int | None) -> tu
 
 
 def _claims() -> list[bytes]:
-    """One file a claim: small enough that a change of it hits something."""
+    """One file per claim: small files, so that a mutation hits something relevant."""
     folder = ROOT / "backbone_bench" / "claims" / "papers"
     papers = [TOML.read(file.read_bytes()) for file in sorted(folder.glob("*.toml"))]
     return [TOML.write({**paper, "claim": [claim]}) for paper in papers for claim in paper["claim"]]
@@ -235,12 +235,12 @@ def _claims() -> list[bytes]:
 
 @cache
 def _publications() -> tuple[publications.Publication, ...]:
-    """The short ones: a correlation over hundreds of rows takes seconds."""
+    """The short publications: a correlation over hundreds of rows takes seconds."""
     return tuple(one for one in publications.shipped() if len(one.rows) < 100)
 
 
 def judge_claims(text: bytes) -> None:
-    """A file of claims is read, judged by counts, records and publications, and told."""
+    """Read a file of claims, judge it by counts, records and publications, and report."""
     paper = data.read(_kept("claims.toml", text))
     entries = list(data.entries((paper,)))
     book = Evidence(count=_count, shapes=_shapes, records=_records(), publications=_publications())
@@ -255,7 +255,7 @@ def judge_claims(text: bytes) -> None:
 
 
 def _archives() -> list[bytes]:
-    """Entries as torch names them; what torch itself makes of them is not tried here."""
+    """Archives with entries named as torch names them; loading them with torch is not tested here."""
     weights = '{"config": {"conv.weight": {"path_name": "weight_0", "is_param": true, "tensor_meta": {"dtype": 7}}}}'
     entries = [
         ["net/archive_format", "pt2"],
@@ -280,7 +280,7 @@ _SETTINGS = {
 
 
 def resolve_settings(text: bytes) -> None:
-    """A `bench.toml`, the same as a table of `pyproject.toml`, and its lines as variables."""
+    """Read a `bench.toml` and make jobs of its settings."""
     (folder := _folder() / "settings").mkdir(exist_ok=True)
     (folder / "bench.toml").write_bytes(text)
     _jobs(settings.resolve(settings.here({}, folder)).settings)
@@ -293,7 +293,7 @@ def _jobs(resolved: settings.Settings) -> None:
 
 
 def resolve_variables(text: bytes) -> None:
-    """Lines `NAME=text` as variables of the environment."""
+    """Read lines `NAME=text` as environment variables."""
     pairs = (line.partition("=") for line in text.decode("utf-8", "surrogateescape").split("\n"))
     environ = {f"{settings.PREFIX}{name}": value for name, _, value in pairs}
     _jobs(settings.resolve(settings.here(environ, Path("/"))).settings)
@@ -312,16 +312,16 @@ WORDS: Sequence[Callable[[str], object]] = (
     lambda word: options.arguments([word]),
     lambda word: choose.models([word], None, everything=False),
     lambda word: choose.models(None, [word], everything=False),
-    lambda word: options.form_of(Path(word)),
+    lambda word: options.format_of(Path(word)),
     lambda word: subjects.network(word or "x"),
 )
 
 
 def read_words(text: bytes) -> None:
-    """Each line as each kind of word that the command line takes apart."""
+    """Parse each line as every kind of argument that the command line parses."""
     for word in text.decode("utf-8", "surrogateescape").split("\n"):
         for read in WORDS:
-            told(read, word)
+            refusal(read, word)
 
 
 _WORDS = "3x224x224:float16\nmask=1x16:bool\n1/4\n4.1G\n25.6 M\n2%\nwall_s,flops\nwidth=0.5\nregressed\nbencher=a.json"

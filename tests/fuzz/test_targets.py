@@ -1,4 +1,4 @@
-"""Whatever is read, it is understood or refused in one line; `make fuzz` looks for the rest for as long as you like."""
+"""Any input is read or refused in one line. These are short runs; `make fuzz` searches as long as you like."""
 
 import random
 
@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz import __main__ as fuzz
-from tests.fuzz.targets import TARGETS, told
+from tests.fuzz.targets import TARGETS, refusal
 
 FEW = settings.get_profile("few")
 
@@ -16,7 +16,7 @@ FEW = settings.get_profile("few")
 def test_what_the_repository_publishes_is_understood(name):
     target = TARGETS[name]
     for seed in target.seeds()[:: 1 + len(target.seeds()) // 4]:
-        assert told(target.read, seed) == ""
+        assert refusal(target.read, seed) == ""
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -24,18 +24,18 @@ def test_what_the_repository_publishes_is_understood(name):
 @given(st.randoms(use_true_random=False))
 def test_what_is_nearly_right_is_understood_or_refused_in_one_line(name: str, chance: random.Random):
     target = TARGETS[name]
-    told(target.read, target.nearly(chance.choice(target.seeds()), chance))
+    refusal(target.read, target.nearly(chance.choice(target.seeds()), chance))
 
 
 @pytest.mark.parametrize("name", TARGETS)
 @settings(FEW)
 @given(st.binary() | st.text().map(str.encode))
 def test_any_bytes_are_understood_or_refused_in_one_line(name: str, text: bytes):
-    told(TARGETS[name].read, text)
+    refusal(TARGETS[name].read, text)
 
 
 SPLIT = ("claim", 0, "check", 0)
-# What fuzzing has found, each once a traceback: the target, where in its first seed, and what stood there.
+# Past findings, each once a traceback: the target, the place in its first seed, and the value put there.
 FOUND = [
     ("page", (0, "workload", "batch"), 0),
     ("page", (0, "cost", "by_op", 0, "access_elems"), -(10**12)),
@@ -69,12 +69,12 @@ def test_what_was_found_once_is_refused_in_one_line_or_understood(name, place, v
     for key in place[:-1]:
         inside = inside[key]
     inside[place[-1]] = value
-    told(target.read, target.form.write(document))
+    refusal(target.read, target.form.write(document))
 
 
 def test_a_number_of_more_digits_than_python_reads_is_refused():
     for name, text in (("claims", b"year = 9%b"), ("settings", b"seed = 9%b"), ("records", b'{"a": 9%b}\n{}')):
-        assert "digits" in told(TARGETS[name].read, text % (b"9" * 5000))
+        assert "digits" in refusal(TARGETS[name].read, text % (b"9" * 5000))
 
 
 DOTS = b".a" * 1500
@@ -92,13 +92,13 @@ DOTS = b".a" * 1500
     ],
 )
 def test_what_toml_can_say_and_nobody_can_write_down_is_refused(name, text):
-    assert told(TARGETS[name].read, text)
+    assert refusal(TARGETS[name].read, text)
 
 
 def test_no_depth_of_nesting_is_too_much():
-    for depth in range(880, 1000):  # as deep as can be read is deeper than can be written
+    for depth in range(880, 1000):  # Python reads deeper nesting than it writes
         line = f'{{"schema_version": "1", "flags": {"[" * depth}{"]" * depth}}}\n{{}}'
-        assert told(TARGETS["records"].read, line.encode())
+        assert refusal(TARGETS["records"].read, line.encode())
 
 
 def test_the_figures_of_a_run_are_read_from_its_log():
@@ -116,4 +116,4 @@ def test_what_costs_nothing_has_a_ratio_to_what_does():
     second["workload"] = {**first["workload"], "model": "nothing"}
     second["cost"]["by_op"] = []
     second["environment"] = first["environment"]
-    assert told(target.read, target.form.write([first, second])) == ""
+    assert refusal(target.read, target.form.write([first, second])) == ""

@@ -1,4 +1,4 @@
-"""Words that the command line takes apart: what was written is what is read."""
+"""Arguments that the command line parses: parsing gives back what was written."""
 
 import json
 
@@ -9,7 +9,7 @@ from backbone_bench.claims.data import figures
 from backbone_bench.cli import options
 from backbone_bench.records import TensorSpec
 from backbone_bench.report.views.columns import COLUMNS, named
-from tests.fuzz.targets import told
+from tests.fuzz.targets import refusal
 
 SHAPES = st.lists(st.integers(0, 10**18 - 1), max_size=5).map(tuple)
 NAMES = st.none() | st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
@@ -53,5 +53,5 @@ def test_columns_come_in_the_order_asked_each_once(keys):
 
 @given(st.text(max_size=9), st.sampled_from([figures.parse, figures.parse_share, TensorSpec.parse]))
 def test_a_word_is_a_finite_number_or_a_shape_or_is_refused(word, read):
-    said = told(read, word)
-    assert not said or repr(word) in said
+    message = refusal(read, word)
+    assert not message or repr(word) in message

@@ -1,4 +1,4 @@
-"""What a release would hold: wheel and source archive, built as `make dist` builds them."""
+"""Contents of the wheel and the source archive, built as `make dist` builds them."""
 
 import os
 import subprocess
@@ -26,19 +26,19 @@ def built(tmp_path_factory):
 def wheel(built, tmp_path_factory):
     (archive,) = built.glob("*.whl")
     folder = tmp_path_factory.mktemp("wheel")
-    with zipfile.ZipFile(archive) as held:
-        held.extractall(folder)
+    with zipfile.ZipFile(archive) as archive_file:
+        archive_file.extractall(folder)
     return folder
 
 
 def _tracked():
-    told = subprocess.run(["git", "ls-files", "backbone_bench"], cwd=ROOT, check=True, capture_output=True, text=True)
-    return set(told.stdout.split())
+    output = subprocess.run(["git", "ls-files", "backbone_bench"], cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(output.stdout.split())
 
 
 def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
-    held = {str(path.relative_to(wheel)) for path in wheel.rglob("*") if path.is_file()}
-    package = {name for name in held if not name.partition("/")[0].endswith(".dist-info")}
+    files = {str(path.relative_to(wheel)) for path in wheel.rglob("*") if path.is_file()}
+    package = {name for name in files if not name.partition("/")[0].endswith(".dist-info")}
     assert package == _tracked()
     assert {"backbone_bench/py.typed", "backbone_bench/zoo/catalogue.json"} <= package
 
@@ -48,18 +48,18 @@ def test_a_wheel_alone_counts_and_checks_claims_from_any_folder(wheel, tmp_path)
         "import sys, backbone_bench; print(backbone_bench.__file__)\n"
         "from backbone_bench.cli import main; sys.argv[1:] = ['claims', 'vgg-E-params', '-f', 'csv']; main()"
     )
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-P", "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(wheel)},
     ).stdout  # fmt: skip
-    assert told.startswith(f"{wheel}/backbone_bench/__init__.py\n")
-    assert "holds" in told
+    assert output.startswith(f"{wheel}/backbone_bench/__init__.py\n")
+    assert "holds" in output
 
 
 def test_a_source_archive_holds_what_a_build_needs_and_no_measurements(built):
     (archive,) = built.glob("*.tar.gz")
-    with tarfile.open(archive) as held:
-        names = {name.partition("/")[2] for name in held.getnames()}
+    with tarfile.open(archive) as archive_file:
+        names = {name.partition("/")[2] for name in archive_file.getnames()}
     assert {"pyproject.toml", "README.md", "LICENSE", "CHANGELOG.md", "constraints.txt"} <= names
     assert _tracked() <= names
     assert not any(name.startswith(("results/", "tests/", "tools/")) for name in names)

@@ -1,4 +1,4 @@
-"""How fast the tool itself is: `make speed`. Ratios within one run; an absolute time is an example."""
+"""Speed of the tool itself: `make speed`. Compare the ratios of one run; absolute times depend on the machine."""
 
 import resource
 import statistics
@@ -12,7 +12,7 @@ ROUNDS = 5
 
 
 def whole_processes() -> str:
-    """`bench count resnet50` as a user starts it, against nothing but importing torch, in turn; processor time."""
+    """CPU time of `bench count resnet50` and `bench list` over that of `import torch`, in turn."""
     commands = {
         "import torch": [sys.executable, "-c", "import torch"],
         "bench count resnet50": [sys.executable, "-m", "backbone_bench", "count", "resnet50"],
@@ -30,18 +30,16 @@ def whole_processes() -> str:
             "| --- | ---: |",
             *rows,
             "",
-            f"`import torch`: {floor_s:.2f} s here.",
+            f"`import torch`: {floor_s:.2f} s on this machine.",
         )
     )
 
 
 def claims() -> str:
-    """All claims that need no device, in one process."""
+    """CPU time of all claims that need no device, in one process."""
     start = time.perf_counter()
     spent_s = _spent_s([sys.executable, "-m", "backbone_bench", "claims", "--format", "csv"])
-    return (
-        f"`bench claims`, all of them: {spent_s:.0f} s of processor time, {time.perf_counter() - start:.0f} s in all."
-    )
+    return f"All of `bench claims`: {spent_s:.0f} s of CPU time, {time.perf_counter() - start:.0f} s of wall time."
 
 
 def _spent_s(words: list[str]) -> float:

@@ -1,8 +1,8 @@
-"""How fast counting is, against fvcore and torch's own counter: ratios of one run on one thread.
+"""Speed of counting against fvcore and torch's FlopCounterMode: ratios of one run on one thread.
 
-The three take turns on each network, so that a busy machine slows all of
-them; times are the process's own, the middle of the rounds. Ours attributes
-every operation to its module, as a record has it.
+The three run in turn on each network, so that a busy machine slows all of
+them. Times are CPU times of the process, as the median over the rounds. Ours
+also attributes every operation to its module, as a record does.
 """
 
 import statistics
@@ -26,7 +26,7 @@ ROUNDS = 5
 
 
 class Times(NamedTuple):
-    """Seconds of the three counters on one network."""
+    """CPU seconds of the three counters on one network."""
 
     network: str
     ours_s: float
@@ -43,7 +43,7 @@ class Times(NamedTuple):
 
 
 def compare(name: str) -> Times:
-    """Time the three on a network of the zoo; ours and torch's on meta, fvcore's on the CPU, where alone it runs."""
+    """Time the three counters on a zoo network; ours and torch's on meta, fvcore with real tensors."""
     shapes, shape = _built(name)
     real, image = _built(name, on_meta=False)
     runs = (lambda: _count(shapes, shape), lambda: _fvcore(real, image), lambda: _flop_counter(shapes, shape))
@@ -60,7 +60,7 @@ def _built(name: str, *, on_meta: bool = True) -> tuple[nn.Module, torch.Tensor]
 
 
 def _second_s(run: Callable[[], object]) -> float:
-    """The second of two calls in a row: none of the three pays for what it loads, or for caches another emptied."""
+    """CPU time of the second of two calls: the first call loads modules and fills the caches."""
     run()
     return _time_s(run)
 
@@ -92,7 +92,7 @@ def _flop_counter(model: nn.Module, image: torch.Tensor) -> None:
 
 
 def table() -> str:
-    """Every network in a row, the geometric means, and what else there is to say about how fast counting is."""
+    """The ratios of all networks with their geometric means, the growth with depth, the whole zoo, and peak memory."""
     torch.set_num_threads(1)
     return "\n\n".join((_ratios(), _flatness(), _whole_zoo(), _memory()))
 
@@ -117,7 +117,7 @@ def _ratios() -> str:
 
 
 def _flatness() -> str:
-    """Seconds per thousand operations do not grow with depth."""
+    """Seconds per thousand operations, which should not grow with depth."""
     rows = [_rate(name) for name in DEEPER]
     spread = max(rate for _, _, rate in rows) / min(rate for _, _, rate in rows)
     return "\n".join(
@@ -152,14 +152,14 @@ def _whole_zoo() -> str:
 
 
 def _memory() -> str:
-    """The largest resident size of a process that counts VGG-19, over one that only imports torch; Linux tells it."""
-    told = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
+    """Peak resident memory of a process that counts VGG-19, above one that only imports torch. Linux only."""
+    print_peak = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
     command = "import sys; from backbone_bench.cli import main; sys.argv = ['bench', 'count', 'vgg19']\n"
-    counting = f"{command}try:\n    main()\nfinally:\n    {told}"
-    alone, with_count = (_last_number(code) / 1024 for code in (f"import torch; {told}", counting))
+    counting = f"{command}try:\n    main()\nfinally:\n    {print_peak}"
+    alone, with_count = (_last_number(code) / 1024 for code in (f"import torch; {print_peak}", counting))
     return f"Peak memory: {alone:.0f} MiB to import torch, {with_count - alone:+.0f} MiB to count VGG-19 as well."
 
 
 def _last_number(code: str) -> int:
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    return int(told.split()[-1])
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    return int(output.split()[-1])

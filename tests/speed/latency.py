@@ -1,7 +1,7 @@
-"""The latency meter beside its rivals, on one thread of this machine: is it right, what does it cost, how many samples.
+"""The latency meter against torch.utils.benchmark, on one CPU thread: agreement, overhead, number of samples.
 
-Rivals take turns with ours, so that a busy machine slows both. A figure of a
-shared machine is worth what its interval says and no more.
+Both run in turn, so that a busy machine slows both. On a shared machine a
+figure is only as good as its confidence interval.
 """
 
 import bisect
@@ -33,7 +33,7 @@ WORKLOAD = Workload("resnet18", {}, source="zoo", inputs=("1x3x224x224:float32",
 
 @contextmanager
 def resnet18(size: int) -> Iterator[Step]:
-    """One closure for everybody, warm."""
+    """One closure for both meters, after warm-up."""
     model, image = registry.load("resnet18", "resnet").build(), torch.empty(1, 3, size, size, device="meta")
     lsuv_init(model, [image], {})
     with prepared(model, [image], {}, WORKLOAD, "cpu") as step:
@@ -42,27 +42,27 @@ def resnet18(size: int) -> Iterator[Step]:
         yield step
 
 
-# Is it right?
+# Agreement.
 
 
 def against_torch(step: Step) -> str:
-    """The wall time of the same closure, ours and torch's in turn; the ratio of the two, round by round."""
+    """Ratio of our wall latency to torch's for the same closure, over interleaved rounds, with its 95 % CI."""
     timer, rival = Wall(step, Host()), Timer("step()", globals={"step": step})
     rounds = [_round(timer, rival, ours_first=bool(turn % 2)) for turn in range(ROUNDS)]
     ratios = [ours_s / theirs_s for ours_s, theirs_s in rounds]
-    middle, interval = statistics.median(ratios), stats.median_interval(ratios)
+    ratio, interval = statistics.median(ratios), stats.median_interval(ratios)
     assert interval is not None
-    agree = interval.low <= 1 <= interval.high or abs(middle - 1) <= 0.03
+    agree = interval.low <= 1 <= interval.high or abs(ratio - 1) <= 0.03
     ours_s, theirs_s = (statistics.median(times_s) * 1e3 for times_s in zip(*rounds, strict=True))
     return (
-        f"wall of resnet18: ours {ours_s:.2f} ms, torch.utils.benchmark {theirs_s:.2f} ms; ours/theirs {middle:.3f}, "
-        f"95 % [{interval.low:.3f}, {interval.high:.3f}] of {ROUNDS} interleaved rounds of {CALLS} calls: "
+        f"wall of resnet18: ours {ours_s:.2f} ms, torch.utils.benchmark {theirs_s:.2f} ms; ours/theirs {ratio:.3f}, "
+        f"95 % CI [{interval.low:.3f}, {interval.high:.3f}] of {ROUNDS} interleaved rounds of {CALLS} calls: "
         f"{'agree' if agree else 'DIFFER'}"
     )
 
 
 def _round(timer: Wall, rival: Timer, *, ours_first: bool) -> tuple[float, float]:
-    """Mean seconds of a few calls by each, both after two calls that are not timed, as torch has them."""
+    """Mean seconds of a few calls by each meter, after two untimed calls, as torch does."""
 
     def ours() -> float:
         timer.take(2)
@@ -77,11 +77,11 @@ def _round(timer: Wall, rival: Timer, *, ours_first: bool) -> tuple[float, float
     return ours(), theirs_s
 
 
-# What does it cost?
+# Overhead.
 
 
 def overhead() -> str:
-    """An empty step: what a sample shows, and what the loop spends on one, stop rule included."""
+    """Overhead on an empty step: the time in a sample, and the time of the loop per sample with its stopping rule."""
 
     def nothing() -> None: ...
 
@@ -100,20 +100,20 @@ def overhead() -> str:
     )
 
 
-# How many samples does it take?
+# Number of samples.
 
 REPLAYS = 200
 
 
 class Answer(NamedTuple):
-    """What a way of measuring says, and how many calls it made."""
+    """The latency that a way of measuring gives, and the number of its calls."""
 
     middle_s: float
     calls: int
 
 
 class Stretch(Host):
-    """A recorded stream, from some place on and round: a timer on a clock that it moves."""
+    """A timer that replays a recorded stream from a start index, cyclically, and moves its own clock."""
 
     calls_per_sample = 1
 
@@ -134,11 +134,11 @@ Way = Callable[[Stretch], Answer]
 
 
 def ours(half_width: float) -> Way:
-    """The product's loop and rule, asked for an interval of this half-width."""
-    asked = StoppingRule(min_samples=20, min_busy_s=0, half_width=half_width, max_s=1e9)
+    """The loop and stopping rule of this package, with this target half-width of the confidence interval."""
+    target = StoppingRule(min_samples=20, min_busy_s=0, half_width=half_width, max_s=1e9)
 
     def way(stretch: Stretch) -> Answer:
-        rule = replace(asked, max_samples=len(stretch.stream_s) // 2)  # beyond, the stream would repeat itself
+        rule = replace(target, max_samples=len(stretch.stream_s) // 2)  # the stream repeats beyond its length
         samples_s, _ = sample(stretch, stretch, rule, lambda done: None)
         return Answer(statistics.median(samples_s), len(samples_s))
 
@@ -146,13 +146,13 @@ def ours(half_width: float) -> Way:
 
 
 def fixed(calls: float) -> Way:
-    """The mean of so many calls: what a loop between two readings of the clock gives."""
+    """The mean of a fixed number of calls, as a loop between two clock readings gives it."""
     count = round(calls)
     return lambda stretch: Answer(statistics.fmean(stretch.take(count)), count)
 
 
 def adaptive(threshold: float) -> Way:
-    """`Timer.adaptive_autorange` where blocks are of one call: four, then until IQR/median is small, or for 10 s."""
+    """`Timer.adaptive_autorange` with blocks of one call: at least four, until IQR/median is small or 10 s are over."""
 
     def way(stretch: Stretch) -> Answer:
         ordered: list[float] = []
@@ -168,25 +168,25 @@ def adaptive(threshold: float) -> Way:
 
 
 def _between(ordered: Sequence[float], share: float) -> float:
-    """A quantile between two samples, as torch has it."""
+    """A quantile, interpolated between two samples as torch does."""
     below, part = divmod(share * (len(ordered) - 1), 1)
     low, high = ordered[int(below)], ordered[min(int(below) + 1, len(ordered) - 1)]
     return low + part * (high - low)
 
 
 class Spread(NamedTuple):
-    """What a way of measuring yields when it is repeated all along a stream."""
+    """Spread of the answers of a way of measuring that is repeated along a stream."""
 
-    half_width: float  # half of the range that holds 95 % of its answers, over their middle: the true interval
+    half_width: float  # half of the range of 95 % of the answers, over their median
     calls: float  # on average
-    asked: float = 0.0  # the width or the number that it was set to
+    setting: float = 0.0  # the target half-width, the threshold or the number of calls
 
 
-def repeat(way: Way, stream_s: Sequence[float], asked: float = 0.0) -> Spread:
+def repeat(way: Way, stream_s: Sequence[float], setting: float = 0.0) -> Spread:
     answers = [way(Stretch(stream_s, replay * len(stream_s) // REPLAYS)) for replay in range(REPLAYS)]
     middles = [answer.middle_s for answer in answers]
     width = stats.quantile(middles, 0.975) - stats.quantile(middles, 0.025)
-    return Spread(width / 2 / statistics.median(middles), statistics.fmean(answer.calls for answer in answers), asked)
+    return Spread(width / 2 / statistics.median(middles), statistics.fmean(answer.calls for answer in answers), setting)
 
 
 WIDTHS = (0.2, 0.1, 0.07, 0.05, 0.035, 0.025, 0.018, 0.012, 0.008, 0.005, 0.003)
@@ -196,7 +196,7 @@ COUNTS = tuple(round(100 * 1.2**step) for step in range(18))  # 100 to 2219: hal
 def fewest(
     make: Callable[[float], Way], target: float, stream_s: Sequence[float], settings: Sequence[float] = WIDTHS
 ) -> Spread | None:
-    """The fewest calls, over all settings, with which a way's answers truly spread no more than the target."""
+    """The setting with the fewest calls whose answers spread no more than the target; None if there is none."""
     found = [repeat(make(setting), stream_s, setting) for setting in settings]
     return min(
         (spread for spread in found if spread.half_width <= target), key=lambda spread: spread.calls, default=None
@@ -212,7 +212,7 @@ def record(step: Step, most: int = 4000, most_s: float = 40.0) -> list[float]:
 
 
 def samples(step: Step) -> str:
-    """On one recorded stream: how many calls ours and each rival need for answers that truly spread as little."""
+    """Calls that each way needs for the same spread of its answers, on one recorded stream."""
     stream_s = record(step)
     middle_s = statistics.median(stream_s)
     hundred, default = repeat(fixed(100), stream_s), repeat(ours(0.005), stream_s)
@@ -222,26 +222,26 @@ def samples(step: Step) -> str:
             f"{len(stream_s)} calls of resnet18 at 32x32, recorded once: median {middle_s * 1e3:.2f} ms, "
             f"IQR {stats.iqr(stream_s) / middle_s:.1%}, lag-1 {stats.lag1(stream_s):.2f}, "
             f"{len(stats.outliers(stream_s))} outliers, drift {stats.drift(stream_s) or 1:.3f}",
-            f"  fixed 100: {_told(hundred)}",
-            f"    ours for that: {_told(fewest(ours, hundred.half_width, stream_s))}",
-            f"  adaptive_autorange: {_told(auto)}",
-            f"    ours for that: {_told(fewest(ours, auto.half_width, stream_s))}",
-            f"  ours: {_told(default)}",
-            f"    a fixed number for that: {_told(fewest(fixed, default.half_width, stream_s, COUNTS))}",
-            f"    adaptive_autorange for that: {_told(fewest(adaptive, default.half_width, stream_s))}",
+            f"  fixed 100: {_text(hundred)}",
+            f"    ours for that: {_text(fewest(ours, hundred.half_width, stream_s))}",
+            f"  adaptive_autorange: {_text(auto)}",
+            f"    ours for that: {_text(fewest(ours, auto.half_width, stream_s))}",
+            f"  ours: {_text(default)}",
+            f"    a fixed number for that: {_text(fewest(fixed, default.half_width, stream_s, COUNTS))}",
+            f"    adaptive_autorange for that: {_text(fewest(adaptive, default.half_width, stream_s))}",
         ]
     )
 
 
-def _told(spread: Spread | None) -> str:
+def _text(spread: Spread | None) -> str:
     if spread is None:
         return "no setting is that narrow"
-    asked = f" (asked for {spread.asked:.1%})" if 0 < spread.asked < 1 else ""
-    return f"true ±{spread.half_width:.2%} with {spread.calls:.0f} calls{asked}"
+    setting = f" (setting {spread.setting:.1%})" if 0 < spread.setting < 1 else ""
+    return f"true ±{spread.half_width:.2%} with {spread.calls:.0f} calls{setting}"
 
 
 def table() -> str:
-    """All three, each in its words."""
+    """The three reports: agreement, overhead, samples."""
     torch.set_num_threads(1)
     with resnet18(224) as step:
         right = against_torch(step)

@@ -1,4 +1,4 @@
-"""The rivals of the comparison are what they are said to be."""
+"""The replayed copy of torch's `adaptive_autorange` stops where the original does."""
 
 import random
 

@@ -1,1 +1,1 @@
-"""Progress on stderr: a moving bar on a terminal, lines elsewhere."""
+"""Progress on stderr: a progress bar on a terminal, lines elsewhere."""

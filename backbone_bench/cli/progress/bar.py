@@ -1,4 +1,4 @@
-"""A moving bar on stderr: which row, which phase, how much time is left."""
+"""A progress bar on stderr: the row, its phase and the time left."""
 
 import sys
 from collections.abc import Iterator
@@ -15,17 +15,17 @@ from backbone_bench.report.tables import escape
 
 
 class MovingBar:
-    """Moves when it is told something, never on its own: a clock of its own would take cycles from what is measured."""
+    """A bar that moves on callbacks only: a refresh thread would take CPU time from the measurement."""
 
     def __init__(self, progress: RichProgress) -> None:
         self._progress, self._left = progress, TimeLeft()
         self._task = progress.add_task("", total=1, left="")
 
     def row(self, title: str, number: int, count: int) -> ProgressCallback:
-        over = (number - 1) / count
+        done = (number - 1) / count
         name = f"[{number}/{count}] {title}" if count > 1 else title
-        self._show(name, over)
-        return lambda phase, share: self._show(f"{name}: {phase} {share:.0%}" if share else f"{name}: {phase}", over)
+        self._show(name, done)
+        return lambda phase, share: self._show(f"{name}: {phase} {share:.0%}" if share else f"{name}: {phase}", done)
 
     def whole(self, title: str) -> ProgressCallback:
         return lambda phase, share: self._show(f"{title}: {phase}", share)
@@ -33,17 +33,17 @@ class MovingBar:
     def say(self, line: str) -> None:
         self._progress.console.print(escape.visible(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
-    def _show(self, words: str, over: float) -> None:
-        left = self._left.words(over)
+    def _show(self, text: str, done: float) -> None:
+        left = self._left.text(done)
         self._progress.update(
-            self._task, description=escape_markup(escape.visible(words)), completed=over, left=left and f"{left} left"
+            self._task, description=escape_markup(escape.visible(text)), completed=done, left=left and f"{left} left"
         )
         self._progress.refresh()
 
 
 @contextmanager
 def bar(console: Console | None = None) -> Iterator[MovingBar]:
-    """A bar that is gone when the work is over."""
+    """Show a bar while the work lasts, and remove it afterwards."""
     columns = (BarColumn(bar_width=20), TextColumn("{task.fields[left]}"), TextColumn("{task.description}"))
     console = console or Console(file=sys.stderr)
     with RichProgress(*columns, console=console, auto_refresh=False, transient=True) as progress:

@@ -1,4 +1,4 @@
-"""The progress that fits where stderr goes."""
+"""Choose how to show progress: `--quiet`, `--verbose`, and whether stderr is a terminal."""
 
 import sys
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from backbone_bench.cli.progress.lines import Progress, ProgressLines, Silent
 
 @contextmanager
 def shown(*, quiet: bool, verbose: bool = False) -> Iterator[Progress]:
-    """The progress that fits where stderr goes."""
+    """Yield a bar on a terminal, lines elsewhere or with `verbose`, nothing with `quiet`."""
     if quiet:
         yield Silent()
     elif verbose or not sys.stderr.isatty():

@@ -1,4 +1,4 @@
-"""What is being done, on stderr: a moving bar on a terminal, a line a row elsewhere."""
+"""The protocol of progress on stderr, and its two simple kinds: one line per row, and silent."""
 
 import sys
 import time
@@ -12,26 +12,26 @@ from backbone_bench.report.tables import escape
 
 
 def say(line: str) -> None:
-    """A line on stderr; that nobody can read it there (full, closed, gone) changes nothing of what is found."""
+    """Print a line on stderr. An error of the stream (full, closed) is ignored: it must not change the result."""
     with suppress(OSError):
         print(escape.lines(line), file=sys.stderr, flush=True)
 
 
 class Progress(Protocol):
-    """Shows a person what is being done."""
+    """Shows the user which row, round or phase is running."""
 
     def row(self, title: str, number: int, count: int) -> ProgressCallback:
-        """A row of a sweep begins; what is returned takes its phases, each with its own share."""
+        """A row of a sweep begins. Returns the callback for its phases; the share is that of the phase."""
 
     def whole(self, title: str) -> ProgressCallback:
-        """One piece of work begins; what is returned takes its phases, with the share of all of it."""
+        """One piece of work begins. Returns the callback for its phases; the share is that of the whole work."""
 
     def say(self, line: str) -> None:
-        """Show a line that stays."""
+        """Print a line that stays on the screen."""
 
 
 class Silent:
-    """Progress for `--quiet`; what went wrong is said all the same."""
+    """Progress for `--quiet`: `say` still prints, since it reports errors."""
 
     def row(self, title: str, number: int, count: int) -> ProgressCallback:
         return silent
@@ -44,7 +44,7 @@ class Silent:
 
 
 class ProgressLines:
-    """A line when a row begins, and where more is wanted a line a phase: for logs."""
+    """Progress for logs: a line when a row begins, with `verbose` also a line per phase."""
 
     def __init__(self, *, verbose: bool = False) -> None:
         self._left, self._verbose = TimeLeft(), verbose
@@ -53,41 +53,41 @@ class ProgressLines:
         say(line)
 
     def row(self, title: str, number: int, count: int) -> ProgressCallback:
-        left = self._left.words((number - 1) / count)
+        left = self._left.text((number - 1) / count)
         self.say(f"[{number}/{count}] {title}{left and f' ({left} left)'}")
-        said = ""
+        last = ""
 
-        def tell(phase: str, share: float) -> None:
-            nonlocal said
-            if phase != said:
+        def on_progress(phase: str, share: float) -> None:
+            nonlocal last
+            if phase != last:
                 self.say(f"  {phase}")
-            said = phase
+            last = phase
 
-        return tell if self._verbose else silent
+        return on_progress if self._verbose else silent
 
     def whole(self, title: str) -> ProgressCallback:
         self.say(title)
-        said, clock = "", TimeLeft()  # a piece of work of its own: the time of those before is not its time
+        last, clock = "", TimeLeft()  # a new clock: the time of earlier work must not count
 
-        def tell(phase: str, share: float) -> None:
-            nonlocal said
+        def on_progress(phase: str, share: float) -> None:
+            nonlocal last
             step = phase.partition(":")[0]
-            if step != said:
-                left = clock.words(share)
+            if step != last:
+                left = clock.text(share)
                 self.say(f"{step}{left and f' ({left} left)'}")
-            said = step
+            last = step
 
-        return tell
+        return on_progress
 
 
 class TimeLeft:
-    """How long the rest takes, if it goes on as it has until now."""
+    """Estimates the remaining time from the pace so far."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._start_s = clock, clock()
 
-    def words(self, share: float) -> str:
-        """`about 2 min`; empty while nothing is over."""
+    def text(self, share: float) -> str:
+        """`about 2 min`; empty while nothing is done."""
         if share <= 0:
             return ""
         return f"about {span((self._clock() - self._start_s) * (1 - share) / share)}"

@@ -1,3 +1,5 @@
+"""Progress on stderr: bar, lines, time left, and how often a worker process reports a phase."""
+
 import io
 
 import pytest
@@ -21,14 +23,14 @@ def test_a_span_is_said_in_the_unit_that_suits_it(seconds, words):
 def test_the_time_left_is_what_the_rest_takes_at_the_same_pace():
     clock = iter([100.0, 130.0])
     left = TimeLeft(lambda: next(clock))
-    assert left.words(0) == ""
-    assert left.words(0.25) == "about 90 s"
+    assert left.text(0) == ""
+    assert left.text(0.25) == "about 90 s"
 
 
 def test_off_a_terminal_a_row_is_a_line_and_its_phases_are_silent(capsys):
     lines = ProgressLines()
-    told = lines.row("resnet18 (cpu)", 1, 2)
-    told("counting", 0.0)
+    on_progress = lines.row("resnet18 (cpu)", 1, 2)
+    on_progress("counting", 0.0)
     lines.row("resnet34 (cpu)", 2, 2)
     first, second = capsys.readouterr().err.splitlines()
     assert first == "[1/2] resnet18 (cpu)"
@@ -36,18 +38,18 @@ def test_off_a_terminal_a_row_is_a_line_and_its_phases_are_silent(capsys):
 
 
 def test_whoever_wants_more_gets_a_line_a_phase(capsys):
-    told = ProgressLines(verbose=True).row("resnet18", 1, 1)
+    on_progress = ProgressLines(verbose=True).row("resnet18", 1, 1)
     for phase, share in (("counting", 0.0), ("wall: sampling", 0.1), ("wall: sampling", 0.9)):
-        told(phase, share)
+        on_progress(phase, share)
     assert capsys.readouterr().err == "[1/1] resnet18\n  counting\n  wall: sampling\n"
 
 
 def test_off_a_terminal_a_round_is_a_line(capsys):
-    told = ProgressLines().whole("a against b")
+    on_progress = ProgressLines().whole("a against b")
     for phase, share in (("round 1, A: counting", 0.0), ("round 1, A: sampling", 0.2), ("round 1, B: counting", 0.5)):
-        told(phase, share)
-    said = capsys.readouterr().err.splitlines()
-    assert [line.partition(" (about")[0] for line in said] == ["a against b", "round 1, A", "round 1, B"]
+        on_progress(phase, share)
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.partition(" (about")[0] for line in lines] == ["a against b", "round 1, A", "round 1, B"]
 
 
 def test_quiet_still_says_what_went_wrong(capsys):
@@ -71,8 +73,8 @@ def test_the_bar_shows_row_phase_and_share_and_takes_names_as_they_are():
 
 def test_a_worker_tells_a_new_phase_at_once_and_its_share_in_steps_of_five_percent():
     sent: list[WorkerMessage] = []
-    tell = worker._sparing(sent.append)
+    on_progress = worker._sparing(sent.append)
     for name in ("warming up", "sampling"):
         for thousandth in range(1001):
-            tell(name, thousandth / 1000)
+            on_progress(name, thousandth / 1000)
     assert [message.name for message in sent if isinstance(message, Phase)] == ["warming up"] * 21 + ["sampling"] * 21
