@@ -10,24 +10,12 @@ from pathlib import Path
 import pytest
 
 import backbone_bench
+from tools import flow, house
+from tools.house import FLOORS
 
 PACKAGE = Path(backbone_bench.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-# From the top floor down: a room imports from its own and from lower floors, and rooms of one floor do not know each
-# other. docs/architecture.md says of each what it is for.
-FLOORS = (
-    {"__main__"},
-    {"cli"},
-    {"gate"},
-    {"versus", "pages", "api"},
-    {"run", "claims"},
-    {"profiler", "report", "doctor"},
-    {"measure", "cost", "zoo", "jobs"},
-    {"records"},
-    {"stats"},
-    {"base"},
-)
 LOOSE = {"__init__.py", "__main__.py", "api.py"}  # what may stand at the top of the package
 TORCH = {"zoo", "cost", "measure", "profiler", "doctor", "api"}
 TORCH_FILES = {"base/pytree.py"}  # in rooms that are free of it otherwise
@@ -98,6 +86,16 @@ def known(module: str, modules: Mapping[str, Path]) -> str | None:
 
 def test_nothing_stands_loose_at_the_top():
     assert {path.name for path in PACKAGE.glob("*.py")} == LOOSE
+
+
+def test_the_floors_name_every_room():
+    rooms = {path.stem for path in PACKAGE.iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert {room for rooms in FLOORS for room in rooms} == rooms - {"__init__", "__pycache__", "py"}
+
+
+def test_the_picture_and_the_map_name_rooms_that_are_there():
+    assert all((PACKAGE / box.room).is_dir() for box in flow.BOXES)
+    assert all(sentence for _, _, sentence in house.rows())
 
 
 def test_every_room_says_in_a_sentence_what_it_is_for():

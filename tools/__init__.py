@@ -1,1 +1,1 @@
-"""What makes files of this repository, and is not shipped."""
+"""Scripts that generate or measure files of this repository; the package does not contain them."""

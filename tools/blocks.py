@@ -1,38 +1,80 @@
-"""The generated parts of pages: help texts and tables, each as the program itself prints it."""
+"""Generated blocks of pages: help texts and tables, as the program itself prints them."""
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from backbone_bench.records import ELSEWHERE, MEANINGS
+from backbone_bench.gate.verdicts import VERDICTS
+from backbone_bench.records import MEANINGS, STATUS_MEANINGS
+from backbone_bench.records.quantities import QUANTITIES
+from tools import house
 from tools.measured import few
 
-# Fixed, so that a block does not depend on who makes it.
+# Fixed, so that a block does not depend on the terminal in which it is generated.
 ENVIRONMENT = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 def make(name: str) -> str:
-    """The block of that name: what the command prints, as text or as the Markdown that it is."""
+    """Generate the block of this name: the output of a command or a table of facts, as text or as Markdown."""
     kind, _, words = name.partition(" ")
-    match kind:
-        case "help":
-            return f"```text\n{_printed([*words.split(), '--help'])}```\n"
-        case "table":
-            # Without its caption, which names the build of torch that happens to be here: counts are the same by any.
-            _, bar, table = _printed([*words.split(), "--format", "md"]).partition("|")
-            return f"\n{bar}{table}\n"
-        case "flags":
-            rows = (f"| `{word}` | {meaning} |" for word, meaning in sorted({**ELSEWHERE, **MEANINGS}.items()))
-            return "\n".join(("\n| flag | means |", "| --- | --- |", *rows, "\n"))
-        case "measured":
-            return f"\n{few(words.split())}\n"
-        case _:
-            raise ValueError(f"no generated block is called {name!r}")
+    if kind not in _BLOCKS:
+        raise ValueError(f"no generated block is called {name!r}")
+    return _BLOCKS[kind](words)
+
+
+def _help(words: str) -> str:
+    return f"```text\n{_printed([*words.split(), '--help'])}```\n"
+
+
+def _table_of(words: str) -> str:
+    # Without the caption, which names the installed build of torch: counts do not depend on it.
+    _, bar, table = _printed([*words.split(), "--format", "md"]).partition("|")
+    return f"\n{bar}{table}\n"
+
+
+def _measured(words: str) -> str:
+    return f"\n{few(words.split())}\n"
+
+
+def _flags(_words: str) -> str:
+    meanings = sorted({**STATUS_MEANINGS, **MEANINGS}.items())
+    return _table(("flag", "means"), ((f"`{word}`", meaning) for word, meaning in meanings))
+
+
+def _rooms(_words: str) -> str:
+    return _table(("floor", "room", "what it is for"), house.rows())
+
+
+def _quantities(_words: str) -> str:
+    rows = ((one.title, one.unit.name, f"`{key}`", one.meaning) for key, one in QUANTITIES.items())
+    return _table(("quantity", "unit", "key", "what it is"), rows)
+
+
+def _verdicts(_words: str) -> str:
+    rows = ((f"**{verdict}**", row.meaning, str(row.exit_code)) for verdict, row in VERDICTS.items())
+    return _table(("verdict", "what it means", "exit code"), rows)
+
+
+_BLOCKS: Mapping[str, Callable[[str], str]] = {
+    "help": _help,
+    "table": _table_of,
+    "measured": _measured,
+    "flags": _flags,
+    "rooms": _rooms,
+    "quantities": _quantities,
+    "verdicts": _verdicts,
+}
+
+
+def _table(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+    return "\n".join((f"\n| {' | '.join(heading)} |", f"| {' | '.join('---' for _ in heading)} |", *lines, "\n"))
 
 
 def _printed(words: list[str]) -> str:
-    told = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-m", "backbone_bench", *words], capture_output=True, text=True, check=True, env=ENVIRONMENT
     )
-    lines = told.stdout.replace("python -m backbone_bench", "bench").splitlines()
+    lines = done.stdout.replace("python -m backbone_bench", "bench").splitlines()
     return "".join(f"{line.rstrip()}\n" for line in lines)

@@ -1,7 +1,6 @@
-"""The catalogue of the zoo: `backbone_bench/zoo/catalogue.json`.
+"""Generator of the zoo's catalogue: `backbone_bench/zoo/catalogue.json`.
 
-FLOPs come from torch's own counter, so that the catalogue is a second opinion
-on this project's: a test holds the two against each other for every network.
+FLOPs come from torch's own counter, which is independent of this project's: a test compares the two for every network.
 """
 
 import json
@@ -15,19 +14,19 @@ from backbone_bench.zoo.catalogue import CatalogueEntry
 
 
 def entry(model: registry.Model) -> CatalogueEntry:
-    """Count a network on the meta device: no weights, no arithmetic."""
+    """Count parameters and FLOPs of a network on the meta device, without weights or arithmetic."""
     network = registry.build(model, {}, on_meta=True).eval()
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(torch.empty((1, *model.input_shape), device="meta"))
     params = sum(parameter.numel() for parameter in network.parameters())
-    flops = counter.get_total_flops() // 2  # it counts two per multiply-add
+    flops = counter.get_total_flops() // 2  # torch counts two per multiply-add
     module = model.build.__module__.rpartition(".")[2]
     return CatalogueEntry(model.name, model.family, model.paper, module, model.input_shape, params, flops)
 
 
 def table(entries: Iterable[CatalogueEntry]) -> str:
-    """The text of the catalogue: papers by their arXiv number, then a line a model."""
-    rows = sorted(entries, key=lambda row: row.module)  # stable: within a file, the file's order
+    """The text of the catalogue: papers by arXiv number, then one line per model."""
+    rows = sorted(entries, key=lambda row: row.module)  # the sort is stable: models of one module keep their order
     papers = {row.paper.arxiv: (row.paper.title, row.paper.year) for row in rows}
     models = [(row.name, row.family, row.paper.arxiv, row.module, row.input, row.params, row.flops) for row in rows]
     text = ",\n".join(
@@ -41,5 +40,5 @@ def table(entries: Iterable[CatalogueEntry]) -> str:
 
 
 def text() -> str:
-    """The whole zoo, counted."""
+    """The catalogue of the whole zoo."""
     return table(entry(model) for model in registry.load_all().values())

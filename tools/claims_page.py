@@ -1,4 +1,4 @@
-"""`results/claims.md`: every shipped claim and its verdict, and what others measured, apart."""
+"""Generator of `results/claims.md`: every shipped claim with its verdict, and published measurements apart."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -24,29 +24,29 @@ COLUMNS = (
 
 INTRODUCTION = """# Published claims, checked
 
-Every sentence below is a claim of a paper, or of the article 经典 backbone 总结 (2023), and what a count or a
-measurement says about it. A multiply-add counts once unless a paper counts it twice; each verdict is one of
+Each row is a claim of a paper, or of the article 经典 backbone 总结 (2023), with its check by a count or a measurement.
+A multiply-add counts once unless a paper counts it twice. The verdicts are
 
-- **holds**: within the tolerance, whose reason stands with the claim
-- **explained**: differs, and a known cause, named here, closes the difference
-- **fails**: differs, and none does
-- **unclear**: the evidence lies on both sides
-- **unmeasured**: needs a device, or training, that is not here
+- **holds**: within the tolerance, whose reason is part of the claim
+- **explained**: outside the tolerance, and a known cause, named in the row, explains the difference
+- **fails**: outside the tolerance, and no known cause explains it
+- **unclear**: the evidence does not decide: some is for the claim, some against
+- **unmeasured**: needs a device or training that was not available
 
-`bench claims ID` shows the working of one. What others measured stands under a heading of its own and decides
-nothing of ours.
+`bench claims ID` shows the working of one claim. Measurements by others are under a heading of their own and do not
+decide our verdicts.
 """
 
 
 def page() -> str:
-    """The whole of `results/claims.md`: every shipped claim, judged without records."""
-    book = counter.gather_evidence()
+    """Judge every shipped claim without records and render the page."""
+    evidence = counter.gather_evidence()
     entries = list(data.entries(data.shipped()))
-    return render(engine.judge_all(entries, book), book.publications)
+    return render(engine.judge_all(entries, evidence), evidence.publications)
 
 
 def render(outcomes: Sequence[ClaimResult], publications: Sequence[Publication]) -> str:
-    """The whole of `results/claims.md`."""
+    """The text of `results/claims.md`."""
     papers = group_by(outcomes, lambda outcome: outcome.entry.paper.short)
     parts = [INTRODUCTION, summary(outcomes), ""]
     for name, some in papers.items():
@@ -59,7 +59,7 @@ def render(outcomes: Sequence[ClaimResult], publications: Sequence[Publication])
 
 
 def _correlations(outcomes: Iterable[ClaimResult]) -> Iterator[str]:
-    """Each setting in which costs on paper were correlated with a clock or a meter."""
+    """Rank correlations of counts with time or energy: one line per setting."""
     for shown in shown_by_others(outcomes):
         if shown.part.check.kind == "correlation" and not shown.part.check.aside:
             yield f"{escape.markdown(shown.finding.expected)} ({escape.markdown(shown.outcome.entry.claim.id)}):"

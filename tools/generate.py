@@ -1,7 +1,7 @@
-"""Every generated file of the repository, and whether it is current.
+"""Generator of all generated files of the repository.
 
-`python -m tools.generate` writes them, `--check` names the stale ones and ends
-with 1. Nothing here takes a clock: the page of what was measured is made from the records that `tools.measure` wrote.
+`python -m tools.generate` writes them; `--check` lists the stale ones and exits with 1. Nothing is measured here: the
+pages of measurements are made from the records that `tools.measure` and `tools.measured_claims` wrote.
 """
 
 import argparse
@@ -11,39 +11,40 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, catalogue, claims_page, measured, measured_claims, zoo_page
+from tools import blocks, catalogue, claims_page, flow, measured, measured_claims, zoo_page
 
 ROOT = Path(__file__).parent.parent
 
-# A page's generated parts stand between these two comments.
+# A generated block of a page is between these two comments.
 BLOCK = re.compile(r"(<!-- generated: (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def whole_files() -> dict[str, Callable[[], str]]:
-    """Files that are generated from end to end, in the order in which they build on each other."""
+    """Files that are generated as a whole, in the order in which they depend on each other."""
     return {
         "backbone_bench/zoo/catalogue.json": catalogue.text,
         "results/static.md": zoo_page.text,
         "results/plots/point.svg": zoo_page.picture,
         "results/claims.md": claims_page.page,
+        "docs/record.svg": flow.picture,
         **measured.files(),
         **measured_claims.files(),
     }
 
 
 def pages() -> Iterable[Path]:
-    """Pages that may have generated parts."""
+    """Pages that may contain generated blocks."""
     return [*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md")]
 
 
 def refreshed(page: str) -> str:
-    """The page with every generated part made anew."""
+    """The page with all its blocks generated again."""
     return BLOCK.sub(lambda match: f"{match[1]}{blocks.make(match['name'])}{match[3]}", page)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; name the stale files and end with 1")
+    parser.add_argument("--check", action="store_true", help="write nothing; list the stale files and exit with 1")
     check = parser.parse_args().check
     stale = [name for name, make in whole_files().items() if _renew(ROOT / name, make(), check=check)]
     stale += [str(page.relative_to(ROOT)) for page in pages() if _renew(page, refreshed(page.read_text()), check=check)]
@@ -53,7 +54,7 @@ def main() -> int:
 
 
 def _renew(file: Path, text: str, *, check: bool) -> bool:
-    """Whether the file was not as it should be; it is now, unless that was only to be checked."""
+    """Whether the file was stale. It is then written, or with `check` its diff is printed."""
     before = file.read_text(encoding="utf-8") if file.exists() else ""
     if before == text:
         return False

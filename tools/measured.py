@@ -1,4 +1,4 @@
-"""What was measured, as a page: `results/cpu.md` and its plots, from the records of `tools.measure` alone."""
+"""Generator of `results/cpu.md` and its plots, from the records of `tools.measure`."""
 
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -11,7 +11,7 @@ from backbone_bench.report.drawing import svg
 from backbone_bench.report.drawing.plot import Plot
 from backbone_bench.report.plots.kinds import stacks
 from backbone_bench.report.plots.points import record_points
-from backbone_bench.report.plots.roofline import told_apart
+from backbone_bench.report.plots.roofline import split_ceilings
 from backbone_bench.report.plots.which import PREDICTORS, draw
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
@@ -32,36 +32,37 @@ PLOTS = ("thesis", "accuracy", "roofline", "cost")
 
 INTRODUCTION = f"""# Measured on a CPU
 
-Networks of every family of the zoo at batch 1, all at one input size, on one thread, each in a process of its own.
-`make results-measured` measures them anew; the records, with every sample and every operation, are
-[{RECORDS.name}](records/{RECORDS.name}), and `bench report {RECORDS} -o page` shows all that is in them. An interval is
-that of one process; another process may differ by more, which `bench versus` takes into account. Peak resident is what
-the process held at most above what it held before the first call.
+Networks of every family of the zoo at batch 1, all at one input size, on one thread, each in its own process.
+`make results-measured` measures them again; the records, with every sample and every operation, are
+[{RECORDS.name}](records/{RECORDS.name}), and `bench report {RECORDS} -o page` shows everything in them. A column with ±
+is half the width of the 95 % confidence interval within one process; another process may differ by more, which
+`bench versus` takes into account. Peak resident memory is the maximum above the value before the first call.
 """
-FOLLOWS = """## Which count does latency follow?
+CORRELATIONS = """## Rank correlation of counts with latency
 
-Spearman's rank correlation with the wall latency over these networks, with the 95 % interval of a bootstrap over them.
-It says which count puts the networks in the order of the clock of this machine, not of another.
+Spearman's rank correlation of each count with the wall latency over these networks, with the 95 % confidence interval
+of a bootstrap over the networks. It shows which count orders the networks as their latency on this machine does; on
+another machine the order may differ.
 """
 
 
-class Follows(NamedTuple):
-    """How well a count puts networks in the order of the clock."""
+class CountCorrelation(NamedTuple):
+    """Rank correlation of a count with the wall latency, with its 95 % confidence interval."""
 
     title: str
     rho: float
-    bounds: Interval
+    interval: Interval
     networks: int
 
 
 def files() -> dict[str, Callable[[], str]]:
-    """The page and its plots; none before anything was measured."""
+    """The page and its plots; none if there are no records."""
     if not (ROOT / RECORDS).exists():
         return {}
     records = _records()
     plots = {f"results/plots/{RECORDS.stem}-{name}.svg": plot for name, plot in pictures(records).items()}
-    drawn: dict[str, Callable[[], str]] = {file: partial(svg.file, plot) for file, plot in plots.items()}
-    return {**drawn, f"results/{RECORDS.stem}.md": partial(page, records)}
+    drawings: dict[str, Callable[[], str]] = {file: partial(svg.file, plot) for file, plot in plots.items()}
+    return {**drawings, f"results/{RECORDS.stem}.md": partial(page, records)}
 
 
 @cache
@@ -69,13 +70,13 @@ def _records() -> tuple[Record, ...]:
     return store.read([ROOT / RECORDS], _refuse)
 
 
-def _refuse(told: str) -> None:
-    raise ValueError(told)  # published records are whole
+def _refuse(message: str) -> None:
+    raise ValueError(message)  # a published file has no broken line, so a warning is an error
 
 
 def pictures(records: Sequence[Record]) -> dict[str, Plot]:
-    """Those plots that the records have enough for, by name."""
-    networks, _ = told_apart(records)
+    """The plots, by name, for which the records have enough data."""
+    networks, _ = split_ceilings(records)
     caption = environment_groups(networks)[0].caption
     found = {plot.name: plot for plot in draw(records)}
     found["cost"] = stacks("cost", "Cost by kind of operation", networks, caption)
@@ -83,22 +84,22 @@ def pictures(records: Sequence[Record]) -> dict[str, Plot]:
 
 
 def page(records: Sequence[Record]) -> str:
-    """The table of the networks, what their latency follows, and the plots."""
-    networks, ceilings = told_apart(records)
+    """The text of the page: table of the networks, rank correlations with their latency, and plots."""
+    networks, ceilings = split_ceilings(records)
     tables = [without_empty(table) for table in compare(networks, View(SHOWN, mark_best=False))]
     roofs = "".join(
         f"A matrix product reaches {roof.flops_per_s / 1e9:.4g} GFLOP/s here and a copy {roof.bytes_per_s / 1e9:.4g} "
         f"GB/s, in {roof.precision}, on {_threads(roof.threads)}.\n"
         for roof in ceilings
     )
-    parts = [INTRODUCTION, markdown(tables), roofs, FOLLOWS, markdown([_followed(networks)])]
+    parts = [INTRODUCTION, markdown(tables), roofs, CORRELATIONS, markdown([_correlations(networks)])]
     for name, plot in pictures(records).items():
         parts.append(f"## {plot.title}\n\n{plot.caption}\n\n![{plot.title}](plots/{RECORDS.stem}-{name}.svg)\n")
     return "\n".join(filter(None, parts))
 
 
 def few(names: Sequence[str]) -> str:
-    """A table of some of the networks, with where and when they were measured."""
+    """A table of these networks, with machine and day of their measurement."""
     chosen = [record for name in names for record in _records() if record.workload.model == name]
     return markdown(compare(chosen, View(FEW, mark_best=False)))
 
@@ -107,14 +108,14 @@ def _threads(number: int | None) -> str:
     return "one thread" if number == 1 else f"{number or 'all'} threads"
 
 
-def _followed(networks: Sequence[Record]) -> Table:
+def _correlations(networks: Sequence[Record]) -> Table:
     return tabulate(
-        [_follows(networks, COLUMNS[key]) for key in PREDICTORS],
+        [_correlation(networks, COLUMNS[key]) for key in PREDICTORS],
         [
             Column("count", "count", lambda row: row.title),
             Column("rho", "rank correlation", lambda row: row.rho, _TWO),
-            Column("low", "from", lambda row: row.bounds.low, _TWO),
-            Column("high", "to", lambda row: row.bounds.high, _TWO),
+            Column("low", "95 % CI from", lambda row: row.interval.low, _TWO),
+            Column("high", "to", lambda row: row.interval.high, _TWO),
             Column("networks", "networks", lambda row: row.networks, Unit("")),
         ],
     )
@@ -123,7 +124,7 @@ def _followed(networks: Sequence[Record]) -> Table:
 _TWO = Unit("", 1, 2)
 
 
-def _follows(networks: Sequence[Record], count: Column[Record]) -> Follows:
-    seen = record_points(networks, count, COLUMNS["wall_s"])
-    x, y = [one.x for one in seen], [one.y for one in seen]
-    return Follows(count.heading, rank_correlation(x, y), interval(x, y), len(seen))
+def _correlation(networks: Sequence[Record], count: Column[Record]) -> CountCorrelation:
+    points = record_points(networks, count, COLUMNS["wall_s"])
+    x, y = [point.x for point in points], [point.y for point in points]
+    return CountCorrelation(count.heading, rank_correlation(x, y), interval(x, y), len(points))

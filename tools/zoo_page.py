@@ -1,4 +1,4 @@
-"""`results/static.md` and the picture of the README: what the zoo costs on paper, beside the papers' own figures."""
+"""Generator of `results/static.md` and the README's plot: counts of the whole zoo beside the papers' own numbers."""
 
 import subprocess
 import sys
@@ -25,28 +25,29 @@ from backbone_bench.zoo import catalogue
 
 INTRODUCTION = """# What the zoo costs on paper
 
-Every network of the zoo at batch 1 and at the input of its paper's figures, counted from shapes alone: exact, and the
-same on every machine. A multiply-add counts once; a paper's figure that counts it twice is halved. What a paper prints
-stands beside our figure, with the source; `bench claims` says where the two differ and why.
+Every network of the zoo at batch 1 and at its paper's input size, counted from shapes alone: exact, and the same on
+every machine. A multiply-add counts once; a number from a paper that counts it twice is halved here. The papers'
+numbers are beside ours, with their source; `bench claims` shows where the two differ and why.
 """
 
 
 class Printed(NamedTuple):
-    """A figure as a paper gives it, a multiply-add counted once."""
+    """A number printed in a paper, converted to one FLOP per multiply-add."""
 
     model: str
-    size: tuple[int, int] | None  # None: that of the catalogue
+    size: tuple[int, int] | None  # None: the size in the catalogue
     metric: str
     value: float
     source: str
 
     def of(self, record: Record) -> bool:
+        """Whether the number is about the record's network and input size."""
         entry = catalogue.find(record.workload.model)
         return self.model == entry.name and self.size in (None, entry.input[1:])
 
 
 def printed() -> list[Printed]:
-    """The figures of single networks of the zoo that the shipped claims quote."""
+    """The numbers about single networks of the zoo in the shipped claims."""
     return [figure for entry in data.entries(data.shipped()) for figure in _figures(entry)]
 
 
@@ -59,19 +60,19 @@ def _figures(entry: data.ClaimEntry) -> Iterator[Printed]:
 
 
 def static(records: Sequence[Record]) -> str:
-    """The whole page, of one record a network."""
+    """The text of the page, from one record per network."""
     figures = printed()
     parts = [INTRODUCTION]
     for name, members in group_by(records, family).items():
         papers = dict.fromkeys(catalogue.find(member.workload.model).paper for member in members)
-        told = "; ".join(f"{escape.markdown(p.title)} (arXiv:{p.arxiv}, {p.year})" for p in papers)
+        sources = "; ".join(f"{escape.markdown(p.title)} (arXiv:{p.arxiv}, {p.year})" for p in papers)
         table = without_empty(tabulate(members, _columns(figures)))
-        parts += [f"## {name}", "", f"{told}.", "", markdown([table])]
+        parts += [f"## {name}", "", f"{sources}.", "", markdown([table])]
     return "\n".join(parts).rstrip() + "\n"
 
 
 def _columns(figures: Iterable[Printed]) -> tuple[Column[Record], ...]:
-    """Ours, with the papers' parameters and FLOPs each beside its own."""
+    """Our columns, with the papers' parameters and FLOPs beside ours."""
     inputs = next(column_of(facet) for facet in CONDITIONS if facet.key == "inputs")
     rest = named("access_elems,conv_access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes")
     return (
@@ -87,24 +88,24 @@ def _columns(figures: Iterable[Printed]) -> tuple[Column[Record], ...]:
 
 
 def _printed(metric: str, title: str, unit: float, figures: Iterable[Printed]) -> Column[Record]:
-    """`3.8 (ResNet), 4.1 (ResNeXt)`; variants of the metric (without norm, convolutions only) count as it."""
+    """Column of printed numbers: `3.8 (ResNet), 4.1 (ResNeXt)`. Variants of the metric (without norm …) count too."""
     known = [figure for figure in figures if metric in figure.metric]
 
     def cell(record: Record) -> str:
-        told = (f"{f.value / unit:.4g} ({f.source})" for f in known if f.of(record))
-        return ", ".join(dict.fromkeys(told))
+        texts = (f"{f.value / unit:.4g} ({f.source})" for f in known if f.of(record))
+        return ", ".join(dict.fromkeys(texts))
 
     return Column(f"printed_{metric}", title, cell)
 
 
-# The whole zoo, counted.
+# Counts of the whole zoo.
 
-POINT = ("resnet50", "densenet201", "vovnet39")  # fewer FLOPs, more traffic; and the other way round
+POINT = ("resnet50", "densenet201", "vovnet39")  # FLOPs and traffic order them differently
 
 
 @cache
 def counted() -> tuple[Record, ...]:
-    """One record a network, from fresh counts."""
+    """One record per network, counted by `bench count --all`."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "zoo.jsonl"
         words = ["count", "--all", "-o", str(file)]
@@ -117,6 +118,6 @@ def text() -> str:
 
 
 def picture() -> str:
-    """What three networks cost, by kind of operation."""
+    """The README's plot: cost of three networks by kind of operation."""
     by_name = {record.workload.model: record for record in counted()}
     return svg.file(stacks("point", "FLOPs, traffic and operations", [by_name[name] for name in POINT], ""))

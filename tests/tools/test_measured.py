@@ -1,4 +1,4 @@
-"""The page of what was measured says what its records say, and no more of their machine than a reader needs."""
+"""results/cpu.md: it agrees with its records, and published records do not identify the machine."""
 
 from dataclasses import replace
 

@@ -1,9 +1,9 @@
-"""What the papers print stands beside the network, the size and the convention that it is of."""
+"""results/static.md: a paper's number is beside the right network, at the right size and in the right convention."""
 
 from tests.report.samples import RESNET50, cost, counted
 from tools.zoo_page import printed, static
 
-CELLS = slice(1, -1)  # what is between a row's outer bars
+CELLS = slice(1, -1)  # without the empty parts outside the outer bars
 
 
 def rows(page: str) -> dict[str, list[str]]:
