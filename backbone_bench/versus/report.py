@@ -168,7 +168,7 @@ def _figures(found: Comparison) -> Sequence[RatioRow]:
     by, measured = found.question.by, quantity(found.question.by)
     key = f"{by}_per_image_{measured.key.rpartition('_')[2]}"
     medians = (median(pair.numerator for pair in found.pairs), median(pair.denominator for pair in found.pairs))
-    return [*counted, RatioRow(key, by, measured.unit, *medians, *found.ratio)]
+    return [*counted, RatioRow(key, measured.title, measured.unit, *medians, *found.ratio)]
 
 
 def _document(found: Comparison, called: SideNames) -> dict[str, Any]:
