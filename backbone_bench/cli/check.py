@@ -52,7 +52,7 @@ def check(
     """
     from backbone_bench.records.quantities import CLAIMED
 
-    given = {metric: context.params[metric] for metric in CLAIMED if context.params[metric] is not None}
+    given = {metric: figure for metric in CLAIMED if (figure := context.params.get(metric)) is not None}
     if not given:
         raise UserError("No figure to check: give at least one, such as --flops 4.1G or --params 25.6M.")
     from backbone_bench.claims.data import claimed, subjects

@@ -119,7 +119,7 @@ def claims(
     ended = None
     if measure:
         check_keep(keep)
-        planned = plan.wanted(chosen, counter.gather_evidence(), ("time",) if no_energy else ("time", "energy"))
+        planned = plan.planned(chosen, counter.gather_evidence(), ("time",) if no_energy else ("time", "energy"))
         jobs, timeout_s = comparison_jobs(planned, options, rounds)
         if dry_run:
             output.emit(forecast(jobs), form)

@@ -32,9 +32,8 @@ def answer(lines: "tuple[DoctorLine, ...]") -> Answer:
     from backbone_bench.report.tables.table import Column, tabulate
 
     columns: tuple[Column[DoctorLine], ...] = (
-        Column(
-            "topic", "what", lambda line: line.topic
-        ),  # the first column is repeated where a table is too wide for the screen
+        # The first column is repeated if the table is too wide for the screen.
+        Column("topic", "what", lambda line: line.topic),
         Column("grade", "grade", lambda line: line.grade),
         Column("found", "found", lambda line: line.found),
         Column("remedy", "remedy", lambda line: line.remedy),

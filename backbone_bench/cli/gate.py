@@ -117,7 +117,7 @@ def gate(
     """Compare with a baseline or a revision, and fail on a regression.
 
     Counts are compared exactly, on any machine, and every change must be accepted. Latency, energy and memory are
-    compared over rounds of fresh processes, and fail only if they are certainly worse by more than the threshold.
+    compared over rounds of fresh processes, and fail only if they are significantly worse by more than the threshold.
     """
     options = GateOptions(
         words=tuple(words or ()),

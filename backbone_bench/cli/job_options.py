@@ -3,16 +3,24 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
+from backbone_bench.base.choices import CacheState, MemoryFormat, Precision, SourceName
 from backbone_bench.base.errors import UserError
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.jobs.settings import ResolvedSettings
 
 _MORE = "`bench run` takes several, comma-separated: one row each."
+
+
+def _either(choices: object, comma: str = "") -> str:
+    """The values of a Literal as text: `a, b or c`; `comma` goes before the `or`."""
+    *first, last = get_args(choices)
+    return f"{', '.join(first)}{comma} or {last}"
+
 
 DeviceOption = Annotated[
     str | None,
@@ -38,7 +46,7 @@ PrecisionsOption = Annotated[
     str | None,
     typer.Option(
         "--precision",
-        help=f"Precision of the arithmetic: fp32, tf32, fp16, bf16 or amp. {_MORE}",
+        help=f"Precision of the arithmetic: {_either(Precision)}. {_MORE}",
         metavar="PRECISION",
         show_default="fp32",
     ),
@@ -47,7 +55,7 @@ MemoryFormatsOption = Annotated[
     str | None,
     typer.Option(
         "--memory-format",
-        help=f"contiguous or channels_last. {_MORE}",
+        help=f"{_either(MemoryFormat)}. {_MORE}",
         metavar="FORMAT",
         show_default="contiguous",
     ),
@@ -62,7 +70,9 @@ TrainOption = Annotated[
 CacheOption = Annotated[
     str | None,
     typer.Option(
-        help="warm, or cold: the last-level cache is emptied before every call.", metavar="CACHE", show_default="warm"
+        help=f"{_either(CacheState, ',')}: the last-level cache is emptied before every call.",
+        metavar="CACHE",
+        show_default="warm",
     ),
 ]
 ThreadsOption = Annotated[
@@ -90,7 +100,7 @@ EnergySourceOption = Annotated[
     str | None,
     typer.Option(
         "--energy-source",
-        help="counter, power_instant, power_usage or rapl; auto is the first whose reading changes.",
+        help=f"{_either(SourceName)}; auto is the first whose reading changes.",
         metavar="SOURCE",
         show_default="auto",
     ),

@@ -11,7 +11,7 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli import streams
 from backbone_bench.cli.options import RECORDS, format_of
 from backbone_bench.report.tables.answer import Answer, Face
-from backbone_bench.report.tables.formats import write
+from backbone_bench.report.tables.formats import written
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.records import Record
@@ -63,17 +63,22 @@ def emit(answer: Answer, form: str | None, paths: Sequence[Path] = (), faces: Se
 
     with signals.deferred():
         for path in paths:
-            store.write(path, write(answer, format_of(path, faces)))
-        put(write(answer, form or default_format()))
+            store.write(path, written(answer, format_of(path, faces)))
+        put(written(answer, form or default_format()))
 
 
-def put(text: str) -> None:
-    """Print a result. Raises UserError if stdout cannot be written.
+def put(result: str | bytes) -> None:
+    """Print a result. Raises UserError if stdout cannot be written, or is a terminal and the result is binary.
 
     A reader that has closed the pipe (`bench list | head`) is no error and does not change the exit code.
     """
     try:
-        sys.stdout.write(text)
+        if isinstance(result, str):
+            sys.stdout.write(result)
+        elif sys.stdout.isatty():
+            raise UserError("This format is binary: write it to a file with -o, or to a pipe.")
+        else:
+            sys.stdout.buffer.write(result)
         sys.stdout.flush()
     except BrokenPipeError:
         streams.abandon_stdout()

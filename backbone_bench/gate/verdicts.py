@@ -198,7 +198,7 @@ class GateReport:
     def exit_code(self) -> int:
         """The exit code of the gate: the first of 2, 3, 1, 4 that any finding has, else 0."""
         codes = set(map(self.code, self.findings))
-        return next((code for code in _FIRST if code in codes), 0)
+        return next((code for code in _FIRST if code in codes), max(codes, default=0))
 
     @property
     def verdict(self) -> GateVerdict:

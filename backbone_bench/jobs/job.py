@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import EnergyProtocol, EnergyRequest, SourceName, is_host
+from backbone_bench.base.choices import HALF_TYPES, EnergyProtocol, EnergyRequest, SourceName, is_host
 from backbone_bench.records import (
     STRICT,
     Known,
@@ -94,11 +94,8 @@ class Job(Setting):
 
     def _as_run(self, text: str) -> TensorSpec:
         """An input as the model receives it: a floating-point one has the job's half precision, if it requests one."""
-        spec, half = TensorSpec.parse(text), _HALVES.get(self.precision)
+        spec, half = TensorSpec.parse(text), HALF_TYPES.get(self.precision)
         return replace(spec, dtype=half) if half and "float" in spec.dtype else spec
-
-
-_HALVES = {"fp16": "float16", "bf16": "bfloat16"}
 
 
 def is_quick(latency: Known[Latencies]) -> bool:

@@ -72,29 +72,29 @@ def _gpu(device_name: str, locked_clock_hz: float | Literal["base"] | None) -> G
     properties = torch.cuda.get_device_properties(device_name)
     card = card_for(device_name)
 
-    def read(property_of: Callable[[Card], T]) -> Known[T]:
+    def ask(property_of: Callable[[Card], T]) -> Known[T]:
         return card if isinstance(card, Missing) else known(lambda: property_of(card))
 
     return Gpu(
         name=properties.name,
-        uuid=read(Card.uuid),
-        pci=read(Card.pci),
+        uuid=ask(Card.uuid),
+        pci=ask(Card.pci),
         multiprocessors=properties.multi_processor_count,
         compute_capability=f"{properties.major}.{properties.minor}",
         memory_bytes=properties.total_memory,
         memory_bus_bits=_property(properties, "memory_bus_width"),
         l2_bytes=_property(properties, "L2_cache_size"),
-        driver=read(Card.driver),
-        nvml=read(Card.library),
-        vbios=read(Card.vbios),
-        ecc=read(Card.ecc),
-        mig=read(lambda card: card.sliced),
-        virtualization=read(Card.virtualization),
-        persistence=read(Card.persistence),
-        power_limit_w=read(Card.power_limit_w),
-        default_power_limit_w=read(Card.default_power_limit_w),
-        max_sm_clock_hz=read(Card.max_sm_clock_hz),
-        max_memory_clock_hz=read(Card.max_memory_clock_hz),
+        driver=ask(Card.driver),
+        nvml=ask(Card.library),
+        vbios=ask(Card.vbios),
+        ecc=ask(Card.ecc),
+        mig=ask(lambda card: card.sliced),
+        virtualization=ask(Card.virtualization),
+        persistence=ask(Card.persistence),
+        power_limit_w=ask(Card.power_limit_w),
+        default_power_limit_w=ask(Card.default_power_limit_w),
+        max_sm_clock_hz=ask(Card.max_sm_clock_hz),
+        max_memory_clock_hz=ask(Card.max_memory_clock_hz),
         locked_clock_hz=_lock(locked_clock_hz),
     )
 

@@ -25,6 +25,11 @@ class OpCost:
     traffic_elems: Count
     traffic_bytes: Count
 
+    @property
+    def is_convolution(self) -> bool:
+        """Whether the operation is a convolution of any kind, transposed and deformable ones included."""
+        return self.op.endswith("convolution")
+
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Uncounted:
@@ -47,7 +52,7 @@ class ModelCost:
     shapes_sha256: Known[str] = Missing("not_read", "not read")  # of the names and shapes of the state dictionary
 
     def _convolutions(self) -> tuple[OpCost, ...]:
-        return tuple(row for row in self.by_op if row.op.endswith("convolution"))
+        return tuple(row for row in self.by_op if row.is_convolution)
 
     @computed_field
     @property

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from backbone_bench.records import Environment, Gpu, Missing, Record, Workload
 
@@ -40,7 +40,6 @@ _WARN = (
     "cores", "memory_bytes", "governor", "container", "wsl", "variables",
 )  # fmt: skip
 _WORKLOAD = tuple(field.name for field in fields(Workload) if field.name != "seed")
-_COUNTED = ("model", "source", "arguments", "inputs", "mode")  # fields that a count depends on
 
 
 def fingerprint(workload: Workload, environment: Environment) -> Mapping[str, FieldValue]:
@@ -55,15 +54,12 @@ def digest(workload: Workload, environment: Environment) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def differences(
-    old: Record, new: Record, *, of: Literal["measured", "counted"] = "measured"
-) -> tuple[FieldDifference, ...]:
-    """The fields that differ between two records and affect a comparison of measurements, or of counts (`of`)."""
+def differences(old: Record, new: Record) -> tuple[FieldDifference, ...]:
+    """The fields in which two records differ, of those that decide whether their measurements may be compared."""
     rows: list[tuple[str, object, object, bool]] = [
-        (f"workload.{name}", getattr(old.workload, name), getattr(new.workload, name), True)
-        for name in (_WORKLOAD if of == "measured" else _COUNTED)
+        (f"workload.{name}", getattr(old.workload, name), getattr(new.workload, name), True) for name in _WORKLOAD
     ]
-    for name in (*_MUST, *_WARN) if of == "measured" else ():
+    for name in (*_MUST, *_WARN):
         rows.append((name, _value(old.environment, name), _value(new.environment, name), name in _MUST))
     plain = [FieldDifference(name, _plain(before), _plain(after), must) for name, before, after, must in rows]
     return tuple(row for row in plain if row.old != row.new)

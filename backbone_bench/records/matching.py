@@ -5,10 +5,10 @@ from collections.abc import Iterable, Mapping
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.records import Record, Workload
-from backbone_bench.records.setting import unusual
+from backbone_bench.records.setting import SETTING_CONDITIONS, unusual
 
 # The fields that a count depends on. The others (threads, seed, compiler, layout) change latency, not cost.
-_ON_PAPER = ("model", "arguments", "inputs", "batch", "mode", "precision")
+_ON_PAPER = ("model", "inputs", "batch", *(one.key for one in SETTING_CONDITIONS if one.counted))
 
 
 def on_paper(workload: Workload) -> str:

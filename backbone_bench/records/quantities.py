@@ -29,12 +29,13 @@ class ChangeWords(NamedTuple):
 
     worse: str
     better: str
+    base_unit: str  # as the keys of its quantities end
 
 
 WORDS: Mapping[MeasuredKind, ChangeWords] = {
-    "latency": ChangeWords("is slower", "is faster"),
-    "energy": ChangeWords("uses more energy", "uses less energy"),
-    "memory": ChangeWords("takes more memory", "takes less memory"),
+    "latency": ChangeWords("is slower", "is faster", "s"),
+    "energy": ChangeWords("uses more energy", "uses less energy", "j"),
+    "memory": ChangeWords("takes more memory", "takes less memory", "bytes"),
 }
 
 
@@ -51,14 +52,15 @@ class Quantity(NamedTuple):
     exact: bool = False  # a count, which the gate compares exactly
     measured_as: MeasuredKind | None = None  # the gate compares it in rounds, with the threshold of this kind
     informational: bool = False  # the gate shows it and never fails because of it
+    multiply_adds: bool = False  # counts multiply-adds: doubled where one counts as two FLOPs
     claimed_as: str = ""  # its name in claims: `bench check --flops`, `metric = "flops"`
     half_width: str = ""  # key of the column with the half width of its confidence interval
 
-    def of(self, record: Record) -> Known[Any]:
+    def of(self, record: Record) -> Known[float]:
         """The value, or the reason why it is missing."""
         return at(record, self.path)
 
-    def per_image(self, record: Record) -> Known[Any]:
+    def per_image(self, record: Record) -> Known[float]:
         """The value per image; a count that divides evenly stays a whole number."""
         value = self.of(record)
         if isinstance(value, Missing) or not self.per_call:
@@ -109,6 +111,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             "multiply-adds of convolutions and matrix products",
             per_call=True,
             exact=True,
+            multiply_adds=True,
             claimed_as="flops",
         ),
         _cost("params", "parameters", MILLIONS, "learnable parameters", exact=True, claimed_as="params"),
@@ -118,6 +121,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             BILLIONS,
             "multiply-adds of convolutions alone",
             per_call=True,
+            multiply_adds=True,
             claimed_as="conv_flops",
         ),
         _cost(
@@ -133,7 +137,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             "conv_access_elems",
             "memory access of convolutions",
             M_ELEMENTS,
-            "the same over convolutions alone",
+            "the papers' memory access cost of convolutions alone, at batch 1",
             claimed_as="conv_access",
         ),
         _cost(
@@ -152,8 +156,16 @@ QUANTITIES: Mapping[str, Quantity] = {
             exact=True,
             claimed_as="traffic",
         ),
-        _cost("traffic_bytes", "traffic", MEGABYTES, "the same in bytes", per_call=True),
-        _cost("ops", "operations", PLAIN, "operations that launch work; views do not", per_call=True, exact=True),
+        _cost("traffic_bytes", "traffic", MEGABYTES, "bytes that every operation reads and writes", per_call=True),
+        _cost(
+            "ops",
+            "operations",
+            PLAIN,
+            "operations that launch work; views do not",
+            per_call=True,
+            exact=True,
+            claimed_as="ops",
+        ),
         _cost("params_bytes", "weights", MEGABYTES, "bytes of the parameters"),
         _cost("peak_activation_bytes", "peak activations", MEGABYTES, "the most bytes of activations alive at once"),
         _latency("wall", "the median of what a caller waits for one call, synchronised after each"),
@@ -176,6 +188,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             "rates.wall.flops_per_s",
             "FLOPs over the wall latency",
             "more",
+            multiply_adds=True,
         ),
         _memory(
             "peak_allocated_bytes",
@@ -183,7 +196,11 @@ QUANTITIES: Mapping[str, Quantity] = {
             "the most that the accelerator's allocator had in use",
             measured_as="memory",
         ),
-        _memory("peak_reserved_bytes", "peak reserved memory", "the most that it had taken from the driver"),
+        _memory(
+            "peak_reserved_bytes",
+            "peak reserved memory",
+            "the most that the accelerator's allocator had taken from the driver",
+        ),
         _memory(
             "peak_resident_bytes",
             "peak resident memory",
@@ -205,7 +222,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             "energy per image, net of idle",
             MILLIJOULES,
             "energy.net_per_image_j",
-            "the same without what the device draws at rest",
+            "what the device drew while it ran, without what it draws at rest, over the images",
         ),
         Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w", "gross energy over time"),
     )

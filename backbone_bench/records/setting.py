@@ -46,7 +46,8 @@ class Condition(NamedTuple, Generic[T]):
     text: Callable[[T], str]
     phrase: Callable[[str], str] = str  # the value in words that are clear without the title
     usual: str | None = None  # the usual value, which is not mentioned
-    counts: bool = False  # the value is a whole number
+    is_number: bool = False  # the value is a whole number
+    counted: bool = False  # it changes what a model costs on paper, and not only how long it takes
 
     def in_words(self, thing: T) -> str:
         """The condition in words that are clear without its title."""
@@ -66,14 +67,14 @@ def _arguments(setting: Setting) -> str:
 
 
 SETTING_CONDITIONS: tuple[Condition[Setting], ...] = (
-    Condition("precision", "precision", lambda setting: setting.precision, usual="fp32"),
-    Condition("mode", "mode", lambda setting: setting.mode, usual="eval"),
-    Condition("arguments", "arguments", _arguments, usual=""),
+    Condition("mode", "mode", lambda setting: setting.mode, usual="eval", counted=True),
+    Condition("precision", "precision", lambda setting: setting.precision, usual="fp32", counted=True),
+    Condition("arguments", "arguments", _arguments, usual="", counted=True),
     Condition("memory_format", "memory format", lambda setting: setting.memory_format, usual="contiguous"),
     Condition("compile", "compile", lambda setting: setting.compile or "no", "compile {}".format, usual="no"),
     Condition("cache", "cache", lambda setting: setting.cache, "{} cache".format, usual="warm"),
     Condition("threads", "threads", lambda setting: str(setting.threads or "any"), _threads, usual="any"),
-    Condition("seed", "seed", lambda setting: str(setting.seed), "seed {}".format, usual="0", counts=True),
+    Condition("seed", "seed", lambda setting: str(setting.seed), "seed {}".format, usual="0", is_number=True),
 )
 
 

@@ -50,8 +50,16 @@ class JobResult:
 
 RunJob = Callable[[Job, ProgressCallback], JobResult]
 
-ENTRY = "from backbone_bench.run.worker import main; main()"  # the same in every version: a gate runs two versions
-_START = f"import json, sys; sys.path[:] = json.loads(sys.argv.pop()); {ENTRY}"
+NO_WORKER = 70  # exit code of a child that has no worker to start
+ENTRY = f"""import sys
+try:
+    from backbone_bench.run.worker import main
+except ImportError as error:
+    print(error, file=sys.stderr)
+    sys.exit({NO_WORKER})
+main()
+"""  # the same in every version: a gate runs two versions
+_START = f"import json, sys\nsys.path[:] = json.loads(sys.argv.pop())\n{ENTRY}"
 
 
 class Worker(NamedTuple):
@@ -171,7 +179,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _send(stdin: IO[bytes], request: WorkerRequest) -> None:
     """Send the request; stdin stays open, because its end tells the child that the parent is gone."""
-    stdin.write(REQUEST.dump_json(request) + b"\n")
+    stdin.write(REQUEST.dump_json(request, exclude_defaults=True) + b"\n")  # an older worker knows no newer field
     stdin.flush()
 
 
@@ -215,4 +223,6 @@ def _exit_reason(code: int) -> str:
     if code < 0:
         name = next((known.name for known in signal.Signals if known == -code), "no name")
         return f"ended by signal {-code} ({name})"
+    if code == NO_WORKER:
+        return "could not start: the backbone-bench there has no worker of this version"
     return f"ended early with exit code {code}"

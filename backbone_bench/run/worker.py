@@ -15,6 +15,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import IO, TypeVar
 
+from pydantic import ValidationError
+
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.jobs.job import Job
@@ -54,7 +56,7 @@ def main() -> None:
         send(unexpected(error))
 
     sys.excepthook = send_crash
-    request = _read_request(requests)
+    request = _read_request(requests, send)
     threading.Thread(target=_end_with_parent, args=(requests,), daemon=True).start()
     warnings.simplefilter("ignore")  # warnings of dependencies are not for the user's terminal
     match request:
@@ -69,11 +71,15 @@ def main() -> None:
     os._exit(0)
 
 
-def _read_request(requests: IO[bytes]) -> WorkerRequest:
+def _read_request(requests: IO[bytes], send: Callable[[WorkerMessage], None]) -> WorkerRequest:
     line = requests.readline()
     if not line:
         os._exit(1)  # the parent was gone before it sent a request
-    return REQUEST.validate_json(line)
+    try:
+        return REQUEST.validate_json(line)
+    except ValidationError:
+        send(Failed("runs another version of backbone-bench, which does not know this request", 3))
+        os._exit(0)
 
 
 def unexpected(error: BaseException) -> Failed:

@@ -166,7 +166,8 @@ def _figures(found: Comparison) -> Sequence[RatioRow]:
         for name, ratio in found.count_ratios.items()
     ]
     by, measured = found.question.by, quantity(found.question.by)
-    key = f"{by}_per_image_{measured.key.rpartition('_')[2]}"
+    assert measured.measured_as is not None  # only what is measured is compared
+    key = f"{by}_per_image_{WORDS[measured.measured_as].base_unit}"
     medians = (median(pair.numerator for pair in found.pairs), median(pair.denominator for pair in found.pairs))
     return [*counted, RatioRow(key, measured.title, measured.unit, *medians, *found.ratio)]
 

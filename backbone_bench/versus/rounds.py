@@ -39,14 +39,21 @@ def rounds(
     `runs` are the functions that run A and B, for example in two checkouts.
     `on_progress` gets the round and the share of all rounds that is over.
     """
+    return _rounds((a, b), count, on_progress, runs)
+
+
+def _rounds(
+    sides: tuple[Job, Job], count: int, on_progress: ProgressCallback, runs: tuple[RunJob, RunJob], before: int = 0
+) -> Sequence[Round]:
+    """The rounds; the progress also names the number of rounds `before` them, if any."""
+    after = f"after {before} rounds, " if before else ""
     pairs = []
     for number in range(count):
         records: dict[str, Record] = {}
         for place, side in enumerate("AB" if number % 2 == 0 else "BA"):
-            job, run = (a, runs[0]) if side == "A" else (b, runs[1])
-            records[side] = _record(
-                run(job, within(on_progress, f"round {number + 1}, {side}", 2 * number + place, 2 * count))
-            )
+            job, run = (sides[0], runs[0]) if side == "A" else (sides[1], runs[1])
+            step = f"{after}round {number + 1}, {side}"
+            records[side] = _record(run(job, within(on_progress, step, 2 * number + place, 2 * count)))
         pairs.append(Round(records["A"], records["B"]))
     return pairs
 
@@ -82,9 +89,9 @@ def compare_paired(
         before, most = len(taken), question.rule.rounds
 
         def overall(phase: str, share: float) -> None:
-            on_progress(f"after {before} rounds, {phase}" if before else phase, (before + share * count) / most)
+            on_progress(phase, (before + share * count) / most)
 
-        taken.extend(rounds(*sides, count, overall, runs))
+        taken.extend(_rounds(sides, count, overall, runs, before))
         found = values(taken[before:], quantity(question.by).per_image)
         if isinstance(found, Missing):
             raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")

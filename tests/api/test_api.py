@@ -112,7 +112,7 @@ class Uncopied(nn.Identity):
         (lambda: tiny(Uncopied(), "3x8x8"), "object:Uncopied cannot be copied"),
         (lambda: tiny(torch.compile(Net(), backend="eager"), "3x8x8"), "pass the model itself and compile='default'"),
         (lambda: backbone_bench.check("resnet50"), "No figure to check"),
-        (lambda: backbone_bench.check("resnet50", flops="much"), "'much' is no figure"),
+        (lambda: backbone_bench.check("resnet50", flops="much"), "'much' is not a figure"),
         (lambda: backbone_bench.load("nowhere.json"), "Cannot read nowhere.json"),
         (lambda: backbone_bench.save([], "page.html"), "should end in .json or .jsonl"),
     ],

@@ -58,7 +58,7 @@ def test_a_paper_is_a_table_and_an_id_is_the_working(bench):
     table = bench("claims", "vgg", "--format", "md").out
     assert "| vgg-three3x3-vs-7x7 |" in table
     working = bench("claims", "resnet50-flops").out
-    assert "resnet50@224: FLOPs 4.089 G (multiply-adds, one each)" in working
+    assert "resnet50@224: FLOPs 4.089 G (multiply-adds of convolutions and matrix products, one each)" in working
     assert "resnet50_v1@224: FLOPs 3.858 G" in working
     assert "published 3.800 G ±2 %: one decimal, truncated" in working
 

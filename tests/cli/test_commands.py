@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 import sys
 
@@ -117,3 +118,28 @@ def test_cuda_without_a_gpu_is_told_in_one_line_with_what_is_missing(bench):
     assert (output.code, output.out) == (2, "")
     assert "No CUDA device" in output.err
     assert output.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        ("list", ["resnet18"]),
+        ("config", []),
+        ("doctor", []),
+        ("count", ["resnet18"]),
+        ("check", ["resnet18", "--params", "11.7M"]),
+        ("claims", ["vgg-E-params"]),
+        ("compare", ["FILE"]),
+        ("history", ["FILE"]),
+        ("merge", ["FILE"]),
+    ],
+)
+def test_a_command_writes_every_format_that_it_offers(bench, tmp_path, command, words):
+    file = tmp_path / "counted.jsonl"
+    bench("count", "resnet18", "-o", file)
+    offered = re.search(r"--format\s+<([a-z|]+)>", bench(command, "--help").out)
+    assert offered is not None
+    for form in offered[1].split("|"):
+        output = bench(command, *(file if word == "FILE" else word for word in words), "-f", form)
+        assert output.code == 0, (form, output.err)
+        assert output.out

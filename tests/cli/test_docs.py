@@ -1,4 +1,4 @@
-"""Every command and flag in README.md, SKILL.md and docs/ exists."""
+"""Every command and flag in README.md, SKILL.md and docs/ exists, and SKILL.md has its front matter."""
 
 import re
 from pathlib import Path
@@ -36,3 +36,12 @@ def test_the_pages_name_every_command_and_show_its_help():
     shown = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert set(re.findall(r"<!-- generated: help (\w+) -->", shown)) == set(COMMANDS)
     assert len({words.split()[0] for page in PAGES for words in words_of(page)}) > 10
+
+
+def test_the_skill_has_a_name_and_a_description():
+    opening, *lines = (ROOT / "SKILL.md").read_text(encoding="utf-8").splitlines()
+    assert opening == "---"
+    front = dict(line.split(": ", 1) for line in lines[: lines.index("---")])
+    assert front.keys() == {"name", "description"}
+    assert front["name"] == "backbone-bench"
+    assert front["description"].strip()

@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pynvml
 import pytest
 
+from backbone_bench import measure
 from backbone_bench.cli.doctor import answer
 from backbone_bench.doctor import can_measure, examine
 from backbone_bench.doctor.here import AcceleratorReport, MachineReport
+from backbone_bench.doctor.lines import REMEDIES
 from backbone_bench.measure.devices.available import TorchBuild
 from backbone_bench.measure.nvml.card import open_card
 from backbone_bench.records import Missing
@@ -229,6 +232,11 @@ def test_a_device_that_is_no_nvidia_card(host, golden):
 def test_json_says_the_same_as_the_lines(with_gpu):
     lines = with_gpu()
     assert json.loads(as_text(lines, "json")) == [line._asdict() for line in lines]
+
+
+def test_every_remedy_has_the_id_of_a_reason():
+    sources = "".join(path.read_text(encoding="utf-8") for path in Path(measure.__path__[0]).rglob("*.py"))
+    assert [id for id in REMEDIES if f'"{id}"' not in sources] == []
 
 
 def test_every_weak_line_has_a_remedy_or_a_reason(with_gpu, world):

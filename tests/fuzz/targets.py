@@ -244,7 +244,7 @@ def judge_claims(text: bytes) -> None:
     paper = data.read(_kept("claims.toml", text))
     entries = list(data.entries((paper,)))
     book = Evidence(count=_count, shapes=_shapes, records=_records(), publications=_publications())
-    plan.wanted(entries, book, ("time", "energy"))
+    plan.planned(entries, book, ("time", "energy"))
     outcomes = engine.judge_all(entries, book)
     for form in ("md", "csv", "json", "table"):
         write(claim_report.answer(outcomes), form)

@@ -1,5 +1,6 @@
 """Settings: precedence of their sources, validation, and the jobs made from them."""
 
+from dataclasses import fields
 from itertools import product
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli.app import app
 from backbone_bench.cli.job_options import JOINED, is_setting, setting_name
 from backbone_bench.jobs.settings import NAMES, Settings, SettingSource, here, resolve
+from backbone_bench.records.setting import SETTING_CONDITIONS, Setting
 
 COMMANDS = getattr(typer.main.get_command(app), "commands", {})
 PLACES = ("command line", "environment", "bench.toml", "pyproject.toml")
@@ -167,3 +169,26 @@ def test_every_setting_is_an_option_of_run_and_every_option_that_says_what_a_row
     joined = {"model", "memory-format", "energy"}  # each set by several options together
     assert named | joined == set(NAMES)
     assert parameters >= JOINED
+
+
+# Another value of every setting that says what a job is. The others choose models or say how to run the rows.
+OTHERS = {
+    "device": ("cuda",), "batch_size": (2,), "input": ("3x8x8",), "input_size": 64, "precision": ("bf16",),
+    "memory_format": ("channels_last",), "threads": (2,), "compile": "default", "train": True, "cache": "cold",
+    "seed": 1, "latency": False, "energy": "required", "energy_window": 2.0, "energy_source": "rapl",
+    "protocol": "paper", "allow_whole_card": True, "lock_clocks": "base", "cross_check": True, "quick": True,
+    "budget": 3.0,
+}  # fmt: skip
+ABOUT_NO_JOB = {"model", "family", "all", "arg", "timeout", "in_process"}
+
+
+def test_every_setting_reaches_the_job():
+    assert {field.name for field in fields(Settings)} == OTHERS.keys() | ABOUT_NO_JOB
+    (usual,) = settings().jobs(["net"], {})
+    for name, value in OTHERS.items():
+        (job,) = settings(**{name: value}).jobs(["net"], {})
+        assert job != usual, name
+
+
+def test_every_shared_field_is_told_as_a_condition():
+    assert {condition.key for condition in SETTING_CONDITIONS} == {field.name for field in fields(Setting)} - {"model"}

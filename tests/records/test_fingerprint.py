@@ -9,6 +9,7 @@ import pytest
 
 from backbone_bench.records import Environment, Gpu, Missing
 from backbone_bench.records.fingerprint import comparable, differences, digest, fingerprint
+from backbone_bench.records.matching import on_paper
 from tests.gate.samples import counted
 
 NONE = Missing("nvml_missing", "libnvidia-ml.so.1 not found.")
@@ -106,11 +107,11 @@ def test_another_workload_is_not_comparable(change):
     assert not comparable(differences(RECORD, replace(RECORD, workload=replace(RECORD.workload, **change))))
 
 
-def test_counts_ask_for_the_model_and_its_shape_alone():
-    elsewhere = replace(on(replace(CARD, driver="570.1.1")), workload=replace(RECORD.workload, batch=8, threads=4))
-    assert differences(RECORD, elsewhere, of="counted") == ()
-    larger = replace(RECORD, workload=replace(RECORD.workload, inputs=("1x3x256x256:float32",)))
-    assert not comparable(differences(RECORD, larger, of="counted"))
+def test_counts_ask_for_the_model_and_what_changes_its_cost_alone():
+    elsewhere = replace(RECORD.workload, threads=4, cache="cold", seed=3, memory_format="channels_last")
+    assert on_paper(elsewhere) == on_paper(RECORD.workload)
+    for change in ({"inputs": ("1x3x256x256:float32",)}, {"batch": 8}, {"precision": "fp16"}, {"mode": "train"}):
+        assert on_paper(replace(RECORD.workload, **change)) != on_paper(RECORD.workload)
 
 
 def test_a_difference_reads_as_a_sentence():

@@ -27,7 +27,7 @@ def parse(text: str) -> PublishedNumber:
     """
     match = re.fullmatch(_FORM, text.strip())
     if match is None:
-        raise UserError(f"{text!r} is no figure: write it as 4.1G, 25.6M or 4089184256.")
+        raise UserError(f"{text!r} is not a figure: write it as 4.1G, 25.6M or 4089184256.")
     whole, decimals, exponent, letter = match.groups()
     scale = SCALES[letter] * 10.0 ** int(exponent or 0)
     return PublishedNumber(float(f"{whole}.{decimals or 0}") * scale, scale * 0.5 * 10.0 ** -len(decimals or ""))

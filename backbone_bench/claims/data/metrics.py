@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 from backbone_bench.claims.data.layers import Cost, convolution
 from backbone_bench.claims.data.verdicts import NoEvidence
 from backbone_bench.records import ModelCost, OpCost
-from backbone_bench.records.quantities import QUANTITIES
+from backbone_bench.records.quantities import CLAIMED, Quantity
 
 Rows = Callable[[OpCost], bool]
 
@@ -43,14 +43,8 @@ class Metric(NamedTuple):
     of_stack: Callable[[Cost], float] | None = None
 
 
-def _counted(key: str, formula: str, of_stack: Callable[[Cost], float] | None = None) -> Metric:
-    """The metric of a field of `ModelCost`, with the title that this quantity has everywhere."""
-    read = attrgetter(key)
-    return Metric(QUANTITIES[key].title, formula, lambda network: read(network.cost()), of_stack)
-
-
 def is_convolution(row: OpCost) -> bool:
-    return row.op.endswith("convolution")
+    return row.is_convolution
 
 
 def is_linear(row: OpCost) -> bool:
@@ -111,21 +105,30 @@ def _filters(network: Counted) -> int:
     return sum(shape.co for shape in network.convolutions())
 
 
-ACCESS = "Σ h·w·(ci+co) + k²·ci·co/g, h·w of the output, batch 1"
-
 # Metrics that do not depend on the input size.
 SIZELESS = ("params", "params_without_norm", "params_without_linear", "convolutions", "filters", "ops")
-FLOPS = ("flops", "conv_flops", "flops_with_norm")  # doubled if a claim counts two FLOPs per multiply-add
+# Doubled if a claim counts two FLOPs per multiply-add.
+FLOPS = (*(name for name, one in CLAIMED.items() if one.multiply_adds), "flops_with_norm")
+
+# The counted quantities of a stack of layers, in closed form.
+_OF_STACK: Mapping[str, Callable[[Cost], float]] = {
+    "params": lambda stack: stack.params,
+    "flops": lambda stack: stack.flops,
+    "conv_flops": lambda stack: stack.flops,
+    "access": lambda stack: stack.access,
+    "conv_access": lambda stack: stack.access,
+    "cio": lambda stack: stack.cio,
+}
+
+
+def _counted(name: str, quantity: Quantity) -> Metric:
+    """The metric of a counted quantity, with its title and meaning."""
+    read = attrgetter(quantity.key)
+    return Metric(quantity.title, quantity.meaning, lambda network: read(network.cost()), _OF_STACK.get(name))
+
 
 METRICS: Mapping[str, Metric] = {
-    "params": _counted("params", "learnable parameters", lambda s: s.params),
-    "flops": _counted("flops", "multiply-adds", lambda s: s.flops),
-    "conv_flops": _counted("conv_flops", "multiply-adds of convolutions", lambda s: s.flops),
-    "access": _counted("access_elems", ACCESS, lambda s: s.access),
-    "conv_access": _counted("conv_access_elems", f"{ACCESS}, convolutions", lambda s: s.access),
-    "cio": _counted("cio_elems", "Σ inputs + outputs of convolutions", lambda s: s.cio),
-    "traffic": _counted("traffic_elems", "elements that every operation moves"),
-    "ops": _counted("ops", "operations that launch work"),
+    **{name: _counted(name, quantity) for name, quantity in CLAIMED.items()},
     "convolutions": Metric(
         "convolutions",
         "calls of convolutions",

@@ -29,6 +29,6 @@ def revive(kind: type[T], data: object, name: str) -> T:
         return TypeAdapter(kind).validate_json(json.dumps(data, default=str))
     except ValidationError as error:
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        raise UserError(f"{name}: {first_problem(error)}{more}.") from None
+        raise UserError(f"{name}: {first_problem(error, first_item=1)}{more}.") from None
     except (ValueError, RecursionError):  # a hexadecimal number or a dotted key may exceed the limits of JSON
         raise UserError(f"{name} contains a number that is too long, or is nested too deeply.") from None

@@ -36,7 +36,7 @@ class PlannedComparison:
         return f"{quantity} of {of.short} / {to.short}"
 
 
-def wanted(
+def planned(
     entries: Sequence[ClaimEntry], evidence: Evidence, quantities: Sequence[ClockQuantity]
 ) -> tuple[PlannedComparison, ...]:
     """The comparisons that these claims need, in their order. A bound per FLOP needs counts from the evidence."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from backbone_bench.base.progress import ProgressCallback, silent
+from backbone_bench.base.progress import ProgressCallback, StepPhase, silent
 from backbone_bench.base.units import span
 from backbone_bench.report.tables import escape
 
@@ -71,7 +71,7 @@ class ProgressLines:
 
         def on_progress(phase: str, share: float) -> None:
             nonlocal last
-            step = phase.partition(":")[0]
+            step = phase.step if isinstance(phase, StepPhase) else phase
             if step != last:
                 left = clock.text(share)
                 self.say(f"{step}{left and f' ({left} left)'}")

@@ -1,6 +1,7 @@
 """Sentences for the findings of a gate: what changed, by how much, how sure, and what to do next."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
@@ -67,7 +68,7 @@ def _headline(report: GateReport, found: GateFinding, lead: str, *rest: str) -> 
 
 
 def _why_it_fails(report: GateReport, found: GateFinding) -> str:
-    if found.verdict in report.fail_on and report.fails(found):
+    if report.fails(found) and not replace(report, fail_on=()).fails(found):
         return "This fails because --fail-on names it."
     if report.fails(found) or report.acknowledged is not None or not VERDICTS[found.verdict].warns:
         return ""
@@ -130,7 +131,8 @@ def _exact(found: GateFinding) -> str:
 def _direction(findings: Sequence[GateFinding]) -> str:
     directions = {found.direction for found in findings} - {"other", None}
     if not directions:
-        return "has the same counts, but is a different network"
+        unchanged = not any(found.moved for found in findings)
+        return "has the same counts, but is a different network" if unchanged else "is a different network"
     if len(directions) > 1:
         return "has some higher and some lower counts"
     return f"has {'higher' if directions == {'worse'} else 'lower'} counts"
@@ -139,7 +141,7 @@ def _direction(findings: Sequence[GateFinding]) -> str:
 def _where(moved: Sequence[CostChange]) -> str:
     """The modules with the largest changes; a count is exact, so no confidence is given."""
     if not moved:
-        return "Counts are exact. The cost of every operation is unchanged."
+        return "Counts are exact. FLOPs, memory access, traffic and calls of every operation are unchanged."
     places = ", ".join(_place(one) for one in moved[:3])
     more = f" and {len(moved) - 3} more places, listed below" if len(moved) > 3 else ""
     return f"Counts are exact, so this is not noise. The change is in {places}{more}."

@@ -12,11 +12,11 @@ from typing import Any, Literal, NamedTuple
 
 import torch
 
-from backbone_bench.base.choices import is_host
+from backbone_bench.base.choices import HALF_TYPES, is_host
 from backbone_bench.base.errors import UserError
 from backbone_bench.records import Workload
 
-HALVES = {"fp16": torch.float16, "bf16": torch.bfloat16}
+HALVES = {name: getattr(torch, type_name) for name, type_name in HALF_TYPES.items()}
 
 Fp32 = Literal["ieee", "tf32", "bf16"]
 

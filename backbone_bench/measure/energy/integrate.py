@@ -87,11 +87,8 @@ def zero_order_hold(readings: Sequence[Reading], start_s: float, end_s: float, t
     gap_s = max(later - sooner for sooner, later in pairwise((start_s, *(reading.at_s for reading in inside), end_s)))
     if gap_s > max(LONGEST_GAP_S, LONGEST_GAP_TICKS * tick_s):
         return Missing("gap", f"The power sensor was not read for {gap_s:.2f} s.")
-    moments = [
-        start_s,
-        *(reading.at_s for reading in inside[1:]),
-        end_s,
-    ]  # the first value also counts back to the start
+    # The first value also counts back to the start.
+    moments = [start_s, *(reading.at_s for reading in inside[1:]), end_s]
     watts = [reading.value for reading in inside]
     if min(watts) <= 0:  # a device that runs never draws 0 W, so the sensor is wrong
         return Missing("reads_zero", f"The power sensor reads {min(watts):g} W.")

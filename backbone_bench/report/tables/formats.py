@@ -16,7 +16,7 @@ class Format(NamedTuple):
 
     suffix: str
     face: Face  # the field of `Answer` that it renders
-    render: Callable[[Answer], str]
+    render: Callable[[Answer], str | bytes]
 
 
 def _table(answer: Answer) -> str:
@@ -58,10 +58,17 @@ def formats(faces: Iterable[Face]) -> tuple[str, ...]:
     return tuple(name for name, form in FORMATS.items() if form.face in faces)
 
 
-def write(answer: Answer, form: str) -> str:
-    """Write an answer in a format. Raises UserError if the answer lacks what the format renders."""
+def written(answer: Answer, form: str) -> str | bytes:
+    """Write an answer in a format, a binary one as bytes. Raises UserError if the answer lacks what it renders."""
     chosen = FORMATS[form]
     if getattr(answer, chosen.face) is None:
         possible = ", ".join(name for name, row in FORMATS.items() if getattr(answer, row.face) is not None)
         raise UserError(f"The format {form} is not available here: choose from {possible}.")
     return chosen.render(answer)
+
+
+def write(answer: Answer, form: str) -> str:
+    """Write an answer in a format that is text. Raises UserError as `written` does."""
+    text = written(answer, form)
+    assert isinstance(text, str)  # whoever wants text names a format that is text
+    return text

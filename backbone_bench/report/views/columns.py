@@ -33,7 +33,10 @@ _PAPER = (
     "paper's protocol: mean power, read every 100 ms, divided by images/s; idle power is included "
     "(VoVNet, section 4.1)."
 )
-_DOUBLES = frozenset({"flops", "conv_flops", "cross_check_flops", "flops_per_s", "flops_per_byte"})
+# Columns that --flops-convention 2 doubles.
+_DOUBLES = frozenset(
+    {*(key for key, one in QUANTITIES.items() if one.multiply_adds), "cross_check_flops", "flops_per_byte"}
+)
 
 
 def at(path: str) -> Callable[[Record], Any]:

@@ -16,7 +16,7 @@ from backbone_bench.report.tables.table import Column
 
 def column_of(condition: Condition[Record]) -> Column[Record]:
     """A condition as a column of a table."""
-    if condition.counts:
+    if condition.is_number:
         return Column(condition.key, condition.title, lambda record: int(condition.text(record)), PLAIN)
     return Column(condition.key, condition.title, condition.text)
 
@@ -42,7 +42,7 @@ def _of_workload(condition: Condition[Setting]) -> Condition[Record]:
     def text(record: Record) -> str:
         return condition.text(record.workload)
 
-    return Condition(condition.key, condition.title, text, condition.phrase, condition.usual, condition.counts)
+    return Condition(condition.key, condition.title, text, condition.phrase, condition.usual, condition.is_number)
 
 
 # Conditions of `SETTING_CONDITIONS` that differ here: a caption always states the mode, and the precision in full.
@@ -51,9 +51,12 @@ _CHANGED = {
     "precision": lambda condition: condition._replace(usual=None, text=_precision),
 }
 CONDITIONS: tuple[Condition[Record], ...] = (
-    Condition("batch", "batch", lambda record: str(record.workload.batch), "batch {}".format, counts=True),
+    Condition("batch", "batch", lambda record: str(record.workload.batch), "batch {}".format, is_number=True),
     Condition("inputs", "inputs", _inputs),
-    *(_CHANGED.get(condition.key, lambda same: same)(_of_workload(condition)) for condition in SETTING_CONDITIONS),
+    *(
+        _CHANGED.get(condition.key, lambda same: same)(_of_workload(condition))
+        for condition in sorted(SETTING_CONDITIONS, key=lambda one: one.key != "precision")  # which comes first
+    ),
 )
 STARTED: Condition[Record] = Condition("started_utc", "started (UTC)", lambda record: record.started_utc)
 ENVIRONMENT: Condition[Record] = Condition("environment", "environment", lambda record: machine(record))

@@ -109,9 +109,9 @@ def test_a_pair_is_measured_once_whoever_asks_and_whichever_way_round():
     energy = pair(quantity="energy")
     ranks = RanksCheck(kind="ranks", quantity="time", metric="access", pairs=((ONE, TWO),))
     entries = [entry_of(check, name) for check, name in ((pair(), "a"), (swapped, "b"), (ranks, "c"), (energy, "d"))]
-    (time,) = plan.wanted(entries, Evidence(), ("time",))
+    (time,) = plan.planned(entries, Evidence(), ("time",))
     assert (time.request.of, time.request.to, time.claims) == (ONE, TWO, ("a", "b", "c"))
-    assert len(plan.wanted(entries, Evidence(), ("time", "energy"))) == 2
+    assert len(plan.planned(entries, Evidence(), ("time", "energy"))) == 2
 
 
 class Machine:

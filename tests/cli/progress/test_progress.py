@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from backbone_bench.base.progress import within
 from backbone_bench.base.units import span
 from backbone_bench.cli.progress.bar import bar
 from backbone_bench.cli.progress.lines import ProgressLines, Silent, TimeLeft
@@ -46,10 +47,19 @@ def test_whoever_wants_more_gets_a_line_a_phase(capsys):
 
 def test_off_a_terminal_a_round_is_a_line(capsys):
     on_progress = ProgressLines().whole("a against b")
-    for phase, share in (("round 1, A: counting", 0.0), ("round 1, A: sampling", 0.2), ("round 1, B: counting", 0.5)):
-        on_progress(phase, share)
+    for done, side in enumerate("AB"):
+        in_round = within(on_progress, f"round 1, {side}", done, 2)
+        for phase, share in (("counting", 0.0), ("wall: sampling", 0.4)):
+            in_round(phase, share)
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(" (about")[0] for line in lines] == ["a against b", "round 1, A", "round 1, B"]
+
+
+def test_off_a_terminal_a_step_may_hold_a_colon_and_a_phase_without_a_step_is_a_line(capsys):
+    on_progress = ProgressLines().whole("gate")
+    within(on_progress, "net.py:Net, process 1", 0, 2)("wall: sampling", 0.0)
+    on_progress("wall: sampling", 0.0)
+    assert capsys.readouterr().err == "gate\nnet.py:Net, process 1\nwall: sampling\n"
 
 
 def test_quiet_still_says_what_went_wrong(capsys):

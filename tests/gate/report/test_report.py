@@ -120,8 +120,17 @@ def test_the_exit_code_junit_github_and_every_sentence_say_the_same_of_what_fail
         assert "net" in write(answer(report), "md").split("| workload |")[0]  # a sentence names it, not the table alone
 
 
-def test_every_verdict_has_its_row():
+def test_every_verdict_has_its_row_and_an_exit_code_that_a_report_can_end_with():
     assert list(VERDICTS) == list(GateVerdict)
+    for verdict, row in VERDICTS.items():
+        assert GateReport("then", "now", (GateFinding("net", "", verdict),)).exit_code == row.exit_code
+
+
+def test_a_regression_does_not_fail_because_fail_on_names_it_but_as_it_always_does():
+    change = MeasuredChange(1.2, 1.1, 1.3, 5)
+    found = GateFinding("net", "wall_s", GateVerdict.REGRESSED, 1.0, 1.2, change, 0.03)
+    report = GateReport("then", "now", (found,), fail_on=(GateVerdict.REGRESSED,))
+    assert "--fail-on" not in write(answer(report), "md").split("| workload |")[0]
 
 
 def test_csv_has_a_row_a_finding_with_numbers_that_read_back():
