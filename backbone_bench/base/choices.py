@@ -10,6 +10,7 @@ CacheState = Literal["warm", "cold"]  # cold: the last-level cache is emptied be
 EnergyRequest = Literal["auto", "off", "required"]
 EnergyProtocol = Literal["steady", "paper"]  # paper: also by the protocol of the VoVNet paper (section 4.1)
 SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]  # where power or energy is read
+SourceRequest = Literal["auto", SourceName]
 
 DeviceKind = Literal["gpu", "cpu"]  # the kind that a claim or a published measurement is about
 Tracker = Literal["github-action-benchmark", "bencher"]  # services that store the history of a gate's quantities

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from backbone_bench.base.choices import CacheState, MemoryFormat, Precision, SourceName
+from backbone_bench.base.choices import CacheState, MemoryFormat, Precision, SourceRequest
 from backbone_bench.base.errors import UserError
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
@@ -100,7 +100,7 @@ EnergySourceOption = Annotated[
     str | None,
     typer.Option(
         "--energy-source",
-        help=f"{_either(SourceName)}; auto is the first whose reading changes.",
+        help=f"{_either(SourceRequest)}; auto is the first whose reading changes.",
         metavar="SOURCE",
         show_default="auto",
     ),

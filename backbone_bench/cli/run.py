@@ -138,7 +138,7 @@ def run(
         output.emit(_forecast(left), form)
         return
     if resume and not quiet:
-        complain(f"{len(jobs) - len(left)} of {len(jobs)} rows have a record already.")
+        complain(f"Already recorded: {len(jobs) - len(left)} of {len(jobs)} rows.")
     with _clocks(settings), shown(quiet=quiet, verbose=verbose) as progress:
         sweep = _sweep(left, settings, paths, progress)
     outcomes = iter(sweep.results)

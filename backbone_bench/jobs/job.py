@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import HALF_TYPES, EnergyProtocol, EnergyRequest, SourceName, is_host
+from backbone_bench.base.choices import HALF_TYPES, EnergyProtocol, EnergyRequest, SourceRequest, is_host
 from backbone_bench.records import (
     STRICT,
     Known,
@@ -41,7 +41,7 @@ class Job(Setting):
     budget_s: float | None = None  # time limit for the latency of this row
     energy: EnergyRequest = "auto"
     energy_window_s: float | None = None  # duration of one trial; None: the plan's default
-    energy_source: SourceName | Literal["auto"] = "auto"
+    energy_source: SourceRequest = "auto"
     protocol: EnergyProtocol = "steady"
     allow_whole_card: bool = False  # for a MIG slice, use the power of the whole card
     locked_clock_hz: float | Literal["base"] | None = None  # clock that the parent process locks during this job

@@ -17,7 +17,14 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import CacheState, EnergyProtocol, EnergyRequest, MemoryFormat, Precision, SourceName
+from backbone_bench.base.choices import (
+    CacheState,
+    EnergyProtocol,
+    EnergyRequest,
+    MemoryFormat,
+    Precision,
+    SourceRequest,
+)
 from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Scalar
@@ -73,7 +80,7 @@ class Settings:
     latency: bool = True
     energy: EnergyRequest = "auto"
     energy_window: Seconds | None = None  # duration of one trial
-    energy_source: SourceName | Literal["auto"] = "auto"
+    energy_source: SourceRequest = "auto"
     protocol: EnergyProtocol = "steady"
     allow_whole_card: bool = False
     lock_clocks: Annotated[float, Field(gt=0, le=1e6)] | Literal["base"] | None = None  # MHz

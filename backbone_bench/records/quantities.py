@@ -104,6 +104,7 @@ def _memory(key: str, title: str, meaning: str, **how: Any) -> Quantity:
 QUANTITIES: Mapping[str, Quantity] = {
     quantity.key: quantity
     for quantity in (
+        _cost("params", "parameters", MILLIONS, "learnable parameters", exact=True, claimed_as="params"),
         _cost(
             "flops",
             "FLOPs",
@@ -114,7 +115,6 @@ QUANTITIES: Mapping[str, Quantity] = {
             multiply_adds=True,
             claimed_as="flops",
         ),
-        _cost("params", "parameters", MILLIONS, "learnable parameters", exact=True, claimed_as="params"),
         _cost(
             "conv_flops",
             "FLOPs of convolutions",

@@ -52,7 +52,7 @@ class TensorSpec:
         """Parse `[name=]DxDx…[:dtype]`. Raises UserError for any other text."""
         match = re.fullmatch(cls._FORM, text)
         if match is None:
-            raise UserError(f"{text!r} is no input shape: write it as 3x224x224 or 3x224x224:float16.")
+            raise UserError(f"{text!r} is not an input shape: write it as 3x224x224 or 3x224x224:float16.")
         shape = () if match["shape"] == "scalar" else tuple(map(int, match["shape"].split("x")))
         return cls(shape, match["dtype"] or "float32", match["name"])
 

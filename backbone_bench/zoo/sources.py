@@ -251,7 +251,7 @@ def _empty(spec: TensorSpec, batch: int) -> Tensor:
     dtype = getattr(torch, spec.dtype, None)
     if not isinstance(dtype, torch.dtype):
         known = [name for name in dir(torch) if isinstance(getattr(torch, name), torch.dtype)]
-        raise UserError(f"{spec.dtype!r} is no type of torch. {did_you_mean(spec.dtype, known, 'Try float32.')}")
+        raise UserError(f"{spec.dtype!r} is not a type of torch. {did_you_mean(spec.dtype, known, 'Try float32.')}")
     shape = (batch, *spec.shape)
     if math.prod(filter(None, shape)) * dtype.itemsize >= 1 << 63:
         raise UserError(f"{spec.batched(batch)} has more bytes than torch can count: give a smaller --input.")

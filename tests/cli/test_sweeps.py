@@ -209,7 +209,7 @@ def test_a_failed_row_is_said_and_the_others_are_kept(bench, elsewhere, scripted
     names = [made["workload"]["model"] for made in json.loads(output.out)["records"]]
     assert names == ["resnet18", "resnet34"]
     again = bench("run", "resnet18", "resnet50", "resnet34", "-d", "cpu", "-o", "out.jsonl", "-f", "json", "--resume")
-    assert again.err.splitlines()[0] == "bench: 2 of 3 rows have a record already."
+    assert again.err.splitlines()[0] == "bench: Already recorded: 2 of 3 rows."
     names = [made["workload"]["model"] for made in json.loads(again.out)["records"]]
     assert names == ["resnet18", "resnet50", "resnet34"]
     assert len((elsewhere / "out.jsonl").read_text().splitlines()) == 3

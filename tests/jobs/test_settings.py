@@ -71,6 +71,11 @@ def test_an_unknown_setting_is_refused_with_the_closest_name(name, hint):
         ("batch-size", "0", "batch-size is '0' and should be at least 1, or 'auto'."),
         ("batch-size", [1, 2.5], "batch-size is 2.5 and should be a whole number, or 'auto'."),
         ("precision", "fp23", "precision is 'fp23' and should be 'fp32', 'tf32', 'fp16', 'bf16' or 'amp'."),
+        (
+            "energy-source",
+            "power",
+            "energy-source is 'power' and should be 'auto', 'counter', 'power_instant', 'power_usage' or 'rapl'.",
+        ),
         ("budget", float("inf"), "budget is inf and should be a finite number."),
         ("train", "perhaps", "train is 'perhaps' and should be true or false."),
         ("seed", True, "seed is 'true' and should be a whole number."),

@@ -463,7 +463,11 @@ def test_an_extra_that_is_not_installed_is_named(name: str, monkeypatch: pytest.
         ("def example_inputs(self): return ('x',)", {}, "hold no tensor"),
         ("def example_inputs(self): return (torch.zeros(4, 3, 8, 8),)", {"batch": 3}, "a batch of 4, not 3"),
         ("def example_inputs(self): return torch.zeros(-1)", {}, "example_inputs() failed: RuntimeError: zeros"),
-        ("pass", {"inputs": (TensorSpec((3, 8), "float23"),)}, "'float23' is no type of torch. Did you mean 'float32'"),
+        (
+            "pass",
+            {"inputs": (TensorSpec((3, 8), "float23"),)},
+            "'float23' is not a type of torch. Did you mean 'float32'",
+        ),
     ],
 )  # fmt: skip
 def test_inputs_that_nobody_knows_are_asked_for(own: str, request_of: dict[str, Any], words: str, write: Write) -> None:

@@ -73,7 +73,7 @@ def _remarks(report: GateReport) -> Iterator[str]:
     tested = sum(found.change is not None and not found.informal for found in report.findings)
     if tested:
         yield (
-            f"Significantly: by a one-sided t-test at 95 % confidence on the logarithms of the rounds' ratios, with "
+            f"Significance: by a one-sided t-test at 95 % confidence on the logarithms of the rounds' ratios, with "
             f"Holm correction over the {tested} {'quantities' if tested > 1 else 'quantity'} tested together."
         )
     yield from report.remarks

@@ -5,11 +5,8 @@ has been tried on a GPU.
 """
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from backbone_bench.base.choices import SourceName
-
-Choice = SourceName | Literal["auto"]
+from backbone_bench.base.choices import SourceRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +22,7 @@ class EnergyPlan:
     warm_up_s: float = 3.0
     poll_s: float = 0.002  # poll period while a tick has to be caught
     queue_depth: int = 8
-    source: Choice = "auto"
+    source: SourceRequest = "auto"
     paper: bool = False  # also measure energy as the VoVNet paper did
 
 
@@ -34,7 +31,7 @@ QUICK = EnergyPlan(window_s=2.0, min_ticks=10, trials=2, idle_s=3.0, idle_skip_s
 
 
 def choose(
-    *, quick: bool = False, window_s: float | None = None, source: Choice = "auto", paper: bool = False
+    *, quick: bool = False, window_s: float | None = None, source: SourceRequest = "auto", paper: bool = False
 ) -> EnergyPlan:
     """Plan for the options `--quick`, `--energy-window`, `--energy-source` and `--protocol paper`."""
     plan = QUICK if quick else FULL

@@ -57,7 +57,7 @@ def _require(model: str, records: Sequence[Record]) -> None:
     models = dict.fromkeys(record.workload.model for record in records)
     if model not in models:
         hint = did_you_mean(model, models, f"The models are {', '.join(models)}.")
-        raise UserError(f"No record is of {model!r}. {hint}")
+        raise UserError(f"No record has the model {model!r}. {hint}")
 
 
 def _baselines(records: Iterable[Record], model: str | None) -> dict[tuple[str, ...], Record]:
