@@ -63,7 +63,7 @@ def test_the_verdict_is_one_sentence_with_ratio_and_interval(decided, sentence):
     assert verdict(found, names(found)) == sentence
 
 
-FEWER = "From FLOPs (0.500×) and parameters (0.452×) one would expect that one is faster"
+FEWER = "From parameters (0.452×) and FLOPs (0.500×) one would expect that one is faster"
 
 
 @pytest.mark.parametrize(
