@@ -8,19 +8,26 @@ from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import SourceName
-from backbone_bench.records.missing import STRICT, Batch, Count, Known, MeasuredValue, MeasuredValues, Missing
+from backbone_bench.records.missing import (
+    STRICT,
+    Batch,
+    Count,
+    Known,
+    MeasuredValue,
+    Missing,
+    PositiveValue,
+    SomeMeasuredValues,
+)
 from backbone_bench.stats import samples
-
-_Positive = Annotated[MeasuredValue, Field(gt=0)]  # a window of 0 J or 0 s is not a measurement
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class EnergyTrial:
     """One window of back-to-back runs: from tick to tick of an energy counter, or over readings of a power sensor."""
 
-    window_j: _Positive
-    window_s: _Positive
-    run_s: _Positive  # duration of one run under the same load
+    window_j: PositiveValue  # a window of 0 J or 0 s is not a measurement
+    window_s: PositiveValue
+    run_s: PositiveValue  # duration of one run under the same load
     ticks: Count  # changes of the reading within the window
     edge_j: MeasuredValue  # energy that the two ends of the window may add or hide
     temperature_c: Known[tuple[MeasuredValue, MeasuredValue]]  # before and after
@@ -37,8 +44,8 @@ class PaperEnergy:
     """Energy by the protocol of VoVNet (section 4.1): power read every 100 ms, its mean over images per second."""
 
     source: SourceName
-    readings_w: Annotated[MeasuredValues, Field(min_length=1)]
-    run_s: _Positive
+    readings_w: SomeMeasuredValues
+    run_s: PositiveValue
     batch: Batch
 
     @computed_field

@@ -1,12 +1,12 @@
 """Latency: raw samples, warm-up and status of each mode, and the statistics derived from them."""
 
 import statistics
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, computed_field
+from pydantic import computed_field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, Missing, Times
+from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, Missing, SomeTimes, Times
 from backbone_bench.stats import samples
 
 CLOCK_TOO_COARSE = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
@@ -25,7 +25,7 @@ class WarmUp:
 class Latency:
     """Latency of one call in one mode. The samples are in order and none is dropped."""
 
-    samples_s: Annotated[Times, Field(min_length=1)]
+    samples_s: SomeTimes
     first_calls_s: Times  # one by one, before the warm-up; for a graph, its capture and first replay
     warmup: WarmUp
     status: Literal["converged", "timeout", "quick"]

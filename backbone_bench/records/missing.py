@@ -64,6 +64,11 @@ def _all_measurable(values: tuple[float, ...]) -> tuple[float, ...]:
     return values
 
 
+# A bound stands before the validator of the same type: the JSON Schema has no keyword for one that stands behind.
 MeasuredValue = Annotated[float, AfterValidator(_measurable)]  # seconds, joules, watts, hertz
+PositiveValue = Annotated[float, Field(gt=0), AfterValidator(_measurable)]
 MeasuredValues = Annotated[tuple[float, ...], AfterValidator(_all_measurable)]
-Times = Annotated[tuple[Annotated[float, Field(ge=0)], ...], AfterValidator(_all_measurable)]  # in seconds
+SomeMeasuredValues = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_all_measurable)]
+_Time = Annotated[float, Field(ge=0)]  # in seconds
+Times = Annotated[tuple[_Time, ...], AfterValidator(_all_measurable)]
+SomeTimes = Annotated[tuple[_Time, ...], Field(min_length=1), AfterValidator(_all_measurable)]

@@ -1,11 +1,15 @@
 """Record files: no record is lost or half written, and a foreign file is refused."""
 
 import errno
+import functools
 import json
 import multiprocessing
+import operator
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -13,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.records import Missing, store
-from tests.report.samples import record
+from backbone_bench.records import Missing, known, store
+from backbone_bench.records.energy import PaperEnergy
+from tests.report.samples import gpu_record, record
 
 ONE = record("vovnet39", 7072227328, 0.1)
 TWO = replace(record("resnet50", 4089184256, 0.05), latency=Missing("failed", "out of memory"))
@@ -36,6 +41,54 @@ def test_every_record_written_is_valid_against_the_schema():
     jsonschema.Draft202012Validator.check_schema(schema)
     for some in (ONE, TWO):
         jsonschema.validate(json.loads(store.dump_line(some)), schema)
+
+
+# Keywords that say nothing about what is valid.
+ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "readOnly"}
+BY_NAME = {"$defs", "properties"}  # their members are named by us
+
+
+def test_every_keyword_of_the_schema_is_one_of_json_schema():
+    def keywords(part: Any) -> Iterator[str]:
+        if isinstance(part, list):
+            for child in part:
+                yield from keywords(child)
+        elif isinstance(part, dict):
+            yield from part
+            for key, value in part.items():
+                for child in value.values() if key in BY_NAME else [] if key in ANNOTATIONS else [value]:
+                    yield from keywords(child)
+
+    used = set(keywords(store.schema()))
+    assert {"exclusiveMinimum", "minItems", "$ref"} <= used
+    assert used <= jsonschema.Draft202012Validator.VALIDATORS.keys() | ANNOTATIONS
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("latency.wall.samples_s", []),
+        ("latency.wall.samples_s.0", -1.0),
+        ("energy.trials", []),
+        ("energy.trials.0.window_s", 0),
+        ("energy.paper.readings_w", []),
+        ("workload.batch", 0),
+    ],
+)
+def test_what_a_record_cannot_hold_is_invalid_against_the_schema_too(tmp_path, path, value):
+    on_gpu = gpu_record("resnet50", 4089184256, 0.001)
+    energy = replace(known(on_gpu.energy), paper=PaperEnergy("power_instant", (300.0, 310.0), 0.01, 1))
+    document = json.loads(store.dump_line(replace(on_gpu, energy=energy)))
+    *folders, last = (int(name) if name.isdigit() else name for name in path.split("."))
+    place = functools.reduce(operator.getitem, folders, document)
+    jsonschema.validate(document, store.schema())
+    place[last] = value
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(document, store.schema())
+    file = tmp_path / "some.jsonl"
+    file.write_text(json.dumps(document) + "\n")
+    with pytest.raises(UserError):
+        store.read([file], silent)
 
 
 def test_derived_figures_are_written_and_never_read_back(tmp_path):
