@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test test-extras fuzz clean
+.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test test-extras test-torch fuzz clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -67,6 +67,15 @@ $(EXTRAS_READY): pyproject.toml
 test-extras: $(EXTRAS_READY) ## torchvision's and timm's models against their published figures (a large second environment)
 	OMP_NUM_THREADS=1 $(EXTRAS)/bin/pytest tests/extras -s
 
+# Each torch has an environment of its own, of some 6 GB: the package index has only CUDA builds of the older ones.
+TORCH_ENV = .venv-torch-$(TORCH)
+test-torch: ## the whole test suite with another torch, for example TORCH=2.9.1 PYTHON=python3.11
+	@test -n "$(TORCH)" || { echo "make test-torch: name a version, as TORCH=2.9.1" >&2; exit 2; }
+	$(PYTHON) -m venv $(TORCH_ENV)
+	$(TORCH_ENV)/bin/python -m pip install --quiet --upgrade pip
+	$(TORCH_ENV)/bin/python -m pip install --quiet torch==$(TORCH) --editable '.[dev]'
+	$(TORCH_ENV)/bin/pytest --numprocesses auto -rs
+
 FUZZ_READY := $(VENV)/.fuzz-ready
 $(FUZZ_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
@@ -76,4 +85,4 @@ fuzz: $(FUZZ_READY) ## look for input that breaks a loader, SECONDS=60 each; wha
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)
 
 clean: ## forget the virtual environments and the caches
-	rm -rf $(VENV) $(EXTRAS) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz
+	rm -rf $(VENV) $(EXTRAS) .venv-torch-* .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LOOSE = {"__init__.py", "__main__.py", "api.py"}  # what may stand at the top of the package
 TORCH = {"zoo", "cost", "measure", "profiler", "doctor", "api"}
-TORCH_FILES = {"base/pytree.py"}  # in rooms that are free of it otherwise
+TORCH_FILES = {"base/pytree.py", "base/torch_versions.py"}  # in rooms that are free of it otherwise
 FREE_OF_TORCH = {"zoo/catalogue.py"}  # and the other way round
 ONE_USER = {
     "pynvml": {"measure/nvml/card.py"},

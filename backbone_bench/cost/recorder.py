@@ -17,6 +17,7 @@ from torch._ops import HigherOrderOperator
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from backbone_bench.base.pytree import tensors_of
+from backbone_bench.base.torch_versions import call_what_loads, counts_no_flops
 from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, NO_KERNEL, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger, storage_of
@@ -100,7 +101,7 @@ def _load() -> None:
     activations.
     """
     with _PassThrough():
-        torch.ones(2, device="meta").softmax(0)
+        call_what_loads()
     _formula(torch.ops.aten.softmax.int)
     gc.collect()
 
@@ -133,15 +134,9 @@ def _is_composite(func: Any) -> bool:
 
 @cache
 def _moves_only(func: Any, op: str) -> bool:
-    """Whether the operation has 0 FLOPs: by its name, as a view, or by torch's tags on any of its overloads."""
+    """Whether the operation has 0 FLOPs: by its name, as a view, or because it is pointwise or a reduction."""
     packet = getattr(torch.ops.aten, op, func._overloadpacket)
-    return (
-        op in MOVES
-        or func.is_view
-        or any(
-            {torch.Tag.pointwise, torch.Tag.reduction} & {*getattr(packet, name).tags} for name in packet.overloads()
-        )
-    )
+    return op in MOVES or func.is_view or counts_no_flops(op, packet)
 
 
 @cache

@@ -22,6 +22,7 @@ from torch import nn
 
 from backbone_bench.base.errors import UserError, did_you_mean, first_line
 from backbone_bench.base.program import PACKAGE
+from backbone_bench.base.torch_versions import no_warning_of_read_only_buffers
 from backbone_bench.records import Scalar
 from backbone_bench.zoo import archives, modes
 
@@ -91,7 +92,7 @@ def exported(path: str, arguments: Mapping[str, Scalar]) -> tuple[nn.Module, Exa
         )
     archives.refuse_code(path)
     try:
-        with _no_unpickling():
+        with _no_unpickling(), no_warning_of_read_only_buffers():
             program = torch.export.load(path)
     except Exception as error:  # torch may raise anything for an archive that it cannot read
         raise UserError(f"{path} cannot be loaded as an exported program: {first_line(error)}.") from None

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from backbone_bench.base.torch_versions import is_tagged
 from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, NO_KERNEL, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
@@ -148,9 +149,7 @@ def test_an_operation_that_only_moves_is_booked_under_its_name_with_no_arithmeti
 
 @pytest.mark.parametrize("name", sorted(MOVES - ELSEWHERE))
 def test_no_name_repeats_what_torch_itself_tells(name: str) -> None:
-    forms = getattr(torch.ops.aten, name)
-    tags = {tag for form in forms.overloads() for tag in getattr(forms, form).tags}
-    assert not tags & {torch.Tag.pointwise, torch.Tag.reduction}
+    assert not is_tagged(getattr(torch.ops.aten, name))
 
 
 @pytest.mark.parametrize("name", MADE)

@@ -14,6 +14,7 @@ import torch
 
 from backbone_bench.base.choices import HALF_TYPES, is_host
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.torch_versions import default_device
 from backbone_bench.records import Workload
 
 HALVES = {name: getattr(torch, type_name) for name, type_name in HALF_TYPES.items()}
@@ -54,13 +55,13 @@ def set_switches(workload: Workload, device: str) -> None:
 @contextmanager
 def untouched() -> Iterator[None]:
     """Restore torch's global settings on exit, so that one model's changes do not affect the next model."""
-    dtype, device, grad_enabled = torch.get_default_dtype(), torch.get_default_device(), torch.is_grad_enabled()
+    dtype, device, grad_enabled = torch.get_default_dtype(), default_device(), torch.is_grad_enabled()
     determinism = _determinism()
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
-        if torch.get_default_device() != device:
+        if default_device() != device:
             # None for the CPU: torch then does no look-up at every call.
             torch.set_default_device(None if is_host(device.type) else device)
         torch.set_grad_enabled(grad_enabled)

@@ -8,6 +8,7 @@ import torch
 
 from backbone_bench import profiler
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.torch_versions import default_device
 from backbone_bench.jobs.job import Job
 from backbone_bench.measure.call import precision
 from backbone_bench.records import Workload
@@ -181,7 +182,7 @@ def test_what_a_model_sets_for_the_whole_of_torch_is_put_back():
     def global_state():
         return (
             torch.get_default_dtype(),
-            torch.get_default_device(),
+            default_device(),
             torch.is_grad_enabled(),
             torch.are_deterministic_algorithms_enabled(),
             len(torch.overrides._get_current_function_mode_stack()),
