@@ -40,7 +40,10 @@ _TAGS = {getattr(torch.Tag, name) for name in ("pointwise", "reduction") if hasa
 
 
 def call_what_loads() -> None:
-    """Call the operations at whose first call torch loads the rest of itself: softmax; addmm in torch 2.10 alone."""
+    """Call the operations at whose first call torch loads the rest of itself: softmax; addmm in torch before 2.11.
+
+    Without the second, the first count of a process with torch 2.10 holds tensors too long.
+    """
     matrix = torch.ones(2, 2, device="meta")
     matrix.softmax(0)
     torch.addmm(matrix, matrix, matrix)
