@@ -1,6 +1,7 @@
 """The house rules: data flows one way, and what reads results never loads torch."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -19,6 +20,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LOOSE = {"__init__.py", "__main__.py", "api.py"}  # what may stand at the top of the package
 TORCH = {"zoo", "cost", "measure", "profiler", "doctor", "api"}
 TORCH_FILES = {"base/pytree.py", "base/torch_versions.py"}  # in rooms that are free of it otherwise
+VERSION_OF_TORCH = {"measure/environment.py", "measure/devices/available.py", "zoo/sources.py"}  # each only shows it
 FREE_OF_TORCH = {"zoo/catalogue.py"}  # and the other way round
 ONE_USER = {
     "pynvml": {"measure/nvml/card.py"},
@@ -53,6 +55,12 @@ def ours(path: Path) -> set[str]:
 
 def tops(modules: set[str]) -> set[str]:
     return {module.split(".")[0] for module in modules}
+
+
+def test_what_depends_on_the_version_of_torch_stands_in_one_file():
+    """The others only show the version: they compare it with nothing."""
+    asking = {name(path) for path in FILES if re.search(r"torch\.(__version__|version\.__version__)", path.read_text())}
+    assert asking == VERSION_OF_TORCH
 
 
 @pytest.mark.parametrize("path", FILES, ids=name)

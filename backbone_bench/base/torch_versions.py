@@ -1,9 +1,11 @@
 """What differs between versions of torch, from 2.9 on: one table or function for each difference.
 
-No version is asked at run time: each answer is the same in every torch. `make test-torch` runs the tests in another
-one. When the oldest supported torch is newer than a difference, remove the difference.
+No version is asked while a model runs: each answer is the same in every torch. Only `bench doctor` asks for it, to name
+known faults. `make test-torch` runs the tests in another torch. When the oldest supported torch is newer than a
+difference, remove the difference.
 """
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +70,38 @@ def default_device() -> torch.device:
         return torch.get_default_device()
     except AttributeError:
         return torch.device(HOST)
+
+
+class Fault(NamedTuple):
+    """A fault of torch with some versions of cuDNN, and what the user can do."""
+
+    since: tuple[int, int]  # the first torch with the fault
+    cudnn: range  # the versions of cuDNN with it, as torch numbers them
+    what: str
+    remedy: str
+
+
+FAULTS = (
+    # github.com/pytorch/pytorch/issues/166643 and pull/166480; torch 2.10 for CUDA 12 still brings cuDNN 9.10.
+    Fault(
+        since=(2, 9),
+        cudnn=range(90800, 91500),
+        what="3D convolutions in fp16, bf16 and amp run without cuDNN: they are slower and take more memory",
+        remedy="Install torch 2.11 or newer, or cuDNN 9.15 or newer beside torch 2.9.1 or newer.",
+    ),
+)
+NEWEST_TRIED = (2, 15)  # the newest torch in which all tests have passed
+
+
+def number(version: str) -> tuple[int, int]:
+    """Return the first two numbers of a version of torch: `2.13.0+cu130` is (2, 13)."""
+    major, minor = re.findall(r"\d+", version)[:2]
+    return int(major), int(minor)
+
+
+def faults(version: str, cudnn: int | None) -> tuple[Fault, ...]:
+    """Return the known faults of a version of torch with a version of cuDNN; None: a build without cuDNN."""
+    return tuple(fault for fault in FAULTS if fault.since <= number(version) and cudnn in fault.cudnn)
 
 
 @contextmanager

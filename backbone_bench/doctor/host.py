@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from backbone_bench.base.torch_versions import NEWEST_TRIED, faults, number
 from backbone_bench.doctor.here import MachineReport
 from backbone_bench.doctor.lines import DoctorLine, missing_line
 from backbone_bench.doctor.probe import probe, refreshed
@@ -18,6 +19,7 @@ LITTLE_BYTES = 2 * 1024**3  # enough for the larger networks at batch 1
 def lines(machine: MachineReport) -> Iterator[DoctorLine]:
     """All lines about the host."""
     yield DoctorLine("versions", "good", ", ".join(f"{name} {version}" for name, version in machine.versions.items()))
+    yield from _torch(machine)
     cores = f"{machine.affinity} of {machine.cores} cores"
     yield DoctorLine("CPU", "good", f"{system.cpu(machine.files)}, {machine.capability}, {cores}")
     yield _timing(machine)
@@ -29,6 +31,26 @@ def lines(machine: MachineReport) -> Iterator[DoctorLine]:
         yield DoctorLine(
             "system", "weak", "WSL: whether other processes use the GPU is not known", "Measure on Linux itself."
         )
+
+
+def _torch(machine: MachineReport) -> Iterator[DoctorLine]:
+    """One line per known fault of this torch, or one that says how well this version is known."""
+    version = machine.torch.version
+    known_wrong = faults(version, machine.torch.cudnn)
+    for fault in known_wrong:
+        yield DoctorLine("torch", "weak", f"{version}: {fault.what}", fault.remedy)
+    if known_wrong:
+        return
+    if number(version) <= NEWEST_TRIED:
+        yield DoctorLine("torch", "good", f"{version}, without a known fault")
+        return
+    newest = ".".join(map(str, NEWEST_TRIED))
+    yield DoctorLine(
+        "torch",
+        "weak",
+        f"{version} is newer than the newest that the tests ran with, {newest}",
+        "Compare `bench count --all` with results/static.md, or install a torch that was tried.",
+    )
 
 
 def _timing(machine: MachineReport) -> DoctorLine:

@@ -96,6 +96,15 @@ def test_a_driver_too_old_for_torch(host, golden):
     golden("old_driver.md", as_text(examine(replace(host, torch=CUDA._replace(devices=0, reason=reason))), "md"))
 
 
+def test_a_torch_that_is_known_to_be_wrong(host, golden):
+    build = TorchBuild("2.10.0+cu128", "cuda", 0, "CUDA 12.8", "no device", cudnn=91002)
+    golden("faulty_torch.md", as_text(examine(replace(host, torch=build)), "md"))
+
+
+def test_a_torch_that_nobody_has_tried(host, golden):
+    golden("untried_torch.md", as_text(examine(replace(host, torch=CPU_ONLY._replace(version="2.99.0"))), "md"))
+
+
 def test_a_host_in_bad_shape(host, golden):
     write(
         host.files,
@@ -116,7 +125,8 @@ def test_a_host_that_tells_nothing(host, golden, tmp_path):
     bare = replace(host, files=tmp_path / "nothing", timer_s=Missing("no_cpu", "torch cannot compute on this CPU: no."))
     lines = examine(bare)
     assert not can_measure(lines)
-    golden("bare.md", as_text(lines, "md").replace(lines[1].found.split(",")[0], "PROCESSOR"))
+    processor = next(line for line in lines if line.topic == "CPU").found.split(",")[0]
+    golden("bare.md", as_text(lines, "md").replace(processor, "PROCESSOR"))
 
 
 COUNTER = "nvmlDeviceGetTotalEnergyConsumption"

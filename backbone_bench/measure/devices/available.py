@@ -24,6 +24,7 @@ class TorchBuild(NamedTuple):
     devices: int  # number of devices of this type that work
     built_for: str = ""  # the version of CUDA or ROCm
     reason: str = ""  # why no device works, in the words of the driver
+    cudnn: int | None = None  # its version, as torch numbers it; None: a build without cuDNN
 
 
 def probe() -> TorchBuild:
@@ -35,7 +36,9 @@ def probe() -> TorchBuild:
         count = torch.accelerator.device_count() if available else 0
     kind = accelerator.type if accelerator else None
     reason = "" if available or kind is None else _why_not(kind) or (str(caught[0].message) if caught else "")
-    return TorchBuild(torch.__version__, kind, count, _built_for() or kind or "", reason)
+    return TorchBuild(
+        torch.__version__, kind, count, _built_for() or kind or "", reason, torch.backends.cudnn.version()
+    )
 
 
 def _built_for() -> str:
