@@ -11,6 +11,9 @@ EnergyRequest = Literal["auto", "off", "required"]
 EnergyProtocol = Literal["steady", "paper"]  # paper: also by the protocol of the VoVNet paper (section 4.1)
 SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]  # where power or energy is read
 SourceRequest = Literal["auto", SourceName]
+EnergyRun = Literal["graph", "wall"]  # which runs an energy is of: replays of a graph, or calls that are waited for
+EnergyOf = Literal[EnergyRun, "both"]
+DeviceMethod = Literal["filled_queue", "eager_events"]  # how a device latency was taken; see records/latency.py
 
 DeviceKind = Literal["gpu", "cpu"]  # the kind that a claim or a published measurement is about
 Tracker = Literal["github-action-benchmark", "bencher"]  # services that store the history of a gate's quantities

@@ -10,7 +10,7 @@ from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCos
 from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.flags import MEANINGS, STATUS_MEANINGS, Flag, meanings
-from backbone_bench.records.latency import CLOCK_TOO_COARSE, Latencies, Latency, WarmUp
+from backbone_bench.records.latency import CLOCK_TOO_COARSE, EAGER_EVENTS, Latencies, Latency, WarmUp
 from backbone_bench.records.missing import NOT_REQUESTED, PENDING, STRICT, Known, Missing, known, was_requested
 from backbone_bench.records.record import SCHEMA_VERSION, Memory, Rate, Rates, Record, Tool, Turn, Watch
 from backbone_bench.records.setting import Scalar, Setting
@@ -18,6 +18,7 @@ from backbone_bench.records.workload import ModelSource, TensorSpec, Workload, s
 
 __all__ = [
     "CLOCK_TOO_COARSE",
+    "EAGER_EVENTS",
     "MEANINGS",
     "NOT_REQUESTED",
     "PENDING",

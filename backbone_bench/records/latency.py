@@ -6,17 +6,25 @@ from typing import Literal
 from pydantic import computed_field
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.choices import DeviceMethod
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, Missing, SomeTimes, Times
 from backbone_bench.stats import samples
 
 CLOCK_TOO_COARSE = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
 
+EAGER_EVENTS = Missing(
+    "eager_events", "events around an eager call hold the time of a slow host too: they are not the device's work"
+)
+
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class WarmUp:
-    """Warm-up of the device before sampling: whether it reached a steady state, its duration and its calls."""
+    """Warm-up of the device before sampling: whether it reached a steady state, its duration and its calls.
 
-    status: Literal["steady", "not_steady"]
+    `cut_short`: it ended, because of a budget, before there was enough of it to tell.
+    """
+
+    status: Literal["steady", "not_steady", "cut_short"]
     spent_s: MeasuredValue
     calls: Count
 
@@ -32,6 +40,10 @@ class Latency:
     host_load: Known[MeasuredValue]  # share of this process's cores that other processes kept busy
     calls_per_sample: Count = 1  # calls of a short graph are replayed together, and a sample is their mean
     flags: tuple[str, ...] = ()
+    method: DeviceMethod | None = (
+        None  # of a device latency; None in other modes, and in records made before 2026-11-28
+    )
+    not_filled: Missing | None = None  # why the launch queue was not filled first, if it was not
 
     @computed_field
     @property
@@ -118,11 +130,24 @@ class Latencies:
     @computed_field
     @property
     def launch_bound(self) -> Known[float]:
-        """Launch-bound share: the part of a call's time in which the device does no work, 1 − graph/wall."""
-        if isinstance(self.graph, Missing):
-            return self.graph
+        """Launch-bound share: the part of a call's time in which the device waits for the host, 1 − device work/wall."""
+        work = self.device_work
+        if isinstance(work, Missing):
+            return work
         if isinstance(self.wall, Missing):
             return self.wall
         if self.wall.median_s == 0:
             return CLOCK_TOO_COARSE
-        return 1 - self.graph.median_s / self.wall.median_s
+        return 1 - work.median_s / self.wall.median_s
+
+    @property
+    def device_work(self) -> Known[Latency]:
+        """The device's own work in a call: the replay of its graph, else the device latency with a filled queue.
+
+        Missing if there are only events around an eager call: where the host is slow, the time between them is its own.
+        """
+        if not isinstance(self.graph, Missing):
+            return self.graph
+        if isinstance(self.device, Missing) or self.device.method == "filled_queue":
+            return self.device
+        return EAGER_EVENTS

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.choices import EnergyRun
 from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
@@ -92,6 +93,9 @@ class Record:
     flags: tuple[str, ...] = ()
     cross_check: Known[CrossCheck] | None = None  # None if not requested
     turn: Turn | None = None  # None outside a paired comparison
+    wall_energy: Known[Energy] | None = (
+        None  # of calls that are waited for, beside that of replays; None: not requested
+    )
     schema_version: Literal["1"] = SCHEMA_VERSION
 
     @computed_field
@@ -101,6 +105,24 @@ class Record:
         if isinstance(self.latency, Missing):
             return self.latency
         return Rates(self._rate(self.latency.wall), self._rate(self.latency.device), self._rate(self.latency.graph))
+
+    @property
+    def device_work(self) -> Known[Latency]:
+        """The device's own work in one call; on a CPU, which returns when its work is done, the wall latency."""
+        if isinstance(self.latency, Missing):
+            return self.latency
+        return self.latency.wall if self.environment.is_host else self.latency.device_work
+
+    @property
+    def energy_mode(self) -> Known[EnergyRun]:
+        """The runs that `energy` is of. Records from before it was noted: replays, if there was a graph."""
+        if isinstance(self.energy, Missing):
+            return self.energy
+        if self.energy.mode is not None:
+            return self.energy.mode
+        if not isinstance(self.latency, Missing) and not isinstance(self.latency.graph, Missing):
+            return "graph"
+        return "wall" if self.environment.is_host else Missing("mode_not_noted", "which runs it is of was not noted")
 
     def _rate(self, latency: Known[Latency]) -> Known[Rate]:
         if isinstance(latency, Missing):

@@ -7,6 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from backbone_bench.records import (
+    EAGER_EVENTS,
     Energy,
     EnergyTrial,
     Latencies,
@@ -43,7 +44,17 @@ def test_readers_find_every_figure_of_a_latency():
 
 def test_a_launch_bound_call_spends_what_the_graph_leaves_of_the_wall():
     assert Latencies(SLOW, samples.NO_EVENTS, FAST).launch_bound == pytest.approx(0.6)
-    assert Latencies(SLOW, SLOW, samples.NO_GRAPH).launch_bound == samples.NO_GRAPH
+
+
+def test_device_work_is_the_graph_or_else_a_device_latency_with_a_filled_queue_but_never_eager_events():
+    filled = replace(FAST, method="filled_queue")
+    assert Latencies(SLOW, SLOW, FAST).device_work == FAST
+    assert Latencies(SLOW, filled, samples.NO_GRAPH).device_work == filled
+    assert Latencies(SLOW, filled, samples.NO_GRAPH).launch_bound == pytest.approx(0.6)
+    for eager in (SLOW, replace(SLOW, method="eager_events")):
+        found = Latencies(SLOW, eager, samples.NO_GRAPH)
+        assert found.device_work == found.launch_bound == EAGER_EVENTS
+    assert Latencies(SLOW, samples.NO_EVENTS, samples.NO_GRAPH).launch_bound == samples.NO_EVENTS
 
 
 def test_percentiles_are_the_samples_below_which_so_many_lie():
