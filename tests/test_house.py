@@ -21,7 +21,7 @@ LOOSE = {"__init__.py", "__main__.py", "api.py"}  # what may stand at the top of
 TORCH = {"zoo", "cost", "measure", "profiler", "doctor", "api"}
 TORCH_FILES = {"base/pytree.py", "base/torch_versions.py"}  # in rooms that are free of it otherwise
 VERSION_OF_TORCH = {"measure/environment.py", "measure/devices/available.py", "zoo/sources.py"}  # each only shows it
-FREE_OF_TORCH = {"zoo/catalogue.py"}  # and the other way round
+FREE_OF_TORCH = {"zoo/catalogue.py", "zoo/defaults.py"}  # and the other way round
 ONE_USER = {
     "pynvml": {"measure/nvml/card.py"},
     "fvcore": {"cost/crosscheck.py"},

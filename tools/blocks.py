@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from backbone_bench.gate.verdicts import VERDICTS
-from backbone_bench.records import MEANINGS, STATUS_MEANINGS
+from backbone_bench.records import FLAGS
 from backbone_bench.records.quantities import QUANTITIES
 from tools import house
 from tools.measured import few
@@ -38,8 +38,8 @@ def _measured(words: str) -> str:
 
 
 def _flags(_words: str) -> str:
-    meanings = sorted({**STATUS_MEANINGS, **MEANINGS}.items())
-    return _table(("flag", "means"), ((f"`{word}`", meaning) for word, meaning in meanings))
+    rows = ((f"`{word}`", row.grade, row.meaning) for word, row in FLAGS.items())
+    return _table(("flag", "grade", "means"), rows)
 
 
 def _rooms(_words: str) -> str:

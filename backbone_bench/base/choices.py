@@ -11,8 +11,8 @@ EnergyRequest = Literal["auto", "off", "required"]
 EnergyProtocol = Literal["steady", "paper"]  # paper: also by the protocol of the VoVNet paper (section 4.1)
 SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]  # where power or energy is read
 SourceRequest = Literal["auto", SourceName]
-EnergyRun = Literal["graph", "wall"]  # which runs an energy is of: replays of a graph, or calls that are waited for
-EnergyOf = Literal[EnergyRun, "both"]
+EnergyMode = Literal["graph", "wall"]  # which runs an energy is of: replays of a graph, or calls that are waited for
+EnergyOf = Literal[EnergyMode, "both"]
 DeviceMethod = Literal["filled_queue", "eager_events"]  # how a device latency was taken; see records/latency.py
 
 DeviceKind = Literal["gpu", "cpu"]  # the kind that a claim or a published measurement is about

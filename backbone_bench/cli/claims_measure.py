@@ -85,7 +85,7 @@ def _job(template: "Job", request: "PairRequest", network: "Network") -> "Job":
 def _by(request: "PairRequest", template: "Job") -> "By":
     if request.quantity == "energy":
         return "energy"
-    return "wall" if template.on_host else "device"
+    return "wall" if template.on_host else "work"
 
 
 def forecast(jobs: "Sequence[ComparisonJob]") -> "Answer":

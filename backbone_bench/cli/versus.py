@@ -41,7 +41,7 @@ from backbone_bench.cli.options import (
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
-    from backbone_bench.versus.rule import Comparison, ComparisonQuestion
+    from backbone_bench.versus.rule import By, Comparison, ComparisonQuestion
 
 _BUDGET_S = 10.0  # per process: many short processes tell more than few long ones (Kalibera and Jones 2013)
 _SIDE_HELP = "A setting of {} only, such as precision=fp16 (see `bench config`). Repeatable."
@@ -64,8 +64,12 @@ def versus(
         list[str] | None, typer.Option("--b", help=_SIDE_HELP.format("B"), metavar="KEY=VALUE")
     ] = None,
     by: Annotated[
-        Literal["wall", "device", "graph", "energy"], typer.Option(help="Quantity to compare, per image.")
-    ] = "wall",
+        Literal["work", "wall", "device", "graph", "energy"] | None,
+        typer.Option(
+            help="Quantity to compare, per image; work: the device's own, without the time that it waits for the host.",
+            show_default="work on a GPU, wall on a CPU",
+        ),
+    ] = None,
     rounds: Annotated[int, typer.Option(help="Most rounds; a clear result needs as few as a third.", min=4)] = 18,
     threshold: Annotated[
         float, typer.Option(help="Smallest difference that matters, in percent.", min=0.1, max=100)
@@ -119,10 +123,18 @@ def versus(
     from backbone_bench.versus.report import answer
     from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 
-    found = _compare(
-        (job_a, job_b), ComparisonQuestion(by, DecisionRule(rounds, threshold / 100)), timeout_s, appended, quiet=quiet
-    )
+    question = ComparisonQuestion(by or _usual(job_a), DecisionRule(rounds, threshold / 100))
+    found = _compare((job_a, job_b), question, timeout_s, appended, quiet=quiet)
     output.emit(answer(found), form, whole, COMPARISON)
+
+
+def _usual(job: "Job") -> "By":
+    """What is compared if nothing else is asked for: on a CPU, what a caller waits is the device's work."""
+    if job.device == "auto":
+        from backbone_bench.measure.devices.available import resolve  # loads torch
+
+        return "wall" if resolve("auto").is_host else "work"
+    return "wall" if job.on_host else "work"
 
 
 def _side(model: str, flag: str, words: list[str] | None, common: Mapping[str, object]) -> "tuple[Job, float | None]":

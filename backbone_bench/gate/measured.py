@@ -9,18 +9,8 @@ from typing import NamedTuple
 
 from backbone_bench.gate.noisy import Decision, RoundPlan, Series, Spread, min_detectable_effect
 from backbone_bench.gate.verdicts import GateFinding, GateVerdict, MeasuredChange
-from backbone_bench.records import (
-    Energy,
-    Known,
-    Latencies,
-    Latency,
-    Missing,
-    Record,
-    Watch,
-    fingerprint,
-    meanings,
-    was_requested,
-)
+from backbone_bench.records import Known, Missing, Record, fingerprint, meanings, was_requested
+from backbone_bench.records.grade import flags
 from backbone_bench.records.quantities import MEASURED, MeasuredKind, Quantity
 from backbone_bench.stats import ratios
 from backbone_bench.versus.rule import values
@@ -117,17 +107,10 @@ def remarks(rounds: Sequence[BaseHead]) -> list[str]:
 
 def _flag_remarks(rounds: Sequence[BaseHead]) -> Iterator[str]:
     """Flags of the processes, how many processes have each, and what it means."""
-    counts = Counter(flag for sides in rounds for record in sides for flag in _flags(record))
+    counts = Counter(flag for sides in rounds for record in sides for flag in flags(record))
     if counts:
         listed = ", ".join(f"{flag} in {count}" for flag, count in counts.most_common())
         yield f"Flags of the {2 * len(rounds)} processes: {listed}. {meanings(counts)}".rstrip()
-
-
-def _flags(record: Record) -> set[str]:
-    parts: list[Record | Latency | Energy | Watch | Missing] = [record, record.energy, record.watch]
-    if isinstance(record.latency, Latencies):
-        parts += [record.latency.wall, record.latency.device, record.latency.graph]
-    return {flag for part in parts if not isinstance(part, Missing) for flag in part.flags}
 
 
 def finding(

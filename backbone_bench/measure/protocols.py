@@ -31,6 +31,10 @@ class CaptureFailed(Unavailable):
     """The step cannot be captured into a graph."""
 
 
+class HoldFailed(Unavailable):
+    """The device cannot be held until all launches of a call wait in its queue."""
+
+
 class ClockFailed(Unavailable):
     """The host clock does not advance during one call."""
 
@@ -61,6 +65,7 @@ class Device(Protocol):
     is_host: bool  # the CPU itself
     modes: tuple[LatencyMode, ...]  # latency modes that this kind of device supports
     cache_bytes: records.Known[int]  # size of the last-level cache: a model that fits in it stays in cache
+    launch_queue: int | None  # launches that wait for the device before the host has to; None if unknown
 
     def now_s(self) -> float:
         """The host's monotonic clock."""
@@ -69,6 +74,9 @@ class Device(Protocol):
 
     def event(self) -> Event:
         """Create an event. Raises EventsFailed if the device has none."""
+
+    def hold(self, seconds: float) -> None:
+        """Keep the device busy for about so many seconds, without waiting for it. Raises HoldFailed if it cannot."""
 
     def allocations(self) -> int:
         """Number of times the allocator has asked the driver for memory; constant in a steady state."""
@@ -85,8 +93,11 @@ class Device(Protocol):
     def agree(self, one: object, other: object) -> bool:
         """Whether two outputs are equal up to rounding."""
 
+    def leave_out_memory_in_use(self) -> None:
+        """Leave what the accelerator's allocator has in use now out of `memory`: it is not the model's."""
+
     def mark_memory(self) -> None:
-        """Remember the memory in use now as the baseline of `memory`."""
+        """Leave what the process holds on the host now out of `memory`."""
 
     def reset_peak(self) -> None:
         """Reset the peak of memory use."""

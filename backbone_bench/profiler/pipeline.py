@@ -1,5 +1,6 @@
 """Count and measure one job and return its record. Only this module uses all counters and meters."""
 
+import gc
 import sys
 import uuid
 from collections.abc import Callable
@@ -24,9 +25,9 @@ from backbone_bench.measure.energy.choose import meter_for
 from backbone_bench.measure.energy.load import Load
 from backbone_bench.measure.latency import meter as latency_meter
 from backbone_bench.measure.latency import plan as latency_plan
-from backbone_bench.measure.latency.meter import MeasuredLatency
+from backbone_bench.measure.latency.plan import LatencyPlan
 from backbone_bench.measure.nvml.find import watch_for
-from backbone_bench.measure.protocols import Device, Step, Watcher
+from backbone_bench.measure.protocols import Device, Watcher
 from backbone_bench.profiler.subject import Subject
 from backbone_bench.records import (
     NOT_REQUESTED,
@@ -66,7 +67,10 @@ def profile(
     requested quantity that cannot be measured, and the model's own errors.
     """
     subject = Subject(job, in_memory)
+    gc.collect()  # what an earlier job of this process left behind
     device = available.resolve(job.device)
+    if in_memory is NO_MODEL:
+        device.leave_out_memory_in_use()
     threads = subject.threads
     workload = subject.workload(threads)
     with precision.applied(workload, device.name):
@@ -192,7 +196,9 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progres
     args, kwargs, batch = loaded.inputs
     watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
-        measured = _latency(job, step, device, watch, on_progress)
+        measured = None
+        if job.latency:
+            measured = latency_meter.measure(step, device, watch, _latency_plan(job, draft), on_progress)
         load = Load(step, batch)
         if measured is not None:
             launch_bound = measured.latency.launch_bound
@@ -210,13 +216,12 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progres
     )
 
 
-def _latency(
-    job: Job, step: Step, device: Device, watch: Watcher, on_progress: ProgressCallback
-) -> MeasuredLatency | None:
-    if not job.latency:
-        return None
-    chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
-    return latency_meter.measure(step, device, watch, chosen, on_progress)
+def _latency_plan(job: Job, draft: Record) -> LatencyPlan:
+    """The plan of a job. What a call launches is known only if it was counted as it runs."""
+    plan = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
+    if isinstance(draft.cost, Missing) or job.mode == "train" or job.compile is not None:
+        return plan
+    return replace(plan, launches=draft.cost.ops)
 
 
 def _energy(job: Job, load: Load, device: Device, watch: Watcher, on_progress: ProgressCallback) -> Known[EnergyRecord]:

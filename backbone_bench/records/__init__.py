@@ -9,7 +9,7 @@ key; `None` means that the question does not apply (no compile mode, say).
 from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCost, Uncounted
 from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
-from backbone_bench.records.flags import MEANINGS, STATUS_MEANINGS, Flag, meanings
+from backbone_bench.records.flags import FLAGS, Flag, meanings
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, EAGER_EVENTS, Latencies, Latency, WarmUp
 from backbone_bench.records.missing import NOT_REQUESTED, PENDING, STRICT, Known, Missing, known, was_requested
 from backbone_bench.records.record import SCHEMA_VERSION, Memory, Rate, Rates, Record, Tool, Turn, Watch
@@ -19,11 +19,10 @@ from backbone_bench.records.workload import ModelSource, TensorSpec, Workload, s
 __all__ = [
     "CLOCK_TOO_COARSE",
     "EAGER_EVENTS",
-    "MEANINGS",
+    "FLAGS",
     "NOT_REQUESTED",
     "PENDING",
     "SCHEMA_VERSION",
-    "STATUS_MEANINGS",
     "STRICT",
     "CrossCheck",
     "Difference",

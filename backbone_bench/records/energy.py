@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import EnergyRun, SourceName
+from backbone_bench.base.choices import EnergyMode, SourceName
 from backbone_bench.records.missing import (
     STRICT,
     Batch,
@@ -70,7 +70,7 @@ class Energy:
     cross_check_j_per_j: Known[MeasuredValue]  # counter / integral of the power sensor, in the same windows
     paper: Known[PaperEnergy] | None = None  # None if not requested
     flags: tuple[str, ...] = ()
-    mode: EnergyRun | None = None  # the runs in the windows; None in records made before 2026-11-28
+    mode: EnergyMode | None = None  # the runs in the windows; None in records made before 2026-11-28
     slowdown: Known[float] | None = None  # share by which the readings slowed the load; None as for `mode`
 
     @computed_field

@@ -2,44 +2,83 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Flag = Literal[
-    "aliasing_risk", "allocator_active", "auto_batch", "clocks_unlocked", "host_busy", "hw_slowdown",
-    "isolation_unchecked", "memory_shared", "mig_slice", "nan_output", "not_steady", "output_not_repeatable",
-    "phase_shifted", "power_capped", "shared_gpu", "sources_disagree", "thermal",
+    "aliasing_risk", "allocator_active", "auto_batch", "below_idle", "clocks_unlocked", "host_busy", "hw_slowdown",
+    "isolation_unchecked", "load_slowed", "memory_shared", "mig_slice", "nan_output", "not_steady",
+    "output_not_repeatable", "phase_shifted", "power_capped", "shared_gpu", "sources_disagree", "thermal",
+    "warm_up_cut_short",
 ]  # fmt: skip
+# Not flags of a measurement, but seen in the record beside them.
+Finding = Literal["device_above_wall", "eager_events", "few_samples", "launch_bound", "quick", "values_needed"]
+QuoteGrade = Literal["quote", "with care", "do not quote"]
 
-MEANINGS: Mapping[str, str] = {
-    "aliasing_risk": "the power sensor may have read the same part of every run; energy may be off by several percent",
-    "allocator_active": "the device's memory allocator requested memory during timing",
-    "auto_batch": "the batch is the largest power of two that fits in memory",
-    "clocks_unlocked": "the clocks of the GPU were not locked and may have changed; --lock-clocks locks them",
-    "host_busy": "other processes used this process's CPU cores during timing; measure on an idle machine",
-    "hw_slowdown": "the GPU's hardware protection or a power brake slowed it down",
-    "isolation_unchecked": "it is not known whether other processes used the GPU",
-    "memory_shared": "the peak memory includes other tensors of the calling program",
-    "mig_slice": "the model ran on a MIG slice, not on the whole GPU",
-    "nan_output": "the output of the model contains NaN or infinity",
-    "not_steady": "latency had not reached a steady state when the warm-up ended",
-    "output_not_repeatable": "two calls on one input differ (dropout?), so the graph's output could not be checked",
-    "phase_shifted": "the power sensor averages only part of the time, so the load was shifted to cover whole runs",
-    "power_capped": "the power limit lowered the clocks",
-    "shared_gpu": "other processes used the GPU during the measurement",
-    "sources_disagree": "the energy counter and the power sensor gave different energies",
-    "thermal": "a high temperature lowered the clocks",
-}
 
-# Not flags, but shown among them: the status of a latency, and a count whose `path` is cpu.
-STATUS_MEANINGS: Mapping[str, str] = {
-    "quick": "a preliminary result from few samples",
-    "timeout": "the time budget ended before the 95 % confidence interval was narrow enough; raise --budget",
-    "values_needed": "the model needs input values and was counted on random ones; other values may cost more or less",
+class FlagMeaning(NamedTuple):
+    """What a flag means, and how far a row that has it can still be quoted."""
+
+    grade: QuoteGrade
+    meaning: str
+
+
+FLAGS: Mapping[str, FlagMeaning] = {
+    "aliasing_risk": FlagMeaning(
+        "with care",
+        "the power sensor may have read the same part of every run; energy may be off by several percent",
+    ),
+    "allocator_active": FlagMeaning("with care", "the device's memory allocator requested memory during timing"),
+    "auto_batch": FlagMeaning("quote", "the batch is the largest power of two that fits in memory"),
+    "below_idle": FlagMeaning("do not quote", "mean power under load was below the measured idle power"),
+    "clocks_unlocked": FlagMeaning(
+        "with care", "the clocks of the GPU were not locked and may have changed; --lock-clocks locks them"
+    ),
+    "device_above_wall": FlagMeaning(
+        "do not quote", "the device's time of a call is longer than the time that its caller waits"
+    ),
+    "eager_events": FlagMeaning(
+        "with care",
+        "device latency was taken around an eager call, so it holds the time of a slow host too: it is not device work",
+    ),
+    "few_samples": FlagMeaning("with care", "too few samples for a 95 % confidence interval; raise --budget"),
+    "host_busy": FlagMeaning(
+        "with care", "other processes used this process's CPU cores during timing; measure on an idle machine"
+    ),
+    "hw_slowdown": FlagMeaning("do not quote", "the GPU's hardware protection or a power brake slowed it down"),
+    "isolation_unchecked": FlagMeaning("with care", "it is not known whether other processes used the GPU"),
+    "launch_bound": FlagMeaning(
+        "with care",
+        "the GPU waits for Python during part of a call, so wall latency is the host's: it has been seen to differ by "
+        "45 % between two processes; quote the device's work, or the wall latency of several processes",
+    ),
+    "load_slowed": FlagMeaning("with care", "reading the power sensors slowed the load by more than 0.5 %"),
+    "memory_shared": FlagMeaning("with care", "the peak memory includes other tensors of the calling program"),
+    "mig_slice": FlagMeaning("with care", "the model ran on a MIG slice, not on the whole GPU"),
+    "nan_output": FlagMeaning("do not quote", "the output of the model contains NaN or infinity"),
+    "not_steady": FlagMeaning("with care", "latency had not reached a steady state when the warm-up ended"),
+    "output_not_repeatable": FlagMeaning(
+        "quote", "two calls on one input differ (dropout?), so the graph's output could not be checked"
+    ),
+    "phase_shifted": FlagMeaning(
+        "quote", "the power sensor averages only part of the time, so the load was shifted to cover whole runs"
+    ),
+    "power_capped": FlagMeaning("with care", "the power limit lowered the clocks"),
+    "quick": FlagMeaning("with care", "a preliminary result from few samples"),
+    "shared_gpu": FlagMeaning("do not quote", "other processes used the GPU during the measurement"),
+    "sources_disagree": FlagMeaning("with care", "the energy counter and the power sensor gave different energies"),
+    "thermal": FlagMeaning("with care", "a high temperature lowered the clocks"),
+    "values_needed": FlagMeaning(
+        "with care",
+        "the model needs input values and was counted on random ones; other values may cost more or less",
+    ),
+    "warm_up_cut_short": FlagMeaning(
+        "with care",
+        "the warm-up ended before it could show whether latency was steady; raise --budget",
+    ),
 }
 
 
 def meanings(texts: Iterable[str]) -> str:
     """The meanings of all flags that occur in these texts, each once; empty if none occurs."""
-    known = {**STATUS_MEANINGS, **MEANINGS}
-    words = dict.fromkeys(word for text in texts for word in re.findall(r"\w+", text) if word in known)
-    return " ".join(f"{word}: {known[word]}." for word in words)
+    words = dict.fromkeys(word for text in texts for word in re.findall(r"\w+", text) if word in FLAGS)
+    return " ".join(f"{word}: {FLAGS[word].meaning}." for word in words)

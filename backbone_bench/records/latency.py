@@ -40,9 +40,7 @@ class Latency:
     host_load: Known[MeasuredValue]  # share of this process's cores that other processes kept busy
     calls_per_sample: Count = 1  # calls of a short graph are replayed together, and a sample is their mean
     flags: tuple[str, ...] = ()
-    method: DeviceMethod | None = (
-        None  # of a device latency; None in other modes, and in records made before 2026-11-28
-    )
+    method: DeviceMethod | None = None  # of a device latency; None in other modes and in records before 2026-11-28
     not_filled: Missing | None = None  # why the launch queue was not filled first, if it was not
 
     @computed_field
@@ -130,7 +128,7 @@ class Latencies:
     @computed_field
     @property
     def launch_bound(self) -> Known[float]:
-        """Launch-bound share: the part of a call's time in which the device waits for the host, 1 − device work/wall."""
+        """Launch-bound share: the part of a call in which the device waits for the host, 1 − device work/wall."""
         work = self.device_work
         if isinstance(work, Missing):
             return work

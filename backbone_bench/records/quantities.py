@@ -18,7 +18,7 @@ from backbone_bench.base.units import (
     PLAIN,
     Unit,
 )
-from backbone_bench.records.missing import Known, Missing
+from backbone_bench.records.missing import NOT_REQUESTED, Known, Missing
 from backbone_bench.records.record import Record
 
 MeasuredKind = Literal["latency", "energy", "memory"]
@@ -70,10 +70,12 @@ class Quantity(NamedTuple):
 
 
 def at(record: Record, path: str) -> Any:
-    """The value at a dotted path of a record, or the first `Missing` on that path."""
+    """The value at a dotted path of a record, or the first `Missing` on that path (None: it was not requested)."""
     value: Any = record
     for name in path.split("."):
         value = attrgetter(name)(value)
+        if value is None:
+            return NOT_REQUESTED
         if isinstance(value, Missing):
             break
     return value
@@ -169,9 +171,22 @@ QUANTITIES: Mapping[str, Quantity] = {
         _cost("params_bytes", "weights", MEGABYTES, "bytes of the parameters"),
         _cost("peak_activation_bytes", "peak activations", MEGABYTES, "the most bytes of activations alive at once"),
         _latency("wall", "the median of what a caller waits for one call, synchronised after each"),
-        _latency("device", "the median of the device's own work in one call", informational=True),
+        _latency(
+            "device",
+            "the median of the device's own work in one call, launched in full before it begins",
+            informational=True,
+        ),
         _latency(
             "graph", "the median of one call replayed as a CUDA graph: without the host's part, with the least noise"
+        ),
+        Quantity(
+            "device_work_s",
+            "device work",
+            MILLISECONDS,
+            "device_work.median_s",
+            "the device's own work in one call: graph latency if there is a graph, else device latency; on a CPU, wall "
+            "latency",
+            per_call=True,
         ),
         Quantity(
             "images_per_s",
@@ -224,7 +239,14 @@ QUANTITIES: Mapping[str, Quantity] = {
             "energy.net_per_image_j",
             "what the device drew while it ran, without what it draws at rest, over the images",
         ),
-        Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w", "gross energy over time"),
+        Quantity(
+            "wall_per_image_j",
+            "energy per image, waiting caller",
+            MILLIJOULES,
+            "wall_energy.gross_per_image_j",
+            "all that the device drew while a caller waited for each call, its idle gaps included, over the images",
+        ),
+        Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w", "gross energy over time", better=None),
     )
 }
 

@@ -1,12 +1,12 @@
 """A record: everything that one process counted and measured of one model under one workload."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import EnergyRun
+from backbone_bench.base.choices import EnergyMode
 from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
@@ -33,6 +33,11 @@ class Memory:
     peak_resident_bytes: Known[Count]  # of the process, above its resident memory before the first call
 
 
+def clocks_varied(polled_hz: Sequence[float]) -> bool:
+    """Whether the clock differed between polls under load, or was not polled there; the first poll may be at rest."""
+    return len(set(polled_hz[1:])) != 1
+
+
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Watch:
     """Clocks, temperature, throttling and other processes of the device, polled during the measurement.
@@ -47,6 +52,11 @@ class Watch:
     throttle_reasons: tuple[str, ...]  # every reason at any poll, in the driver's words
     other_processes: Known[Count]
     flags: tuple[str, ...] = ()
+
+    @property
+    def clocks_varied(self) -> bool:
+        """Whether the clock differed between polls under load, or is not known; the first poll may be at rest."""
+        return isinstance(self.sm_clock_hz, Missing) or clocks_varied(self.sm_clock_hz)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -93,9 +103,7 @@ class Record:
     flags: tuple[str, ...] = ()
     cross_check: Known[CrossCheck] | None = None  # None if not requested
     turn: Turn | None = None  # None outside a paired comparison
-    wall_energy: Known[Energy] | None = (
-        None  # of calls that are waited for, beside that of replays; None: not requested
-    )
+    wall_energy: Known[Energy] | None = None  # of calls that are waited for; None if not requested beside `energy`
     schema_version: Literal["1"] = SCHEMA_VERSION
 
     @computed_field
@@ -114,7 +122,7 @@ class Record:
         return self.latency.wall if self.environment.is_host else self.latency.device_work
 
     @property
-    def energy_mode(self) -> Known[EnergyRun]:
+    def energy_mode(self) -> Known[EnergyMode]:
         """The runs that `energy` is of. Records from before it was noted: replays, if there was a graph."""
         if isinstance(self.energy, Missing):
             return self.energy

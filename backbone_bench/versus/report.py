@@ -6,13 +6,13 @@ from dataclasses import asdict
 from statistics import median
 from typing import Any, NamedTuple
 
-from backbone_bench.records import SCHEMA_VERSION, meanings
+from backbone_bench.records import SCHEMA_VERSION, Missing, meanings
 from backbone_bench.records.quantities import QUANTITIES, WORDS
 from backbone_bench.report.tables.answer import Answer, AnswerPart, Paragraph
 from backbone_bench.report.tables.table import tabulate
 from backbone_bench.report.views.beside import EXACT, RatioRow, columns
 from backbone_bench.report.views.conditions import STARTED, differing, machine, shared
-from backbone_bench.stats.ratios import CONFIDENCE
+from backbone_bench.stats.ratios import CONFIDENCE, Pair
 from backbone_bench.versus.rule import By, Comparison, SpeedVerdict, counts, quantity
 
 _SAME = 0.01  # counts that differ by less than this share count as equal
@@ -46,13 +46,26 @@ def verdict(found: Comparison, called: SideNames) -> str:
     low, estimate, high = (_plain(value) for value in (found.ratio.low, found.ratio.estimate, found.ratio.high))
     cost = f"uses {estimate} times the energy" if found.question.by == "energy" else f"takes {estimate} times as long"
     sure = f"({CONFIDENCE * 100:.0f} % confidence interval {low} to {high}, {len(found.pairs)} rounds)"
+    waits = _waits(found)
     match found.verdict:
         case "no_difference":
-            return f"No difference above {_threshold(found)} between {a} and {b}: the first {cost} {sure}."
+            return f"No difference above {_threshold(found)} between {a} and {b}: the first {cost} {sure}{waits}."
         case "unclear":
-            return f"Unclear which of {a} and {b} {_phrase('less', found.question.by)}: the first {cost} {sure}."
+            return f"Unclear which of {a} and {b} {_phrase('less', found.question.by)}: the first {cost} {sure}{waits}."
         case decided:
-            return f"{a} {_phrase(decided, found.question.by)} than {b}: it {cost} {sure}."
+            return f"{a} {_phrase(decided, found.question.by)} than {b}: it {cost} {sure}{waits}."
+
+
+def _waits(found: Comparison) -> str:
+    """What callers wait, as the end of a sentence on the device's work; empty if both have one verdict."""
+    wall = found.wall
+    if wall is None or found.question.rule.verdict(wall) == found.verdict:
+        return ""
+    low, estimate, high = map(_plain, (wall.low, wall.estimate, wall.high))
+    shares = [side.latency.launch_bound for side in (found.a, found.b) if not isinstance(side.latency, Missing)]
+    known = [share for share in shares if not isinstance(share, Missing)]
+    why = f", as the GPU waits for Python in up to {100 * max(known):.0f} % of a call" if known else ""
+    return f" of the device's work, but its caller waits {estimate} times as long ({low} to {high}){why}"
 
 
 def expectation(found: Comparison, called: SideNames) -> str:
@@ -166,10 +179,16 @@ def _figures(found: Comparison) -> Sequence[RatioRow]:
         for name, ratio in found.count_ratios.items()
     ]
     by, measured = found.question.by, quantity(found.question.by)
-    assert measured.measured_as is not None  # only what is measured is compared
-    key = f"{by}_per_image_{WORDS[measured.measured_as].base_unit}"
-    medians = (median(pair.numerator for pair in found.pairs), median(pair.denominator for pair in found.pairs))
-    return [*counted, RatioRow(key, measured.title, measured.unit, *medians, *found.ratio)]
+    key = f"{by}_per_image_{WORDS['energy' if by == 'energy' else 'latency'].base_unit}"
+    rows = [*counted, RatioRow(key, measured.title, measured.unit, *_medians(found.pairs), *found.ratio)]
+    if found.wall is not None:
+        wall = quantity("wall")
+        rows.append(RatioRow("wall_per_image_s", wall.title, wall.unit, *_medians(found.wall_pairs), *found.wall))
+    return rows
+
+
+def _medians(pairs: Sequence[Pair]) -> tuple[float, float]:
+    return median(pair.numerator for pair in pairs), median(pair.denominator for pair in pairs)
 
 
 def _document(found: Comparison, called: SideNames) -> dict[str, Any]:

@@ -94,12 +94,21 @@ def compare_paired(
         taken.extend(_rounds(sides, count, overall, runs, before))
         found = values(taken[before:], quantity(question.by).per_image)
         if isinstance(found, Missing):
-            raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}.")
+            instead = "; --by wall compares what callers wait" if question.by == "work" else ""
+            raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}{instead}.")
         return found
 
     pairs = decide(question.rule, measure)
     raised = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))
-    return Comparison(taken[0].a, taken[0].b, question, pairs, raised)
+    return Comparison(taken[0].a, taken[0].b, question, pairs, raised, _waits(taken, question))
+
+
+def _waits(rounds: Sequence[Round], question: ComparisonQuestion) -> tuple[ratios.Pair, ...]:
+    """What callers waited in each round, if the device's work decides; on a CPU the two are the same."""
+    if question.by != "work" or rounds[0].a.environment.is_host:
+        return ()
+    found = values(rounds, quantity("wall").per_image)
+    return () if isinstance(found, Missing) else tuple(found)
 
 
 def _with_turn(run: RunJob, comparison: str, side: Literal["A", "B"], keep: KeepRecord) -> RunJob:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from backbone_bench.records import Known, Missing, Record, known
+from backbone_bench.records import Known, Latency, Missing, Record, known
 from backbone_bench.records.quantities import EXACT, QUANTITIES, Quantity
 from backbone_bench.stats import ratios
 from backbone_bench.stats.ratios import Ratio
@@ -20,7 +20,7 @@ from backbone_bench.stats.ratios import Ratio
 FEWEST, USUAL = 4, 18  # rounds
 THRESHOLD = 0.03  # the least difference that matters, as a share
 
-By = Literal["wall", "device", "graph", "energy"]
+By = Literal["work", "wall", "device", "graph", "energy"]  # work: the device's own, see `Record.device_work`
 SpeedVerdict = Literal["less", "more", "no_difference", "unclear"]  # of A's time or energy against B's
 
 
@@ -74,6 +74,7 @@ def decide(rule: DecisionRule, measure: Callable[[int], Sequence[ratios.Pair]]) 
 
 
 _QUANTITIES: Mapping[By, Quantity] = {
+    "work": QUANTITIES["device_work_s"],
     "wall": QUANTITIES["wall_s"],
     "device": QUANTITIES["device_s"],
     "graph": QUANTITIES["graph_s"],
@@ -88,10 +89,14 @@ def quantity(by: By) -> Quantity:
 
 def flags(record: Record, by: By) -> tuple[str, ...]:
     """Flags of the record and of the measurement of this quantity, each once."""
-    mode = None if by == "energy" or isinstance(record.latency, Missing) else getattr(record.latency, by)
-    energy = record.energy if by == "energy" else None
-    own = tuple(flag for part in (mode, energy) if part and not isinstance(part, Missing) for flag in part.flags)
-    return tuple(dict.fromkeys((*record.flags, *own)))
+    part = record.energy if by == "energy" else record.device_work if by == "work" else _mode(record, by)
+    return tuple(dict.fromkeys((*record.flags, *(() if isinstance(part, Missing) else part.flags))))
+
+
+def _mode(record: Record, by: Literal["wall", "device", "graph"]) -> Known[Latency]:
+    if isinstance(record.latency, Missing):
+        return record.latency
+    return {"wall": record.latency.wall, "device": record.latency.device, "graph": record.latency.graph}[by]
 
 
 def values(
@@ -125,6 +130,12 @@ class Comparison:
     question: ComparisonQuestion
     pairs: tuple[ratios.Pair, ...]  # A over B, round by round
     flags: Mapping[str, int] = field(default_factory=dict)  # flags, and how many processes have each
+    wall_pairs: tuple[ratios.Pair, ...] = ()  # what callers waited in the same rounds, if the device's work decides
+
+    @property
+    def wall(self) -> Ratio | None:
+        """The ratio of what callers wait, if the device's work decides."""
+        return self.question.rule.ratio(self.wall_pairs) if self.wall_pairs else None
 
     @property
     def ratio(self) -> Ratio:

@@ -9,7 +9,7 @@ from backbone_bench.gate.measured import BaseHead, value
 from backbone_bench.gate.noisy import RoundPlan, Spread
 from backbone_bench.gate.session import GateRules, Unpaired, gate
 from backbone_bench.gate.verdicts import GateFinding, GateReport, GateVerdict
-from backbone_bench.records import MEANINGS, Memory, Missing, fingerprint, matching
+from backbone_bench.records import FLAGS, Memory, Missing, fingerprint, matching
 from backbone_bench.records.quantities import QUANTITIES
 from tests.gate.samples import HERE, NO_GRAPH, WIDER, counted, processes, timed
 
@@ -99,7 +99,7 @@ def test_another_host_of_the_same_kind_is_compared_with_more_allowance():
 def test_a_busy_machine_is_told_of():
     busy = [replace(record, flags=("host_busy",)) for record in processes(0.04, QUIET)]
     _, remarks = compared(processes(0.04, QUIET), busy)
-    assert f"Flags of the 10 processes: host_busy in 5. host_busy: {MEANINGS['host_busy']}." in remarks
+    assert f"Flags of the 10 processes: host_busy in 5. host_busy: {FLAGS['host_busy'].meaning}." in remarks
 
 
 def test_what_only_one_side_has_is_new_or_missing():

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, LatencyMode, Step
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, HoldFailed, LatencyMode, Step
 from backbone_bench.records import Known, Memory, Missing
 
 NOTHING = Missing("scripted", "the simulated machine does not have this")
@@ -22,6 +22,9 @@ class World:
     work_s: Callable[[float], float] = lambda now_s: 0.001
     kernels: int = 1
     launch_s: float = 1e-6
+    launch_queue: int | None = None  # launches that wait for the device before the host has to
+    can_hold: bool = True
+    waits: bool = False  # the call waits for its first kernel before it launches the others, as `.item()` does
     wake_s: float = 0.0  # wake-up time of the host after it has waited
     first_s: Sequence[float] = ()  # extra work of the first calls
 
@@ -31,6 +34,7 @@ class World:
     worked_s: list[float] = field(default_factory=list)  # true device time of each call
     log: list[str] = field(default_factory=list)
     ends: deque[float] = field(default_factory=lambda: deque(maxlen=100))  # end of the last calls on the device
+    starts: deque[float] = field(default_factory=deque)  # when the device begins each kernel that was launched
     deepest: int = 0  # largest number of calls that the host was ahead of the device
     recording: bool = False
     recorded: int = 0
@@ -59,6 +63,13 @@ class World:
             raise EventsFailed(Missing("no_events", "the simulated machine has no events"))
         return Mark(self, self.events)
 
+    def hold(self, seconds: float) -> None:
+        if not self.can_hold:
+            raise HoldFailed(Missing("no_hold", "the simulated machine cannot be held"))
+        self.now += self.launch_s
+        self.log.append("hold")
+        self.enqueue(seconds)
+
     def allocations(self) -> int:
         return self.allocated(self.calls)
 
@@ -86,6 +97,9 @@ class World:
 
     def agree(self, one: object, other: object) -> bool:
         return one == other
+
+    def leave_out_memory_in_use(self) -> None:
+        self.log.append("leave out memory")
 
     def mark_memory(self) -> None:
         self.log.append("mark memory")
@@ -121,14 +135,27 @@ class World:
         first = self.first_s[self.calls] if self.calls < len(self.first_s) else 0.0
         worked_s = 0.0
         for _ in range(self.kernels):
-            self.now += launch_s
+            self._launch(launch_s)
             work_s = self.work_s(max(self.now, self.busy_until)) + first / self.kernels
             self.enqueue(work_s)
             worked_s += work_s
+            if self.waits:
+                self.now = max(self.now, self.busy_until)
         self.calls += 1
         self.worked_s.append(worked_s)
         self.ends.append(self.busy_until)
         self.log.append("call")
+
+    def _launch(self, launch_s: float) -> None:
+        """Launch a kernel; if the queue is full, wait until the device begins the oldest one in it."""
+        self.now += launch_s
+        if self.launch_queue is None or not launch_s:
+            return
+        while self.starts and self.starts[0] <= self.now:
+            self.starts.popleft()
+        if len(self.starts) >= self.launch_queue:
+            self.now = self.starts.popleft()
+        self.starts.append(max(self.busy_until, self.now))
 
     def enqueue(self, work_s: float) -> None:
         self.busy_until = max(self.busy_until, self.now) + work_s

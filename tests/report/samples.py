@@ -123,19 +123,26 @@ def gpu_record(model: str, flops: int, graph_s: float, batch: int = 1) -> Record
         idle_w=60.0,
         sensor_relative=0.05,
         cross_check_j_per_j=1.01,
+        mode="graph",
+        slowdown=0.001,
     )
-    watch = Watch((1.4e9, 1.38e9), (1.5e9,), (60.0, 62.0), 0.1, ("sw_power_cap",), 0)
+    watch = Watch(
+        (1.4e9, 1.38e9, 1.41e9), (1.5e9,), (60.0, 62.0), 0.1, ("sw_power_cap",), 0, flags=("clocks_unlocked",)
+    )
     return record(
         model,
         flops,
         2 * graph_s,
         workload=Workload(model, {}, source="zoo", inputs=(f"{batch}x3x224x224:float32",), batch=batch, threads=2),
         environment=GPU,
-        latency=Latencies(*(latency(share * graph_s, n=700) for share in (2, 1.5, 1))),
+        latency=Latencies(
+            latency(2 * graph_s, n=700),
+            replace(latency(1.02 * graph_s, n=700), method="filled_queue"),
+            latency(graph_s, n=700),
+        ),
         memory=Memory(300_000_000, 400_000_000, Missing("not_read", "the host's memory was not read")),
         energy=energy,
         watch=watch,
-        flags=("clocks_unlocked",),
     )
 
 

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from backbone_bench.records import MEANINGS, Missing
+from backbone_bench.records import FLAGS, Missing
 from backbone_bench.report.tables.formats import write
 from backbone_bench.stats.ratios import Pair
 from backbone_bench.versus.report import answer, expectation, names, verdict
@@ -161,6 +161,6 @@ def test_the_document_says_in_base_units_what_the_sentences_say():
 @pytest.mark.parametrize("form", ["md", "table"])
 def test_what_was_odd_is_told_with_the_number_of_processes_and_what_it_means(form):
     found = replace(comparison(AGREE[0], AGREE[1], "less"), flags={"host_busy": 5})
-    end = f"and it is.\n\nFlags of the 12 processes: host_busy in 5. host_busy: {MEANINGS['host_busy']}.\n"
+    end = f"and it is.\n\nFlags of the 12 processes: host_busy in 5. host_busy: {FLAGS['host_busy'].meaning}.\n"
     assert write(answer(found), form).endswith(end)
     assert "processes" not in write(answer(replace(found, flags={})), form)

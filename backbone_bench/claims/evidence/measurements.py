@@ -5,6 +5,8 @@ a network's seconds or joules per image. Two networks that ran in turn are compa
 load affect both halves of a round alike; others are compared by their points.
 """
 
+import math
+import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +16,16 @@ from backbone_bench.base.choices import DeviceKind
 from backbone_bench.claims.data.checks import ClockQuantity
 from backbone_bench.claims.data.subjects import Network
 from backbone_bench.claims.evidence.publications import MeasuredScope, ModelKey, Publication
-from backbone_bench.records import Energy, Latency, Missing, Record
+from backbone_bench.records import Energy, Latency, Missing, Record, Tool
 from backbone_bench.records.setting import unusual
 from backbone_bench.stats import ratios
 from backbone_bench.stats.samples import Interval
+from backbone_bench.zoo.defaults import without_defaults
 
-REPEATABLE = 0.05  # timm's tables of one card, two releases apart: 94 % of the rows differ by at most 5 %
+# How far two processes differ on one machine. timm's tables of one card, two releases apart: 94 % of the rows differ by
+# at most 5 %. Replays of our graphs on an NVIDIA H200: up to 4.5 %, because cuDNN chose another algorithm.
+REPEATABLE = 0.05
+MOST_PROCESSES = 100  # more than anyone runs for one ratio
 USUAL_SIZE = 224  # pixels: of several sizes of a network, a correlation takes the one nearest to this
 
 
@@ -34,6 +40,12 @@ class CostRatio(NamedTuple):
     interval: Interval
     bounds: str  # what the interval is: BY_ROUNDS or BY_POINTS
     details: str  # how it was measured, in brackets
+    processes: int = 0  # the fewest of either network, if no two ran in turn
+
+    def needed(self, bound: float) -> int:
+        """The number of processes of each network that would decide on which side of the bound the ratio is."""
+        distance = abs(math.log(self.ratio / bound))
+        return math.ceil((math.log1p(REPEATABLE) / distance) ** 2) if distance else MOST_PROCESSES
 
 
 @dataclass
@@ -56,6 +68,7 @@ class MeasuredSetting:
     when: str = ""  # day of the latest of our own records
     networks: dict[str, Network] = field(default_factory=dict)  # by name, those of our own records that take images
     points: dict[ModelKey, Interval] = field(default_factory=dict)
+    processes: Counter[ModelKey] = field(default_factory=Counter)  # of our own records behind each point
     rounds: dict[tuple[ModelKey, ModelKey], PairedRounds] = field(default_factory=dict)
     publication: Publication | None = None
 
@@ -83,9 +96,11 @@ class MeasuredSetting:
         (left, left_interpolated), (right, right_interpolated) = one, two
         estimate = (left.low * left.high / (right.low * right.high)) ** 0.5
         interval = Interval(left.low / right.high, left.high / right.low)
-        details = [f"{BY_POINTS} {_span(*interval)}"] if self.publication is None else []
+        processes = [self.processes[self._key(network)] or 1 for network in (of, to)]
+        details = [f"{BY_POINTS} {_span(*interval)}", _in_words(processes)] if self.publication is None else []
         details += ["interpolated in pixels"] if left_interpolated or right_interpolated else []
-        return CostRatio(estimate, interval, BY_POINTS, f" ({', '.join(details)})" if details else "")
+        text = f" ({', '.join(details)})" if details else ""
+        return CostRatio(estimate, interval, BY_POINTS, text, 0 if self.publication else min(processes))
 
     def _key(self, network: Network) -> ModelKey:
         name = self.publication.name(name_of(network)) if self.publication else name_of(network)
@@ -111,9 +126,17 @@ def _span(low: float, high: float) -> str:
     return f"{low:.3g} to {high:.3g}"
 
 
+def _in_words(processes: Sequence[int]) -> str:
+    one, two = processes
+    if one == two == 1:
+        return "one process each"
+    return f"{one} processes each" if one == two else f"{one} and {two} processes"
+
+
 def name_of(network: Network) -> str:
-    """Name and arguments of one of our networks, without its size."""
-    return str(Network(network.model, None, network.arguments))
+    """Name and arguments of one of our networks, without its size and without arguments that are the default."""
+    arguments = without_defaults(network.model, network.arguments or {})
+    return str(Network(network.model, None, dict(sorted(arguments.items())) or None))
 
 
 def published(publications: Iterable[Publication], quantity: ClockQuantity) -> list[MeasuredSetting]:
@@ -126,23 +149,43 @@ def published(publications: Iterable[Publication], quantity: ClockQuantity) -> l
             for key, row in rows.items():
                 cost = publication.cost(row, quantity)
                 if cost is not None:
-                    group.points[key] = Interval(cost / (1 + REPEATABLE) ** 0.5, cost * (1 + REPEATABLE) ** 0.5)
+                    group.points[key] = _widened(Interval(cost, cost), 1)
             if group.points:
                 found.append(group)
     return found
 
 
+def _widened(interval: Interval, processes: int) -> Interval:
+    """The interval, at least as wide as so many processes differ; the ratio of two such points is wide by both."""
+    centre, factor = (interval.low * interval.high) ** 0.5, (1 + REPEATABLE) ** (0.5 / processes**0.5)
+    return Interval(min(interval.low, centre / factor), max(interval.high, centre * factor))
+
+
+def _joint(intervals: Sequence[Interval]) -> Interval:
+    """The geometric means of the ends of the intervals of several processes, widened by what processes differ."""
+    low, high = (statistics.geometric_mean(ends) for ends in zip(*intervals, strict=True))
+    return _widened(Interval(low, high), len(intervals))
+
+
 def measured(records: Sequence[Record], quantity: ClockQuantity) -> list[MeasuredSetting]:
-    """Our own measurements by setting; of several records of one network in a setting the latest counts."""
+    """Our own measurements by setting; of a network in a setting, the records of the latest version of this program.
+
+    The interval of one record is that of its process alone, and other processes differ by more.
+    """
     groups: dict[str, MeasuredSetting] = {}
     ordered = sorted(records, key=lambda record: record.started_utc)
+    taken: dict[tuple[str, ModelKey], tuple[Tool, list[Interval]]] = {}
     for record in ordered:
         point = _interval(record, quantity)
         if point is None:
             continue
         group = _group(groups, record)
         name, size = _key(record)
-        group.points[name, size] = point
+        tool, intervals = taken.get((group.setting, (name, size)), (record.tool, []))
+        same = (tool.version, tool.git) == (record.tool.version, record.tool.git)
+        intervals = [*intervals, point] if same else [point]
+        taken[group.setting, (name, size)] = record.tool, intervals
+        group.points[name, size], group.processes[name, size] = _joint(intervals), len(intervals)
         # Counting a network whose name is code would run that code, and a record may come from anywhere.
         if _reads_images(record) and not record.workload.names_code:
             group.networks[name] = Network(record.workload.model, None, record.workload.arguments or None)
@@ -198,11 +241,9 @@ def _setting(record: Record) -> str:
 
 
 def _latency(record: Record) -> Latency | None:
-    """Device latency if it was measured, else wall latency."""
-    if isinstance(record.latency, Missing):
-        return None
-    modes = (record.latency.device, record.latency.wall)
-    return next((mode for mode in modes if isinstance(mode, Latency)), None)
+    """The device's work, which claims about time are about; None if it was not measured."""
+    work = record.device_work
+    return None if isinstance(work, Missing) else work
 
 
 def _flags(record: Record) -> Iterator[str]:

@@ -17,7 +17,7 @@ from backbone_bench.claims.data.metrics import METRICS
 from backbone_bench.claims.data.subjects import TOO_LARGE, Network
 from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, Origin
 from backbone_bench.claims.evidence.evidence import Evidence
-from backbone_bench.claims.evidence.measurements import USUAL_SIZE, MeasuredSetting
+from backbone_bench.claims.evidence.measurements import MOST_PROCESSES, USUAL_SIZE, CostRatio, MeasuredSetting
 from backbone_bench.stats.correlation import FEWEST, difference, rank_correlation
 from backbone_bench.stats.correlation import interval as bootstrap
 from backbone_bench.stats.samples import Interval
@@ -90,12 +90,25 @@ def _pair(check: PairCheck, measured: MeasuredSetting, evidence: Evidence) -> Va
         return
     ratio, interval = found.ratio, found.interval
     text = f"{check.of.short} / {check.to.short} {ratio:.2f}{found.details}"
+    counts = 1.0 if check.per is None else evidence.ratio(check.of, check.to, check.per)
+    text += _to_decide(found, check.bound * counts)
     if check.per is not None:
-        counts = evidence.ratio(check.of, check.to, check.per)
         ratio, interval = ratio / counts, Interval(interval.low / counts, interval.high / counts)
         bounds = f"{found.bounds} {interval.low:.3g} to {interval.high:.3g}"
         text += f", {METRICS[check.per].title} {counts:.2f}: {ratio:.2f} ({bounds})"
     yield ratio, interval, found.bounds, text
+
+
+def _to_decide(found: CostRatio, bound: float) -> str:
+    """How many processes would decide a ratio of points whose interval holds the bound; empty if it is decided."""
+    low, high = found.interval
+    if not found.processes or not low <= bound <= high:
+        return ""
+    needed = found.needed(bound)
+    if needed <= found.processes:
+        return ""
+    many = f"more than {MOST_PROCESSES}" if needed >= MOST_PROCESSES else f"about {needed}"
+    return f"; {many} processes of each would decide"
 
 
 def _ranks(check: RanksCheck, measured: MeasuredSetting, evidence: Evidence) -> Values:
@@ -106,6 +119,7 @@ def _ranks(check: RanksCheck, measured: MeasuredSetting, evidence: Evidence) -> 
             ratio, interval = found.ratio, found.interval
             counts = evidence.ratio(one, two, check.metric)
             ratios = f"{METRICS[check.metric].title} {counts:.2f}, {check.quantity} {ratio:.2f}{found.details}"
+            ratios += _to_decide(found, 1.0)
             if counts < 1:
                 ratio, interval = 1 / ratio, Interval(1 / interval.high, 1 / interval.low if interval.low else inf)
             yield ratio, interval, found.bounds, f"{one.short} / {two.short}: {ratios}"

@@ -51,6 +51,18 @@ class ClaimResult:
         return worst(part.finding.verdict for part in self.judged if not part.check.aside)
 
     @property
+    def command(self) -> str:
+        """The command that measures the claim; empty if a verdict was found, or if no clock decides it."""
+        clocked = [part.check for part in self.judged if isinstance(part.check, CLOCK) and not part.check.aside]
+        if self.verdict is not ClaimVerdict.UNMEASURED or not clocked:
+            return ""
+        device, name = ("cuda" if clocked[0].device == "gpu" else "cpu"), self.entry.claim.id
+        if isinstance(clocked[0], CorrelationCheck):
+            file = f"{device}.jsonl"
+            return f"bench run --all --device {device} -o {file} && bench claims {name} --records {file}"
+        return f"bench claims {name} --measure --device {device}"
+
+    @property
     def published(self) -> ClaimVerdict | None:
         """The verdict from published measurements; None if they decide no check."""
         verdicts = [part.published.verdict for part in self.judged if part.published and not part.check.aside]

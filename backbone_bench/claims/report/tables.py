@@ -114,6 +114,7 @@ COLUMNS: tuple[Column[ClaimResult], ...] = (
     Column("ratio", "ratio", _ratio, RATIO),
     Column("verdict", "verdict", verdict_of),
     Column("why", "why", reasons),
+    Column("command", "to measure it", lambda outcome: outcome.command),
     Column("published", "published by others", published),
     Column("source", "source", source),
 )
@@ -196,6 +197,7 @@ def plain(outcome: ClaimResult) -> dict[str, Any]:
         "expects": str(entry.claim.expects),
         "published": str(outcome.published) if outcome.published else None,
         "surprises": list(outcome.unexpected),
+        "command": outcome.command or None,
         "checks": [
             {
                 "kind": part.check.kind,

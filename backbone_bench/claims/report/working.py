@@ -36,6 +36,8 @@ def _working(outcome: ClaimResult) -> Iterator[str]:
         if part.published:
             yield from ("", "Measured by others:", "")
             yield from _part(part, part.published)
+    if outcome.command:
+        yield from ("", f"Measure it: `{outcome.command}`")
     for text in outcome.unexpected:
         yield from ("", f"Unexpected: {escape.visible(text)}.")
 

@@ -6,8 +6,8 @@ import torch
 
 from backbone_bench.base.errors import first_line
 from backbone_bench.measure.devices.base import TorchDevice
-from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, LatencyMode, Step
-from backbone_bench.records import Memory, Missing
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, HoldFailed, LatencyMode, Step
+from backbone_bench.records import Known, Memory, Missing
 
 
 class TorchEvent:
@@ -34,6 +34,7 @@ class Accelerator(TorchDevice):
         self._index = device.index  # a number, because torch looks up a device object at every call
         self._events_work = False
         self._counting = keeps_count()
+        self._others: Mapping[str, int] = {}  # bytes of others, by the names of `_counts`
         torch.accelerator.set_device_index(device)
 
     def synchronize(self) -> None:
@@ -55,6 +56,9 @@ class Accelerator(TorchDevice):
         except RuntimeError as error:
             raise EventsFailed(Missing("no_events", f"events of {self.name} fail: {first_line(error)}")) from None
 
+    def hold(self, seconds: float) -> None:
+        raise HoldFailed(Missing("no_hold", f"torch has no kernel that holds {self._device.type}"))
+
     def capture(self, step: Step) -> Step:
         raise CaptureFailed(Missing("no_graphs", f"graphs are captured on CUDA only, and this is {self.name}"))
 
@@ -62,21 +66,28 @@ class Accelerator(TorchDevice):
         counts = self._counts()
         return sum(counts.get(name, 0) for name in ("num_device_alloc", "num_alloc_retries"))
 
+    def leave_out_memory_in_use(self) -> None:
+        """Give cached memory back to the driver, and remember what is in use: earlier rows left it behind."""
+        if self._counting:
+            torch.accelerator.empty_cache()
+        self._others = {name: bytes_ for name, bytes_ in self._counts().items() if name.endswith(".current")}
+
     def mark_memory(self) -> None:
-        """Do nothing: the allocator counts from 0, so no baseline is needed."""
+        """Do nothing: the model is not in the memory of the host."""
 
     def reset_peak(self) -> None:
         if self._counting:
             torch.accelerator.reset_peak_memory_stats(self._device)
 
     def memory(self) -> Memory:
+        in_driver = Missing("not_on_host", f"the model is in the memory of {self.name}")
+        return Memory(self._peak_bytes("allocated_bytes.all"), self._peak_bytes("reserved_bytes.all"), in_driver)
+
+    def _peak_bytes(self, name: str) -> Known[int]:
         counts = self._counts()
-        no_stats = Missing("no_memory_stats", f"the allocator of {self.name} keeps no count")
-        return Memory(
-            counts.get("allocated_bytes.all.peak", no_stats),
-            counts.get("reserved_bytes.all.peak", no_stats),
-            Missing("not_on_host", f"the model is in the memory of {self.name}"),
-        )
+        if f"{name}.peak" not in counts:
+            return Missing("no_memory_stats", f"the allocator of {self.name} keeps no count")
+        return max(0, counts[f"{name}.peak"] - self._others.get(f"{name}.current", 0))
 
     def _counts(self) -> Mapping[str, int]:
         return torch.accelerator.memory_stats(self._device) if self._counting else {}

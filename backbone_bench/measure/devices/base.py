@@ -16,6 +16,7 @@ class TorchDevice:
     """Base class of the devices that torch runs on."""
 
     is_host = False
+    launch_queue: int | None = None
 
     def __init__(self, device: torch.device, cache_bytes: Known[int]) -> None:
         self.name, self.cache_bytes = str(device), cache_bytes

@@ -4,7 +4,7 @@ import torch
 
 from backbone_bench.measure.devices.base import TorchDevice
 from backbone_bench.measure.machine import procfs
-from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, LatencyMode, Step
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, HoldFailed, LatencyMode, Step
 from backbone_bench.records import Memory, Missing
 
 
@@ -24,11 +24,17 @@ class Host(TorchDevice):
     def event(self) -> Event:
         raise EventsFailed(Missing("no_events", "a CPU has no events of its own: use its wall latency"))
 
+    def hold(self, seconds: float) -> None:
+        raise HoldFailed(Missing("no_hold", "a call of a CPU returns when its work is done: nothing waits in a queue"))
+
     def capture(self, step: Step) -> Step:
         raise CaptureFailed(Missing("no_graphs", "a CPU has no graphs to replay: use its wall latency"))
 
     def allocations(self) -> int:
         return 0
+
+    def leave_out_memory_in_use(self) -> None:
+        """Do nothing: there is no allocator that counts."""
 
     def mark_memory(self) -> None:
         self._resident.mark()

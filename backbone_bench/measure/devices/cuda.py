@@ -8,20 +8,44 @@ from torch import Tensor
 from backbone_bench.base.errors import first_line
 from backbone_bench.base.pytree import map_tensors
 from backbone_bench.measure.devices.accelerator import Accelerator
-from backbone_bench.measure.protocols import CaptureFailed, LatencyMode, Step
+from backbone_bench.measure.protocols import CaptureFailed, HoldFailed, LatencyMode, Step
 from backbone_bench.records import Missing
+
+_TRIAL_CYCLES = 2_000_000  # of the spinning kernel, to learn its rate: a millisecond at 2 GHz
 
 
 class Cuda(Accelerator):
     """A CUDA device."""
 
     modes: tuple[LatencyMode, ...] = ("wall", "device", "graph")
+    launch_queue = 1000  # about so many were seen on an NVIDIA H200; NVIDIA documents no number
 
     def __init__(self, device: torch.device) -> None:
         super().__init__(device)
         l2_bytes = torch.cuda.get_device_properties(device).L2_cache_size
         if l2_bytes:
             self.cache_bytes = l2_bytes
+        self._spin_hz: float | None = None  # cycles that the spinning kernel counts in a second
+
+    def hold(self, seconds: float) -> None:
+        """Launch a kernel that spins for so many cycles of the clock; it ends by itself.
+
+        The idea is the blocking kernel of NVIDIA's nvbench. torch keeps this kernel for its own tests.
+        """
+        if not hasattr(torch.cuda, "_sleep"):
+            raise HoldFailed(Missing("no_hold", "this torch has no spinning kernel"))
+        self._spin_hz = self._spin_hz or self._measured_spin_hz()
+        torch.cuda._sleep(round(seconds * self._spin_hz))
+
+    def _measured_spin_hz(self) -> float:
+        """Rate of the second of two kernels: the first also loads it, and raises the clock of a device at rest."""
+        start, end = self.event(), self.event()
+        torch.cuda._sleep(_TRIAL_CYCLES)
+        start.record()
+        torch.cuda._sleep(_TRIAL_CYCLES)
+        end.record()
+        end.wait()
+        return _TRIAL_CYCLES / end.elapsed_s_since(start)
 
     def capture(self, step: Step) -> Step:
         graph, stream = torch.cuda.CUDAGraph(), torch.cuda.Stream(self._device)

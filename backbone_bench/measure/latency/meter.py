@@ -7,18 +7,20 @@ Nothing is printed and no sample is dropped.
 import gc
 import statistics
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from backbone_bench.base import collector
 from backbone_bench.base.progress import ProgressCallback, silent
 from backbone_bench.measure.latency import rules
 from backbone_bench.measure.latency.plan import FULL, LatencyPlan
-from backbone_bench.measure.latency.timers import Pairs, Timer, Wall, replay
+from backbone_bench.measure.latency.timers import Pairs, Timer, Wall, filled_queue, replay
 from backbone_bench.measure.protocols import (
     CaptureFailed,
     ClockFailed,
     Device,
     EventsFailed,
+    HoldFailed,
     LatencyMode,
     Step,
     Watcher,
@@ -106,25 +108,33 @@ class _Session:
 
     def run(self) -> MeasuredLatency:
         self.watch.poll()
-        memory, flags = self._first_calls()
-        latency = Latencies(self._mode("wall"), self._mode("device"), self._mode("graph"))
+        self.device.mark_memory()
+        flags = self._first_calls()
+        wall = self._mode("wall")
+        memory = self._memory()
+        latency = Latencies(wall, self._mode("device"), self._mode("graph"))
         return MeasuredLatency(latency, memory, flags, self.fastest, self.calls)
 
-    def _first_calls(self) -> tuple[Memory, tuple[Flag, ...]]:
-        """Time the first calls: compilation, algorithm search, lazy loading. Memory is that of the last of them."""
+    def _memory(self) -> Memory:
+        """Peak memory of one call that follows others: the first ones need more, to search for algorithms."""
+        self.device.reset_peak()
+        self.step()
+        self.device.synchronize()
+        return self.device.memory()
+
+    def _first_calls(self) -> tuple[Flag, ...]:
+        """Time the first calls: compilation, algorithm search, lazy loading."""
         device = self.device
         times_s: list[float] = []
-        device.mark_memory()
         output: object = None
         while len(times_s) < self.plan.first_calls and not (times_s and self._short_of_time()):
             self.on_progress("first calls", len(times_s) / self.plan.first_calls)
-            device.reset_peak()
             start_s = device.now_s()
             output = self.step()
             device.synchronize()
             times_s.append(device.now_s() - start_s)
         self.first_calls_s = tuple(times_s)
-        return device.memory(), () if device.finite(output) else ("nan_output",)
+        return () if device.finite(output) else ("nan_output",)
 
     def _short_of_time(self) -> bool:
         budget_s = self.plan.budget_s
@@ -138,14 +148,20 @@ class _Session:
                 case "wall":
                     return self._latency(mode, Wall(self.step, self.device, cold=self.plan.cold), self.first_calls_s)
                 case "device":
-                    return self._latency(mode, self._pairs(), ())
+                    return self._device()
                 case "graph":
                     return self._graph()
         except (EventsFailed, CaptureFailed, ClockFailed) as failed:
             return failed.missing
 
-    def _pairs(self) -> Pairs:
-        return Pairs(self.step, self.device, self.plan.queue_depth, cold=self.plan.cold)
+    def _device(self) -> Latency:
+        """Device latency behind a filled queue; where the device cannot be held, by the events of eager calls."""
+        try:
+            filled = filled_queue(self.step, self.device, launches=self.plan.launches, cold=self.plan.cold)
+            return replace(self._latency("device", filled, ()), method="filled_queue")
+        except HoldFailed as failed:
+            pairs = Pairs(self.step, self.device, self.plan.queue_depth, cold=self.plan.cold)
+            return replace(self._latency("device", pairs, ()), method="eager_events", not_filled=failed.missing)
 
     def _graph(self) -> Latency:
         self.on_progress("graph: capturing", 0)
@@ -172,6 +188,7 @@ class _Session:
         host_load = contention.share()
         found: dict[Flag, bool] = {
             "not_steady": warm.status == "not_steady",
+            "warm_up_cut_short": warm.status == "cut_short",
             "allocator_active": allocated,
             "host_busy": not isinstance(host_load, Missing) and rules.cpu_contention(host_load),
         }

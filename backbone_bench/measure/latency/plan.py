@@ -18,16 +18,16 @@ class LatencyPlan:
     warm_up_rule: WarmUpRule = field(default_factory=WarmUpRule)
     stopping_rule: StoppingRule = field(default_factory=StoppingRule)
     queue_depth: int = 8  # number of calls that the host may run ahead of the device
+    launches: int | None = None  # operations that a call launches, if it was counted
     budget_s: float | None = None  # for all modes together
     quick: bool = False  # the status of the record is then `quick`
 
     def within(self, share_s: float) -> "LatencyPlan":
         """Plan of one mode within `share_s`: at most a quarter is warm-up, and slow devices keep the limit too."""
         warm_s = share_s / 4
-        warm_up_rule = replace(self.warm_up_rule, max_s=warm_s, min_s=min(self.warm_up_rule.min_s, warm_s))
         return replace(
             self,
-            warm_up_rule=warm_up_rule,
+            warm_up_rule=self.warm_up_rule.within(warm_s),
             stopping_rule=replace(self.stopping_rule, max_s=share_s - warm_s, min_calls=1),
         )
 

@@ -6,12 +6,15 @@ Rules decide from numbers alone: they contain no loop, no clock and no torch, so
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 from backbone_bench.stats import samples
 
 _MAX_BLOCK_CALLS = 10_000  # of a call that takes microseconds
+_QUARTERS = 4
+
+WarmUpStatus = Literal["steady", "not_steady", "cut_short"]
 
 
 class WarmUpBlock(NamedTuple):
@@ -24,7 +27,10 @@ class WarmUpBlock(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WarmUpRule:
-    """End of the warm-up: the medians of the last two quarters agree, and the allocator got no new memory in them."""
+    """End of the warm-up: the medians of the last two quarters agree, and the allocator got no new memory in them.
+
+    If time is up before that, it was `not_steady` where the blocks show it, and `cut_short` where they are too few.
+    """
 
     min_s: float = 2.0
     max_s: float = 30.0
@@ -32,17 +38,33 @@ class WarmUpRule:
     block_s: float = 0.1
     min_blocks: int = 8  # two per quarter
 
-    def verdict(self, blocks: Sequence[WarmUpBlock], spent_s: float) -> Literal["steady", "not_steady"] | None:
-        """`steady`, `not_steady`, or None while the warm-up should go on."""
+    def within(self, max_s: float) -> "WarmUpRule":
+        """The same rule for less time, with blocks so short that there can be enough of them to judge."""
+        return replace(
+            self,
+            max_s=max_s,
+            min_s=min(self.min_s, max_s),
+            block_s=min(self.block_s, max_s / (_QUARTERS * samples.FEWEST + self.min_blocks)),
+        )
+
+    def verdict(self, blocks: Sequence[WarmUpBlock], spent_s: float) -> WarmUpStatus | None:
+        """`steady`, `not_steady`, `cut_short`, or None while the warm-up should go on."""
         quarter = len(blocks) // 4
         enough = len(blocks) >= self.min_blocks
         if enough and spent_s >= self.min_s and _quiet(blocks, 2 * quarter) and self._agree(blocks, quarter):
             return "steady"
         if spent_s < self.max_s:
             return None
-        # Noise alone makes medians differ: not steady only if their 95 % confidence intervals are disjoint.
-        only_noise = enough and _quiet(blocks, 2 * quarter) and _overlap(*_quarters(blocks, quarter))
-        return "steady" if only_noise else "not_steady"
+        return self._at_the_end(blocks, quarter) if enough else "cut_short"
+
+    def _at_the_end(self, blocks: Sequence[WarmUpBlock], quarter: int) -> WarmUpStatus:
+        """Noise alone makes medians differ: not steady only if their 95 % confidence intervals are disjoint."""
+        if not _quiet(blocks, 2 * quarter):
+            return "not_steady"
+        before, last = map(samples.median_interval, _quarters(blocks, quarter))
+        if before is None or last is None:
+            return "steady" if self._agree(blocks, quarter) else "cut_short"
+        return "steady" if before.low <= last.high and last.low <= before.high else "not_steady"
 
     def next_block(self, calls: int, took_s: float) -> int:
         """Number of calls of the next block, if the last `calls` took `took_s`; at most ten times as many."""
@@ -60,11 +82,6 @@ def _quarters(blocks: Sequence[WarmUpBlock], quarter: int) -> tuple[list[float],
 
 def _quiet(blocks: Sequence[WarmUpBlock], span: int) -> bool:
     return blocks[-1].allocations == blocks[-span - 1].allocations
-
-
-def _overlap(before: Sequence[float], last: Sequence[float]) -> bool:
-    earlier, later = samples.median_interval(before), samples.median_interval(last)
-    return earlier is not None and later is not None and earlier.low <= later.high and later.low <= earlier.high
 
 
 _FEWEST_BLOCKS = 10

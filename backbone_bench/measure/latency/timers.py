@@ -1,11 +1,17 @@
-"""Timers of a step: wall time, device time by events, and graph replay. Nothing else runs while samples are taken."""
+"""Timers of a step: wall time, device time by events, and graph replay. Nothing else runs while samples are taken.
+
+Events around an eager call read the host's time where the host launches more slowly than the device works. So the
+device is held first, until all launches of the call wait in its queue (`FilledQueue`); where that is not possible,
+`Pairs` takes the events of an eager call, and the latency says so.
+"""
 
 import math
 import statistics
+from collections import deque
 from typing import NamedTuple, Protocol
 
 from backbone_bench.base.errors import first_line
-from backbone_bench.measure.protocols import CaptureFailed, Device, Event, EventsFailed, Step
+from backbone_bench.measure.protocols import CaptureFailed, Device, Event, EventsFailed, HoldFailed, Step
 from backbone_bench.records import Flag, Missing
 
 
@@ -45,8 +51,8 @@ class Pairs:
 
     Before each launch the host waits for the call that is `depth` calls older, so
     it runs ahead of the device by at most `depth` calls. If the host is too slow to
-    run ahead, the device waits between the two events and this time counts: the
-    step is launch-bound.
+    run ahead, the device waits between the two events and this time counts. A
+    replayed graph is one launch, so the host always runs ahead of it.
     """
 
     def __init__(self, step: Step, device: Device, depth: int, *, cold: bool = False, calls: int = 1) -> None:
@@ -77,6 +83,72 @@ def _checked(samples_s: list[float]) -> list[float]:
     if max(samples_s) == 0:
         raise EventsFailed(Missing("events_read_zero", f"all {len(samples_s)} pairs of device events read 0 s"))
     return samples_s
+
+
+class FilledQueue:
+    """Device time of a call whose launches all wait in the queue before the first of them runs.
+
+    The device is held by other work, which ends by itself, while the host launches the call between two events. A
+    sample counts only if the device had not reached the first event when the last launch was made. Else the hold was
+    too short, and the call is taken again with a longer one.
+    """
+
+    calls_per_sample = 1
+
+    def __init__(self, step: Step, device: Device, *, cold: bool = False) -> None:
+        self.step, self.device, self.cold = step, device, cold
+        self._launched_s: deque[float] = deque(maxlen=_RECENT)  # time of the launches of the last calls
+
+    def take(self, count: int) -> list[float]:
+        """Take the samples. Raises HoldFailed if a call runs before all of it is launched, however long the hold."""
+        start, end = self.device.event(), self.device.event()
+        return _checked([self._sample(start, end) for _ in range(count)])
+
+    def _sample(self, start: Event, end: Event) -> float:
+        for stretch in _STRETCHES:
+            self.device.hold(self._hold_s(stretch))
+            if self.cold:
+                self.device.flush_cache()
+            begun_s = self.device.now_s()
+            start.record()
+            self.step()
+            end.record()
+            is_filled = not start.done()
+            self._launched_s.append(self.device.now_s() - begun_s)
+            end.wait()
+            if is_filled:
+                return end.elapsed_s_since(start)
+        raise HoldFailed(self._why())
+
+    def _hold_s(self, stretch: int) -> float:
+        usual_s = statistics.median(self._launched_s) if self._launched_s else 0.0
+        return min(max(stretch * usual_s, _SHORTEST_HOLD_S), _LONGEST_HOLD_S)
+
+    def _why(self) -> Missing:
+        return Missing(
+            "waits_for_device",
+            f"the call waited for the device before all of it was launched, also behind a hold of "
+            f"{self._hold_s(_STRETCHES[-1]) * 1e3:.3g} ms",
+        )
+
+
+# Holds tried in turn, in times of a usual launch of the whole call: the host is now and then interrupted.
+_STRETCHES = (2, 4, 8, 16, 32)
+_RECENT = 21  # launches of which the median is the usual one
+_SHORTEST_HOLD_S, _LONGEST_HOLD_S = 200e-6, 1.0  # systems end a kernel of some seconds where the GPU draws a desktop
+
+
+def filled_queue(step: Step, device: Device, *, launches: int | None = None, cold: bool = False) -> FilledQueue:
+    """Prepare a timer of the device's work behind a filled queue, and try it. Raises HoldFailed or EventsFailed.
+
+    `launches` is the number of launches of a call, if it is known: no more than the device's queue may be filled.
+    """
+    if launches is not None and device.launch_queue is not None and launches > device.launch_queue:
+        reason = f"the call launches {launches} operations, and about {device.launch_queue} wait in the device's queue"
+        raise HoldFailed(Missing("too_many_launches", reason))
+    timer = FilledQueue(step, device, cold=cold)
+    timer.take(1)
+    return timer
 
 
 SHORTEST_S = 50e-6  # the resolution of events, about 0.5 µs, is 1 % of this

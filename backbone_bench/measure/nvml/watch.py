@@ -12,6 +12,7 @@ from typing import NamedTuple
 from backbone_bench import records
 from backbone_bench.measure.nvml.card import Card, known
 from backbone_bench.records import Flag, Known, Missing
+from backbone_bench.records.record import clocks_varied
 
 CAPPED = 0.01  # share of the time at the power limit above which a record is flagged
 BUSY = 0.1  # utilisation of a card that this process has not used yet
@@ -106,8 +107,10 @@ class CardWatcher:
         return ("isolation_unchecked", "shared_gpu") if busy else ("isolation_unchecked",)
 
     def _card_flags(self) -> Sequence[Flag]:
-        # NVML does not report clocks that another program has locked.
-        flags: Sequence[Flag] = () if self._locked else ("clocks_unlocked",)
+        # NVML does not report clocks that another program has locked, but such clocks do not vary.
+        polled = _series(self._snapshots, lambda snapshot: snapshot.sm_clock_hz)
+        varied = not self._locked and (isinstance(polled, Missing) or clocks_varied(polled))
+        flags: Sequence[Flag] = ("clocks_unlocked",) if varied else ()
         return (*flags, "mig_slice") if self._card.sliced else flags
 
 

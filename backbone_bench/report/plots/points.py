@@ -59,9 +59,9 @@ def confidence_interval(column: Column[Record], record: Record) -> Bounds | None
 
 
 def latency_column(records: Iterable[Record]) -> Column[Record]:
-    """The latency that a plot shows: device latency if every record has it, else wall latency."""
-    device = COLUMNS["device_s"]
-    return device if all(number(device, record) for record in records) else COLUMNS["wall_s"]
+    """The latency that a plot shows: the device's work if every record has it, else wall latency."""
+    work = COLUMNS["device_work_s"]
+    return work if all(number(work, record) for record in records) else COLUMNS["wall_s"]
 
 
 def enough_models(points: Sequence[RecordPoint]) -> bool:

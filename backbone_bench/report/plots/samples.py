@@ -1,8 +1,9 @@
 """Plots of latency samples: their spread, and their trace in the order of measurement."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-from backbone_bench.records import Latencies, Latency, Missing, Record
+from backbone_bench.records import Latency, Missing, Record
+from backbone_bench.records.grade import latencies
 from backbone_bench.report.drawing.plot import Axis, BarSegment, Line, Panel, Plot, Point
 
 SERIES = ("samples", "first calls", "outliers")  # of a trace
@@ -10,20 +11,11 @@ MAX_ROWS = 30
 MAX_SAMPLES = 240  # of a trace, to keep the page small; the record has them all
 
 
-def latencies_by_mode(record: Record) -> Iterator[tuple[str, Latency]]:
-    """The latencies that were measured, each with its mode."""
-    if isinstance(record.latency, Latencies):
-        for mode in ("wall", "device", "graph"):
-            latency: Latency | Missing = getattr(record.latency, mode)
-            if not isinstance(latency, Missing):
-                yield mode, latency
-
-
 def spread(records: Sequence[Record], caption: str) -> Plot | None:
     """Plot how far samples lie from their median: one panel per mode, one row per record."""
     modes: dict[str, list[tuple[str, Latency]]] = {}
     for record in records:
-        for mode, latency in latencies_by_mode(record):
+        for mode, latency in latencies(record):
             modes.setdefault(mode, []).append((record.workload.model, latency))
     panels = tuple(_boxes(mode, rows) for mode, rows in modes.items() if len(rows) > 1)
     return Plot("spread", "Spread of latency samples", caption, panels) if panels else None
@@ -52,7 +44,7 @@ def _quantile(values: Sequence[float], share: float) -> float:
 
 def trace(record: Record) -> tuple[Panel, ...]:
     """Draw the samples in order, one panel per mode: first calls, outliers, the median's 95 % confidence interval."""
-    return tuple(_trace(mode, latency) for mode, latency in latencies_by_mode(record))
+    return tuple(_trace(mode, latency) for mode, latency in latencies(record))
 
 
 def _trace(mode: str, latency: Latency) -> Panel:

@@ -29,6 +29,7 @@ class Column(NamedTuple, Generic[T]):
     interval: Callable[[T], Bounds | Missing] | None = None  # the 95 % confidence interval, in base units
     remark: str = ""  # an explanation of the column, written once under the table
     glossary: Callable[[Iterable[str]], str] | None = None  # explains the words in its cells, under the table
+    if_shared: Callable[[str], str] | None = None  # of a text column: the sentence that replaces it if all rows agree
     part_of: str = ""  # the key of the column it belongs to: if both are left out, only that one is reported
 
     @property

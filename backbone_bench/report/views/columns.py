@@ -18,17 +18,28 @@ from backbone_bench.base.units import (
     PLAIN,
     Unit,
 )
-from backbone_bench.records import NOT_REQUESTED, Missing, Record, meanings, quantities
+from backbone_bench.records import Missing, Record, meanings, quantities
+from backbone_bench.records.grade import graded, noted
 from backbone_bench.records.quantities import QUANTITIES, Quantity
 from backbone_bench.report.tables.table import Bounds, CellValue, Column
 from backbone_bench.report.views import top1
+from backbone_bench.report.views.conditions import measured
 
 T = TypeVar("T")
+_MODES = ("wall", "device", "graph")
 NumberOrMissing = int | float | Missing
 
 ONCE = "FLOPs: a multiply-add counts once."
 _LATENCY_HALF_WIDTH = "±: half of the 95 % confidence interval, as a share of the median."
 _ENERGY_HALF_WIDTH = "energy ±: half of the 95 % confidence interval, as a share of the mean."
+_LAUNCH_BOUND = (
+    "launch-bound: the share of a call in which the GPU waits for Python, 1 − device work / wall latency; device work "
+    "is the replay of the call's graph, or else device latency."
+)
+_ENERGY_RUNS = {
+    "graph": "Energy is that of replays of the call's graph, back to back.",
+    "wall": "Energy is that of a caller who waits for each call: what the device draws in the gaps is included.",
+}
 _PAPER = (
     "paper's protocol: mean power, read every 100 ms, divided by images/s; idle power is included "
     "(VoVNet, section 4.1)."
@@ -102,37 +113,29 @@ def _first_call(mode: str) -> Callable[[Record], NumberOrMissing]:
     return first
 
 
+def _of_which_runs(record: Record) -> CellValue:
+    """The runs that the energy is of."""
+    return record.energy_mode
+
+
 def _has_unknown(record: Record) -> bool:
     return not isinstance(record.cost, Missing) and bool(record.cost.uncounted)
 
 
-def _flags(record: Record) -> str:
-    flags = list(record.flags)
-    if not isinstance(record.cost, Missing) and record.cost.path == "cpu":
-        flags.append("values_needed")
-    if not isinstance(record.latency, Missing):
-        for mode in ("wall", "device", "graph"):
-            latency = getattr(record.latency, mode)
-            if not isinstance(latency, Missing):
-                flags += latency.flags
-                flags += [] if latency.status == "converged" else [f"{mode}: {latency.status}"]
-    for part in (record.energy, record.watch):
-        flags += () if isinstance(part, Missing) else part.flags
-    return ", ".join(dict.fromkeys(flags))
+def _noted(record: Record) -> str:
+    return ", ".join(noted(record))
 
 
-def _on_request(path: str) -> Callable[[Record], Any]:
-    """A getter of an attribute of a part that a record has only on request; `NOT_REQUESTED` without it."""
-    owner, _, name = path.rpartition(".")
-    part_at = at(owner)
+GRADE = "grade"
 
-    def value(record: Record) -> Any:
-        part = part_at(record)
-        if part is None:
-            return NOT_REQUESTED
-        return part if isinstance(part, Missing) else getattr(part, name)
 
-    return value
+def grade_column(shared: frozenset[str] = frozenset()) -> Column[Record]:
+    """The grade of each row with its reasons, except those that all rows share."""
+
+    def grade(record: Record) -> str:
+        return graded(record).without(shared) if measured(record) else ""
+
+    return Column(GRADE, "grade", grade, glossary=meanings)
 
 
 def _uncounted(record: Record) -> CellValue:
@@ -158,7 +161,8 @@ _EXTRAS: Mapping[str, Mapping[str, Any]] = {
     "flops": {"lower_bound": _has_unknown, "remark": ONCE},
     "conv_flops": {"remark": ONCE},
     "flops_per_s": {"lower_bound": _has_unknown},
-    **{f"{mode}_s": {"interval": _interval(mode)} for mode in ("wall", "device", "graph")},
+    **{f"{mode}_s": {"interval": _interval(mode)} for mode in _MODES},
+    "device_work_s": {"interval": at("device_work.ci95_s")},
 }
 
 # The columns that stand right behind that of a quantity.
@@ -166,14 +170,21 @@ _BEHIND: Mapping[str, tuple[Column[Record], ...]] = {
     "peak_activation_bytes": (
         Column("flops_per_byte", "FLOPs per byte", over(_flops, at("cost.traffic_bytes")), PLAIN, None, _has_unknown),
         Column("uncounted", "uncounted operations", _uncounted),
-        Column("cross_check_flops", "FLOPs by fvcore", _on_request("cross_check.flops"), BILLIONS),
-        Column("cross_check_explanation", "fvcore minus ours", _on_request("cross_check.explanation")),
+        Column("cross_check_flops", "FLOPs by fvcore", at("cross_check.flops"), BILLIONS),
+        Column("cross_check_explanation", "fvcore minus ours", at("cross_check.explanation")),
     ),
     "wall_s": _latency("wall"),
     "device_s": _latency("device"),
     "graph_s": (
         *_latency("graph"),
-        Column("launch_bound", "launch-bound", at("latency.launch_bound"), PERCENT),
+        Column(
+            "launch_bound",
+            "launch-bound",
+            at("latency.launch_bound"),
+            PERCENT,
+            remark=_LAUNCH_BOUND,
+            part_of="device_s",
+        ),
     ),
     "gross_per_image_j": (
         Column(
@@ -185,9 +196,16 @@ _BEHIND: Mapping[str, tuple[Column[Record], ...]] = {
             part_of="gross_per_image_j",
         ),
         Column(
+            "energy_runs",
+            "energy of",
+            _of_which_runs,
+            part_of="gross_per_image_j",
+            if_shared=lambda runs: _ENERGY_RUNS[runs],
+        ),
+        Column(
             "paper_per_image_j",
             "energy per image, paper's protocol",
-            _on_request("energy.paper.per_image_j"),
+            at("energy.paper.per_image_j"),
             MILLIJOULES,
             "less",
             remark=_PAPER,
@@ -199,8 +217,8 @@ _BEHIND: Mapping[str, tuple[Column[Record], ...]] = {
 
 def _of_quantity(quantity: Quantity) -> tuple[Column[Record], ...]:
     """The column of a quantity, and those behind it."""
-    column: Column[Record] = Column(quantity.key, quantity.title, quantity.of, quantity.unit, quantity.better)
-    return column._replace(**_EXTRAS.get(quantity.key, {})), *_BEHIND.get(quantity.key, ())
+    own: Column[Record] = Column(quantity.key, quantity.title, quantity.of, quantity.unit, quantity.better)
+    return own._replace(**_EXTRAS.get(quantity.key, {})), *_BEHIND.get(quantity.key, ())
 
 
 COLUMNS: dict[str, Column[Record]] = {
@@ -210,7 +228,8 @@ COLUMNS: dict[str, Column[Record]] = {
         *(column for quantity in QUANTITIES.values() for column in _of_quantity(quantity)),
         Column("top1_fraction", "published top-1", _top1, Unit("%", 100, 2), remark=top1.REMARK),
         Column("top1_weights", "weights.recipe", _weights),
-        Column("flags", "flags", _flags, glossary=meanings),
+        grade_column(),
+        Column("flags", "flags", _noted, glossary=meanings),
         Column("record", "record", attrgetter("id")),
     )
 }
@@ -231,19 +250,62 @@ def _named(key: str) -> Column[Record]:
 _CROSS_CHECK = "cross_check_flops,cross_check_explanation"
 _MEASURED = (
     "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,device_s,device_half_width,graph_s,"
-    "graph_half_width,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,paper_per_image_j,"
-    "peak_allocated_bytes"
+    "graph_half_width,launch_bound,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,energy_runs,"
+    "wall_per_image_j,paper_per_image_j,peak_allocated_bytes"
 )
 COUNT = named(
     f"model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_CROSS_CHECK},flags"
 )
-RUN = named(f"{_MEASURED},uncounted,{_CROSS_CHECK},flags")
-COMPARE = named(f"{_MEASURED},top1_fraction,top1_weights,uncounted,{_CROSS_CHECK},flags")
+RUN = named(f"{_MEASURED},uncounted,{_CROSS_CHECK},grade")
+COMPARE = named(f"{_MEASURED},top1_fraction,top1_weights,uncounted,{_CROSS_CHECK},grade")
 
 
 def doubled(columns: Sequence[Column[T]]) -> tuple[Column[T], ...]:
     """The same columns with a multiply-add counted as two FLOPs; their keys and titles say so."""
     return tuple(_doubled(column) if column.key in _DOUBLES else column for column in columns)
+
+
+_TWICE, _PER_IMAGE = "_two_per_multiply_add", "_per_image"
+# Columns of one call, which `per_image` divides by the batch.
+_PER_CALL = frozenset(
+    {
+        *(key for key, one in QUANTITIES.items() if one.per_call),
+        *(f"{mode}_{what}" for mode in _MODES for what in ("min_s", "p90_s", "p99_s", "first_call_s")),
+        "cross_check_flops",
+    }
+)
+
+
+def per_image(columns: Sequence[Column[Record]]) -> tuple[Column[Record], ...]:
+    """The same columns with everything for one image; the keys and titles of those that change say so."""
+    divided = {column.key for column in columns if column.key.removesuffix(_TWICE) in _PER_CALL}
+    return tuple(
+        (_per_image(column) if column.key in divided else column)._replace(
+            part_of=f"{column.part_of}{_PER_IMAGE}" if column.part_of in divided else column.part_of
+        )
+        for column in columns
+    )
+
+
+def _per_image(column: Column[Record]) -> Column[Record]:
+    def value(record: Record) -> CellValue:
+        whole = column.value(record)
+        if isinstance(whole, Missing | str):
+            return whole
+        batch = record.workload.batch
+        return whole // batch if isinstance(whole, int) and whole % batch == 0 else whole / batch
+
+    def interval(record: Record) -> Bounds | Missing:
+        assert column.interval is not None
+        whole, batch = column.interval(record), record.workload.batch
+        return whole if isinstance(whole, Missing) else (whole[0] / batch, whole[1] / batch)
+
+    return column._replace(
+        key=f"{column.key}{_PER_IMAGE}",
+        title=f"{column.title} per image",
+        value=value,
+        interval=interval if column.interval else None,
+    )
 
 
 def _doubled(column: Column[T]) -> Column[T]:
@@ -252,5 +314,5 @@ def _doubled(column: Column[T]) -> Column[T]:
         return value if isinstance(value, Missing | str) else 2 * value
 
     return column._replace(
-        key=f"{column.key}_two_per_multiply_add", title=f"{column.title}, two per multiply-add", value=twice, remark=""
+        key=f"{column.key}{_TWICE}", title=f"{column.title}, two per multiply-add", value=twice, remark=""
     )

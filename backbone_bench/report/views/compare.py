@@ -6,9 +6,10 @@ from typing import Any
 
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.grouping import group_by
-from backbone_bench.records import Record
+from backbone_bench.records import Record, meanings
+from backbone_bench.records.grade import graded
 from backbone_bench.report.tables.table import Cell, Column, Table, TableRow, tabulate
-from backbone_bench.report.views.columns import RUN
+from backbone_bench.report.views.columns import GRADE, RUN, grade_column, per_image
 from backbone_bench.report.views.conditions import (
     CONDITIONS,
     ENVIRONMENT,
@@ -95,7 +96,32 @@ def _table(records: Sequence[Record], view: View, title: str, caption: str) -> T
     varied = (*CONDITIONS, STARTED, ENVIRONMENT) if view.all_conditions else differing(records)
     shown = {column.key for column in view.columns}
     extra = [column_of(condition) for condition in varied if condition.key not in shown]
-    return tabulate(records, [view.columns[0], *extra, *view.columns[1:]], title=title, caption=caption)
+    columns = (view.columns[0], *extra, *view.columns[1:])
+    if view.all_conditions:
+        return tabulate(records, columns, title=title, caption=caption)
+    if any(record.workload.batch > 1 for record in records):
+        columns, caption = per_image(columns), f"{caption} All quantities are per image."
+    columns, remarks = _said_once(columns, records)
+    return replace(tabulate(records, columns, title=title, caption=caption), remarks=remarks)
+
+
+def _said_once(
+    columns: Sequence[Column[Record]], records: Sequence[Record]
+) -> tuple[tuple[Column[Record], ...], tuple[str, ...]]:
+    """The columns without what all rows share, and the sentences that say it below the table."""
+    kept: list[Column[Record]] = []
+    remarks: list[str] = []
+    for column in columns:
+        values = {column.value(record) for record in records} if column.if_shared else set()
+        if column.if_shared and len(values) == 1 and isinstance(value := values.pop(), str):
+            remarks.append(column.if_shared(value))
+        elif column.key == GRADE and len(records) > 1:
+            shared = frozenset.intersection(*(frozenset(graded(record).reasons) for record in records))
+            kept.append(grade_column(shared))
+            remarks += [f"All rows: {', '.join(sorted(shared))}. {meanings(sorted(shared))}".rstrip()] if shared else []
+        else:
+            kept.append(column)
+    return tuple(kept), tuple(remarks)
 
 
 def _with_ratios(

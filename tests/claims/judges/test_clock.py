@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from backbone_bench.claims.data.checks import CorrelationCheck, NeedsCheck, PairCheck, RanksCheck
 from backbone_bench.claims.data.papers import Claim, ClaimEntry, ClaimsPaper
-from backbone_bench.claims.data.subjects import network
+from backbone_bench.claims.data.subjects import Network, network
 from backbone_bench.claims.data.verdicts import ClaimVerdict
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import clock, engine
-from backbone_bench.records import Latencies, Latency, Missing, ModelCost
+from backbone_bench.records import Latencies, Latency, Missing, ModelCost, Tool
 from backbone_bench.stats.samples import Interval
 from tests.report.samples import cost, gpu_record, latency, record
 
@@ -70,8 +70,69 @@ def test_settings_that_disagree_leave_the_claim_unclear():
 
 
 def test_of_several_records_of_one_network_the_latest_counts():
-    old = replace(on_gpu("one", 0.0001), started_utc="2020-01-01T00:00:00Z")
+    old = replace(on_gpu("one", 0.0001), started_utc="2020-01-01T00:00:00Z", tool=Tool("0.0.9", None, ("bench", "run")))
     assert finding(pair(), on_gpu("one", 0.002), old, on_gpu("two", 0.001)).verdict is ClaimVerdict.HOLDS
+
+
+@pytest.mark.parametrize(
+    ("ratio", "processes", "verdict", "needed"),
+    [
+        (1.04, 1, ClaimVerdict.UNCLEAR, 2),
+        (1.04, 2, ClaimVerdict.HOLDS, None),
+        (1.02, 2, ClaimVerdict.UNCLEAR, 7),
+        (1.06, 1, ClaimVerdict.HOLDS, None),
+    ],
+)
+def test_one_process_each_decides_only_beyond_five_percent_and_more_decide_less(ratio, processes, verdict, needed):
+    records = [made for _ in range(processes) for made in (on_gpu("one", 0.001 * ratio), on_gpu("two", 0.001))]
+    found = finding(pair(), *records)
+    assert found.verdict is verdict
+    assert found.ratio == pytest.approx(ratio)
+    assert ("one process each" if processes == 1 else f"{processes} processes each") in found.working[0]
+    assert (f"about {needed} processes of each would decide" in found.working[0]) == (needed is not None)
+
+
+def test_the_device_s_work_decides_and_never_the_events_of_an_eager_call():
+    """The graph says that `one` is slower; a slow host makes the eager events of `two` longer."""
+
+    def eager(made, device_s):
+        return replace(made, latency=replace(made.latency, device=latency(device_s, n=700)))
+
+    records = eager(on_gpu("one", 0.002), 0.003), eager(on_gpu("two", 0.001), 0.009)
+    assert finding(pair(), *records).ratio == pytest.approx(2)
+    none = Missing("capture_failed", "none")
+    without = [replace(made, latency=replace(made.latency, graph=none)) for made in records]
+    assert finding(pair(), *without).verdict is ClaimVerdict.UNMEASURED
+
+
+FRAGMENTED = "backbone_bench.zoo.shufflenet_micro:fragmented"
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"channels": 128, "pieces": 1}, {"parallel": False, "pieces": 1, "channels": 128}]
+)
+def test_an_argument_that_is_the_default_may_be_left_out_on_either_side(more):
+    def on_stack(seconds, **given):
+        made = on_gpu(FRAGMENTED, seconds)
+        return replace(made, workload=replace(made.workload, arguments=given))
+
+    check = PairCheck(
+        kind="pair",
+        quantity="time",
+        of=Network(FRAGMENTED, 224, {"channels": 128, "pieces": 4, "parallel": True}),
+        to=Network(FRAGMENTED, 224, {"channels": 128, "pieces": 1, "parallel": False}),
+        relation=">",
+    )
+    records = on_stack(0.002, channels=128, pieces=4, parallel=True), on_stack(0.001, pieces=1, channels=128, **more)
+    assert finding(check, *records).verdict is ClaimVerdict.HOLDS
+
+
+def test_what_is_unmeasured_names_the_command_that_measures_it():
+    assert (
+        engine.judge(entry_of(pair(), "g1"), Evidence(records=())).command == "bench claims g1 --measure --device cuda"
+    )
+    measured = engine.judge(entry_of(pair(), "g1"), Evidence(records=(on_gpu("one", 0.002), on_gpu("two", 0.001))))
+    assert measured.command == ""
 
 
 def test_a_cpu_is_shown_and_is_no_witness_of_a_claim_about_gpus():
@@ -106,7 +167,7 @@ def test_few_samples_make_the_interval_their_whole_range():
         samples_s=(0.001, 0.003), first_calls_s=(), warmup=latency(1.0).warmup, status="timeout", host_load=0.0
     )
     none = Missing("none", "none")
-    one = replace(on_gpu("one", 0.001), latency=Latencies(few, few, none))
+    one = replace(on_gpu("one", 0.001), latency=Latencies(few, replace(few, method="filled_queue"), none))
     assert finding(pair(), one, on_gpu("two", 0.001)).verdict is ClaimVerdict.UNCLEAR
 
 

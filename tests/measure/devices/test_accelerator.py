@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from backbone_bench.measure.devices.accelerator import Accelerator
-from backbone_bench.measure.protocols import CaptureFailed, EventsFailed
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, HoldFailed
 from backbone_bench.records import Missing
 
 
@@ -44,6 +44,23 @@ def test_memory_is_the_allocators_peak(counting):
     counts = {"allocated_bytes.all.peak": 10, "reserved_bytes.all.peak": 20, "allocated_bytes.all.current": 3}
     memory = counting(**counts).memory()
     assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (10, 20)
+
+
+def test_what_was_in_use_before_the_model_is_left_out(counting, monkeypatch):
+    emptied = []
+    monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: emptied.append(True))
+    counts = {"allocated_bytes.all.current": 3, "reserved_bytes.all.current": 8}
+    peaks = {"allocated_bytes.all.peak": 10, "reserved_bytes.all.peak": 20}
+    device = counting(**counts, **peaks)
+    device.leave_out_memory_in_use()
+    memory = device.memory()
+    assert (memory.peak_allocated_bytes, memory.peak_reserved_bytes) == (7, 12)
+    assert emptied == [True]
+
+
+def test_an_accelerator_without_a_kernel_for_it_cannot_be_held(device):
+    with pytest.raises(HoldFailed, match="no kernel that holds cpu"):
+        device.hold(0.001)
 
 
 def test_an_allocator_that_keeps_no_count_has_a_reason_and_not_nothing(counting):

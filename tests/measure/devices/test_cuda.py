@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from backbone_bench.measure.devices.cuda import Cuda
-from backbone_bench.measure.protocols import CaptureFailed
+from backbone_bench.measure.protocols import CaptureFailed, HoldFailed
 
 
 class Stream:
@@ -25,6 +25,7 @@ class Driver:
     def __init__(self) -> None:
         self.current = self.first = Stream()
         self.replays = 0
+        self.spun_cycles: list[int] = []
 
     @contextmanager
     def stream(self, stream):
@@ -58,6 +59,37 @@ def driver(monkeypatch):
     monkeypatch.setattr(torch.cuda, "current_stream", lambda device: driver.current)
     monkeypatch.setattr(torch.cuda, "set_stream", lambda stream: setattr(driver, "current", stream))
     return driver
+
+
+class SpinningEvent:
+    """An event of a stream whose clock counts 500 million cycles a second."""
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver, self.at_s = driver, 0.0
+
+    def record(self) -> None:
+        self.at_s = sum(self.driver.spun_cycles) / 5e8
+
+    def wait(self) -> None: ...
+
+    def elapsed_s_since(self, earlier: "SpinningEvent") -> float:
+        return self.at_s - earlier.at_s
+
+
+def test_a_hold_spins_for_as_many_cycles_as_the_device_counts_in_that_time(device, driver, monkeypatch):
+    monkeypatch.setattr(device, "event", lambda: SpinningEvent(driver))
+    monkeypatch.setattr(torch.cuda, "_sleep", driver.spun_cycles.append)
+    device.hold(0.003)
+    device.hold(0.001)
+    assert driver.spun_cycles[-2:] == [1_500_000, 500_000]
+    assert len(driver.spun_cycles) == 4  # the rate was measured once, behind a first spin
+
+
+def test_a_torch_without_a_spinning_kernel_cannot_hold(device, monkeypatch):
+    monkeypatch.delattr(torch.cuda, "_sleep")
+    with pytest.raises(HoldFailed) as failed:
+        device.hold(0.001)
+    assert failed.value.missing.missing == "no_hold"
 
 
 @pytest.fixture

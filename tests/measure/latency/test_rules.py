@@ -34,7 +34,21 @@ def test_after_thirty_seconds_it_goes_on_as_it_is():
     rising = [1.01**n for n in range(40)]
     assert WarmUpRule().verdict(blocks(*rising), spent_s=29.9) is None
     assert WarmUpRule().verdict(blocks(*rising), spent_s=30) == "not_steady"
-    assert WarmUpRule().verdict(blocks(1.0, 1.0), spent_s=40) == "not_steady"
+
+
+def test_too_few_blocks_to_tell_are_a_warm_up_cut_short():
+    assert WarmUpRule().verdict(blocks(1.0, 1.0), spent_s=40) == "cut_short"
+    assert WarmUpRule().verdict(blocks(*[1.0] * 8, 1.1, 1.1), spent_s=30) == "cut_short"  # two medians on either side
+    assert WarmUpRule().verdict(blocks(*[1.0] * 10), spent_s=30) == "steady"
+
+
+@pytest.mark.parametrize("max_s", [0.1, 0.17, 1.0])
+def test_a_rule_with_less_time_has_shorter_blocks_and_can_still_tell(max_s):
+    rule = WarmUpRule().within(max_s)
+    count = int(max_s / rule.block_s)
+    assert rule.min_s <= rule.max_s == max_s
+    assert rule.verdict(blocks(*[1.0, 1.01] * (count // 2)), spent_s=max_s) == "steady"
+    assert rule.verdict(blocks(*[1.02**place for place in range(count)]), spent_s=max_s) == "not_steady"
 
 
 @pytest.mark.parametrize(("allocated_in", "verdict"), [(3, "steady"), (4, None), (7, None)])

@@ -72,7 +72,7 @@ def test_clocks_are_held_only_on_request(bench, world, accelerator):
     (record,) = json.loads(result.out)["records"]
     assert accelerator == {0}
     assert record["environment"]["gpu"]["locked_clock_hz"]["missing"] == "not_locked"
-    assert "clocks_unlocked" in record["watch"]["flags"]
+    assert "clocks_unlocked" not in record["watch"]["flags"]  # nobody saw them change
 
 
 def test_clocks_are_free_after_a_row_that_fails(bench, world, accelerator):

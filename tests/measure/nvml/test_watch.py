@@ -65,10 +65,22 @@ def test_idling_between_phases_is_no_fault(world, card):
     assert summary(watch).flags == ()
 
 
-def test_clocks_that_nobody_holds_are_tagged(world, card):
-    watch = CardWatcher(card)
-    watch.poll()
-    assert summary(watch).flags == ("clocks_unlocked",)
+@pytest.mark.parametrize(
+    ("polled_mhz", "locked", "flagged"),
+    [
+        ((345,), False, True),  # one poll, at rest, shows nothing
+        ((345, 1980, 1980), False, False),
+        ((1980, 1980, 1965), False, True),
+        ((1980, 1980, 1965), True, False),
+    ],
+)
+def test_clocks_that_nobody_holds_are_flagged_unless_every_poll_under_load_saw_the_same(
+    world, card, polled_mhz, locked, flagged
+):
+    watch = CardWatcher(card, locked=locked)
+    for world.gpu.sm_mhz in polled_mhz:
+        watch.poll()
+    assert ("clocks_unlocked" in summary(watch).flags) == flagged
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from math import inf
 from pathlib import Path
 
 from backbone_bench.measure.nvml.card import Identity
-from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, LatencyMode
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, HoldFailed, LatencyMode
 from backbone_bench.records import Known, Memory, Missing
 
 TRACE, LOG, FAULTS = 1 << 16, 1 << 16, 16
@@ -182,6 +182,7 @@ class Device:
     is_host = False
     modes: tuple[LatencyMode, ...] = ("wall", "device", "graph")
     cache_bytes: Known[int] = Missing("scripted", "a scripted device has no cache")
+    launch_queue: int | None = None
 
     def __init__(
         self,
@@ -227,6 +228,9 @@ class Device:
     def flush_cache(self) -> None:
         """Do nothing."""
 
+    def hold(self, seconds: float) -> None:
+        raise HoldFailed(Missing("no_hold", "a scripted device cannot be held"))
+
     def capture(self, step: Callable[[], object]) -> Callable[[], object]:
         raise CaptureFailed(Missing("capture_failed", "a scripted device captures nothing"))
 
@@ -235,6 +239,9 @@ class Device:
 
     def agree(self, one: object, other: object) -> bool:
         return True
+
+    def leave_out_memory_in_use(self) -> None:
+        """Do nothing."""
 
     def mark_memory(self) -> None:
         """Do nothing."""

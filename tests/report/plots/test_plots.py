@@ -82,7 +82,7 @@ def test_the_clock_is_the_device_s_where_every_record_has_it():
     on_gpu = [gpu_record(f"net{n}", n * 10**9, 0.001 * n) for n in range(1, 4)]
     plot = predictors(on_gpu, "")
     assert plot is not None
-    assert plot.panels[0].y.title == "device latency (ms)"
+    assert plot.panels[0].y.title == "device work (ms)"
 
 
 def test_accuracy_is_compared_within_one_recipe():

@@ -118,7 +118,8 @@ def test_a_ratio_is_to_the_baseline_of_the_same_circumstances_or_absent():
         at_batch(VOVNET39, 4),
     ]
     (table,) = compare(made, replace(WALL, relative_to="resnet50"))
-    ratios = {row[1].value: cell.ratio for row, cell in zip(table.rows[2:], column(table, "wall_s")[2:], strict=True)}
+    shown = column(table, "wall_s_per_image")[2:]
+    ratios = {row[1].value: cell.ratio for row, cell in zip(table.rows[2:], shown, strict=True)}
     assert ratios == {8: 1.0, 4: None}
 
 

@@ -168,13 +168,14 @@ PAPER = by_the_paper(PaperEnergy("power_instant", (300.0, 310.0), 0.01, 1))
 SECOND = CrossCheck("fvcore 0.1.5", 4_111_512_576, (Difference("counts batch norm", 22_227_968),), 0, {})
 COUNTED = EVERY[-1]
 CROSS_CHECKED = replace(EVERY[0], cross_check=SECOND)
+WAITED_FOR = replace(ON_GPU, wall_energy=ON_GPU.energy)
 
 
 @pytest.mark.parametrize(
     "column", [column for column in COLUMNS.values() if column.unit], ids=lambda column: column.key
 )
 def test_every_column_of_numbers_finds_a_number_or_a_reason_in_every_record(column):
-    values = [column.value(made) for made in (*EVERY, CROSS_CHECKED, PAPER)]
+    values = [column.value(made) for made in (*EVERY, CROSS_CHECKED, PAPER, WAITED_FOR)]
     assert all(isinstance(value, int | float | Missing) for value in values)
     assert any(isinstance(value, int | float) for value in values)
 
