@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from backbone_bench.base.choices import CacheState, MemoryFormat, Precision, SourceRequest
+from backbone_bench.base.choices import CacheState, EnergyOf, MemoryFormat, Precision, SourceRequest
 from backbone_bench.base.errors import UserError
 
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
@@ -92,6 +92,16 @@ LatencyOption = Annotated[bool | None, typer.Option("--latency/--no-latency", he
 NoEnergyOption = Annotated[bool, typer.Option("--no-energy", help="Do not measure energy.")]
 RequireEnergyOption = Annotated[
     bool, typer.Option("--require-energy", help="Exit with 3 if energy cannot be measured.")
+]
+EnergyOfOption = Annotated[
+    str | None,
+    typer.Option(
+        "--energy-of",
+        help=f"{_either(EnergyOf)}: replays of the call's graph, back to back; or calls whose caller waits for each, "
+        "with the idle gaps between them (without a graph: these).",
+        metavar="RUNS",
+        show_default="graph",
+    ),
 ]
 EnergyWindowOption = Annotated[
     float | None, typer.Option("--energy-window", help="Length of one energy window.", metavar="SECONDS")

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import HALF_TYPES, EnergyProtocol, EnergyRequest, SourceRequest, is_host
+from backbone_bench.base.choices import HALF_TYPES, EnergyOf, EnergyProtocol, EnergyRequest, SourceRequest, is_host
 from backbone_bench.records import (
     STRICT,
     Known,
@@ -40,6 +40,7 @@ class Job(Setting):
     quick: bool = False
     budget_s: float | None = None  # time limit for the latency of this row
     energy: EnergyRequest = "auto"
+    energy_of: EnergyOf = "graph"  # wall where there is no graph
     energy_window_s: float | None = None  # duration of one trial; None: the plan's default
     energy_source: SourceRequest = "auto"
     protocol: EnergyProtocol = "steady"
@@ -75,6 +76,7 @@ class Job(Setting):
             latency=was_requested(record.latency),
             quick=is_quick(record.latency),
             energy="auto" if was_requested(record.energy) else "off",
+            energy_of=_energy_of(record),
         )
 
     def asks_for(self, workload: Workload) -> bool:
@@ -96,6 +98,14 @@ class Job(Setting):
         """An input as the model receives it: a floating-point one has the job's half precision, if it requests one."""
         spec, half = TensorSpec.parse(text), HALF_TYPES.get(self.precision)
         return replace(spec, dtype=half) if half and "float" in spec.dtype else spec
+
+
+def _energy_of(record: Record) -> EnergyOf:
+    """The runs whose energy a record has; replays if it has none."""
+    if record.wall_energy is not None:
+        return "both"
+    mode = record.energy_mode
+    return "graph" if isinstance(mode, Missing) or record.environment.is_host else mode
 
 
 def is_quick(latency: Known[Latencies]) -> bool:

@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import (
     CacheState,
+    EnergyOf,
     EnergyProtocol,
     EnergyRequest,
     MemoryFormat,
@@ -79,6 +80,7 @@ class Settings:
     seed: Annotated[WholeNumber, Field(ge=0, lt=1 << 63)] = 0
     latency: bool = True
     energy: EnergyRequest = "auto"
+    energy_of: EnergyOf = "graph"  # which runs it is of
     energy_window: Seconds | None = None  # duration of one trial
     energy_source: SourceRequest = "auto"
     protocol: EnergyProtocol = "steady"

@@ -48,6 +48,14 @@ class CostRatio(NamedTuple):
         return math.ceil((math.log1p(REPEATABLE) / distance) ** 2) if distance else MOST_PROCESSES
 
 
+class MeasuredCost(NamedTuple):
+    """Seconds or joules per image of a network in one setting, and the range in which another measurement may be."""
+
+    low: float
+    value: float
+    high: float
+
+
 @dataclass
 class PairedRounds:
     """The rounds of two networks that ran in turn: one directly after the other, each in its own process."""
@@ -67,7 +75,7 @@ class MeasuredSetting:
     device: str = ""  # of our own records
     when: str = ""  # day of the latest of our own records
     networks: dict[str, Network] = field(default_factory=dict)  # by name, those of our own records that take images
-    points: dict[ModelKey, Interval] = field(default_factory=dict)
+    points: dict[ModelKey, MeasuredCost] = field(default_factory=dict)
     processes: Counter[ModelKey] = field(default_factory=Counter)  # of our own records behind each point
     rounds: dict[tuple[ModelKey, ModelKey], PairedRounds] = field(default_factory=dict)
     publication: Publication | None = None
@@ -89,12 +97,12 @@ class MeasuredSetting:
         return CostRatio(ratio.estimate, Interval(ratio.low, ratio.high), BY_ROUNDS, f" ({', '.join(details)})")
 
     def _by_points(self, of: Network, to: Network) -> CostRatio | None:
-        """Ratio of the points' geometric means, and the smallest and largest ratio that the points allow."""
+        """Ratio of the points' values, and the smallest and largest ratio that the points allow."""
         one, two = self.point(of), self.point(to)
         if one is None or two is None:
             return None
         (left, left_interpolated), (right, right_interpolated) = one, two
-        estimate = (left.low * left.high / (right.low * right.high)) ** 0.5
+        estimate = left.value / right.value
         interval = Interval(left.low / right.high, left.high / right.low)
         processes = [self.processes[self._key(network)] or 1 for network in (of, to)]
         details = [f"{BY_POINTS} {_span(*interval)}", _in_words(processes)] if self.publication is None else []
@@ -106,7 +114,7 @@ class MeasuredSetting:
         name = self.publication.name(name_of(network)) if self.publication else name_of(network)
         return name, network.size or 0
 
-    def point(self, network: Network) -> tuple[Interval, bool] | None:
+    def point(self, network: Network) -> tuple[MeasuredCost, bool] | None:
         """The network's time or energy, and whether it was interpolated in pixels between two measured sizes."""
         name, size = self._key(network)
         if (name, size) in self.points:
@@ -119,7 +127,7 @@ class MeasuredSetting:
         left, right = below[-1], above[0]
         share = (size**2 - left**2) / (right**2 - left**2)
         one, two = self.points[name, left], self.points[name, right]
-        return Interval(*(a + share * (b - a) for a, b in zip(one, two, strict=True))), True
+        return MeasuredCost(*(a + share * (b - a) for a, b in zip(one, two, strict=True))), True
 
 
 def _span(low: float, high: float) -> str:
@@ -149,22 +157,20 @@ def published(publications: Iterable[Publication], quantity: ClockQuantity) -> l
             for key, row in rows.items():
                 cost = publication.cost(row, quantity)
                 if cost is not None:
-                    group.points[key] = _widened(Interval(cost, cost), 1)
+                    group.points[key] = _joint([MeasuredCost(cost, cost, cost)])
             if group.points:
                 found.append(group)
     return found
 
 
-def _widened(interval: Interval, processes: int) -> Interval:
-    """The interval, at least as wide as so many processes differ; the ratio of two such points is wide by both."""
-    centre, factor = (interval.low * interval.high) ** 0.5, (1 + REPEATABLE) ** (0.5 / processes**0.5)
-    return Interval(min(interval.low, centre / factor), max(interval.high, centre * factor))
+def _joint(costs: Sequence[MeasuredCost]) -> MeasuredCost:
+    """The geometric means of several processes; the range is at least as wide as the means of so many differ.
 
-
-def _joint(intervals: Sequence[Interval]) -> Interval:
-    """The geometric means of the ends of the intervals of several processes, widened by what processes differ."""
-    low, high = (statistics.geometric_mean(ends) for ends in zip(*intervals, strict=True))
-    return _widened(Interval(low, high), len(intervals))
+    The ratio of two networks has the ranges of both, so each has the square root of what two processes differ by.
+    """
+    low, value, high = (statistics.geometric_mean(ends) for ends in zip(*costs, strict=True))
+    factor = (1 + REPEATABLE) ** (0.5 / len(costs) ** 0.5)
+    return MeasuredCost(min(low, value / factor), value, max(high, value * factor))
 
 
 def measured(records: Sequence[Record], quantity: ClockQuantity) -> list[MeasuredSetting]:
@@ -174,18 +180,18 @@ def measured(records: Sequence[Record], quantity: ClockQuantity) -> list[Measure
     """
     groups: dict[str, MeasuredSetting] = {}
     ordered = sorted(records, key=lambda record: record.started_utc)
-    taken: dict[tuple[str, ModelKey], tuple[Tool, list[Interval]]] = {}
+    taken: dict[tuple[str, ModelKey], tuple[Tool, list[MeasuredCost]]] = {}
     for record in ordered:
-        point = _interval(record, quantity)
-        if point is None:
+        cost = _time_s(record) if quantity == "time" else _energy_j(record)
+        if cost is None:
             continue
         group = _group(groups, record)
         name, size = _key(record)
-        tool, intervals = taken.get((group.setting, (name, size)), (record.tool, []))
+        tool, costs = taken.get((group.setting, (name, size)), (record.tool, []))
         same = (tool.version, tool.git) == (record.tool.version, record.tool.git)
-        intervals = [*intervals, point] if same else [point]
-        taken[group.setting, (name, size)] = record.tool, intervals
-        group.points[name, size], group.processes[name, size] = _joint(intervals), len(intervals)
+        costs = [*costs, cost] if same else [cost]
+        taken[group.setting, (name, size)] = record.tool, costs
+        group.points[name, size], group.processes[name, size] = _joint(costs), len(costs)
         # Counting a network whose name is code would run that code, and a record may come from anywhere.
         if _reads_images(record) and not record.workload.names_code:
             group.networks[name] = Network(record.workload.model, None, record.workload.arguments or None)
@@ -259,12 +265,8 @@ def _value(record: Record, quantity: ClockQuantity) -> float | None:
     return latency.median_s / record.workload.batch if latency else None
 
 
-def _interval(record: Record, quantity: ClockQuantity) -> Interval | None:
-    return _time_s(record) if quantity == "time" else _energy_j(record)
-
-
-def _time_s(record: Record) -> Interval | None:
-    """Seconds per image: the 95 % confidence interval of the median; with too few samples for one, their range."""
+def _time_s(record: Record) -> MeasuredCost | None:
+    """Seconds per image: the median and its 95 % confidence interval; with too few samples for one, their range."""
     latency = _latency(record)
     if latency is None:
         return None
@@ -274,10 +276,11 @@ def _time_s(record: Record) -> Interval | None:
     low, high = interval
     if low <= 0:  # very noisy samples: a time is positive, and ratios need that
         low = min(latency.samples_s)
-    return Interval(low / record.workload.batch, high / record.workload.batch) if low > 0 else None
+    batch = record.workload.batch
+    return MeasuredCost(low / batch, latency.median_s / batch, high / batch) if low > 0 else None
 
 
-def _energy_j(record: Record) -> Interval | None:
+def _energy_j(record: Record) -> MeasuredCost | None:
     """Gross joules per image: 95 % confidence interval. It leaves out the sensor's gain error: ratios cancel it."""
     energy = record.energy
     if not isinstance(energy, Energy) or isinstance(energy.repeat_relative, Missing):
@@ -285,4 +288,4 @@ def _energy_j(record: Record) -> Interval | None:
     joules, share = energy.gross_per_image_j, energy.repeat_relative
     if share >= 1:  # so uncertain that the energy may be zero
         return None
-    return Interval(joules * (1 - share), joules * (1 + share))
+    return MeasuredCost(joules * (1 - share), joules, joules * (1 + share))

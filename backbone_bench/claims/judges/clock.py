@@ -17,7 +17,13 @@ from backbone_bench.claims.data.metrics import METRICS
 from backbone_bench.claims.data.subjects import TOO_LARGE, Network
 from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, Origin
 from backbone_bench.claims.evidence.evidence import Evidence
-from backbone_bench.claims.evidence.measurements import MOST_PROCESSES, USUAL_SIZE, CostRatio, MeasuredSetting
+from backbone_bench.claims.evidence.measurements import (
+    MOST_PROCESSES,
+    USUAL_SIZE,
+    CostRatio,
+    MeasuredCost,
+    MeasuredSetting,
+)
 from backbone_bench.stats.correlation import FEWEST, difference, rank_correlation
 from backbone_bench.stats.correlation import interval as bootstrap
 from backbone_bench.stats.samples import Interval
@@ -129,7 +135,7 @@ def _correlation(check: CorrelationCheck, measured: MeasuredSetting, evidence: E
     networks = list(_networks(measured)) if measured.measures != "layers" else []
     if len(networks) < FEWEST:
         return
-    costs = [(interval.low * interval.high) ** 0.5 for _, interval in networks]
+    costs = [cost.value for _, cost in networks]
     counts = {
         metric: [evidence.value(network, metric) for network, _ in networks]
         for metric in (check.closer, check.than, *check.also)
@@ -152,7 +158,7 @@ def _ends(interval: Interval) -> str:
     return f"{interval.low:.2f} to {interval.high:.2f}"
 
 
-def _networks(measured: MeasuredSetting) -> Iterator[tuple[Network, Interval]]:
+def _networks(measured: MeasuredSetting) -> Iterator[tuple[Network, MeasuredCost]]:
     """Each network that can be counted, at one size: the one nearest to `USUAL_SIZE`."""
     published = measured.publication.models() if measured.publication else {}
     networks = {name: Network(model) for name, model in published.items()} or measured.networks
