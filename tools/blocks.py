@@ -8,8 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from backbone_bench.gate.verdicts import VERDICTS
 from backbone_bench.records import FLAGS
 from backbone_bench.records.quantities import QUANTITIES
-from tools import house
-from tools.measured import few
+from tools import gpu_page, house
 
 # Fixed, so that a block does not depend on the terminal in which it is generated.
 ENVIRONMENT = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
@@ -33,8 +32,8 @@ def _table_of(words: str) -> str:
     return f"\n{bar}{table}\n"
 
 
-def _measured(words: str) -> str:
-    return f"\n{few(words.split())}\n"
+def _on_gpu(words: str) -> str:
+    return f"\n{gpu_page.few(words.split())}\n"
 
 
 def _flags(_words: str) -> str:
@@ -59,7 +58,7 @@ def _verdicts(_words: str) -> str:
 _BLOCKS: Mapping[str, Callable[[str], str]] = {
     "help": _help,
     "table": _table_of,
-    "measured": _measured,
+    "on-gpu": _on_gpu,
     "flags": _flags,
     "rooms": _rooms,
     "quantities": _quantities,

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, catalogue, claims_page, flow, measured, measured_claims, zoo_page
+from tools import blocks, catalogue, claims_page, flow, gpu_page, measured, measured_claims, zoo_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,6 +29,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "docs/record.svg": flow.picture,
         **measured.files(),
         **measured_claims.files(),
+        **gpu_page.files(),
     }
 
 

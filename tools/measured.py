@@ -25,9 +25,8 @@ from tools.measure import RECORDS
 ROOT = Path(__file__).parent.parent
 SHOWN = named(
     "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,images_per_s,flops_per_s,"
-    "peak_resident_bytes,top1_fraction,top1_weights,flags"
+    "peak_resident_bytes,top1_fraction,top1_weights,grade"
 )
-FEW = named("model,flops,traffic_elems,ops,wall_s,wall_half_width,flops_per_s")
 PLOTS = ("thesis", "accuracy", "roofline", "cost")
 
 INTRODUCTION = f"""# Measured on a CPU
@@ -96,12 +95,6 @@ def page(records: Sequence[Record]) -> str:
     for name, plot in pictures(records).items():
         parts.append(f"## {plot.title}\n\n{plot.caption}\n\n![{plot.title}](plots/{RECORDS.stem}-{name}.svg)\n")
     return "\n".join(filter(None, parts))
-
-
-def few(names: Sequence[str]) -> str:
-    """A table of these networks, with machine and day of their measurement."""
-    chosen = [record for name in names for record in _records() if record.workload.model == name]
-    return markdown(compare(chosen, View(FEW, mark_best=False)))
 
 
 def _threads(number: int | None) -> str:

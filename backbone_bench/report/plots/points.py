@@ -59,9 +59,10 @@ def confidence_interval(column: Column[Record], record: Record) -> Bounds | None
 
 
 def latency_column(records: Iterable[Record]) -> Column[Record]:
-    """The latency that a plot shows: the device's work if every record has it, else wall latency."""
+    """The latency that a plot shows: the device's work if every record of a GPU has it, else wall latency."""
     work = COLUMNS["device_work_s"]
-    return work if all(number(work, record) for record in records) else COLUMNS["wall_s"]
+    is_known = all(number(work, record) and not record.environment.is_host for record in records)
+    return work if is_known else COLUMNS["wall_s"]
 
 
 def enough_models(points: Sequence[RecordPoint]) -> bool:

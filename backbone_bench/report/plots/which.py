@@ -1,6 +1,6 @@
 """The choice of plots for a set of records; a plot with too few points is left out.
 
-A latency axis shows device latency if every record has it, else wall latency,
+A latency axis shows the device's work if every record has it, else wall latency,
 and its title says which. Records with different conditions never share a panel,
 except in the plot of latency against batch.
 """
@@ -32,7 +32,7 @@ def draw(records: Sequence[Record]) -> tuple[Plot, ...]:
         networks, ceilings = split_ceilings(group.records)
         for members in by_conditions(networks):
             caption = environment_groups(members)[0].caption
-            plots += [plot for make in (predictors, accuracy, spread) if (plot := make(members, caption))]
+            plots += [plot for make in (predictors, accuracy, energy, spread) if (plot := make(members, caption))]
             plots += [plot for ceiling in ceilings if (plot := roofline(members, caption, ceiling))]
             plots += kinds(members, caption)
         plots += batches(networks, group.caption)
@@ -73,7 +73,16 @@ def predictors(records: Sequence[Record], caption: str) -> Plot | None:
 
 def accuracy(records: Sequence[Record], caption: str) -> Plot | None:
     """Plot published accuracy against latency, within the training recipe that most of these networks share."""
-    up, across = COLUMNS["top1_fraction"], latency_column(records)
+    return _accuracy(records, latency_column(records), "accuracy", "Accuracy against latency", caption)
+
+
+def energy(records: Sequence[Record], caption: str) -> Plot | None:
+    """Plot published accuracy against energy per image, within one training recipe as for latency."""
+    return _accuracy(records, COLUMNS["gross_per_image_j"], "energy", "Accuracy against energy", caption)
+
+
+def _accuracy(records: Sequence[Record], across: Column[Record], name: str, title: str, caption: str) -> Plot | None:
+    up = COLUMNS["top1_fraction"]
     found = record_points(records, across, up)
     recipes = Counter(_recipe(point.record) for point in found)
     if not found:
@@ -86,7 +95,7 @@ def accuracy(records: Sequence[Record], caption: str) -> Plot | None:
     front = Line(pareto([(point.x, point.y) for point in shown]), detail="Pareto front", dashed=True)
     panel = Panel(f"Recipe {recipe}", Axis(across.heading, log=True), Axis(up.heading), points, (front,))
     source = f"Accuracy as published for the training recipe {recipe}, not measured here; dashed: the Pareto front."
-    return Plot("accuracy", "Accuracy against latency", f"{source} {caption}", (panel,))
+    return Plot(name, title, f"{source} {caption}", (panel,))
 
 
 def _recipe(record: Record) -> str:
