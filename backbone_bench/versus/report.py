@@ -39,12 +39,14 @@ def names(found: Comparison) -> SideNames:
 
 # Sentences.
 
+_COSTS: Mapping[By, str] = {"energy": "uses {} times the energy", "work": "takes {} times the device work"}
+
 
 def verdict(found: Comparison, called: SideNames) -> str:
     """`resnet18 is faster than resnet34: it takes 0.546 times as long (99 % confidence interval 0.541 to 0.551, …).`"""
     a, b = called
     low, estimate, high = (_plain(value) for value in (found.ratio.low, found.ratio.estimate, found.ratio.high))
-    cost = f"uses {estimate} times the energy" if found.question.by == "energy" else f"takes {estimate} times as long"
+    cost = _COSTS.get(found.question.by, "takes {} times as long").format(estimate)
     sure = f"({CONFIDENCE * 100:.0f} % confidence interval {low} to {high}, {len(found.pairs)} rounds)"
     waits = _waits(found)
     match found.verdict:
@@ -65,7 +67,7 @@ def _waits(found: Comparison) -> str:
     shares = [side.latency.launch_bound for side in (found.a, found.b) if not isinstance(side.latency, Missing)]
     known = [share for share in shares if not isinstance(share, Missing)]
     why = f", as the GPU waits for Python in up to {100 * max(known):.0f} % of a call" if known else ""
-    return f" of the device's work, but its caller waits {estimate} times as long ({low} to {high}){why}"
+    return f", but its caller waits {estimate} times as long ({low} to {high}){why}"
 
 
 def expectation(found: Comparison, called: SideNames) -> str:

@@ -99,6 +99,36 @@ def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
         compare_paired((A, B), ComparisonQuestion("energy"), silent, Machine())
 
 
+def on_gpu(job, on_progress):
+    """`a` needs half of the device's work of `b`, and its caller waits three times as long."""
+    work_s, wall_s = {"a": (0.1, 0.9), "b": (0.2, 0.3)}[job.model]
+    made = gpu_record(job.model, 1, work_s)
+    assert isinstance(made.latency, Latencies)
+    return JobResult(job, replace(made, latency=replace(made.latency, wall=latency(wall_s))))
+
+
+def test_where_the_device_s_work_decides_what_callers_wait_is_kept_beside_it():
+    found = compare_paired((A, B), ComparisonQuestion("work", DecisionRule(4)), silent, on_gpu)
+    assert found.ratio.estimate == pytest.approx(0.5)
+    assert found.wall is not None
+    assert found.wall.estimate == pytest.approx(3)
+
+
+def test_on_a_cpu_what_a_caller_waits_is_the_device_s_work_and_told_once():
+    found = compare_paired((A, B), ComparisonQuestion("work", DecisionRule(4)), silent, Machine())
+    assert found.ratio.estimate == pytest.approx(0.5)
+    assert found.wall is None
+
+
+def test_without_device_work_one_is_told_what_can_be_compared():
+    def eager(job, on_progress):
+        made = on_gpu(job, on_progress).record
+        return JobResult(job, replace(made, latency=Latencies(latency(0.1), latency(0.1), NO_GRAPH)))
+
+    with pytest.raises(CouldNotMeasure, match=r"work cannot be compared: events around an eager call.*--by wall"):
+        compare_paired((A, B), ComparisonQuestion("work"), silent, eager)
+
+
 def test_what_is_compared_is_that_of_one_image():
     batched = record("a", 4_000_000, 0.8)
     batched = replace(batched, workload=replace(batched.workload, batch=8))

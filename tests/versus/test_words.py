@@ -120,6 +120,28 @@ def test_swapping_the_sides_swaps_every_word_and_keeps_every_truth(sides, decide
     assert ("leaves it unclear" in one) == ("leaves it unclear" in other)
 
 
+def on_gpu(decided, waits):
+    """A comparison by the device's work, with what callers wait in the same rounds."""
+    a, b = gpu_record("a", 1_000_000_000, 0.001), gpu_record("b", 2_000_000_000, 0.002)
+    return replace(comparison(a, b, decided, "work"), wall_pairs=tuple([Pair(waits, 1.0)] * 6))
+
+
+def test_a_caller_who_waits_for_another_verdict_than_the_device_s_is_told_in_the_same_sentence():
+    found = on_gpu("less", waits=1.3)
+    assert verdict(found, names(found)) == (
+        "a is faster than b: it takes 0.500 times the device work (99 % confidence interval 0.500 to 0.500, 6 rounds), "
+        "but its caller waits 1.30 times as long (1.30 to 1.30), as the GPU waits for Python in up to 50 % of a call."
+    )
+    rows = json.loads(write(answer(found), "json"))["per_image"]
+    assert rows["wall_per_image_s"]["ratio"] == pytest.approx(1.3)
+    assert rows["work_per_image_s"]["ratio"] == pytest.approx(0.5)
+
+
+def test_a_caller_who_waits_for_the_same_verdict_is_not_told_twice():
+    found = on_gpu("less", waits=0.6)
+    assert verdict(found, names(found)).endswith("0.500 to 0.500, 6 rounds).")
+
+
 def test_energy_has_words_of_its_own():
     a, b = gpu_record("a", 1_000_000_000, 0.001), gpu_record("b", 2_000_000_000, 0.002)
     found = comparison(a, b, "more", "energy")
