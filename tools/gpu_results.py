@@ -16,6 +16,7 @@ from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
+from backbone_bench.base.errors import UserError
 from backbone_bench.records import Record, store
 from tools.measure import published
 
@@ -178,6 +179,8 @@ def measure(chosen: Sequence[Rows], options: Options) -> Iterator[str]:
             code = bench(words, end_s - time.monotonic())
             if code:
                 yield f"Exit code {code}, see above: bench {' '.join(words)}"
+            if code == UserError.exit_code and rows is chosen[0] and not _records(rows.name):
+                return  # there is no such device: no other rows would do better
     except subprocess.TimeoutExpired:
         yield f"{options.minutes:g} minutes are over: call it again for the rows that are left."
     except KeyboardInterrupt:

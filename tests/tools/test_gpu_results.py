@@ -115,3 +115,11 @@ def test_a_call_that_fails_is_named_and_the_next_one_runs(folder, capsys, monkey
     error = capsys.readouterr().err
     assert error.startswith("Exit code 3, see above: bench run --in-process --device cuda")
     assert "--budget 0.5" in error
+
+
+def test_without_the_device_one_call_is_enough(folder, capsys, monkeypatch):
+    codes = iter([2, 0])
+    monkeypatch.setattr(gpu_results, "bench", lambda words, left_s: next(codes))
+    assert gpu_results.main(["--device", "cuda"]) == 1
+    assert next(codes) == 0
+    assert capsys.readouterr().err.count("Exit code") == 1
