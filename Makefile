@@ -1,6 +1,6 @@
-# Everything that a fresh clone needs: each target makes what it depends on.
+# Everything that a fresh clone needs: each target makes what it depends on, but for gpu-test and gpu-results.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test test-extras test-torch fuzz clean
+.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test gpu-results test-extras test-torch fuzz clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,8 +50,15 @@ claims-measured: $(READY) ## measure the article's claims on one thread of this 
 speed: $(READY) ## how fast the tool itself is, as ratios in one run
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.speed
 
-gpu-test: $(READY) ## what only an accelerator can show
-	$(BIN)/pytest tests/gpu -rs
+# A machine that is lent for its card has a torch of its own, and often no index of packages: these two make no
+# environment and install nothing. PYTHON is one that has torch, pydantic, typer, rich, jinja2 and nvidia-ml-py.
+HERE = PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
+
+gpu-test: ## what only a GPU can show, in some minutes, with PYTHON as it is (it has pytest too)
+	$(HERE) $(PYTHON) -m pytest tests/gpu -rs -p no:randomly
+
+gpu-results: ## measure the networks of the GPU's page on this card, with PYTHON as it is; a second call resumes
+	$(HERE) $(PYTHON) -m tools.gpu_results
 
 dist: $(READY) ## the wheel and the source archive of a release, in dist/
 	$(BIN)/python -m hatchling build --clean

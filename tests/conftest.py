@@ -1,19 +1,22 @@
 """Fixtures for all tests: golden files, which only `--rewrite-golden` rewrites, and the stub of NVML."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from tests.measure.nvml.fixtures import build_nvml, card, cc, old_world, state_file, torch_card, world
 
 __all__ = ["build_nvml", "card", "cc", "old_world", "state_file", "torch_card", "world"]
 
-# No deadlines: a slow example on a busy machine is not a failure.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("few", settings.get_profile("untimed"), max_examples=10)  # for slow examples
-settings.load_profile("untimed")
+if find_spec("hypothesis") is not None:  # a machine lent for `make gpu-test` may lack it, and tests/gpu needs none
+    from hypothesis import HealthCheck, settings
+
+    # No deadlines: a slow example on a busy machine is not a failure.
+    settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("few", settings.get_profile("untimed"), max_examples=10)  # for slow examples
+    settings.load_profile("untimed")
 
 Golden = Callable[[str, str], None]
 

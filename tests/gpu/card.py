@@ -5,7 +5,6 @@ import torch
 
 NAME = "cuda:0"
 
-# None of these tests has run on a GPU yet: the first run is the check.
 NEEDS_CARD = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device answers to torch"),
