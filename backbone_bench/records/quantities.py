@@ -224,7 +224,8 @@ QUANTITIES: Mapping[str, Quantity] = {
             "energy.net_per_image_j",
             "what the device drew while it ran, without what it draws at rest, over the images",
         ),
-        Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w", "gross energy over time"),
+        # No better direction: a slower network of the same energy draws less power.
+        Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w", "gross energy over time", better=None),
     )
 }
 
