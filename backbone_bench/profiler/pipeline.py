@@ -193,12 +193,12 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progres
     watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
         measured = _latency(job, step, device, watch, on_progress)
-        load = Load(step, batch)
+        load = Load(step, batch, "wall")
         if measured is not None:
             launch_bound = measured.latency.launch_bound
             replayed = not isinstance(measured.latency.graph, Missing)
             known = 0.0 if replayed else None if isinstance(launch_bound, Missing) else launch_bound
-            load = Load(measured.fastest, batch, known, calls=measured.calls)
+            load = Load(measured.fastest, batch, "graph" if replayed else "wall", known, calls=measured.calls)
         joules = _energy(job, load, device, watch, on_progress)
     return replace(
         draft,

@@ -5,19 +5,21 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 Flag = Literal[
-    "aliasing_risk", "allocator_active", "auto_batch", "clocks_unlocked", "host_busy", "hw_slowdown",
-    "isolation_unchecked", "memory_shared", "mig_slice", "nan_output", "not_steady", "output_not_repeatable",
-    "phase_shifted", "power_capped", "shared_gpu", "sources_disagree", "thermal",
+    "aliasing_risk", "allocator_active", "auto_batch", "below_idle", "clocks_unlocked", "host_busy", "hw_slowdown",
+    "isolation_unchecked", "load_slowed", "memory_shared", "mig_slice", "nan_output", "not_steady",
+    "output_not_repeatable", "phase_shifted", "power_capped", "shared_gpu", "sources_disagree", "thermal",
 ]  # fmt: skip
 
 MEANINGS: Mapping[str, str] = {
     "aliasing_risk": "the power sensor may have read the same part of every run; energy may be off by several percent",
     "allocator_active": "the device's memory allocator requested memory during timing",
     "auto_batch": "the batch is the largest power of two that fits in memory",
+    "below_idle": "the power under load is below the measured idle power, so one of the two is wrong",
     "clocks_unlocked": "the clocks of the GPU were not locked and may have changed; --lock-clocks locks them",
     "host_busy": "other processes used this process's CPU cores during timing; measure on an idle machine",
     "hw_slowdown": "the GPU's hardware protection or a power brake slowed it down",
     "isolation_unchecked": "it is not known whether other processes used the GPU",
+    "load_slowed": "reading the power source slowed the runs by more than 0.5 %",
     "memory_shared": "the peak memory includes other tensors of the calling program",
     "mig_slice": "the model ran on a MIG slice, not on the whole GPU",
     "nan_output": "the output of the model contains NaN or infinity",
