@@ -90,6 +90,28 @@ def test_a_load_that_no_queue_can_shelter_is_flagged(world, monkeypatch):
     assert "load_slowed" in found.flags
 
 
+def test_the_queue_knows_readings_at_rest_before_the_first_one_under_load(world, monkeypatch):
+    monkeypatch.setattr(slow, "USUAL_S", 0.008)
+    device = busy(world, 0.0001, 0)
+    probe_s = world.now_s() + SHORT.idle_s + SHORT.warm_up_s + 0.1
+    energy_of(device, SHORT, 0)
+    assert slow.energy_j(world, probe_s + 0.8) - slow.energy_j(world, probe_s) == pytest.approx(0.8 * 300, rel=0.01)
+
+
+def test_the_queue_learns_readings_that_are_slower_under_load(world, monkeypatch):
+    monkeypatch.setattr(slow, "SLOW_SHARE", 0.0)
+    device = busy(world, 0.0001, 0)
+    step = device.step
+
+    def first_step():
+        monkeypatch.setattr(slow, "USUAL_S", 0.015)
+        step()
+
+    monkeypatch.setattr(device, "step", first_step)
+    found, _ = energy_of(device, SHORT, 0)
+    assert found.slowdown == pytest.approx(0, abs=1e-3)
+
+
 def a_trial(undisturbed_s, run_s):
     return Trial(undisturbed_s, WindowPart(Window(1000.0, 5.0, 50, 0.0), 1000.0, run_s * 500, 500, 0.0), (40.0, 41.0))
 
