@@ -275,18 +275,24 @@ def test_the_paper_protocol_is_a_mean_of_readings_over_the_rate_and_takes_nothin
     assert paper.per_image_j == pytest.approx(device.run_j / 2, rel=0.01)
 
 
-@pytest.mark.parametrize("averaging_s", [1.0, None])
-def test_the_paper_protocol_reads_the_sensor_that_averages_longest_whatever_their_order(world, averaging_s):
+@pytest.mark.parametrize(
+    ("instant_s", "usage_s", "read"),
+    [(0.1, 1.0, "power_usage"), (1.0, 0.1, "power_instant"), (None, 0.1, "power_usage"), (None, None, "power_usage")],
+)
+@pytest.mark.parametrize("turn", [1, -1])
+def test_the_paper_protocol_reads_the_sensor_that_averages_longest_wherever_it_stands(
+    world, instant_s, usage_s, read, turn
+):
     counter, instant, usage = meter(world).sources
     assert isinstance(instant, NvmlSource)
     assert isinstance(usage, NvmlSource)
-    sources = (counter, replace(usage, averaging_s=averaging_s), replace(instant, averaging_s=averaging_s and 0.1))
+    sensors = (replace(instant, averaging_s=instant_s), replace(usage, averaging_s=usage_s))[::turn]
     device, plan = Device(world), EnergyPlan(trials=1, idle_s=2, idle_skip_s=1, paper=True)
-    load = Load(device.step, 1, "graph", 0.0)
-    found = energy_meter.measure(load, device, replace(meter(world), sources=sources), plan, CardWatcher(card(world)))
+    load, found_meter = Load(device.step, 1, "graph", 0.0), replace(meter(world), sources=(counter, *sensors))
+    found = energy_meter.measure(load, device, found_meter, plan, CardWatcher(card(world)))
     assert isinstance(found, Energy)
     assert isinstance(found.paper, records.PaperEnergy)
-    assert found.paper.source == "power_usage"
+    assert found.paper.source == read
 
 
 def test_the_paper_protocol_needs_a_power_sensor(world):

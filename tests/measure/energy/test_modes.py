@@ -6,7 +6,7 @@ import pytest
 
 from backbone_bench.measure.energy import meter as energy_meter
 from backbone_bench.measure.energy.load import Load
-from backbone_bench.measure.energy.plan import EnergyPlan
+from backbone_bench.measure.energy.plan import QUICK, EnergyPlan
 from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Energy
 from tests.measure.energy.bench import card, measured, meter
@@ -76,6 +76,24 @@ def test_without_idle_power_those_readings_stay_in_and_widen_the_ends(world):
     assert found.gross_per_image_j < 0.999 * true_j
     for trial in found.trials:
         assert trial.run_j == pytest.approx(true_j, abs=trial.edge_j / trial.window_s * trial.run_s)
+
+
+@pytest.mark.parametrize("phase", range(4))
+def test_a_counter_is_read_early_enough_for_a_tick_within_a_call(world, phase):
+    world.reset(100 + 0.023 * phase)
+    device = eager(world, 0.03, 0.017)
+    (found,) = energies(device, Load(device.step, 1, "wall", 0.0))
+    assert [trial.ticks for trial in found.trials] == [50, 50]
+
+
+def test_a_first_answer_takes_longer_where_calls_place_the_ends_less_closely(world):
+    device = eager(world, 0.02, 0.02)
+    load = Load(device.step, 1, "wall", 0.5)
+    found = energy_meter.measure(load, device, meter(world), QUICK, CardWatcher(card(world)))
+    assert isinstance(found, Energy)
+    for trial in found.trials:
+        assert trial.window_s >= 49 * 0.04
+        assert trial.edge_j < 0.025 * trial.window_j
 
 
 def test_replays_run_back_to_back(world):
