@@ -69,8 +69,14 @@ def period_s(readings: Sequence[Reading]) -> Known[float]:
 
 
 def periods(changes: Sequence[Tick], usual_s: float) -> list[int]:
-    """Number of periods from each change to the next one, where a period takes about so long."""
-    return [max(1, round((later.at_s - sooner.at_s) / usual_s)) for sooner, later in pairwise(changes)]
+    """Number of periods from each change to the next one, where a period takes about so long.
+
+    One, if the time may be that of one: where readings are seldom, changes seem to come after one period and a half.
+    """
+    return [
+        max(1, round((later.at_s - sooner.at_s - (sooner.slack_s + later.slack_s) / 2) / usual_s))
+        for sooner, later in pairwise(changes)
+    ]
 
 
 def counted(readings: Sequence[Reading], tick_s: float) -> Known[Window]:

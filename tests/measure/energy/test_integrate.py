@@ -174,9 +174,10 @@ def test_the_period_of_a_reading_is_found_from_its_changes(tick_s, n):
     assert period_s(readings) == pytest.approx(tick_s)
 
 
-def test_a_period_is_closer_than_the_readings_are_apart():
-    readings = [reading(k * 0.03, math.floor(k * 0.03 / 0.1)) for k in range(334)]
-    assert period_s(readings) == pytest.approx(0.1, rel=0.005)
+@pytest.mark.parametrize("every_s", [0.002, 0.03, 0.047, 0.06])
+def test_a_period_is_closer_than_the_readings_are_apart(every_s):
+    readings = [reading(k * every_s, math.floor(k * every_s / 0.1)) for k in range(round(10 / every_s))]
+    assert period_s(readings) == pytest.approx(0.1, rel=0.01)
 
 
 def test_a_change_that_was_missed_does_not_lengthen_the_period():

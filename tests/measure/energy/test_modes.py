@@ -5,8 +5,10 @@ import statistics
 import pytest
 
 from backbone_bench.measure.energy import meter as energy_meter
-from backbone_bench.measure.energy.load import Load
+from backbone_bench.measure.energy.integrate import Reading
+from backbone_bench.measure.energy.load import Load, Steady, Trace
 from backbone_bench.measure.energy.plan import QUICK, EnergyPlan
+from backbone_bench.measure.energy.windows import Measurement
 from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Energy
 from tests.measure.energy.bench import card, measured, meter
@@ -78,12 +80,16 @@ def test_without_idle_power_those_readings_stay_in_and_widen_the_ends(world):
         assert trial.run_j == pytest.approx(true_j, abs=trial.edge_j / trial.window_s * trial.run_s)
 
 
-@pytest.mark.parametrize("phase", range(4))
-def test_a_counter_is_read_early_enough_for_a_tick_within_a_call(world, phase):
-    world.reset(100 + 0.023 * phase)
-    device = eager(world, 0.03, 0.017)
-    (found,) = energies(device, Load(device.step, 1, "wall", 0.0))
-    assert [trial.ticks for trial in found.trials] == [50, 50]
+@pytest.mark.parametrize(("mode", "lead_s"), [("graph", 0.003), ("wall", 0.053)])
+def test_a_counter_is_read_earlier_by_a_reading_and_by_a_call_that_is_waited_for(world, mode, lead_s):
+    device = eager(world)
+    steady = Steady(Load(device.step, 1, mode), device, world, 8)
+    steady.run_s = 0.05
+    readings = [Reading(at_s, at_s + 0.003, at_s // 0.1) for at_s in (0.01, 0.06, 0.11, 0.16, 0.21, 0.26, 0.31)]
+    probe = Trace(meter(world).sources[0], world, readings)
+    ticking = Measurement(steady, world, PLAN).ticking(probe, 0.1)
+    assert ticking is not None
+    assert ticking.lead_s == pytest.approx(lead_s)
 
 
 def test_a_first_answer_takes_longer_where_calls_place_the_ends_less_closely(world):
