@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from backbone_bench.doctor.here import AcceleratorReport, MachineReport
 from backbone_bench.doctor.lines import DoctorLine, missing_line
 from backbone_bench.doctor.probe import probe, refreshed
+from backbone_bench.measure.energy.counting import STILL
 from backbone_bench.measure.energy.load import OptionalTrace
 from backbone_bench.measure.energy.sources import card_meter
-from backbone_bench.measure.energy.windows import STILL
 from backbone_bench.measure.machine import system
 from backbone_bench.measure.nvml.card import Card, known
 from backbone_bench.measure.nvml.watch import CardWatcher

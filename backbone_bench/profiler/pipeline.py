@@ -20,27 +20,23 @@ from backbone_bench.measure.call import precision
 from backbone_bench.measure.call.step import prepared, set_mode
 from backbone_bench.measure.devices import available, fitting
 from backbone_bench.measure.energy import meter as energy_meter
-from backbone_bench.measure.energy import plan as energy_plan
-from backbone_bench.measure.energy.choose import meter_for
-from backbone_bench.measure.energy.load import Load
 from backbone_bench.measure.latency import meter as latency_meter
 from backbone_bench.measure.latency import plan as latency_plan
 from backbone_bench.measure.latency.plan import LatencyPlan
 from backbone_bench.measure.nvml.find import watch_for
-from backbone_bench.measure.protocols import Device, Watcher
+from backbone_bench.measure.protocols import Device
+from backbone_bench.profiler import energy
 from backbone_bench.profiler.subject import Subject
 from backbone_bench.records import (
     NOT_REQUESTED,
     PENDING,
     Environment,
-    Known,
     Missing,
     ModelCost,
     Record,
     Tool,
     Workload,
 )
-from backbone_bench.records import Energy as EnergyRecord
 from backbone_bench.zoo import user
 from backbone_bench.zoo.sources import NO_MODEL, InMemoryModel, Loaded
 
@@ -199,18 +195,13 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progres
         measured = None
         if job.latency:
             measured = latency_meter.measure(step, device, watch, _latency_plan(job, draft), on_progress)
-        load = Load(step, batch)
-        if measured is not None:
-            launch_bound = measured.latency.launch_bound
-            replayed = not isinstance(measured.latency.graph, Missing)
-            known = 0.0 if replayed else None if isinstance(launch_bound, Missing) else launch_bound
-            load = Load(measured.fastest, batch, known, calls=measured.calls)
-        joules = _energy(job, load, device, watch, on_progress)
+        joules = energy.measure(job, energy.Call(step, batch, measured), device, watch, on_progress)
     return replace(
         draft,
         latency=NOT_REQUESTED if measured is None else measured.latency,
         memory=NOT_REQUESTED if measured is None else measured.memory,
-        energy=joules,
+        energy=joules.energy,
+        wall_energy=joules.wall_energy,
         watch=watch.verdict(),
         flags=draft.flags if measured is None else (*draft.flags, *measured.flags),
     )
@@ -222,22 +213,6 @@ def _latency_plan(job: Job, draft: Record) -> LatencyPlan:
     if isinstance(draft.cost, Missing) or job.mode == "train" or job.compile is not None:
         return plan
     return replace(plan, launches=draft.cost.ops)
-
-
-def _energy(job: Job, load: Load, device: Device, watch: Watcher, on_progress: ProgressCallback) -> Known[EnergyRecord]:
-    if job.energy == "off":
-        return NOT_REQUESTED
-    meter = meter_for(device.name, whole_card=job.allow_whole_card)
-    if isinstance(meter, Missing):
-        return meter
-    on_progress("energy", 0)
-    chosen = energy_plan.choose(
-        quick=job.quick,
-        window_s=job.energy_window_s,
-        source=job.energy_source,
-        paper=job.protocol == "paper",
-    )
-    return energy_meter.measure(load, device, meter, chosen, watch)
 
 
 # This program.

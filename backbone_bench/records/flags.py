@@ -29,7 +29,9 @@ FLAGS: Mapping[str, FlagMeaning] = {
     ),
     "allocator_active": FlagMeaning("with care", "the device's memory allocator requested memory during timing"),
     "auto_batch": FlagMeaning("quote", "the batch is the largest power of two that fits in memory"),
-    "below_idle": FlagMeaning("do not quote", "mean power under load was below the measured idle power"),
+    "below_idle": FlagMeaning(
+        "do not quote", "the power under load is below the measured idle power, so one of the two is wrong"
+    ),
     "clocks_unlocked": FlagMeaning(
         "with care", "the clocks of the GPU were not locked and may have changed; --lock-clocks locks them"
     ),

@@ -246,6 +246,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             "wall_energy.gross_per_image_j",
             "all that the device drew while a caller waited for each call, its idle gaps included, over the images",
         ),
+        # No better direction: a slower network of the same energy draws less power.
         Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w", "gross energy over time", better=None),
     )
 }

@@ -45,7 +45,7 @@ def step():
 
 
 def measured(step, meter: Meter, plan: EnergyPlan) -> Energy:
-    found = energy_meter.measure(Load(step, 1, 0.0), available.resolve(NAME), meter, plan, watch_for(NAME))
+    found = energy_meter.measure(Load(step, 1, "graph", 0.0), available.resolve(NAME), meter, plan, watch_for(NAME))
     assert isinstance(found, Energy), found
     return found
 

@@ -18,6 +18,7 @@ from backbone_bench.records import (
     Record,
     WarmUp,
 )
+from backbone_bench.records.quantities import QUANTITIES
 from tests.report import samples
 
 LATENCIES = TypeAdapter(Latencies)
@@ -145,3 +146,8 @@ def test_net_is_gross_without_what_idling_would_have_drawn_in_the_time_of_an_ima
     assert energy.mean_w == pytest.approx(300)
     assert energy.gross_per_image_j == pytest.approx(300 * 0.02 / 4)
     assert energy.net_per_image_j == pytest.approx((300 - 60) * 0.02 / 4)
+
+
+def test_less_energy_is_better_and_mean_power_has_no_better_direction():
+    assert QUANTITIES["gross_per_image_j"].better == "less"
+    assert QUANTITIES["mean_w"].better is None  # a slow network draws little and may still need more energy

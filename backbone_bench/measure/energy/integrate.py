@@ -47,25 +47,44 @@ class Window(NamedTuple):
 
 
 def ticks(readings: Sequence[Reading], tick_s: float = float("inf")) -> list[Tick]:
-    """All changes, each at the middle of its possible time: after the last old value, and at most one tick ago."""
+    """All changes, each at the middle of its possible time: after the last old value, and at most one tick ago.
+
+    A value may be of any moment of its reading, so a slow reading places a change less closely.
+    """
     return [_tick(before, after, tick_s) for before, after in pairwise(readings) if after.value != before.value]
 
 
 def _tick(before: Reading, after: Reading, tick_s: float) -> Tick:
-    slack_s = min(after.ended_s - before.begun_s, tick_s)
+    slack_s = after.ended_s - max(before.begun_s, after.begun_s - tick_s)
     return Tick(after.ended_s - slack_s / 2, slack_s, after.value)
 
 
 def period_s(readings: Sequence[Reading]) -> Known[float]:
-    """Refresh period of a source: median time between changes, from at least two such times."""
-    periods = [later.at_s - earlier.at_s for earlier, later in pairwise(ticks(readings))]
-    if len(periods) < 2:
+    """Refresh period of a source: mean time between changes, from at least two such times. Some may be missed."""
+    changes = ticks(readings)
+    if len(changes) < 3:
         return Missing("too_steady", "The reading changed too rarely to find its refresh period.")
-    return statistics.median(periods)
+    usual_s = statistics.median(later.at_s - sooner.at_s for sooner, later in pairwise(changes))
+    return (changes[-1].at_s - changes[0].at_s) / sum(periods(changes, usual_s))
+
+
+def periods(changes: Sequence[Tick], usual_s: float) -> list[int]:
+    """Number of periods from each change to the next one, where a period takes about so long.
+
+    One, if the time may be that of one: where readings are seldom, changes seem to come after one period and a half.
+    """
+    return [
+        max(1, round((later.at_s - sooner.at_s - (sooner.slack_s + later.slack_s) / 2) / usual_s))
+        for sooner, later in pairwise(changes)
+    ]
 
 
 def counted(readings: Sequence[Reading], tick_s: float) -> Known[Window]:
-    """Energy of a counter from its first change to its last."""
+    """Energy of a counter from its first change to its last.
+
+    A counter that is read near its first and last tick only has ticked in between too: their number follows from the
+    time and the period.
+    """
     if any(after.value < before.value for before, after in pairwise(readings)):
         return Missing("counter_back", "The energy counter went backwards (driver reload?).")
     changes = ticks(readings, tick_s)
@@ -73,7 +92,8 @@ def counted(readings: Sequence[Reading], tick_s: float) -> Known[Window]:
         return Missing("counter_still", "The energy counter did not move in the window.")
     first, last = changes[0], changes[-1]
     window_j, window_s = last.value - first.value, last.at_s - first.at_s
-    return Window(window_j, window_s, len(changes) - 1, (first.slack_s + last.slack_s) / 2 * window_j / window_s)
+    count = max(len(changes) - 1, round(window_s / tick_s))
+    return Window(window_j, window_s, count, (first.slack_s + last.slack_s) / 2 * window_j / window_s)
 
 
 def zero_order_hold(readings: Sequence[Reading], start_s: float, end_s: float, tick_s: float) -> Known[Window]:

@@ -1,26 +1,27 @@
-"""Energy windows under a load that never stops: warm-up, probe of the source, and polling from tick to tick.
+"""Energy windows under a load that never stops: warm-up, probe of the source, and windows from tick to tick.
 
 This module decides when to poll; `integrate` computes the energy from the readings.
 """
 
 import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from backbone_bench.measure.energy.counting import ONE_SOURCE, STILL_S, Counting, Seen
 from backbone_bench.measure.energy.idle import PROBE_S
-from backbone_bench.measure.energy.integrate import Window, counted, period_s, ticks, zero_order_hold
-from backbone_bench.measure.energy.load import COARSEST_S, OptionalTrace, Poller, Steady, Trace
+from backbone_bench.measure.energy.integrate import Window, period_s, ticks, zero_order_hold
+from backbone_bench.measure.energy.load import NO_READING, OptionalTrace, Poller, Polling, Steady, Trace, every_s
 from backbone_bench.measure.energy.plan import EnergyPlan
 from backbone_bench.measure.energy.sources import LONGEST_AVERAGING_S
+from backbone_bench.measure.energy.ticking import Ticking
 from backbone_bench.measure.protocols import Clock, PowerSource
 from backbone_bench.records import Known, Missing
 
-STILL_S = 2.0  # a counter that does not change for so long is not usable
 ASSUMED_TICK_S = 0.1  # tick of a sensor whose readings do not change
 # Pauses that shift the load against a sensor that samples only part of the time (arXiv 2312.02741).
 SHIFTS, SHIFT_S = 8, 0.025
-STILL = Missing("counter_still", f"The energy counter did not move in {STILL_S:.0f} s.")
 
 
 class WindowPlan(NamedTuple):
@@ -28,6 +29,7 @@ class WindowPlan(NamedTuple):
 
     source: PowerSource
     tick_s: float
+    ticking: Ticking | None  # None for a sensor, which is read all the time
     window_s: float
     shifts: int  # number of parts of a window, each with the load shifted against the sensor
     second_source: PowerSource | None  # a sensor that is read along with a counter, as a cross-check
@@ -38,36 +40,41 @@ class WindowPart(NamedTuple):
 
     window: Window
     second_j: Known[float]
-    span_s: float
+    span_s: float  # without the readings between two calls
     runs: int
+    rest_s: float  # time of the readings within the window that fell between two calls
 
 
 @dataclass(frozen=True, slots=True)
-class EnergyRun:
+class Measurement:
     """One energy measurement in progress: a steady load, a clock and a plan."""
 
     steady: Steady
     clock: Clock
     plan: EnergyPlan
 
-    def run_for(self, seconds: float, poller: Poller | None = None) -> None:
-        """Run the load for so many seconds, and poll meanwhile if a poller is given."""
+    def run_for(self, seconds: float, polling: Polling = NO_READING) -> None:
+        """Run the load for so many seconds, and poll meanwhile."""
         end_s = self.clock.now_s() + seconds
-        self.steady.run_until(lambda: self.clock.now_s() >= end_s, poller or Poller(self.clock, (), math.inf))
+        self.steady.run_until(lambda: self.clock.now_s() >= end_s, polling)
 
     def warm_up(self) -> None:
         """Warm up until clocks and temperature are steady, and measure the time of one run."""
+        self.steady.run_s = self.undisturbed_run_s(self.plan.warm_up_s)
+
+    def undisturbed_run_s(self, seconds: float) -> float:
+        """Mean time of a run while nothing is read, over a stretch that is drained at both ends."""
         self.steady.drain()
-        begun_s = self.clock.now_s()
-        self.run_for(self.plan.warm_up_s)
+        begun_s, runs = self.clock.now_s(), self.steady.runs
+        self.run_for(seconds)
         self.steady.drain()
-        self.steady.run_s = (self.clock.now_s() - begun_s) / self.steady.runs
+        return (self.clock.now_s() - begun_s) / (self.steady.runs - runs)
 
     def probe(self, source: PowerSource) -> Trace:
         """Poll a source fast for 1 s, or for 2 s if its reading hardly changes.
 
         Together with the warm-up this is at least twice the longest averaging time of any sensor, so that its average
-        holds nothing but load.
+        holds nothing but load. From here on the queue also bridges the longest reading under load.
         """
         trace, begun_s = Trace(source, self.clock), self.clock.now_s()
 
@@ -76,7 +83,15 @@ class EnergyRun:
             return len(trace.readings) >= 3 and spent_s >= (PROBE_S if trace.changes > 2 else STILL_S)
 
         self.steady.run_until(is_done, Poller(self.clock, (trace,), self.plan.poll_s))
+        self.steady.reading_s = max(self.steady.reading_s, *trace.took_s())
         return trace
+
+    def ticking(self, probe: Trace, tick_s: float) -> Ticking | None:
+        """Ticking of a counter, from its probe of two ticks or more. None for a sensor."""
+        if probe.source.unit == "W":
+            return None
+        call_s = self.steady.run_s if self.steady.mode == "wall" else 0.0
+        return Ticking.seen(ticks(probe.readings, tick_s), tick_s, statistics.median(probe.took_s()) + call_s)
 
     def window(self, window_plan: WindowPlan) -> Known[WindowPart]:
         """Measure one window, in as many shifted parts as planned."""
@@ -98,9 +113,7 @@ class EnergyRun:
             self.run_for(averaging + max(averaging, source.period_s or 0))  # a reading may also be one period old
 
     def _with_enough_ticks(self, part: WindowPart, window_plan: WindowPlan) -> Known[WindowPart]:
-        # Slow runs leave few polls, so ticks are missed: the number expected from the probed period counts too.
-        ticks = max(part.window.ticks, part.window.window_s / window_plan.tick_s)
-        if window_plan.source.unit == "W" or ticks >= self.plan.min_ticks:
+        if window_plan.source.unit == "W" or part.window.ticks >= self.plan.min_ticks:
             return part
         return Missing(
             "few_ticks",
@@ -109,52 +122,26 @@ class EnergyRun:
         )
 
     def _part(self, window_plan: WindowPlan, window_s: float) -> Known[WindowPart]:
-        trace = Trace(window_plan.source, self.clock)
-        second = OptionalTrace(window_plan.second_source, self.clock) if window_plan.second_source else None
         self.steady.drain()
         begun_s, runs = self.clock.now_s(), self.steady.runs
-        if window_plan.source.unit == "J":
-            window = self._by_ticks(window_plan, window_s, trace, second)
-        else:
-            window = self._by_time(window_plan, window_s, trace)
+        seen = self._seen(window_plan, window_s)
         self.steady.drain()
-        if isinstance(window, Missing):
-            return window
-        return WindowPart(
-            window, _second_j(trace, second, window_plan.tick_s), self.clock.now_s() - begun_s, self.steady.runs - runs
-        )
+        ended_s, runs = self.clock.now_s(), self.steady.runs - runs
+        if isinstance(seen, Missing):
+            return seen
+        span_s = ended_s - begun_s - self.steady.rest_s(begun_s, ended_s)
+        return WindowPart(seen.window, seen.second_j, span_s, runs, self.steady.rest_s(seen.from_s, seen.to_s))
 
-    def _by_ticks(
-        self, window_plan: WindowPlan, window_s: float, trace: Trace, second: OptionalTrace | None
-    ) -> Known[Window]:
-        traces = (trace, second) if second else (trace,)
-        if not self._catch_tick(trace):
-            return STILL
-        self.run_for(window_s, Poller(self.clock, traces, self._every_s(window_plan.tick_s)))
-        if not self._catch_tick(trace):
-            return STILL
-        return counted(trace.readings, window_plan.tick_s)
-
-    def _by_time(self, window_plan: WindowPlan, window_s: float, trace: Trace) -> Known[Window]:
+    def _seen(self, window_plan: WindowPlan, window_s: float) -> Known[Seen]:
+        trace, poll_s = Trace(window_plan.source, self.clock), self.plan.poll_s
+        if window_plan.ticking is not None:
+            second = OptionalTrace(window_plan.second_source, self.clock) if window_plan.second_source else None
+            return Counting(self.steady, self.clock, poll_s, trace, second, window_plan.ticking).window(window_s)
         start_s = self.clock.now_s()
-        self.run_for(window_s, Poller(self.clock, (trace,), self._every_s(window_plan.tick_s)))
-        return zero_order_hold(trace.readings, start_s, self.clock.now_s(), window_plan.tick_s)
-
-    def _catch_tick(self, trace: Trace) -> bool:
-        """Poll fast until the reading changes; False if it does not."""
-        poller = Poller(self.clock, (trace,), self.plan.poll_s)
-        poller.poll()  # the time of a change since the last slow poll is too uncertain
-        changes, polls, end_s = trace.changes, len(trace.readings), self.clock.now_s() + STILL_S
-
-        def is_done() -> bool:
-            timed_out = self.clock.now_s() >= end_s and len(trace.readings) > polls + 1
-            return trace.changes > changes or timed_out
-
-        self.steady.run_until(is_done, poller)
-        return trace.changes > changes
-
-    def _every_s(self, tick_s: float) -> float:
-        return min(COARSEST_S, max(tick_s / 4, self.plan.poll_s))
+        self.run_for(window_s, Poller(self.clock, (trace,), every_s(window_plan.tick_s, poll_s)))
+        end_s = self.clock.now_s()
+        window = zero_order_hold(trace.readings, start_s, end_s, window_plan.tick_s)
+        return window if isinstance(window, Missing) else Seen(window, ONE_SOURCE, start_s, end_s)
 
 
 def averaging_s(source: PowerSource) -> float:
@@ -169,17 +156,6 @@ def tick_s(*traces: Trace) -> Known[float]:
     return min(found) if found else periods[-1]
 
 
-def _second_j(trace: Trace, second: OptionalTrace | None, tick_s: float) -> Known[float]:
-    """Joules by the second source, between the first and last tick of the counter."""
-    if second is None:
-        return Missing("one_source", "There is no second power source to compare with.")
-    if second.failure is not None:
-        return second.failure
-    changed = ticks(trace.readings, tick_s)
-    window = zero_order_hold(second.readings, changed[0].at_s, changed[-1].at_s, tick_s)
-    return window if isinstance(window, Missing) else window.window_j
-
-
 def _sum(parts: Sequence[WindowPart]) -> WindowPart:
     windows = [part.window for part in parts]
     window = Window(
@@ -189,7 +165,11 @@ def _sum(parts: Sequence[WindowPart]) -> WindowPart:
         math.hypot(*(each.edge_j for each in windows)),
     )
     return WindowPart(
-        window, second_j(parts), math.fsum(part.span_s for part in parts), sum(part.runs for part in parts)
+        window,
+        second_j(parts),
+        math.fsum(part.span_s for part in parts),
+        sum(part.runs for part in parts),
+        math.fsum(part.rest_s for part in parts),
     )
 
 

@@ -28,7 +28,7 @@ def measure(
     device: Device, plan: EnergyPlan = DEFAULT, *, batch: int = 1, launch_bound: float | None = 0.0
 ) -> Known[Energy]:
     """Measure the energy of a simulated device."""
-    load = Load(device.step, batch, launch_bound)
+    load = Load(device.step, batch, "graph", launch_bound)
     return energy_meter.measure(load, device, meter(device.world), plan, CardWatcher(card(device.world)))
 
 

@@ -1,5 +1,7 @@
 """Energy from readings: laws that hold for any readings."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -124,6 +126,19 @@ def test_a_change_lies_within_its_slack():
     assert tick.at_s + tick.slack_s / 2 == pytest.approx(1.012)
 
 
+def test_a_slow_reading_places_a_change_less_closely():
+    (tick,) = ticks([Reading(1.000, 1.003, 5), Reading(1.003, 1.023, 6)], tick_s=0.1)
+    assert (tick.at_s, tick.slack_s) == pytest.approx((1.0115, 0.023))
+    (tick,) = ticks([Reading(0.000, 0.003, 5), Reading(1.000, 1.020, 6)], tick_s=0.1)
+    assert (tick.at_s, tick.slack_s) == pytest.approx((0.96, 0.12))  # a tick before the reading began, or within it
+
+
+def test_ticks_that_nobody_saw_are_counted_by_the_period():
+    readings = [reading(at_s, value) for at_s, value in ((0, 0), (0.1, 10), (0.9, 90), (1.0, 90), (1.1, 110))]
+    found = window(counted(readings, 0.1))
+    assert (found.window_j, found.ticks) == (100, 10)
+
+
 def test_a_counter_read_less_often_than_it_ticks_is_never_older_than_a_tick():
     (tick,) = ticks([reading(1.0, 5), reading(2.0, 6)], tick_s=0.001)
     assert tick.slack_s == pytest.approx(0.001)
@@ -157,6 +172,12 @@ def test_fewer_than_two_changes_are_no_window(changes):
 def test_the_period_of_a_reading_is_found_from_its_changes(tick_s, n):
     readings = [reading(k * tick_s / 10, k // 10) for k in range(10 * n)]
     assert period_s(readings) == pytest.approx(tick_s)
+
+
+@pytest.mark.parametrize("every_s", [0.002, 0.03, 0.047, 0.06])
+def test_a_period_is_closer_than_the_readings_are_apart(every_s):
+    readings = [reading(k * every_s, math.floor(k * every_s / 0.1)) for k in range(round(10 / every_s))]
+    assert period_s(readings) == pytest.approx(0.1, rel=0.01)
 
 
 def test_a_change_that_was_missed_does_not_lengthen_the_period():

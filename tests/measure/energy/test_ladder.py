@@ -1,5 +1,9 @@
 """The best working power source is used, failed ones are named with the reason, and energy is never 0 J."""
 
+import random
+import statistics
+from dataclasses import replace
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -7,6 +11,7 @@ from backbone_bench import records
 from backbone_bench.measure.energy import meter as energy_meter
 from backbone_bench.measure.energy.load import Load
 from backbone_bench.measure.energy.plan import EnergyPlan, choose
+from backbone_bench.measure.energy.sources import NvmlSource
 from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Energy, EnergyTrial, Missing
 from tests.measure.energy.bench import DEFAULT, card, measure, measured, meter
@@ -139,7 +144,7 @@ def test_an_energy_of_nothing_cannot_be_built():
 def test_a_graph_of_several_calls_is_divided_by_them(world):
     device = Device(world)
     whole = measured(device)
-    load = Load(device.step, 1, 0.0, calls=5)
+    load = Load(device.step, 1, "graph", 0.0, calls=5)
     fifth = energy_meter.measure(load, device, meter(world), DEFAULT, CardWatcher(card(world)))
     assert isinstance(fifth, Energy)
     assert fifth.gross_per_image_j == pytest.approx(whole.gross_per_image_j / 5, rel=1e-3)
@@ -176,6 +181,7 @@ def test_a_load_that_draws_less_than_idle_has_no_net_energy(world):
     found = measured(device, QUICK)
     assert isinstance(found.net_per_image_j, Missing)
     assert found.net_per_image_j.missing == "idle_above_load"
+    assert "below_idle" in found.flags
 
 
 def test_counter_and_sensor_that_disagree_are_both_told(world):
@@ -210,11 +216,30 @@ class Forgetful(Device):
         super().step()
 
 
+def test_a_load_that_draws_a_little_more_than_idle_is_not_below_it(world):
+    assert "below_idle" not in measured(Device(world, shape=((1.0, 60.5),)), QUICK).flags
+
+
 def test_a_first_answer_takes_seconds_and_is_still_energy(world):
     device, begun_s = Device(world), world.now_s()
     found = measured(device, choose(quick=True))
     assert world.now_s() - begun_s < 12
     assert found.gross_per_image_j == pytest.approx(device.run_j, rel=0.005)
+
+
+def test_a_first_answer_has_three_windows_of_ten_ticks_and_an_interval_of_three(world):
+    draw = random.Random(0)
+    found = measured(Device(world, gain=lambda run: 1 + draw.gauss(0, 0.02)), choose(quick=True))
+    assert [trial.ticks for trial in found.trials] == [10, 10, 10]
+    assert [trial.window_s for trial in found.trials] == pytest.approx([1, 1, 1], abs=0.01)
+    assert not isinstance(found.repeat_relative, Missing)
+    per_run_j = [trial.run_j for trial in found.trials]
+    assert found.repeat_relative < 3 * statistics.stdev(per_run_j) / statistics.mean(per_run_j) + 0.002
+
+
+def test_a_first_answer_is_longer_where_the_sensor_averages(world):
+    found = measured(Device(world), choose(quick=True, source="power_usage"))
+    assert [trial.window_s >= 10 for trial in found.trials] == [True] * 3
 
 
 def test_what_is_asked_for_on_the_command_line_is_in_the_plan():
@@ -248,6 +273,26 @@ def test_the_paper_protocol_is_a_mean_of_readings_over_the_rate_and_takes_nothin
     assert paper.source == "power_usage"
     assert len(paper.readings_w) == pytest.approx(50, abs=2)  # one per 0.1 s, for 5 s
     assert paper.per_image_j == pytest.approx(device.run_j / 2, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("instant_s", "usage_s", "read"),
+    [(0.1, 1.0, "power_usage"), (1.0, 0.1, "power_instant"), (None, 0.1, "power_usage"), (None, None, "power_usage")],
+)
+@pytest.mark.parametrize("turn", [1, -1])
+def test_the_paper_protocol_reads_the_sensor_that_averages_longest_wherever_it_stands(
+    world, instant_s, usage_s, read, turn
+):
+    counter, instant, usage = meter(world).sources
+    assert isinstance(instant, NvmlSource)
+    assert isinstance(usage, NvmlSource)
+    sensors = (replace(instant, averaging_s=instant_s), replace(usage, averaging_s=usage_s))[::turn]
+    device, plan = Device(world), EnergyPlan(trials=1, idle_s=2, idle_skip_s=1, paper=True)
+    load, found_meter = Load(device.step, 1, "graph", 0.0), replace(meter(world), sources=(counter, *sensors))
+    found = energy_meter.measure(load, device, found_meter, plan, CardWatcher(card(world)))
+    assert isinstance(found, Energy)
+    assert isinstance(found.paper, records.PaperEnergy)
+    assert found.paper.source == read
 
 
 def test_the_paper_protocol_needs_a_power_sensor(world):

@@ -93,7 +93,7 @@ def test_energy_is_told_per_image_per_gflop_and_per_million_elements(world):
 
 def test_a_step_of_several_calls_costs_a_call_its_share_by_either_protocol(world):
     device = Device(world)
-    load = Load(device.step, 1, 0.0, calls=4)  # as a graph of a short model is replayed
+    load = Load(device.step, 1, "graph", 0.0, calls=4)  # as a graph of a short model is replayed
     found = energy_meter.measure(load, device, meter(world), QUICK, CardWatcher(card(world)))
     assert isinstance(found, Energy)
     assert isinstance(found.paper, PaperEnergy)

@@ -138,6 +138,8 @@ class Draw:
         gpu, last = self._gpu, self._gpu.steps - 1
         if gpu.at_s[last] >= at_s - 1e-12:
             gpu.watts[last] = watts
+            if last and gpu.watts[last - 1] == watts:  # no step: a steady power of any length is one entry
+                gpu.steps = last
             return
         if gpu.watts[last] == watts:
             return
