@@ -24,7 +24,7 @@ FREE = (
     ("id",), ("tool", "version"), ("tool", "git"), ("tool", "argv", 0), ("workload", "model"), ("workload", "compile"),
     ("environment", "device_name"), ("environment", "torch"), ("environment", "cpu"), ("environment", "os"),
     ("environment", "host"), ("environment", "container"), ("environment", "governor"), ("cost", "by_op", 0, "module"),
-    ("cost", "by_op", 0, "op"), ("flags", 0), ("started_utc",),
+    ("cost", "by_op", 0, "op"), ("watch", "flags", 0), ("started_utc",),
 )  # fmt: skip
 
 
@@ -38,6 +38,7 @@ def hostile(text: str) -> list[Record]:
             for key in path:
                 inside = inside[key]
             inside[last] = f"{text}{number}" if last == "model" else text
+        document["flags"] = [text]
         document["workload"]["arguments"] = {text: text}
         document["energy"] = {"missing": text, "message": text}
         found.append(store._revive(document, "here"))

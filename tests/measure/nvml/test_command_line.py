@@ -29,15 +29,30 @@ def breaks():
 """
 
 
-@pytest.fixture
-def accelerator(world, torch_card, tmp_path, monkeypatch):
+class Capturing(Device):
+    """A device that captures graphs; launching an eager call takes the host 3 ms, a replay 20 µs."""
+
+    def step(self):
+        self.launch_s = 0.003
+        super().step()
+
+    def capture(self, step):
+        def replay():
+            self.launch_s = 20e-6
+            Device.step(self)
+
+        return replay
+
+
+@pytest.fixture(params=[Device])
+def accelerator(world, torch_card, tmp_path, monkeypatch, request):
     """The card as `cuda:0`, in a folder with a model. Returns the locked clocks (MHz) during the steps."""
     (tmp_path / ".git").mkdir()
     (tmp_path / "net.py").write_text(NET)
     monkeypatch.chdir(tmp_path)
 
     monkeypatch.setattr(find, "HostClock", lambda: world)
-    device, locked_mhz = Device(world), set()
+    device, locked_mhz = request.param(world), set()
     monkeypatch.setattr(available, "resolve", lambda name: device)
 
     @contextmanager
@@ -109,3 +124,35 @@ def test_without_it_the_papers_figure_is_not_taken(bench, accelerator):
     (record,) = json.loads(result.out)["records"]
     assert record["energy"]["source"] == "counter"
     assert record["energy"]["paper"] is None
+
+
+MEAN_W, IDLE_W, RUN_S, LAUNCH_S = 0.7 * 300 + 0.3 * 200, 60, 0.005, 0.003  # of the simulated device
+REPLAYED_J, WAITED_J = MEAN_W * RUN_S, MEAN_W * RUN_S + IDLE_W * LAUNCH_S  # per image
+
+
+@pytest.mark.parametrize("accelerator", [Capturing], indirect=True)
+@pytest.mark.parametrize("latency", ["--latency", "--no-latency"])
+@pytest.mark.parametrize(
+    ("runs", "mode", "joules", "waited"),
+    [("graph", "graph", REPLAYED_J, None), ("wall", "wall", WAITED_J, None), ("both", "graph", REPLAYED_J, WAITED_J)],
+)
+def test_energy_is_of_the_runs_that_are_asked_for(bench, accelerator, runs, mode, joules, waited, latency):
+    result = bench("run", "net.py:net", *WORDS, latency, "--energy-of", runs)
+    assert result.code == 0, result.err
+    (record,) = json.loads(result.out)["records"]
+    assert record["energy"]["mode"] == mode
+    assert record["energy"]["gross_per_image_j"] == pytest.approx(joules, rel=0.01)
+    if waited is None:
+        assert record["wall_energy"] is None
+    else:
+        assert record["wall_energy"]["mode"] == "wall"
+        assert record["wall_energy"]["gross_per_image_j"] == pytest.approx(waited, rel=0.01)
+
+
+def test_without_a_graph_energy_is_of_a_waiting_caller_and_says_so(bench, accelerator):
+    result = bench("run", "net.py:net", *WORDS, "--energy-of", "both")
+    (record,) = json.loads(result.out)["records"]
+    assert record["energy"]["mode"] == "wall"
+    assert record["wall_energy"]["missing"] == "capture_failed"
+    table = bench("run", "net.py:net", *WORDS[:-2], "-f", "md").out
+    assert "Energy is that of a caller who waits for each call" in table
