@@ -3,8 +3,8 @@
 CUDA numbers the fastest card first and NVML the lowest bus address, so one index
 can mean two cards. Every failed call becomes a SourceFailed whose `missing` has a
 stable id and a sentence with the remedy. NVML's units become base units here and
-nowhere else. This module has not run on a GPU yet: it is tested against a stub of
-the driver's library.
+nowhere else. It has run on an NVIDIA H200, and is tested against a stub of the
+driver's library.
 """
 
 import re
