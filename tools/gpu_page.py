@@ -33,8 +33,8 @@ PAGE = Path("results/h200.md")
 # Peak memory is left out: in these records it holds cuDNN's search for algorithms, and what earlier rows left behind.
 # Device latency too: it was taken by the events of eager calls.
 SHOWN = named(
-    "model,params,flops,access_elems,traffic_elems,ops,graph_s,graph_half_width,wall_s,wall_half_width,launch_bound,"
-    "gross_per_image_j,energy_half_width,energy_runs,net_per_image_j,mean_w,top1_fraction,grade"
+    "model,flops,access_elems,traffic_elems,ops,graph_s,graph_half_width,wall_s,wall_half_width,launch_bound,"
+    "gross_per_image_j,energy_half_width,energy_runs,grade"
 )
 FEW = named("model,flops,traffic_elems,ops,graph_s,wall_s,launch_bound")
 FEW_JOULES = named("model,flops,traffic_elems,ops,graph_s,wall_s,launch_bound,gross_per_image_j,energy_runs")

@@ -75,7 +75,7 @@ FLAGS: Mapping[str, FlagMeaning] = {
     ),
     "warm_up_cut_short": FlagMeaning(
         "with care",
-        "the warm-up ended before it could show whether latency was steady; raise --budget",
+        "the warm-up ended before it could show whether latency was steady; raise --budget, or leave out --quick",
     ),
 }
 

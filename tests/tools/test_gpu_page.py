@@ -138,10 +138,13 @@ def test_every_network_has_a_row_and_the_page_shows_no_eager_device_latency():
 
 
 def test_what_the_readme_says_of_the_card_is_so():
-    """More than three times the work of ResNet-50, and half of a call waiting."""
+    """More than three times the work of ResNet-50, and half of a call waiting; VGG-19 needs about as long."""
     one = {record.workload.model: record for record in gpu_page.networks(1, 224)}
     densenet, resnet = latencies(one["densenet201"]), latencies(one["resnet50"])
     assert not isinstance(densenet.graph, Missing)
     assert not isinstance(resnet.graph, Missing)
     assert 3 < densenet.graph.median_s / resnet.graph.median_s < 3.5
     assert densenet.launch_bound == pytest.approx(0.5, abs=0.02)
+    vgg = latencies(one["vgg19"])
+    assert not isinstance(vgg.graph, Missing)
+    assert vgg.graph.median_s / resnet.graph.median_s == pytest.approx(1, abs=0.1)

@@ -133,10 +133,15 @@ REPLAYED_J, WAITED_J = MEAN_W * RUN_S, MEAN_W * RUN_S + IDLE_W * LAUNCH_S  # per
 @pytest.mark.parametrize("accelerator", [Capturing], indirect=True)
 @pytest.mark.parametrize("latency", ["--latency", "--no-latency"])
 @pytest.mark.parametrize(
-    ("runs", "mode", "joules", "waited"),
-    [("graph", "graph", REPLAYED_J, None), ("wall", "wall", WAITED_J, None), ("both", "graph", REPLAYED_J, WAITED_J)],
+    ("runs", "expected"),
+    [
+        ("graph", ("graph", REPLAYED_J, None)),
+        ("wall", ("wall", WAITED_J, None)),
+        ("both", ("graph", REPLAYED_J, WAITED_J)),
+    ],
 )
-def test_energy_is_of_the_runs_that_are_asked_for(bench, accelerator, runs, mode, joules, waited, latency):
+def test_energy_is_of_the_runs_that_are_asked_for(bench, accelerator, runs, expected, latency):
+    mode, joules, waited = expected
     result = bench("run", "net.py:net", *WORDS, latency, "--energy-of", runs)
     assert result.code == 0, result.err
     (record,) = json.loads(result.out)["records"]
