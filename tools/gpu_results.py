@@ -1,4 +1,4 @@
-"""Measure the networks of a GPU's page of results on the card of this machine: `results/records/gpu/*.jsonl`.
+"""Measure the networks of a GPU's page of results on the card of this machine, and write it: `results/gpu.md`.
 
 `make gpu-results` runs it with the interpreter that is there. A card is often lent for minutes: every record is kept at
 once in a file beside (`*.unpublished.jsonl`), the call ends after eight minutes or on Ctrl-C, and the next one goes on
@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.records import Record, store
+from tools import gpu_page
 from tools.measure import published
 
 FOLDER = Path("results/records/gpu")
@@ -134,6 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     troubles = list(measure(chosen, options))
     for name in dict.fromkeys(rows.name for rows in chosen):
         publish(name)
+    write_page()
     for trouble in troubles:
         print(trouble, file=sys.stderr)
     return 1 if troubles else 0
@@ -213,6 +215,15 @@ def publish(name: str) -> None:
         path = FOLDER / f"{name}.jsonl"
         store.write(path, store.dump_lines(map(published, records)))
         print(f"{path}: {len(records)} records")
+
+
+def write_page() -> None:
+    """Write the page of the published records, and its plots."""
+    for name, make in gpu_page.files_of(gpu_page.AT_HAND).items() if gpu_page.AT_HAND.records else ():
+        path = Path(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(make(), encoding="utf-8")
+        print(path)
 
 
 def _settings(rows: Rows) -> list[str]:

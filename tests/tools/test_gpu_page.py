@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 from scipy.stats import spearmanr
@@ -15,10 +16,12 @@ from backbone_bench.records.grade import graded, noted
 from backbone_bench.report.plots.points import number
 from backbone_bench.report.plots.which import PREDICTORS
 from backbone_bench.report.views.columns import COLUMNS
+from tests.report.samples import gpu_record
 from tests.tools.test_zoo_page import rows
 from tools import gpu_page
+from tools.gpu_page import H200, CardPage
 
-FILES = sorted((gpu_page.ROOT / gpu_page.FOLDER).glob("*.json*"))
+FILES = sorted((gpu_page.ROOT / H200.folder).glob("*.json*"))
 # The first sixteen hexadecimal digits of the SHA-256 of each file, as it was given.
 AS_GIVEN = {
     "batch1.jsonl": "3bace02cdc0a6090",
@@ -36,8 +39,8 @@ def test_the_files_are_as_they_were_given():
 
 def test_every_given_record_is_read_without_a_warning_and_written_with_the_same_samples():
     given = [json.loads(line) for path in FILES if path.suffix == ".jsonl" for line in path.read_text().splitlines()]
-    assert len(given) == len(gpu_page.records()) == 54
-    for raw, record in zip(given, gpu_page.records(), strict=True):
+    assert len(given) == len(H200.records) == 54
+    for raw, record in zip(given, H200.records, strict=True):
         written = json.loads(store.dump_line(record))
         assert written["latency"]["graph"]["samples_s"] == raw["latency"]["graph"]["samples_s"]
         assert written["cost"]["flops"] == raw["cost"]["flops"]
@@ -49,7 +52,7 @@ def latencies(record: Record) -> Latencies:
 
 
 def test_what_the_first_version_took_for_the_device_s_work_is_not_taken_for_it_now():
-    for record in gpu_page.records():
+    for record in H200.records:
         found = latencies(record)
         assert record.device_work == found.graph
         assert "eager_events" in noted(record)
@@ -59,9 +62,9 @@ def test_what_the_first_version_took_for_the_device_s_work_is_not_taken_for_it_n
 
 
 def test_most_rows_can_be_quoted_with_care_and_the_reasons_are_those_of_the_row():
-    words = {word for record in gpu_page.records() for word in noted(record)}
+    words = {word for record in H200.records for word in noted(record)}
     assert words == {"eager_events", "few_samples", "launch_bound", "quick", "warm_up_cut_short"}
-    grades = [graded(record).grade for record in gpu_page.records()]
+    grades = [graded(record).grade for record in H200.records]
     assert grades.count("with care") > 40
 
 
@@ -78,7 +81,7 @@ BY_HAND = {
 
 
 def test_the_ratios_of_the_page_are_those_that_were_read_off_by_hand():
-    found = {(pair.of, pair.to): (pair.by_batch[1], pair.by_batch[32]) for pair in gpu_page.pair_ratios()}
+    found = {(pair.of, pair.to): (pair.by_batch[1], pair.by_batch[32]) for pair in gpu_page.pair_ratios(H200)}
     for pair, by_hand in BY_HAND.items():
         for ratio, hand in zip(found[pair], by_hand, strict=True):
             assert (ratio is None) == (hand is None)
@@ -87,7 +90,7 @@ def test_the_ratios_of_the_page_are_those_that_were_read_off_by_hand():
 
 @pytest.fixture(scope="module")
 def judged():
-    evidence = counter.gather_evidence(gpu_page.records())
+    evidence = counter.gather_evidence(H200.records)
     return {outcome.entry.claim.id: outcome for outcome in engine.judge_all(entries(shipped()), evidence)}
 
 
@@ -121,9 +124,9 @@ def test_a_ratio_of_one_process_each_within_five_percent_is_unclear(judged):
 
 
 def test_rank_correlations_are_those_of_an_independent_program():
-    page = gpu_page.page()
+    page = gpu_page.page(H200)
     for batch in (1, 32):
-        some = gpu_page.networks(batch, 224)
+        some = H200.networks(batch, 224)
         work = [number(COLUMNS["device_work_s"], record) or 0.0 for record in some]
         for key in PREDICTORS:
             rho = spearmanr([number(COLUMNS[key], record) or 0.0 for record in some], work).statistic
@@ -131,15 +134,15 @@ def test_rank_correlations_are_those_of_an_independent_program():
 
 
 def test_every_network_has_a_row_and_the_page_shows_no_eager_device_latency():
-    page = gpu_page.page()
-    assert {record.workload.model for record in gpu_page.networks(1, 224)} <= rows(page).keys()
+    page = gpu_page.page(H200)
+    assert {record.workload.model for record in H200.networks(1, 224)} <= rows(page).keys()
     assert "device latency (" not in page
     assert "peak allocated" not in page
 
 
 def test_what_the_readme_says_of_the_card_is_so():
     """More than three times the work of ResNet-50, and half of a call waiting; VGG-19 needs about as long."""
-    one = {record.workload.model: record for record in gpu_page.networks(1, 224)}
+    one = {record.workload.model: record for record in H200.networks(1, 224)}
     densenet, resnet = latencies(one["densenet201"]), latencies(one["resnet50"])
     assert not isinstance(densenet.graph, Missing)
     assert not isinstance(resnet.graph, Missing)
@@ -148,3 +151,26 @@ def test_what_the_readme_says_of_the_card_is_so():
     vgg = latencies(one["vgg19"])
     assert not isinstance(vgg.graph, Missing)
     assert vgg.graph.median_s / resnet.graph.median_s == pytest.approx(1, abs=0.1)
+
+
+def test_the_page_of_the_card_at_hand_compares_the_settings_that_people_run(tmp_path, monkeypatch):
+    usual = gpu_record("resnet50", 4_089_184_256, 0.002)
+    halved = gpu_record("resnet50", 4_089_184_256, 0.001)
+    halved = replace(halved, workload=replace(halved.workload, precision="bf16", memory_format="channels_last"))
+    (tmp_path / "records").mkdir()
+    store.write(tmp_path / "records" / "settings.jsonl", store.dump_lines([usual, halved]))
+    store.write(tmp_path / "records" / "settings.unpublished.jsonl", store.dump_lines([usual] * 3))
+    monkeypatch.setattr(gpu_page, "ROOT", tmp_path)
+    card = CardPage("records", "gpu.md", "# A card\n", "model,graph_s,grade")
+    assert len(card.records) == 2
+    (ratio,) = gpu_page.setting_ratios(card)
+    assert ratio[:3] == ("resnet50", 1, "bf16, channels_last")
+    assert ratio.ratio == pytest.approx(0.5)
+    page = gpu_page.page(card)
+    assert "| resnet50 | 1 | 0.50 |" in page
+    assert "plots/gpu-waiting.svg" in page
+
+
+def test_a_card_without_records_has_no_page():
+    assert not CardPage("results/records/nowhere", "nowhere.md", "", "model").records
+    assert "results/h200.md" in gpu_page.files()
