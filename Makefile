@@ -51,7 +51,7 @@ speed: $(READY) ## how fast the tool itself is, as ratios in one run
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.speed
 
 # A machine that is lent for its card has a torch of its own, and often no index of packages: these two make no
-# environment and install nothing. PYTHON is one that has torch, pydantic, typer, rich, jinja2 and nvidia-ml-py.
+# environment and install nothing. PYTHON is one that has torch and the other dependencies.
 HERE = PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 
 gpu-test: ## what only a GPU can show, in some minutes, with PYTHON as it is (it has pytest too)

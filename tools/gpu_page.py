@@ -13,7 +13,8 @@ from typing import NamedTuple
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.claims.data import papers
-from backbone_bench.claims.evidence import counter
+from backbone_bench.claims.data.subjects import Network
+from backbone_bench.claims.evidence import counter, measurements
 from backbone_bench.claims.judges import engine
 from backbone_bench.claims.judges.engine import CheckResult, ClaimResult
 from backbone_bench.claims.report.tables import sentence, verdict_of
@@ -82,8 +83,8 @@ H200 = CardPage(
 
 The first GPU that this program ran on, on 2026-11-27: 54 records of two cards of one kind, in a virtual machine with
 the card passed through, nobody else on it, one process per file. The records are in
-[h200](records/h200/README.md), as they were made; `bench report results/records/h200 -o page` shows everything in them.
-`make gpu-results` measures all rows again on the card at hand.
+[h200](records/h200/README.md), as they were made; `bench report results/records/h200/*.jsonl -o page` shows everything
+in them. `make gpu-results` measures all rows again on the card at hand.
 
 {_READING}
 **What is not here.** fp32 is IEEE single precision, contiguous and eager, in all records. torch's own default computes
@@ -99,7 +100,7 @@ AT_HAND = CardPage(
     f"""# Measured on a GPU
 
 What `make gpu-results` measured, in IEEE fp32, contiguous and eager, if nothing else is said. The records are in
-`results/records/gpu`; `bench report results/records/gpu -o page` shows everything in them.
+`results/records/gpu`; `bench report results/records/gpu/*.jsonl -o page` shows everything in them.
 
 {_READING}""",
     f"{SHOWN},device_s,device_half_width,peak_allocated_bytes,grade",
@@ -192,6 +193,7 @@ def _s(record: Record, key: str) -> float:
 # Sentences and tables.
 
 
+@cache
 def page(card: CardPage) -> str:
     """The text of the page."""
     parts = [card.introduction, "## In short\n", "".join(f"- {line}\n" for line in findings(card)), _ratios(card)]
@@ -285,15 +287,13 @@ def _rhos(some: Sequence[Record]) -> str:
 
 def _energies(card: CardPage) -> str:
     """The two ratios of energy at 320 pixels that VoVNet's paper has too."""
-    measured = (record for record in card.networks(1, 320) if _has(record, "gross_per_image_j"))
-    by_model = {record.workload.model: record for record in measured}
-    ratios = (
-        f"{of} / {to} {_s(by_model[of], 'gross_per_image_j') / _s(by_model[to], 'gross_per_image_j'):.2f} "
-        f"(VoVNet's paper: {published})"
-        for of, to, published in (("densenet201", "resnet50", 1.87), ("densenet161", "resnet101", 1.33))
-        if {of, to} <= by_model.keys()
-    )
-    return ", ".join(ratios)
+    texts = []
+    for setting in measurements.measured(card.networks(1, 320), "energy"):
+        for of, to, published in (("densenet201", "resnet50", 1.87), ("densenet161", "resnet101", 1.33)):
+            if found := setting.ratio(Network(of, 320), Network(to, 320)):
+                low, high = found.interval
+                texts.append(f"{of} / {to} {found.ratio:.2f} ({low:.2f} to {high:.2f}; VoVNet's paper: {published})")
+    return ", ".join(texts)
 
 
 class SettingRatio(NamedTuple):
@@ -341,16 +341,26 @@ def _settings(card: CardPage) -> str:
     return f"## The settings that people run\n\n{markdown([tabulate(rows, columns, caption=caption)])}"
 
 
+@cache
+def judged(card: CardPage) -> tuple[ClaimResult, ...]:
+    """Every claim about time or energy, judged by the records of this card; the others need no card."""
+    clocked = (
+        entry
+        for entry in papers.entries(papers.shipped())
+        if any(isinstance(check, engine.CLOCK) for check in entry.claim.check)
+    )
+    return engine.judge_all(clocked, counter.gather_evidence(card.records))
+
+
 def _claims(card: CardPage) -> str:
     """The article's and the papers' claims about time and energy, judged by these records alone."""
-    evidence = counter.gather_evidence(card.records)
-    outcomes = engine.judge_all(papers.entries(papers.shipped()), evidence)
-    shown = [outcome for outcome in outcomes if any(part.finding.here for part in outcome.judged)]
+    shown = [outcome for outcome in judged(card) if any(part.finding.here for part in outcome.judged)]
     columns: Sequence[Column[ClaimResult]] = (
         Column("id", "claim", lambda outcome: outcome.entry.claim.id),
         Column("sentence", "sentence", sentence),
         Column("verdict", "verdict on this card", verdict_of),
         Column("measured", "measured", lambda outcome: "; ".join(_measured(outcome.judged))),
+        Column("command", "to measure the rest", lambda outcome: outcome.command),
     )
     text = (
         "Judged by the device's work (graph latency), one process for each row: a ratio within 5 % of the bound is "

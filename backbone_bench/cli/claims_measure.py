@@ -10,7 +10,7 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli.app import complain
 from backbone_bench.cli.job_options import resolved
-from backbone_bench.cli.versus import with_process_budget
+from backbone_bench.cli.versus import usual, with_process_budget
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.data.subjects import Network
@@ -85,7 +85,7 @@ def _job(template: "Job", request: "PairRequest", network: "Network") -> "Job":
 def _by(request: "PairRequest", template: "Job") -> "By":
     if request.quantity == "energy":
         return "energy"
-    return "wall" if template.on_host else "work"
+    return usual(template.device)
 
 
 def forecast(jobs: "Sequence[ComparisonJob]") -> "Answer":

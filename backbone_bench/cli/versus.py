@@ -67,7 +67,7 @@ def versus(
         Literal["work", "wall", "device", "graph", "energy"] | None,
         typer.Option(
             help="Quantity to compare, per image; work: the device's own, without the time that it waits for the host.",
-            show_default="work on a GPU, wall on a CPU",
+            show_default="work on cuda, wall elsewhere",
         ),
     ] = None,
     rounds: Annotated[int, typer.Option(help="Most rounds; a clear result needs as few as a third.", min=4)] = 18,
@@ -123,18 +123,22 @@ def versus(
     from backbone_bench.versus.report import answer
     from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 
-    question = ComparisonQuestion(by or _usual(job_a), DecisionRule(rounds, threshold / 100))
+    question = ComparisonQuestion(by or usual(job_a.device), DecisionRule(rounds, threshold / 100))
     found = _compare((job_a, job_b), question, timeout_s, appended, quiet=quiet)
     output.emit(answer(found), form, whole, COMPARISON)
 
 
-def _usual(job: "Job") -> "By":
-    """What is compared if nothing else is asked for: on a CPU, what a caller waits is the device's work."""
-    if job.device == "auto":
-        from backbone_bench.measure.devices.available import resolve  # loads torch
+def usual(device: str) -> "By":
+    """Choose what is compared if nothing is asked for: the device's work where it can be told from the host's time.
 
-        return "wall" if resolve("auto").is_host else "work"
-    return "wall" if job.on_host else "work"
+    That needs graphs or a device that can be held, which CUDA alone has. No device is built here: its context would
+    count as another process on the card.
+    """
+    if device == "auto":
+        from backbone_bench.measure.devices import available  # loads torch
+
+        device, _ = available.parse("auto", available.probe())
+    return "work" if device.partition(":")[0] == "cuda" else "wall"
 
 
 def _side(model: str, flag: str, words: list[str] | None, common: Mapping[str, object]) -> "tuple[Job, float | None]":

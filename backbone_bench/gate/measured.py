@@ -53,6 +53,8 @@ def series(rounds: Sequence[BaseHead], thresholds: Mapping[MeasuredKind, float],
     extra = OTHER_SILICON if any(difference.field in _SILICON for difference in differing) else 0.0
     found = {}
     for metric in MEASURED:
+        if metric.refused(head, base):
+            continue
         pairs = values(_head_over_base(rounds), partial(value, quantity=metric))
         if not isinstance(pairs, Missing):
             found[metric.key] = Series(
@@ -87,6 +89,8 @@ def one_sided(subject: str, rounds: Sequence[BaseHead]) -> Iterator[GateFinding]
             yield GateFinding(
                 subject, metric.key, GateVerdict.MISSING, before, reason=now.message, informal=metric.informational
             )
+        elif not isinstance(now, Missing) and not isinstance(before, Missing) and (why := metric.refused(head, base)):
+            yield GateFinding(subject, metric.key, GateVerdict.NEW, None, now, reason=why.message)
         elif isinstance(before, Missing) and not isinstance(now, Missing):
             yield GateFinding(
                 subject, metric.key, GateVerdict.NEW, None, now, reason=f"the baseline has none: {before.message}"

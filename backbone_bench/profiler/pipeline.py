@@ -65,6 +65,8 @@ def profile(
     subject = Subject(job, in_memory)
     gc.collect()  # what an earlier job of this process left behind
     device = available.resolve(job.device)
+    if job.cache == "cold":
+        device.flush_cache()  # its buffer is not the model's memory
     if in_memory is NO_MODEL:
         device.leave_out_memory_in_use()
     threads = subject.threads

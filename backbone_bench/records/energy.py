@@ -23,7 +23,7 @@ from backbone_bench.stats import samples
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class EnergyTrial:
-    """One window of back-to-back runs: from tick to tick of an energy counter, or over readings of a power sensor."""
+    """One window of runs: from tick to tick of an energy counter, or over readings of a power sensor."""
 
     window_j: PositiveValue  # a window of 0 J or 0 s is not a measurement
     window_s: PositiveValue
@@ -57,7 +57,7 @@ class PaperEnergy:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Energy:
-    """Energy of running the model back to back, gross and net of the measured idle power."""
+    """Energy of running the model again and again, gross and net of the measured idle power; `mode` says how."""
 
     source: SourceName
     skipped: tuple[Missing, ...]  # preferred sources that did not work, with the reason

@@ -11,7 +11,9 @@ Flag = Literal[
     "warm_up_cut_short",
 ]  # fmt: skip
 # Not flags of a measurement, but seen in the record beside them.
-Finding = Literal["device_above_wall", "eager_events", "few_samples", "launch_bound", "quick", "values_needed"]
+Finding = Literal[
+    "device_above_wall", "eager_events", "failed", "few_samples", "launch_bound", "quick", "values_needed"
+]
 QuoteGrade = Literal["quote", "with care", "do not quote"]
 
 
@@ -42,6 +44,7 @@ FLAGS: Mapping[str, FlagMeaning] = {
         "with care",
         "device latency was taken around an eager call, so it holds the time of a slow host too: it is not device work",
     ),
+    "failed": FlagMeaning("do not quote", "the row ended before all of it was measured"),
     "few_samples": FlagMeaning("with care", "too few samples for a 95 % confidence interval; raise --budget"),
     "host_busy": FlagMeaning(
         "with care", "other processes used this process's CPU cores during timing; measure on an idle machine"

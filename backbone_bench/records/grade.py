@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.flags import FLAGS, Finding, QuoteGrade
-from backbone_bench.records.latency import Latencies, Latency
+from backbone_bench.records.latency import Latencies, Latency, WarmUpStatus
 from backbone_bench.records.missing import Known, Missing
 from backbone_bench.records.record import Record
 
@@ -49,8 +49,8 @@ def noted(record: Record) -> tuple[str, ...]:
 
 
 def graded(record: Record) -> Graded:
-    """QuoteGrade a record: the worst grade of its flags and its confidence intervals."""
-    reasons = [*(Reason(_grade_of(word), word) for word in noted(record)), *_wide(record)]
+    """Grade a record: the worst grade of its flags and its confidence intervals."""
+    reasons = [*(Reason(_grade_of(word, record), word) for word in noted(record)), *_wide(record)]
     ordered = sorted(reasons, key=lambda reason: -_GRADES.index(reason.grade))
     worst = ordered[0].grade if ordered else "quote"
     return Graded(worst, tuple(dict.fromkeys(reason.text for reason in ordered)))
@@ -65,14 +65,22 @@ def latencies(record: Record) -> Iterator[tuple[str, Latency]]:
                 yield mode, latency
 
 
-def _grade_of(word: str) -> QuoteGrade:
+def _grade_of(word: str, record: Record) -> QuoteGrade:
+    if word == "eager_events" and not isinstance(record.device_work, Missing):
+        return "quote"  # of the device's work there is a graph
     return FLAGS[word].grade if word in FLAGS else "with care"  # a flag of another version of this program
+
+
+def warm_up_of(latency: Latency) -> WarmUpStatus:
+    """Status of a warm-up as it is known now: a short one showed nothing, and older versions called it not steady."""
+    status = latency.warmup.status
+    return "cut_short" if status == "not_steady" and latency.warmup.spent_s < _LEAST_WARM_UP_S else status
 
 
 def _flags(record: Record) -> Iterator[str]:
     yield from record.flags
     for _, latency in latencies(record):
-        cut_short = latency.warmup.status == "not_steady" and latency.warmup.spent_s < _LEAST_WARM_UP_S
+        cut_short = warm_up_of(latency) == "cut_short"
         yield from ("warm_up_cut_short" if flag == "not_steady" and cut_short else flag for flag in latency.flags)
     for energy in (record.energy, record.wall_energy):
         yield from energy.flags if isinstance(energy, Energy) else ()
@@ -81,24 +89,31 @@ def _flags(record: Record) -> Iterator[str]:
 
 
 def _findings(record: Record) -> Iterator[Finding]:
+    if any(isinstance(part, Missing) and part.missing == "failed" for part in (record.latency, record.energy)):
+        yield "failed"
     if not isinstance(record.cost, Missing) and record.cost.path == "cpu":
         yield "values_needed"
     for mode, latency in latencies(record):
-        if latency.status == "quick":
-            yield "quick"
-        if isinstance(latency.ci95_s, Missing):
-            yield "few_samples"
-        if mode == "device" and latency.method != "filled_queue":
-            yield "eager_events"
+        yield from _of_latency(mode, latency)
     if isinstance(record.latency, Latencies):
         yield from _of_latencies(record.latency)
+
+
+def _of_latency(mode: str, latency: Latency) -> Iterator[Finding]:
+    if latency.status == "quick":
+        yield "quick"
+    if isinstance(latency.ci95_s, Missing):
+        yield "few_samples"
+    if mode == "device" and latency.method != "filled_queue":
+        yield "eager_events"
 
 
 def _of_latencies(latency: Latencies) -> Iterator[Finding]:
     share = latency.launch_bound
     if not isinstance(share, Missing) and share > LAUNCH_BOUND:
         yield "launch_bound"
-    if _is_above(latency.device_work, latency.wall):
+    filled = isinstance(latency.device, Latency) and latency.device.method == "filled_queue"
+    if _is_above(latency.device_work, latency.wall) or (filled and _is_above(latency.device, latency.wall)):
         yield "device_above_wall"
 
 
@@ -124,4 +139,5 @@ def _wide(record: Record) -> Iterator[Reason]:
 
 def _of_share(name: str, share: float) -> Iterator[Reason]:
     if share > QUOTABLE:
-        yield Reason("do not quote" if share > POOR else "with care", f"{name} ±{100 * share:.2g} %")
+        text = f"{100 * share:.1f}" if share < 1 else f"{100 * share:.0f}"
+        yield Reason("do not quote" if share > POOR else "with care", f"{name} ±{text} %")

@@ -10,6 +10,7 @@ from backbone_bench.base.choices import DeviceMethod
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, Missing, SomeTimes, Times
 from backbone_bench.stats import samples
 
+WarmUpStatus = Literal["steady", "not_steady", "cut_short"]
 CLOCK_TOO_COARSE = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
 
 EAGER_EVENTS = Missing(
@@ -24,7 +25,7 @@ class WarmUp:
     `cut_short`: it ended, because of a budget, before there was enough of it to tell.
     """
 
-    status: Literal["steady", "not_steady", "cut_short"]
+    status: WarmUpStatus
     spent_s: MeasuredValue
     calls: Count
 

@@ -4,7 +4,7 @@ To add a quantity, add a row here. Its key includes the base unit and is used in
 is the text for people, the same everywhere.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 
@@ -20,6 +20,8 @@ from backbone_bench.base.units import (
 )
 from backbone_bench.records.missing import NOT_REQUESTED, Known, Missing
 from backbone_bench.records.record import Record
+
+EAGER = "eager_events"  # the way of a device latency that no other is compared with
 
 MeasuredKind = Literal["latency", "energy", "memory"]
 
@@ -55,10 +57,18 @@ class Quantity(NamedTuple):
     multiply_adds: bool = False  # counts multiply-adds: doubled where one counts as two FLOPs
     claimed_as: str = ""  # its name in claims: `bench check --flops`, `metric = "flops"`
     half_width: str = ""  # key of the column with the half width of its confidence interval
+    taken: Callable[[Record], str] | None = None  # how it was taken, if in several ways: they are not compared
 
     def of(self, record: Record) -> Known[float]:
         """The value, or the reason why it is missing."""
         return at(record, self.path)
+
+    def refused(self, one: Record, other: Record) -> Missing | None:
+        """Why the values of two records must not be compared, if they were taken in different ways."""
+        if self.taken is None or self.taken(one) == self.taken(other):
+            return None
+        ways = f"{self.taken(one)} here and {self.taken(other)} there"
+        return Missing("taken_otherwise", f"{self.title} was taken in two ways, by {ways}")
 
     def per_image(self, record: Record) -> Known[float]:
         """The value per image; a count that divides evenly stays a whole number."""
@@ -79,6 +89,18 @@ def at(record: Record, path: str) -> Any:
         if isinstance(value, Missing):
             break
     return value
+
+
+def _device_method(record: Record) -> str:
+    """How the device latency was taken; records from before it was noted have eager events."""
+    if isinstance(record.latency, Missing) or isinstance(record.latency.device, Missing):
+        return ""
+    return record.latency.device.method or EAGER
+
+
+def _energy_runs(record: Record) -> str:
+    mode = record.energy_mode
+    return "" if isinstance(mode, Missing) else mode
 
 
 def _cost(key: str, title: str, unit: Unit, meaning: str, **how: Any) -> Quantity:
@@ -175,6 +197,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             "device",
             "the median of the device's own work in one call, launched in full before it begins",
             informational=True,
+            taken=_device_method,
         ),
         _latency(
             "graph", "the median of one call replayed as a CUDA graph: without the host's part, with the least noise"
@@ -231,6 +254,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             "all that the device drew while it ran, over the images",
             measured_as="energy",
             half_width="energy_half_width",
+            taken=_energy_runs,
         ),
         Quantity(
             "net_per_image_j",
@@ -238,6 +262,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             MILLIJOULES,
             "energy.net_per_image_j",
             "what the device drew while it ran, without what it draws at rest, over the images",
+            taken=_energy_runs,
         ),
         Quantity(
             "wall_per_image_j",

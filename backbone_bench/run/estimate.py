@@ -1,8 +1,11 @@
-"""Estimate the duration of a row before it runs, from the rules of the latency measurement and the zoo's FLOPs."""
+"""Estimate the duration of a row before it runs, from the plans of the measurements and the zoo's FLOPs."""
 
 from typing import NamedTuple
 
 from backbone_bench.jobs.job import Job
+from backbone_bench.measure.energy import plan as energy_plan
+from backbone_bench.measure.energy.counting import STILL_S
+from backbone_bench.measure.energy.idle import PROBE_S
 from backbone_bench.measure.latency import plan as latency_plan
 from backbone_bench.zoo import catalogue
 
@@ -20,11 +23,28 @@ class Span(NamedTuple):
 
 def estimate(job: Job) -> Span:
     """Estimated duration of one row; calls of a model that is not in the zoo are assumed to be short."""
+    energy, latency = _energy_s(job), _latency(job)
+    return Span(START_S + energy.least_s + latency.least_s, 2 * START_S + energy.most_s + latency.most_s)
+
+
+def _energy_s(job: Job) -> Span:
+    """Duration of the energy phases. A CPU may have no counter, which ends them at once: none is expected there."""
+    if job.energy == "off" or job.on_host:
+        return Span(0.0, 0.0)
+    plan = energy_plan.choose(quick=job.quick, window_s=job.energy_window_s)
+    windows_s = plan.trials * (plan.undisturbed_s + plan.window_s)
+    least_s = plan.warm_up_s + PROBE_S + windows_s
+    most_s = plan.warm_up_s + STILL_S + plan.trials * (plan.undisturbed_s + plan.longest_window_s)
+    loads = 2 if job.energy_of == "both" else 1
+    return Span(plan.idle_s + loads * least_s, plan.idle_s + loads * most_s)
+
+
+def _latency(job: Job) -> Span:
     if not job.latency:
-        return Span(START_S, 2 * START_S)
+        return Span(0.0, 0.0)
     chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s)
     if chosen.budget_s is not None:
-        return Span(START_S, 2 * START_S + chosen.budget_s)
+        return Span(0.0, chosen.budget_s)
     modes = 1 if job.on_host else 3
     call_s = _call_s(job)
     warm_up_rule, stopping_rule = chosen.warm_up_rule, chosen.stopping_rule
@@ -34,8 +54,8 @@ def estimate(job: Job) -> Span:
     sampling_s = min(longest_sampling_s, max(stopping_rule.min_busy_s, stopping_rule.min_samples * call_s))
     first_s = chosen.first_calls * call_s
     return Span(
-        START_S + first_s + modes * (warm_up_s + sampling_s),
-        2 * (START_S + first_s) + modes * (longest_warm_up_s + longest_sampling_s),
+        first_s + modes * (warm_up_s + sampling_s),
+        2 * first_s + modes * (longest_warm_up_s + longest_sampling_s),
     )
 
 

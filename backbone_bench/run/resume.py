@@ -47,9 +47,23 @@ def _has_latency(record: Record, job: Job) -> bool:
 
 
 def _has_energy(record: Record, job: Job) -> bool:
-    if job.energy == "off" or not isinstance(record.energy, Missing):
+    if job.energy == "off":
         return True
+    if not isinstance(record.energy, Missing):
+        return _has_runs(record, job)
     return job.energy == "auto" and was_requested(record.energy) and record.energy.missing != "failed"
+
+
+def _has_runs(record: Record, job: Job) -> bool:
+    """Whether the energy is of the runs that the job asks for; without a graph, that of a waiting caller is all."""
+    has_graph = not isinstance(record.latency, Missing) and not isinstance(record.latency.graph, Missing)
+    match job.energy_of:
+        case "both":
+            return record.wall_energy is not None
+        case "wall":
+            return record.energy_mode == "wall"
+        case "graph":
+            return record.energy_mode == "graph" or not (job.latency and has_graph)
 
 
 def _with_batch(job: Job, record: Record) -> Job:

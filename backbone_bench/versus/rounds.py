@@ -92,7 +92,9 @@ def compare_paired(
             on_progress(phase, (before + share * count) / most)
 
         taken.extend(_rounds(sides, count, overall, runs, before))
-        found = values(taken[before:], quantity(question.by).per_image)
+        compared = quantity(question.by)
+        refused = next((why for pair in taken[before:] if (why := compared.refused(*pair))), None)
+        found = refused or values(taken[before:], compared.per_image)
         if isinstance(found, Missing):
             instead = "; --by wall compares what callers wait" if question.by == "work" else ""
             raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}{instead}.")

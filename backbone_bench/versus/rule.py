@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from backbone_bench.records import Known, Latency, Missing, Record, known
-from backbone_bench.records.quantities import EXACT, QUANTITIES, Quantity
+from backbone_bench.records.quantities import EAGER, EXACT, QUANTITIES, Quantity
 from backbone_bench.stats import ratios
 from backbone_bench.stats.ratios import Ratio
 
@@ -90,7 +90,9 @@ def quantity(by: By) -> Quantity:
 def flags(record: Record, by: By) -> tuple[str, ...]:
     """Flags of the record and of the measurement of this quantity, each once."""
     part = record.energy if by == "energy" else record.device_work if by == "work" else _mode(record, by)
-    return tuple(dict.fromkeys((*record.flags, *(() if isinstance(part, Missing) else part.flags))))
+    taken = quantity(by).taken
+    eager = (EAGER,) if taken and taken(record) == EAGER else ()
+    return tuple(dict.fromkeys((*record.flags, *(() if isinstance(part, Missing) else part.flags), *eager)))
 
 
 def _mode(record: Record, by: Literal["wall", "device", "graph"]) -> Known[Latency]:

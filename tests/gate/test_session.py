@@ -9,7 +9,7 @@ from backbone_bench.gate.measured import BaseHead, value
 from backbone_bench.gate.noisy import RoundPlan, Spread
 from backbone_bench.gate.session import GateRules, Unpaired, gate
 from backbone_bench.gate.verdicts import GateFinding, GateReport, GateVerdict
-from backbone_bench.records import FLAGS, Memory, Missing, fingerprint, matching
+from backbone_bench.records import FLAGS, Latencies, Latency, Memory, Missing, fingerprint, matching
 from backbone_bench.records.quantities import QUANTITIES
 from tests.gate.samples import HERE, NO_GRAPH, WIDER, counted, processes, timed
 
@@ -124,6 +124,23 @@ def test_a_first_measurement_is_new():
     findings, _ = compared([counted()], processes(0.04, QUIET)[:1])
     assert findings["wall_s"].verdict is GateVerdict.NEW
     assert code(findings) == 0
+
+
+def test_a_quantity_that_is_taken_in_another_way_now_is_new_and_not_faster():
+    """A device latency of eager events holds the time of the host too."""
+
+    def with_device(seconds, method):
+        for made in processes(seconds, QUIET):
+            assert isinstance(made.latency, Latencies)
+            assert isinstance(made.latency.wall, Latency)
+            device = replace(made.latency.wall, method=method)
+            yield replace(made, latency=replace(made.latency, device=device))
+
+    head, filled = [*with_device(0.04, None)], [*with_device(0.02, "filled_queue")]
+    assert compared(head, head)[0]["device_s"].verdict is GateVerdict.PASS
+    found = compared(head, filled)[0]["device_s"]
+    assert found.verdict is GateVerdict.NEW
+    assert "taken in two ways, by filled_queue here and eager_events there" in found.reason
 
 
 @pytest.mark.parametrize("exit_of_side", [2, 3])

@@ -50,7 +50,7 @@ def test_a_wide_interval_lowers_the_grade_and_says_how_wide_it_is(share, grade):
     half = half_width_of(wall)
     found = graded(with_latency(wall=wall, device=narrow(0.0101), graph=narrow(0.010)))
     assert found.grade == grade
-    assert found.reasons == (() if grade == "quote" else (f"wall ±{100 * half:.2g} %",))
+    assert found.reasons == (() if grade == "quote" else (f"wall ±{100 * half:.1f} %",))
 
 
 def test_a_time_limit_is_no_reason_if_the_interval_is_narrow():
@@ -76,10 +76,7 @@ def test_a_call_that_leaves_the_device_waiting_is_launch_bound():
 
 def test_eager_events_are_not_device_work_and_their_interval_is_not_judged():
     eager = replace(noisy(0.15), method=None)
-    assert graded(with_latency(wall=narrow(0.0102), device=eager, graph=narrow(0.010))) == (
-        "with care",
-        ("eager_events",),
-    )
+    assert graded(with_latency(wall=narrow(0.0102), device=eager, graph=narrow(0.010))) == ("quote", ("eager_events",))
 
 
 def test_a_device_time_above_the_wall_time_is_not_quoted():
@@ -109,3 +106,21 @@ def test_energy_is_judged_by_its_own_interval():
 
 def test_a_flag_of_another_version_is_a_reason_for_care():
     assert graded(replace(GOOD, flags=("of_another_version",))) == ("with care", ("of_another_version",))
+
+
+def test_a_row_that_failed_is_not_quoted():
+    failed = Missing("failed", "latency failed: RuntimeError")
+    assert graded(replace(GOOD, latency=failed, energy=failed)).without(frozenset()) == "do not quote: failed"
+
+
+def test_a_filled_device_time_above_the_wall_time_is_not_quoted_even_beside_a_graph():
+    found = graded(with_latency(wall=narrow(0.0101), device=narrow(0.012), graph=narrow(0.010)))
+    assert found == ("do not quote", ("device_above_wall",))
+
+
+def test_eager_events_without_a_graph_leave_the_device_s_work_unknown():
+    eager = narrow(0.0101, method="eager_events")
+    assert graded(with_latency(wall=narrow(0.0102), device=eager, graph=samples.NO_GRAPH)) == (
+        "with care",
+        ("eager_events",),
+    )

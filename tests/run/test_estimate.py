@@ -5,12 +5,15 @@ from dataclasses import replace
 import pytest
 
 from backbone_bench.jobs.job import Job
+from backbone_bench.measure.energy import plan as energy_plan
 from backbone_bench.measure.latency.meter import measure
 from backbone_bench.measure.latency.plan import choose
 from backbone_bench.run.estimate import START_S, estimate
+from tests.measure.energy.bench import measured
+from tests.measure.nvml.world import Device
 from tests.measure.world import World
 
-JOB = Job("no_model_of_the_zoo", {}, device="cuda")  # its calls are taken to be short
+JOB = Job("no_model_of_the_zoo", {}, device="cuda", energy="off")  # its calls are taken to be short
 KNOWN = Job("vgg19", {}, device="cpu")
 
 
@@ -27,6 +30,17 @@ def test_the_time_of_a_row_lies_in_the_span_that_was_foretold(quick, restless):
 def test_counts_alone_cost_the_start_and_a_budget_is_the_most_for_latency():
     assert estimate(replace(KNOWN, latency=False)) == (START_S, 2 * START_S)
     assert estimate(replace(KNOWN, budget_s=60)) == (START_S, 2 * START_S + 60)
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_the_time_of_energy_lies_in_the_span_that_was_foretold(world, quick):
+    begun_s = world.now_s()
+    measured(Device(world), energy_plan.choose(quick=quick))
+    job = replace(JOB, latency=False, energy="auto", quick=quick)
+    least_s, most_s = estimate(job)
+    assert least_s - START_S <= world.now_s() - begun_s <= most_s - 2 * START_S
+    both = estimate(replace(job, energy_of="both"))
+    assert both.least_s - least_s > 2  # the runs of a waiting caller, without another rest
 
 
 @pytest.mark.parametrize("more", [{"batch": 8}, {"input_size": 448}, {"mode": "train"}], ids=str)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from backbone_bench.jobs.job import Job
-from backbone_bench.records import Latencies, Missing
+from backbone_bench.records import Energy, Latencies, Missing
 from backbone_bench.run.messages import ResolvedJob
 from backbone_bench.run.resume import already_done, answers, jobs_again
 from tests.report.samples import NO_EVENTS, NO_GRAPH, counted, gpu_record, latency, record
@@ -131,3 +131,27 @@ def test_a_rerun_takes_the_models_own_inputs_where_these_were_run_and_spells_the
     other = replace(RECORD, workload=replace(RECORD.workload, inputs=("1x3x64x64:float32",)))
     default, explicit = jobs_again([RECORD, other], here)
     assert (default.inputs, explicit.inputs) == ((), ("3x64x64:float32",))
+
+
+ON_GPU = gpu_record("one", 4_000_000, 0.001)
+assert isinstance(ON_GPU.energy, Energy)
+WAITING = replace(ON_GPU, energy=replace(ON_GPU.energy, mode="wall"))
+BOTH = replace(ON_GPU, wall_energy=WAITING.energy)
+
+
+@pytest.mark.parametrize(
+    ("made", "runs", "does"),
+    [
+        (ON_GPU, "graph", True),
+        (ON_GPU, "wall", False),
+        (ON_GPU, "both", False),
+        (WAITING, "graph", False),
+        (WAITING, "wall", True),
+        (BOTH, "both", True),
+        (BOTH, "graph", True),
+    ],
+    ids=str,
+)
+def test_a_record_answers_a_job_only_with_the_energy_of_the_runs_that_it_asks_for(made, runs, does):
+    job = replace(Job.from_record(made), energy_of=runs)
+    assert answers(made, job) is does

@@ -7,10 +7,7 @@ from dataclasses import replace
 import pytest
 from scipy.stats import spearmanr
 
-from backbone_bench.claims.data.papers import entries, shipped
 from backbone_bench.claims.data.verdicts import ClaimVerdict
-from backbone_bench.claims.evidence import counter
-from backbone_bench.claims.judges import engine
 from backbone_bench.records import Latencies, Missing, Record, store
 from backbone_bench.records.grade import graded, noted
 from backbone_bench.report.plots.points import number
@@ -90,8 +87,7 @@ def test_the_ratios_of_the_page_are_those_that_were_read_off_by_hand():
 
 @pytest.fixture(scope="module")
 def judged():
-    evidence = counter.gather_evidence(H200.records)
-    return {outcome.entry.claim.id: outcome for outcome in engine.judge_all(entries(shipped()), evidence)}
+    return {outcome.entry.claim.id: outcome for outcome in gpu_page.judged(H200)}
 
 
 # Claim, the place of the check in it, ratio by hand.

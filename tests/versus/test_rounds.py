@@ -129,6 +129,27 @@ def test_without_device_work_one_is_told_what_can_be_compared():
         compare_paired((A, B), ComparisonQuestion("work"), silent, eager)
 
 
+def test_two_ways_of_taking_a_quantity_are_not_compared():
+    def unlike(job, on_progress):
+        made = on_gpu(job, on_progress).record
+        method = "filled_queue" if job.model == "a" else "eager_events"
+        device = replace(made.latency.device, method=method)
+        return JobResult(job, replace(made, latency=replace(made.latency, device=device)))
+
+    with pytest.raises(CouldNotMeasure, match="taken in two ways"):
+        compare_paired((A, B), ComparisonQuestion("device"), silent, unlike)
+
+
+def test_a_comparison_of_eager_events_is_flagged():
+    def eager(job, on_progress):
+        made = on_gpu(job, on_progress).record
+        device = replace(made.latency.device, method="eager_events")
+        return JobResult(job, replace(made, latency=replace(made.latency, device=device)))
+
+    found = compare_paired((A, B), ComparisonQuestion("device", DecisionRule(4)), silent, eager)
+    assert found.flags["eager_events"] == 8
+
+
 def test_what_is_compared_is_that_of_one_image():
     batched = record("a", 4_000_000, 0.8)
     batched = replace(batched, workload=replace(batched.workload, batch=8))

@@ -45,7 +45,7 @@ class CostRatio(NamedTuple):
     def needed(self, bound: float) -> int:
         """The number of processes of each network that would decide on which side of the bound the ratio is."""
         distance = abs(math.log(self.ratio / bound))
-        return math.ceil((math.log1p(REPEATABLE) / distance) ** 2) if distance else MOST_PROCESSES
+        return math.ceil((math.log1p(-REPEATABLE) / distance) ** 2) if distance else MOST_PROCESSES
 
 
 class MeasuredCost(NamedTuple):
@@ -111,7 +111,7 @@ class MeasuredSetting:
         return CostRatio(estimate, interval, BY_POINTS, text, 0 if self.publication else min(processes))
 
     def _key(self, network: Network) -> ModelKey:
-        name = self.publication.name(name_of(network)) if self.publication else name_of(network)
+        name = self.publication.name(_spelled(network)) if self.publication else name_of(network)
         return name, network.size or 0
 
     def point(self, network: Network) -> tuple[MeasuredCost, bool] | None:
@@ -139,6 +139,11 @@ def _in_words(processes: Sequence[int]) -> str:
     if one == two == 1:
         return "one process each"
     return f"{one} processes each" if one == two else f"{one} and {two} processes"
+
+
+def _spelled(network: Network) -> str:
+    """Name and arguments of a network as a claim and a published table spell them, without its size."""
+    return str(Network(network.model, None, network.arguments))
 
 
 def name_of(network: Network) -> str:
@@ -169,7 +174,7 @@ def _joint(costs: Sequence[MeasuredCost]) -> MeasuredCost:
     The ratio of two networks has the ranges of both, so each has the square root of what two processes differ by.
     """
     low, value, high = (statistics.geometric_mean(ends) for ends in zip(*costs, strict=True))
-    factor = (1 + REPEATABLE) ** (0.5 / len(costs) ** 0.5)
+    factor = (1 - REPEATABLE) ** (-0.5 / len(costs) ** 0.5)
     return MeasuredCost(min(low, value / factor), value, max(high, value * factor))
 
 
@@ -260,9 +265,15 @@ def _flags(record: Record) -> Iterator[str]:
 def _value(record: Record, quantity: ClockQuantity) -> float | None:
     """Seconds or gross joules per image."""
     if quantity == "energy":
-        return record.energy.gross_per_image_j if isinstance(record.energy, Energy) else None
+        energy = record.energy
+        return energy.gross_per_image_j if isinstance(energy, Energy) and _is_of_work(record) else None
     latency = _latency(record)
     return latency.median_s / record.workload.batch if latency else None
+
+
+def _is_of_work(record: Record) -> bool:
+    """Whether the energy is that of the device at work: that of a waiting caller has the gaps of a slow host in it."""
+    return record.environment.is_host or record.energy_mode == "graph"
 
 
 def _time_s(record: Record) -> MeasuredCost | None:
@@ -283,7 +294,7 @@ def _time_s(record: Record) -> MeasuredCost | None:
 def _energy_j(record: Record) -> MeasuredCost | None:
     """Gross joules per image: 95 % confidence interval. It leaves out the sensor's gain error: ratios cancel it."""
     energy = record.energy
-    if not isinstance(energy, Energy) or isinstance(energy.repeat_relative, Missing):
+    if not isinstance(energy, Energy) or isinstance(energy.repeat_relative, Missing) or not _is_of_work(record):
         return None
     joules, share = energy.gross_per_image_j, energy.repeat_relative
     if share >= 1:  # so uncertain that the energy may be zero

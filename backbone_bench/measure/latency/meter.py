@@ -108,6 +108,8 @@ class _Session:
 
     def run(self) -> MeasuredLatency:
         self.watch.poll()
+        if self.plan.cold:
+            self.device.flush_cache()  # before the mark: its buffer is not the model's memory
         self.device.mark_memory()
         flags = self._first_calls()
         wall = self._mode("wall")

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
+from backbone_bench.records.latency import WarmUpStatus
 from backbone_bench.stats import samples
 
 _MAX_BLOCK_CALLS = 10_000  # of a call that takes microseconds
 _QUARTERS = 4
-
-WarmUpStatus = Literal["steady", "not_steady", "cut_short"]
 
 
 class WarmUpBlock(NamedTuple):

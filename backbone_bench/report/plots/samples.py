@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from backbone_bench.records import Latency, Missing, Record
-from backbone_bench.records.grade import latencies
+from backbone_bench.records.grade import latencies, warm_up_of
 from backbone_bench.report.drawing.plot import Axis, BarSegment, Line, Panel, Plot, Point
 
 SERIES = ("samples", "first calls", "outliers")  # of a trace
@@ -68,7 +68,7 @@ def _trace(mode: str, latency: Latency) -> Panel:
             detail = f"median {median_ms:.4g} ms, 95 % confidence interval {low:.4g} to {high:.4g} ms"
             lines.append(Line(((1, y), (latency.n, y)), detail=detail, dashed=True))
     wide = max((*first_ms, *samples_ms)) > 3 * median_ms
-    title = f"{mode} latency: {latency.status}; warm-up: {latency.warmup.status.replace('_', ' ')}"
+    title = f"{mode} latency; warm-up: {warm_up_of(latency).replace('_', ' ')}"
     axis = Axis(f"{mode} latency (ms)", log=wide and min((*first_ms, *samples_ms)) > 0)
     return Panel(title, Axis("sample number (below 0: first calls)"), axis, points, tuple(lines))
 

@@ -29,6 +29,7 @@ class Column(NamedTuple, Generic[T]):
     interval: Callable[[T], Bounds | Missing] | None = None  # the 95 % confidence interval, in base units
     remark: str = ""  # an explanation of the column, written once under the table
     glossary: Callable[[Iterable[str]], str] | None = None  # explains the words in its cells, under the table
+    taken: Callable[[T], str] | None = None  # how a value was taken: others are no better and have no ratio to it
     if_shared: Callable[[str], str] | None = None  # of a text column: the sentence that replaces it if all rows agree
     part_of: str = ""  # the key of the column it belongs to: if both are left out, only that one is reported
 
@@ -48,6 +49,7 @@ class Cell(NamedTuple):
     interval: Bounds | None = None  # the 95 % confidence interval
     best: bool = False
     ratio: float | None = None  # to the same column of the baseline
+    taken: str = ""  # how it was taken, if there are several ways
 
     @property
     def shown(self) -> str:
@@ -109,6 +111,7 @@ def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
         (column.unit or PLAIN).write(value),
         lower_bound=column.lower_bound is not None and column.lower_bound(thing),
         interval=None if isinstance(interval, Missing) else interval,
+        taken=column.taken(thing) if column.taken else "",
     )
 
 

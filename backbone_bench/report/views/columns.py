@@ -218,6 +218,7 @@ _BEHIND: Mapping[str, tuple[Column[Record], ...]] = {
 def _of_quantity(quantity: Quantity) -> tuple[Column[Record], ...]:
     """The column of a quantity, and those behind it."""
     own: Column[Record] = Column(quantity.key, quantity.title, quantity.of, quantity.unit, quantity.better)
+    own = own._replace(taken=quantity.taken)
     return own._replace(**_EXTRAS.get(quantity.key, {})), *_BEHIND.get(quantity.key, ())
 
 
@@ -266,10 +267,11 @@ def doubled(columns: Sequence[Column[T]]) -> tuple[Column[T], ...]:
 
 
 _TWICE, _PER_IMAGE = "_two_per_multiply_add", "_per_image"
+PER_IMAGE = "All quantities are per image, but operations, which are of one call, and peaks of memory."
 # Columns of one call, which `per_image` divides by the batch.
 _PER_CALL = frozenset(
     {
-        *(key for key, one in QUANTITIES.items() if one.per_call),
+        *(key for key, one in QUANTITIES.items() if one.per_call and key != "ops"),
         *(f"{mode}_{what}" for mode in _MODES for what in ("min_s", "p90_s", "p99_s", "first_call_s")),
         "cross_check_flops",
     }

@@ -8,8 +8,9 @@ from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.grouping import group_by
 from backbone_bench.records import Record, meanings
 from backbone_bench.records.grade import graded
+from backbone_bench.records.quantities import EAGER
 from backbone_bench.report.tables.table import Cell, Column, Table, TableRow, tabulate
-from backbone_bench.report.views.columns import GRADE, RUN, grade_column, per_image
+from backbone_bench.report.views.columns import GRADE, PER_IMAGE, RUN, grade_column, per_image
 from backbone_bench.report.views.conditions import (
     CONDITIONS,
     ENVIRONMENT,
@@ -80,13 +81,15 @@ def _other_baselines(baselines: dict[tuple[str, ...], Record], members: Sequence
 def _order(view: View) -> Callable[[Record], Any]:
     """The sort key: baselines first, then numbers with the best first, text alphabetically, missing values last."""
 
+    column = per_image((view.sort,))[0] if view.sort else None  # the same order whatever the batch
+
     def key(record: Record) -> tuple[bool, int, float, str]:
-        value = view.sort.value(record) if view.sort else ""
+        value = column.value(record) if column else ""
         is_baseline = record.workload.model == view.relative_to
         if isinstance(value, str):
             return not is_baseline, 0, 0, value
         if isinstance(value, int | float):
-            return not is_baseline, 0, -value if view.sort and view.sort.better == "more" else value, ""
+            return not is_baseline, 0, -value if column and column.better == "more" else value, ""
         return not is_baseline, 1, 0, ""
 
     return key
@@ -100,7 +103,7 @@ def _table(records: Sequence[Record], view: View, title: str, caption: str) -> T
     if view.all_conditions:
         return tabulate(records, columns, title=title, caption=caption)
     if any(record.workload.batch > 1 for record in records):
-        columns, caption = per_image(columns), f"{caption} All quantities are per image."
+        columns, caption = per_image(columns), f"{caption} {PER_IMAGE}"
     columns, remarks = _said_once(columns, records)
     return replace(tabulate(records, columns, title=title, caption=caption), remarks=remarks)
 
@@ -112,13 +115,15 @@ def _said_once(
     kept: list[Column[Record]] = []
     remarks: list[str] = []
     for column in columns:
-        values = {column.value(record) for record in records} if column.if_shared else set()
-        if column.if_shared and len(values) == 1 and isinstance(value := values.pop(), str):
-            remarks.append(column.if_shared(value))
+        known = (value for record in records if isinstance(value := column.value(record), str))
+        values = set(known) if column.if_shared else set()
+        if column.if_shared and len(values) == 1:
+            remarks.append(column.if_shared(values.pop()))
         elif column.key == GRADE and len(records) > 1:
             shared = frozenset.intersection(*(frozenset(graded(record).reasons) for record in records))
             kept.append(grade_column(shared))
-            remarks += [f"All rows: {', '.join(sorted(shared))}. {meanings(sorted(shared))}".rstrip()] if shared else []
+            said = sorted(shared if any(one.key.startswith("device_") for one in columns) else shared - {EAGER})
+            remarks += [f"All rows: {', '.join(said)}. {meanings(said)}".rstrip()] if said else []
         else:
             kept.append(column)
     return tuple(kept), tuple(remarks)
@@ -149,8 +154,10 @@ def _ratios(columns: Sequence[Column[Any]], row: TableRow, baseline: TableRow) -
 
 
 def _ratio(cell: Cell, base: Cell) -> float | None:
-    """The ratio of two values; None if either is missing or a lower bound, whose quotient would bound nothing."""
+    """The ratio of two values; None if one is missing or a lower bound, or if they were taken in different ways."""
     if not isinstance(cell.value, int | float) or not isinstance(base.value, int | float):
+        return None
+    if cell.taken != base.taken or cell.taken == EAGER:
         return None
     return None if cell.lower_bound or base.lower_bound or not base.value else cell.value / base.value
 
@@ -161,8 +168,11 @@ def _mark_best(table: Table, row_conditions: Sequence[Hashable]) -> Table:
     for shared in set(row_conditions):
         numbers = [number for number, of_row in enumerate(row_conditions) if of_row == shared]
         for place, column in enumerate(table.columns):
-            winners = _best(column, [table.rows[number][place] for number in numbers])
-            best |= {(numbers[winner], place) for winner in winners}
+            ways = {table.rows[number][place].taken for number in numbers} - {EAGER}
+            for way in ways:
+                alike = [number for number in numbers if table.rows[number][place].taken == way]
+                winners = _best(column, [table.rows[number][place] for number in alike])
+                best |= {(alike[winner], place) for winner in winners}
     rows = tuple(
         tuple(cell._replace(best=(number, place) in best) for place, cell in enumerate(row))
         for number, row in enumerate(table.rows)

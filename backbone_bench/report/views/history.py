@@ -58,9 +58,7 @@ def _table(group: Sequence[Record], metric: str) -> Table:
     values = [value for record in group if isinstance(value := COLUMNS[metric].value(record), int | float)]
     title = f"{matching.subject(group[0].workload)}: {COLUMNS[metric].title}"
     caption = f"{sparkline(values)} {machine(group[0])}.".lstrip()
-    return replace(
-        without_empty(tabulate(group, _columns(metric, values[0] if values else None))), title=title, caption=caption
-    )
+    return replace(without_empty(tabulate(group, _columns(metric, group))), title=title, caption=caption)
 
 
 def sparkline(values: Sequence[float]) -> str:
@@ -76,10 +74,17 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(_BARS[min(len(_BARS) - 1, int((value - low) / span * len(_BARS)))] for value in values)
 
 
-def _columns(metric: str, first: float | None) -> tuple[Column[Record], ...]:
+def _columns(metric: str, group: Sequence[Record]) -> tuple[Column[Record], ...]:
+    column = COLUMNS[metric]
+    taken = column.taken or (lambda record: "")
+    first: dict[str, float] = {}  # the first value of each way of taking it
+    for record in group:
+        if isinstance(value := column.value(record), int | float):
+            first.setdefault(taken(record), value)
+
     def change(record: Record) -> str:
-        value = COLUMNS[metric].value(record)
-        return percent(value / first) if first and isinstance(value, int | float) else ""
+        value, start = column.value(record), first.get(taken(record))
+        return percent(value / start) if start and isinstance(value, int | float) else ""
 
     return (
         _STARTED,

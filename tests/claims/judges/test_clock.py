@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backbone_bench.claims.data.checks import CorrelationCheck, NeedsCheck, PairCheck, RanksCheck
-from backbone_bench.claims.data.papers import Claim, ClaimEntry, ClaimsPaper
+from backbone_bench.claims.data.papers import Claim, ClaimEntry, ClaimsPaper, entries, shipped
 from backbone_bench.claims.data.subjects import Network, network
 from backbone_bench.claims.data.verdicts import ClaimVerdict
+from backbone_bench.claims.evidence.counter import gather_evidence
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import clock, engine
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost, Tool
@@ -81,6 +82,8 @@ def test_of_several_records_of_one_network_the_latest_counts():
         (1.04, 2, ClaimVerdict.HOLDS, None),
         (1.02, 2, ClaimVerdict.UNCLEAR, 7),
         (1.06, 1, ClaimVerdict.HOLDS, None),
+        (0.951, 1, ClaimVerdict.UNCLEAR, 2),
+        (0.949, 1, ClaimVerdict.FAILS, None),
     ],
 )
 def test_one_process_each_decides_only_beyond_five_percent_and_more_decide_less(ratio, processes, verdict, needed):
@@ -225,3 +228,18 @@ def test_two_thirds_of_four_settings_or_more_must_agree_and_more_than_half_again
         for number, ratio in enumerate(ratios)
     ]
     assert clock._published_finding(pair(relation="<"), observations).verdict == verdict
+
+
+def test_energy_of_a_waiting_caller_is_no_evidence_for_a_claim_about_the_device():
+    records = on_gpu("one", 0.004), on_gpu("two", 0.001)
+    waiting = [replace(made, energy=replace(made.energy, mode="wall")) for made in records]
+    assert finding(pair(quantity="energy"), *records).verdict is ClaimVerdict.HOLDS
+    assert finding(pair(quantity="energy"), *waiting).verdict is ClaimVerdict.UNMEASURED
+
+
+def test_a_published_table_is_found_by_the_names_that_claims_spell():
+    """The table of the fragments spells out arguments that are the default, as the claims do."""
+    (fragments,) = (entry for entry in entries(shipped()) if entry.claim.id == "g3-fragmentation")
+    published = [part.published for part in engine.judge(fragments, gather_evidence()).judged if part.published]
+    assert len(published) == len(fragments.claim.check)
+    assert "1.37" in published[0].working[0]

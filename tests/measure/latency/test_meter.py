@@ -103,11 +103,11 @@ def test_a_device_that_cannot_be_held_is_taken_by_eager_events_and_says_so():
 
 
 def test_a_call_that_waits_for_its_device_is_taken_by_eager_events_and_says_so():
-    assert eager(replace(slow_host(), waits=True)).missing == "waits_for_device"
+    assert eager(replace(slow_host(), waits=True)).missing == "not_all_waited"
 
 
 def test_a_call_of_more_launches_than_the_queue_takes_is_found_by_trying():
-    assert eager(replace(slow_host(), launch_queue=40)).missing == "waits_for_device"
+    assert eager(replace(slow_host(), launch_queue=40)).missing == "not_all_waited"
 
 
 def test_a_call_that_is_known_to_launch_more_than_the_queue_takes_is_not_tried():
@@ -117,6 +117,26 @@ def test_a_call_that_is_known_to_launch_more_than_the_queue_takes_is_not_tried()
     assert "50 operations" in found.message
     assert "40" in found.message
     assert "hold" not in world.log
+
+
+def test_a_call_that_waits_is_found_out_without_long_holds():
+    """What a call waited for the hold itself is no part of the next one."""
+    held_s = []
+
+    class Holding(World):
+        def hold(self, seconds):
+            held_s.append(seconds)
+            super().hold(seconds)
+
+    world = replace(slow_host(Holding), waits=True)
+    run(world, only("device", latency_plan.choose(budget_s=2)))
+    assert sum(held_s) < 0.25
+
+
+def test_the_buffer_that_flushes_the_cache_is_there_before_memory_is_marked():
+    world = World()
+    run(world, only("wall", latency_plan.choose(cold=True)))
+    assert world.log.index("flush") < world.log.index("mark memory")
 
 
 def test_a_hold_is_as_long_as_the_host_needs_even_if_it_is_interrupted():

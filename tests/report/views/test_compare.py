@@ -6,15 +6,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backbone_bench.base.choices import EnergyMode
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.units import PLAIN
-from backbone_bench.records import Latencies, Record
+from backbone_bench.records import Energy, Latencies, Record
 from backbone_bench.report.tables.table import Cell, Column, Table, without_empty
 from backbone_bench.report.views.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.conditions import conditions, environment_groups
 from backbone_bench.report.views.families import family
-from tests.report.samples import CPU, EVERY, NO_EVENTS, NO_GRAPH, RESNET50, UNKNOWN, VOVNET39, counted, latency, record
+from tests.report.samples import (
+    CPU,
+    EVERY,
+    NO_EVENTS,
+    NO_GRAPH,
+    RESNET50,
+    UNKNOWN,
+    VOVNET39,
+    counted,
+    gpu_record,
+    latency,
+    record,
+)
 
 WALL = View(named("model,wall_s"))
 
@@ -199,3 +212,51 @@ def test_all_that_meet_the_interval_of_the_best_are_best_whichever_way_is_better
 def test_two_jobs_of_a_server_are_one_environment():
     one, other = (replace(RESNET50, environment=replace(CPU, ci=job)) for job in ("github 1", "github 2"))
     assert len(compare([one, other], WALL)) == 1
+
+
+def with_runs(made: Record, mode: EnergyMode) -> Record:
+    assert isinstance(made.energy, Energy)
+    return replace(made, energy=replace(made.energy, mode=mode))
+
+
+def test_energies_of_different_runs_are_not_held_against_each_other():
+    base, other = gpu_record("resnet50", 4, 0.002), gpu_record("vovnet39", 7, 0.001)
+    shown = View(named("model,gross_per_image_j,energy_runs"), relative_to="resnet50")
+    (alike,) = compare([base, other], shown)
+    assert [cell.ratio for cell in column(alike, "gross_per_image_j")] == [1.0, pytest.approx(0.5, rel=0.01)]
+    assert "energy_runs" not in [one.key for one in alike.columns]  # both are of replays, which is said below
+    assert any(remark.startswith("Energy is that of replays") for remark in alike.remarks)
+    (unlike,) = compare([base, with_runs(other, "wall")], shown)
+    cells = column(unlike, "gross_per_image_j")
+    assert [cell.ratio for cell in cells] == [1.0, None]
+    assert not any(cell.best for cell in cells)
+    assert [cell.text for cell in column(unlike, "energy_runs")] == ["graph", "wall"]
+
+
+def test_the_events_of_eager_calls_are_never_best_and_have_no_ratio():
+    def eager(made: Record) -> Record:
+        assert isinstance(made.latency, Latencies)
+        return replace(made, latency=replace(made.latency, device=latency(1e-6, n=700)))
+
+    shown = View(named("model,device_s,grade"), relative_to="base")
+    (table,) = compare([eager(gpu_record("base", 4, 0.002)), eager(gpu_record("other", 7, 0.001))], shown)
+    cells = column(table, "device_s")
+    assert not any(cell.best for cell in cells)
+    assert [cell.ratio for cell in cells] == [None, None]
+    assert any("eager_events" in remark for remark in table.remarks)
+    (without,) = compare([eager(gpu_record("base", 4, 0.002))] * 2, View(named("model,graph_s,grade")))
+    assert not any("eager_events" in remark for remark in without.remarks)
+
+
+def test_sorting_is_by_what_is_shown_of_one_image():
+    made = [at_batch(record("many", 4_000_000, 0.8), 8), record("one", 4_000_000, 0.2)]
+    (table,) = compare(made, replace(WALL, sort=COLUMNS["wall_s"]))
+    assert models(table) == ["many", "one"]
+
+
+def test_operations_and_peaks_stay_those_of_a_call():
+    made = at_batch(counted("net", 4_000_000), 8)
+    (table,) = compare([made], View(named("model,flops,ops,peak_activation_bytes")))
+    assert [one.key for one in table.columns] == ["model", "flops_per_image", "ops", "peak_activation_bytes"]
+    assert column(table, "ops")[0].value == 6
+    assert "but operations" in table.caption
