@@ -177,3 +177,12 @@ BOOKINGS: dict[str, Booking] = {
     **{op: _recurrent(op) for op in ("lstm", "gru", "rnn_tanh", "rnn_relu")},
     **{op: _product_plus_term(op) for op in ("addmm", "baddbmm", "addmv")},
 }
+
+
+def _flex(out: Any, query: Tensor, key: Tensor, *_: Any) -> Arithmetic:
+    """Attention whose scores a function changes; the blocks that its mask leaves out are counted too."""
+    return formulas.attention(query.shape, key.shape, out[0].shape)
+
+
+# Operations that are functions of functions. Torch before 2.13 has no formula for them.
+HIGHER_ORDER: dict[str, Callable[..., Arithmetic]] = {"flex_attention": _flex}

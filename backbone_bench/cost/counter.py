@@ -10,7 +10,7 @@ the real tensors; `ModelCost.path` says which.
 import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from backbone_bench.base import collector
 from backbone_bench.base.pytree import map_tensors, tensors_of
+from backbone_bench.cost.compiled import compiler_is_loaded, forget_compiled, uncompiled
 from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
@@ -115,13 +116,29 @@ class _Call:
     def _run(
         self, path: Literal["meta", "cpu"], state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
     ) -> ModelCost:
+        """Run one pass, and once more if it was the first to load the compiler, which had then compiled in it."""
+        was_loaded = compiler_is_loaded()
+        try:
+            counted = self._pass(path, state, without_grad)
+        except Exception:  # a compiler raises anything where it cannot see through the recorder
+            if was_loaded or not compiler_is_loaded():
+                raise
+        else:
+            if was_loaded or not compiler_is_loaded():
+                return counted
+        forget_compiled()
+        return self._pass(path, state, without_grad)
+
+    def _pass(
+        self, path: Literal["meta", "cpu"], state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
+    ) -> ModelCost:
         parameters = self.parameters()
         ledger = Ledger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
         args, kwargs = map_tensors((self.args, self.kwargs), as_meta if path == "meta" else real)
         for tensor in tensors_of((args, kwargs)):
             ledger.track_new(tensor)
         recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
-        with ledger.attributing_to(self.survey.modules), _uncompiled(self.survey), without_grad(), recording:
+        with ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(
             params=sum(parameter.numel() for parameter in parameters),
@@ -131,13 +148,6 @@ class _Call:
             by_op=ledger.rows(),
             shapes_sha256=shapes_sha256(self.survey.modules),
         )
-
-
-def _uncompiled(survey: Survey) -> AbstractContextManager[Any]:
-    """Run compiled submodules in eager mode, so that their operations are seen."""
-    if any(module._compiled_call_impl or "_orig_mod" in module._modules for _, module in survey.modules):
-        return torch.compiler.set_stance("force_eager")
-    return nullcontext()
 
 
 @contextmanager

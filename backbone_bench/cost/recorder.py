@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from backbone_bench.base.pytree import tensors_of
 from backbone_bench.base.torch_versions import call_what_loads, counts_no_flops
-from backbone_bench.cost.aten import BOOKINGS, GATHERS, MOVES, NO_KERNEL, SYNONYMS, WRITE_ONLY
+from backbone_bench.cost.aten import BOOKINGS, GATHERS, HIGHER_ORDER, MOVES, NO_KERNEL, SYNONYMS, WRITE_ONLY
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger, storage_of
 
@@ -55,8 +55,11 @@ class Recorder(TorchDispatchMode):
     def _run_higher_order(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Book a higher-order operation (`flex_attention`, `torch.cond`) as one: operations inside it are not seen."""
         out = func(*args, **kwargs)
-        formula = _formula(func)
-        cost = Arithmetic(_halve(formula(*args, **kwargs, out_val=out), func.name())) if formula else None
+        own, formula = HIGHER_ORDER.get(func.name()), _formula(func)
+        if own is not None:
+            cost: Arithmetic | None = own(out, *args)
+        else:
+            cost = Arithmetic(_halve(formula(*args, **kwargs, out_val=out), func.name())) if formula else None
         self._ledger.book(func.name(), list(tensors_of((args, kwargs))), list(tensors_of(out)), cost)
         return out
 
