@@ -25,6 +25,8 @@ def judge_law(check: LawCheck, _evidence: Evidence, _per_multiply_add: int) -> C
     axes = _grid(check.axes)
     formulas = [check.left, check.right] + ([check.touches] if check.touches else [])
     left, right, *zero = np.broadcast_arrays(*axes.values(), *_values(axes, check.layers, formulas))[len(axes) :]
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        raise UserError(f"{_formula(check)}: it is not finite at every point of the sweep: use smaller numbers.")
     slack = _slack(check.tolerance, left, right)
     equal = np.abs(left - right) <= slack
     wrong = ~{"==": equal, ">=": left >= right - slack, "<=": left <= right + slack}[check.relation]

@@ -1,7 +1,7 @@
 """Claims files of users: any file gets a right verdict, or an error of one line."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from backbone_bench.base.errors import UserError
@@ -162,6 +162,7 @@ of = {{ name = "some", layers = [{layers}] }}
 above = 0.999999"""
 
 
+@example(layers=[{"ci": 1, "co": 1}, {"ci": 1, "co": "b", "kernel": 1.3407807929942597e154}], check=SWEPT)
 @given(st.lists(LAYERS, min_size=1, max_size=3), st.sampled_from([SWEPT, STACKED]))
 def test_layers_of_any_widths_have_a_cost_or_one_line_says_why_not(layers, check):
     try:
