@@ -5,6 +5,7 @@ traceback of the user's own frames. Nothing is unpickled.
 """
 
 import copy
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -25,6 +26,7 @@ from backbone_bench.base.program import PACKAGE
 from backbone_bench.base.torch_versions import no_warning_of_read_only_buffers
 from backbone_bench.records import Scalar
 from backbone_bench.zoo import archives, modes
+from backbone_bench.zoo.neighbours import importing_from
 
 T = TypeVar("T")
 Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # args and kwargs of a model
@@ -37,7 +39,7 @@ def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
     """Build a model with the factory function or class at `package.module:name` or `path/to/file.py:name`."""
     location, _, name = reference.rpartition(":")
     is_file = location.endswith(".py")
-    with _importing_from(Path(location).parent if is_file else Path()):
+    with importing_from(Path(location).parent if is_file else Path()):
         module = _from_file(Path(location)) if is_file else _from_package(location, reference)
         factory = _factory(module, location, name)
         check_arguments(factory, arguments, reference)
@@ -45,21 +47,6 @@ def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
     if not isinstance(model, nn.Module):
         raise UserError(f"{reference} returned {type(model).__name__}, not a torch.nn.Module.")
     return modes.with_graph_mode(model)
-
-
-@contextmanager
-def _importing_from(folder: Path) -> Iterator[None]:
-    """Put the folder on `sys.path`, so that the user's code imports neighbouring files as a script does.
-
-    Entries that the code itself adds stay there.
-    """
-    location = str(folder.resolve())
-    sys.path.insert(0, location)
-    try:
-        yield
-    finally:
-        if location in sys.path:
-            sys.path.remove(location)
 
 
 def _factory(module: ModuleType, location: str, name: str) -> Callable[..., Any]:
@@ -143,7 +130,8 @@ def check_arguments(factory: Callable[..., Any], arguments: Mapping[str, Scalar]
 def _from_file(path: Path) -> ModuleType:
     if not os.path.isfile(path):
         raise UserError(f"There is no file {path}.")
-    spec = importlib.util.spec_from_file_location(f"backbone_bench_user_{path.stem}", path)
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]  # two files may have one name
+    spec = importlib.util.spec_from_file_location(f"backbone_bench_user_{path.stem}_{digest}", path)
     assert spec is not None  # because the file ends in .py
     assert spec.loader is not None
     loader, module = spec.loader, importlib.util.module_from_spec(spec)
