@@ -95,7 +95,7 @@ def _declared(pyproject: Path) -> list[object]:
     if not pyproject.exists():
         return []
     try:
-        table = tomllib.loads(pyproject.read_text(encoding="utf-8"))
+        table = tomllib.loads(pyproject.read_text(encoding="utf-8-sig"))
     except ValueError as error:  # not TOML, or not text
         raise UserError(f"{pyproject} is not valid TOML: {visible(str(error))}.") from None
     places = ("project.requires-python", "project.dependencies", "project.optional-dependencies", "dependency-groups")

@@ -232,7 +232,7 @@ def _nearest(name: str, folder: Path) -> Path | None:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # some editors write a byte-order mark
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from None
     except ValueError as error:  # not TOML, or not text

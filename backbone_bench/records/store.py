@@ -192,7 +192,7 @@ def read(paths: Sequence[Path], warn: Callable[[str], None]) -> tuple[Record, ..
 def read_text(path: Path) -> str:
     """Text of a file; it is read once only, since it can be a pipe. Raises UserError if it cannot be read."""
     try:
-        return Path("/dev/stdin" if str(path) == "-" else path).read_text(encoding="utf-8")
+        return Path("/dev/stdin" if str(path) == "-" else path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from None
     except UnicodeDecodeError:

@@ -268,15 +268,15 @@ def _own_example(model: nn.Module, request: Request) -> Example | None:
 
 
 def called_with(example: Any) -> Example:
-    """Example inputs as (args, kwargs): a dictionary is keywords, a tuple positional arguments, else one argument.
+    """Example inputs as (args, kwargs): a mapping is keywords, a tuple positional arguments, else one argument.
 
     Raises UserError for a key that is no Python name.
     """
-    if isinstance(example, dict):
+    if isinstance(example, Mapping):
         for name in example:
             if not str(name).isidentifier():
                 raise UserError(f"The example inputs are keyword arguments, and {name!r} is not a valid keyword.")
-        return (), example
+        return (), dict(example)
     return (example if isinstance(example, tuple) else (example,)), {}
 
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NoReturn, TypeAlias, TypeVar
 
 import torch
 from torch import nn
@@ -44,6 +44,9 @@ def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
         factory = _factory(module, location, name)
         check_arguments(factory, arguments, reference)
         model = run(lambda: factory(**arguments), reference)
+    if inspect.iscoroutine(model):
+        model.close()  # else Python warns that nobody waited for it
+        raise UserError(f"{reference} is an async function: name one that returns the model itself.")
     if not isinstance(model, nn.Module):
         raise UserError(f"{reference} returned {type(model).__name__}, not a torch.nn.Module.")
     return modes.with_graph_mode(model)
@@ -155,7 +158,8 @@ def _from_package(name: str, reference: str) -> ModuleType:
 def run(call: Callable[[], T], what: str) -> T:
     """Call the user's code; any exception becomes a UserError that names `what` and shows the user's own frames."""
     try:
-        return call()
+        with _no_sudden_exit():
+            return call()
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # user code may raise anything, and even exit
@@ -164,6 +168,24 @@ def run(call: Callable[[], T], what: str) -> T:
         if frames or details:
             raise UserError("\n".join((f"{what} failed: {summary.rstrip('.')}.", *frames, *details))) from None
         raise UserError(f"{what} failed: {first_line(error)}.") from None
+
+
+@contextmanager
+def _no_sudden_exit() -> Iterator[None]:
+    """Make `os._exit` raise SystemExit: it would end this program, with a success code too, before anything is said."""
+    exit_now = os._exit
+
+    def refused(status: int) -> NoReturn:
+        if os.getpid() != own:  # a child that the user's code forked ends like this
+            exit_now(status)
+        raise SystemExit(f"os._exit({status})")
+
+    own = os.getpid()
+    os._exit = refused
+    try:
+        yield
+    finally:
+        os._exit = exit_now
 
 
 def _error_text(error: BaseException) -> tuple[str, list[str]]:

@@ -158,6 +158,12 @@ def test_a_file_that_is_no_toml_is_told_with_its_name(tmp_path, name, content):
         resolve(here({}, tmp_path))
 
 
+@pytest.mark.parametrize(("name", "table"), [("bench.toml", ""), ("pyproject.toml", "[tool.backbone-bench]\n")])
+def test_a_byte_order_mark_is_no_part_of_a_file(tmp_path, name, table):
+    (tmp_path / name).write_text(f"{table}seed = 7", encoding="utf-8-sig")
+    assert resolve(here({}, tmp_path)).settings.seed == 7
+
+
 @pytest.mark.parametrize(
     "text", ["tool = 3", "[tool]\nbackbone-bench = 3", "[[tool]]\nx = 1", "[tool.backbone-bench]\nseed = {a = 1}"]
 )

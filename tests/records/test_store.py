@@ -109,6 +109,12 @@ def test_a_pipe_is_read_by_what_it_says(dump):
     os.close(read_end)
 
 
+def test_a_byte_order_mark_is_no_part_of_a_record(tmp_path):
+    path = tmp_path / "some.jsonl"
+    path.write_text(store.dump_lines([ONE, TWO]), encoding="utf-8-sig")
+    assert store.read([path], silent) == (ONE, TWO)
+
+
 def test_line_ends_of_windows_are_line_ends(tmp_path):
     path = tmp_path / "some.jsonl"
     path.write_bytes(store.dump_lines([ONE, TWO]).replace("\n", "\r\n").encode())

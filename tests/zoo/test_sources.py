@@ -1,8 +1,10 @@
 """Loading of a model and its inputs from a reference, and the messages for every user error."""
 
+import gc
 import subprocess
 import sys
 import textwrap
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -157,6 +159,14 @@ EXAMPLES = {
     "a tuple": ("def example_inputs(self): return (torch.zeros(2, 3, 8, 8),)", (2, "2x3x8x8:float32")),
     "a tensor": ("def example_inputs(self): return torch.zeros(2, 3, 8, 8)", (2, "2x3x8x8:float32")),
     "keywords": ("def example_inputs(self): return {'x': torch.zeros(1, 3, 8, 8)}", (1, "x=1x3x8x8:float32")),
+    "another mapping": (
+        "def example_inputs(self): return types.MappingProxyType({'x': torch.zeros(1, 3, 8, 8)})",
+        (1, "x=1x3x8x8:float32"),
+    ),
+    "an ordered one": (
+        "def example_inputs(self): return collections.UserDict(x=torch.zeros(1, 3, 8, 8))",
+        (1, "x=1x3x8x8:float32"),
+    ),
     "Lightning's": ("example_input_array = torch.zeros(4, 3, 8, 8)", (4, "4x3x8x8:float32")),
 }
 
@@ -164,7 +174,7 @@ EXAMPLES = {
 @pytest.mark.parametrize("kind", EXAMPLES)
 def test_a_models_own_examples_say_what_it_takes(kind: str, write: Write) -> None:
     member, (batch, described) = EXAMPLES[kind]
-    file = write(f"import torch\n{NET}\nclass Own(Net):\n    {member}\n")
+    file = write(f"import collections, types, torch\n{NET}\nclass Own(Net):\n    {member}\n")
     loaded = load(Request(f"{file}:Own"), on_meta=True)
     assert loaded.inputs.batch == batch
     assert loaded.inputs.describe() == (described,)
@@ -306,6 +316,14 @@ def test_nothing_is_unpickled_where_torch_itself_would(program: Path, tmp_path: 
 
 
 # User errors.
+
+
+def test_an_async_factory_is_told_and_nobody_is_left_waiting(write: Write) -> None:
+    file = write("async def build():\n    return None\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert "is an async function: name one that returns" in error_of(Request(f"{file}:build", size=8))
+        gc.collect()
 
 
 @pytest.mark.parametrize(
@@ -471,7 +489,7 @@ def test_an_extra_that_is_not_installed_is_named(name: str, monkeypatch: pytest.
     ],
 )  # fmt: skip
 def test_inputs_that_nobody_knows_are_asked_for(own: str, request_of: dict[str, Any], words: str, write: Write) -> None:
-    file = write(f"import torch\n{NET}\nclass Own(Net):\n    {own}\n")
+    file = write(f"import collections, types, torch\n{NET}\nclass Own(Net):\n    {own}\n")
     assert words in error_of(Request(f"{file}:Own", **request_of))
 
 

@@ -84,7 +84,7 @@ def shipped() -> tuple[ClaimsPaper, ...]:
 def read(file: Traversable) -> ClaimsPaper:
     """Read a claims file. Raises UserError for any fault in it."""
     try:
-        text = file.read_bytes().decode()
+        text = file.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise UserError(f"Cannot read {file}: {error.strerror}.") from None
     except UnicodeDecodeError:

@@ -1,5 +1,7 @@
 """Claims files of users: any file gets a right verdict, or an error of one line."""
 
+from importlib import resources
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -171,6 +173,13 @@ def test_layers_of_any_widths_have_a_cost_or_one_line_says_why_not(layers, check
         text = str(error)
     assert len(text.splitlines()) == 1
     assert text != "fails"  # whatever the widths, access is at least its bound
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file_of_claims(tmp_path):
+    plain = next((resources.files("backbone_bench.claims") / "papers").iterdir()).read_text(encoding="utf-8")
+    marked = tmp_path / "mine.toml"
+    marked.write_text(plain, encoding="utf-8-sig")
+    assert papers.read(marked) == papers.parse(plain, "mine.toml")
 
 
 @given(st.text(max_size=200))
