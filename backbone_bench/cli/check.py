@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.prints import prints_to_stderr
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app
 from backbone_bench.cli.options import (
@@ -66,7 +67,8 @@ def check(
         claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=per_multiply_add)
         for metric, figure in given.items()
     ]
-    outcomes = engine.judge_all(entries, counter.gather_evidence())
+    with prints_to_stderr():
+        outcomes = engine.judge_all(entries, counter.gather_evidence())
     output.emit(report.answer_checked(outcomes), form)
     if any(outcome.unexpected for outcome in outcomes):
         raise typer.Exit(DIFFERS)

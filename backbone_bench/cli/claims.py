@@ -8,6 +8,7 @@ import typer
 
 from backbone_bench.base import signals
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.prints import prints_to_stderr
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.claims_measure import (
@@ -130,7 +131,8 @@ def claims(
             chosen = _decided_by(planned[: ended.over], chosen)
             if not chosen:
                 raise typer.Exit(ended.exit_code)
-    outcomes = engine.judge_all(chosen, counter.gather_evidence(found))
+    with prints_to_stderr():
+        outcomes = engine.judge_all(chosen, counter.gather_evidence(found))
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
     unexpected = [sentence for outcome in outcomes for sentence in outcome.unexpected]
     with signals.deferred():

@@ -7,6 +7,7 @@ import typer
 
 from backbone_bench.base import signals
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.prints import prints_to_stderr
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import (
@@ -81,7 +82,8 @@ def count(
     try:
         for job in jobs:
             try:
-                records.append(profiler.count(job))
+                with prints_to_stderr():
+                    records.append(profiler.count(job))
             except UserError as error:  # the other models are still counted
                 failures[str(error)] = error.exit_code
     except signals.Interrupted as interrupted:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from backbone_bench.base import signals
+from backbone_bench.base.prints import prints_to_stderr
 from backbone_bench.cli import gate_output, gate_sides
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.gate_sides import GateOptions
@@ -136,7 +137,8 @@ def gate(
     failing = gate_output.verdicts(fail_on)
     rules = gate_sides.rules(rounds, latency_threshold / 100, energy_threshold / 100)
     try:
-        compared, report = gate_sides.compare(options, rules)
+        with prints_to_stderr():
+            compared, report = gate_sides.compare(options, rules)
     except signals.Interrupted as interrupted:
         complain(f"{interrupted}: nothing was compared.")
         raise typer.Exit(interrupted.exit_code) from None

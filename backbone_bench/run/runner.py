@@ -4,7 +4,6 @@ The parent never loads torch: it waits, and takes no CPU cycles from what is
 measured. A row that fails keeps what its worker had already reported.
 """
 
-import contextlib
 import json
 import os
 import selectors
@@ -21,6 +20,7 @@ from typing import IO, NamedTuple
 from pydantic import ValidationError
 
 from backbone_bench.base.errors import CouldNotMeasure, UserError
+from backbone_bench.base.prints import prints_to_stderr
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.base.signals import deferred
 from backbone_bench.jobs.job import Job
@@ -106,7 +106,7 @@ def run_in_process(job: Job, on_progress: ProgressCallback) -> JobResult:
     from backbone_bench.run import worker  # loads torch when it runs a job
 
     kept: list[Record] = []
-    with contextlib.redirect_stdout(sys.stderr):
+    with prints_to_stderr():
         try:
             last: Done | Failed = worker.profile(job, on_progress, kept.append)
         except Exception as error:  # the model is not ours: it may raise anything
