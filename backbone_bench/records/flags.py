@@ -74,7 +74,8 @@ FLAGS: Mapping[str, FlagMeaning] = {
     "thermal": FlagMeaning("with care", "a high temperature lowered the clocks"),
     "values_needed": FlagMeaning(
         "with care",
-        "the model needs input values, and was counted on its own examples or on random ones; others may cost more or less",
+        "the model needs input values, and was counted on its own examples or on random ones; others may cost "
+        "more or less",
     ),
     "warm_up_cut_short": FlagMeaning(
         "with care",
