@@ -38,8 +38,7 @@ SHOWN = (
     "model,flops,access_elems,traffic_elems,ops,graph_s,graph_half_width,wall_s,wall_half_width,launch_bound,"
     "gross_per_image_j,energy_half_width,energy_runs"
 )
-FEW = named("model,flops,traffic_elems,ops,graph_s,wall_s,launch_bound")
-FEW_JOULES = named("model,flops,traffic_elems,ops,graph_s,wall_s,launch_bound,gross_per_image_j,energy_runs")
+FEW = named("model,flops,traffic_elems,ops,graph_s,wall_s,launch_bound,gross_per_image_j,energy_runs")
 
 _READING = """**How to read it.** *Graph latency* is the device's own work: the replay of the call's graph, without
 Python. *Wall latency* is what a caller waits. Their difference is the launch-bound share. Where it is large, wall
@@ -382,5 +381,4 @@ def few(words: Sequence[str]) -> str:
     batch, *names = words
     by_model = {record.workload.model: record for record in H200.networks(int(batch), 224)}
     chosen = [by_model[name] for name in names]
-    columns = FEW_JOULES if all(_has(record, "gross_per_image_j") for record in chosen) else FEW
-    return markdown([without_empty(table) for table in compare(chosen, View(columns, mark_best=False))])
+    return markdown([without_empty(table) for table in compare(chosen, View(FEW, mark_best=False))])

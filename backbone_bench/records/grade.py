@@ -112,8 +112,7 @@ def _of_latencies(latency: Latencies) -> Iterator[Finding]:
     share = latency.launch_bound
     if not isinstance(share, Missing) and share > LAUNCH_BOUND:
         yield "launch_bound"
-    filled = isinstance(latency.device, Latency) and latency.device.method == "filled_queue"
-    if _is_above(latency.device_work, latency.wall) or (filled and _is_above(latency.device, latency.wall)):
+    if any(_is_above(one, latency.wall) for one in (latency.graph, latency.filled_device)):
         yield "device_above_wall"
 
 

@@ -145,8 +145,11 @@ class Latencies:
 
         Missing if there are only events around an eager call: where the host is slow, the time between them is its own.
         """
-        if not isinstance(self.graph, Missing):
-            return self.graph
+        return self.filled_device if isinstance(self.graph, Missing) else self.graph
+
+    @property
+    def filled_device(self) -> Known[Latency]:
+        """The device latency if its queue was filled first; Missing if it was taken by events around an eager call."""
         if isinstance(self.device, Missing) or self.device.method == "filled_queue":
             return self.device
         return EAGER_EVENTS

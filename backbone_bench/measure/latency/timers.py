@@ -117,9 +117,8 @@ class FilledQueue:
             end.record()
             is_filled = not start.done()
             took_s = self.device.now_s() - begun_s
-            self._launched_s.append(
-                took_s if is_filled else max(0.0, took_s - hold_s)
-            )  # it may have waited for the hold
+            # A launch that ended too late may have waited for the end of the hold.
+            self._launched_s.append(took_s if is_filled else max(0.0, took_s - hold_s))
             end.wait()
             if is_filled:
                 return end.elapsed_s_since(start)

@@ -19,7 +19,7 @@ from backbone_bench.base.units import (
     Unit,
 )
 from backbone_bench.records import Missing, Record, meanings, quantities
-from backbone_bench.records.grade import graded, noted
+from backbone_bench.records.grade import Graded, graded, noted
 from backbone_bench.records.quantities import QUANTITIES, Quantity
 from backbone_bench.report.tables.table import Bounds, CellValue, Column
 from backbone_bench.report.views import top1
@@ -129,11 +129,11 @@ def _noted(record: Record) -> str:
 GRADE = "grade"
 
 
-def grade_column(shared: frozenset[str] = frozenset()) -> Column[Record]:
+def grade_column(shared: frozenset[str] = frozenset(), grade_of: Callable[[Record], Graded] = graded) -> Column[Record]:
     """The grade of each row with its reasons, except those that all rows share."""
 
     def grade(record: Record) -> str:
-        return graded(record).without(shared) if measured(record) else ""
+        return grade_of(record).without(shared) if measured(record) else ""
 
     return Column(GRADE, "grade", grade, glossary=meanings)
 
