@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from backbone_bench.base.choices import CacheState, EnergyRequest, Precision
+from backbone_bench.base.choices import CacheState, EnergyRequest, Optimizer, Precision
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.progress import silent
 from backbone_bench.jobs import settings
@@ -43,6 +43,7 @@ def count(
     batch: int = 1,
     precision: Precision = "fp32",
     train: bool = False,
+    optimizer: Optimizer | None = None,
     cross_check: bool = False,
 ) -> Record:
     """Count the cost of a model from shapes alone, without a device: `record.cost`.
@@ -55,7 +56,13 @@ def count(
     """
     from backbone_bench import profiler
 
-    values = {"batch-size": batch, "precision": (precision,), "train": train, "cross-check": cross_check}
+    values = {
+        "batch-size": batch,
+        "precision": (precision,),
+        "train": train,
+        "optimizer": optimizer,
+        "cross-check": cross_check,
+    }
     request = _request("count()", model, inputs, name, arguments, values)
     return profiler.count(request.job, request.in_memory)
 
@@ -72,6 +79,7 @@ def profile(
     channels_last: bool = False,
     compile: str | None = None,
     train: bool = False,
+    optimizer: Optimizer | None = None,
     cache: CacheState = "warm",
     threads: int | None = None,
     seed: int = 0,
@@ -99,6 +107,7 @@ def profile(
         "memory-format": ("channels_last" if channels_last else "contiguous",),
         "compile": compile,
         "train": train,
+        "optimizer": optimizer,
         "cache": cache,
         "threads": threads,
         "seed": seed,

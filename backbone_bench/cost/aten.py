@@ -20,6 +20,12 @@ SYNONYMS = {
     "_adaptive_avg_pool2d": "adaptive_avg_pool2d", "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
     "native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "_softmax": "softmax",
     "_log_softmax": "log_softmax", "_prelu_kernel": "prelu", "_embedding_bag_forward_only": "_embedding_bag",
+    "native_batch_norm_backward": "batch_norm_backward", "native_layer_norm_backward": "layer_norm_backward",
+    "native_group_norm_backward": "group_norm_backward", "_softmax_backward_data": "softmax_backward",
+    "_log_softmax_backward_data": "log_softmax_backward", "max_pool2d_with_indices_backward": "max_pool2d_backward",
+    "max_pool3d_with_indices_backward": "max_pool3d_backward",
+    "_adaptive_avg_pool2d_backward": "adaptive_avg_pool2d_backward",
+    "_adaptive_avg_pool3d_backward": "adaptive_avg_pool3d_backward", "_prelu_kernel_backward": "prelu_backward",
 }  # fmt: skip
 
 # They allocate a tensor or make a view of one, and launch no kernel.
@@ -44,8 +50,8 @@ MOVES = WRITE_ONLY | GATHERS | {
     # activations
     "hardswish", "softmax", "log_softmax", "glu", "prelu", "log_sigmoid_forward", "bernoulli",
     # norms
-    "native_batch_norm", "_native_batch_norm_legit", "layer_norm", "group_norm", "instance_norm", "rms_norm",
-    "_weight_norm_interface",
+    "batch_norm", "native_batch_norm", "_native_batch_norm_legit", "layer_norm", "group_norm", "instance_norm",
+    "rms_norm", "_weight_norm_interface",
     # windows
     "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
     "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d", "max_unpool2d",
@@ -66,7 +72,8 @@ MOVES = WRITE_ONLY | GATHERS | {
     "histc", "bincount", "isin", "one_hot", "multinomial", "_embedding_bag", "torchvision::nms",
     # losses, complex numbers and the rest
     "mse_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-    "nll_loss_forward", "nll_loss2d_forward", "complex", "polar", "floor_divide", "trace", "renorm",
+    "nll_loss", "nll_loss2d", "nll_loss_forward", "nll_loss2d_forward",
+    "complex", "polar", "floor_divide", "trace", "renorm",
 }  # fmt: skip
 
 
@@ -92,6 +99,23 @@ def _any_convolution(
 ) -> None:
     transposed = more[3]  # after stride, padding and dilation
     (_transposed if transposed else _convolution)(ledger, out, input, weight, bias)
+
+
+def _convolution_backward(
+    ledger: Ledger,
+    out: tuple[Tensor | None, ...],
+    gradient: Tensor,
+    input: Tensor,
+    weight: Tensor,
+    bias_shape: Any,
+    *more: Any,
+) -> None:
+    transposed, needed = more[3], more[6]  # after stride, padding and dilation; after output padding and groups
+    forward = formulas.convolution(input.shape, weight.shape, gradient.shape, ledger.images, transposed=transposed)
+    made = _present(*out)
+    cost = forward._replace(flops=forward.flops * (needed[0] + needed[1]), out_elems=sum(map(Tensor.numel, made)))
+    reads = [gradient, *([weight] if needed[0] else []), *([input] if needed[1] else [])]
+    ledger.book(f"{'transposed_' if transposed else ''}convolution_backward", reads, made, cost)
 
 
 def _deformable(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, offset: Tensor, *more: Any) -> None:
@@ -168,6 +192,7 @@ BOOKINGS: dict[str, Booking] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
     "convolution": _any_convolution,
+    "convolution_backward": _convolution_backward,
     "torchvision::deform_conv2d": _deformable,
     "linear": _linear,
     "batch_norm": _batch_norm,

@@ -139,7 +139,21 @@ def _is_composite(func: Any) -> bool:
 def _moves_only(func: Any, op: str) -> bool:
     """Whether the operation has 0 FLOPs: by its name, as a view, or because it is pointwise or a reduction."""
     packet = getattr(torch.ops.aten, op, func._overloadpacket)
-    return op in MOVES or func.is_view or counts_no_flops(op, packet)
+    if op in MOVES or func.is_view or counts_no_flops(op, packet) or op.startswith(_OF_MANY_TENSORS):
+        return True
+    forward = op.removesuffix(_BACKWARD)
+    return forward != op and (forward in MOVES or _makes_views_or_no_flops(forward))
+
+
+_BACKWARD = "_backward"  # the backward pass of what has no FLOPs has none
+_OF_MANY_TENSORS = "_foreach_"  # pointwise operations and reductions, which optimizers use
+
+
+def _makes_views_or_no_flops(op: str) -> bool:
+    packet = getattr(torch.ops.aten, op, None)
+    if packet is None:
+        return False
+    return counts_no_flops(op, packet) or any(getattr(packet, name).is_view for name in packet.overloads())
 
 
 @cache

@@ -156,7 +156,7 @@ def as_meta(tensor: Tensor) -> Tensor:
     made = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(made, requires_grad=tensor.requires_grad)
-    return made
+    return made.requires_grad_(tensor.requires_grad and tensor.is_leaf)
 
 
 @contextmanager
@@ -169,6 +169,19 @@ def buffers_restored(model: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for buffer, value in before:
                 buffer.copy_(value)
+
+
+@contextmanager
+def gradients_restored(parameters: list[Tensor]) -> Iterator[None]:
+    """Set the gradients of the parameters to None, and restore them afterwards."""
+    before = [parameter.grad for parameter in parameters]
+    try:
+        for parameter in parameters:
+            parameter.grad = None
+        yield
+    finally:
+        for parameter, gradient in zip(parameters, before, strict=True):
+            parameter.grad = gradient
 
 
 def real(tensor: Tensor) -> Tensor:

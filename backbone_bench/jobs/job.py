@@ -10,7 +10,17 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import HALF_TYPES, EnergyOf, EnergyProtocol, EnergyRequest, SourceRequest, is_host
+from backbone_bench.base.choices import (
+    HALF_TYPES,
+    EnergyOf,
+    EnergyProtocol,
+    EnergyRequest,
+    Mode,
+    Optimizer,
+    SourceRequest,
+    is_host,
+)
+from backbone_bench.base.errors import UserError
 from backbone_bench.records import (
     STRICT,
     Known,
@@ -98,6 +108,13 @@ class Job(Setting):
         """An input as the model receives it: a floating-point one has the job's half precision, if it requests one."""
         spec, half = TensorSpec.parse(text), HALF_TYPES.get(self.precision)
         return replace(spec, dtype=half) if half and "float" in spec.dtype else spec
+
+
+def mode_of(*, train: bool, optimizer: Optimizer | None) -> Mode:
+    """The mode of a job. Raises UserError for an optimizer without training."""
+    if optimizer is not None and not train:
+        raise UserError("--optimizer is a part of a training step: give --train too.")
+    return "train" if train else "eval"
 
 
 def _energy_of(record: Record) -> EnergyOf:

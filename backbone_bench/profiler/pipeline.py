@@ -14,6 +14,7 @@ from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.base.program import __version__, commit, now_utc
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.cost.fit import smallest_image
+from backbone_bench.cost.training import TrainingStep
 from backbone_bench.jobs.job import Job
 from backbone_bench.measure import environment
 from backbone_bench.measure.call import precision
@@ -50,7 +51,7 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
     with precision.untouched():
         loaded = subject.build_on_meta()
         record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_REQUESTED)
-        record = replace(record, cost=_cost(job.model, loaded))
+        record = replace(record, cost=_cost(job, loaded))
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
@@ -80,7 +81,7 @@ def profile(
         on_progress("counting", 0)
         (torch.default_generator if device.is_host else torch).manual_seed(job.seed)
         loaded = subject.build_on_meta()
-        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
+        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job, loaded))
         keep(draft)
         on_progress("building", 0)
         ready = subject.ready_to_measure(loaded)
@@ -130,14 +131,18 @@ def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
     )
 
 
-def _cost(name: str, loaded: Loaded) -> ModelCost:
+def _cost(job: Job, loaded: Loaded) -> ModelCost:
     """Count a model that is built. Raises UserError if it cannot take its inputs."""
-    args, kwargs, batch = loaded.inputs
+    name, (args, kwargs, batch) = job.model, loaded.inputs
+    training = TrainingStep(job.optimizer) if job.mode == "train" else None
+
+    def counted() -> ModelCost:
+        return cost.count(loaded.model, args, kwargs, batch=batch, training=training)
+
     if loaded.source != "zoo":
-        called = f"{name} called with {', '.join(loaded.inputs.describe())}"
-        return user.run(lambda: cost.count(loaded.model, args, kwargs, batch=batch), called)
+        return user.run(counted, f"{name} called with {', '.join(loaded.inputs.describe())}")
     try:
-        return cost.count(loaded.model, args, kwargs, batch=batch)
+        return counted()
     except (RuntimeError, ValueError) as error:
         shapes = ", ".join(loaded.inputs.describe())
         raise UserError(f"{name} cannot take {shapes}: {_hint(loaded, error)}.") from None
@@ -178,7 +183,7 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
         on_progress(f"trying batch {batch}", 0)
         trial = subject.of_batch(batch)
         loaded = trial.build_on_meta()
-        if device.is_host and not fitting.host_has_room(_cost(trial.job.model, loaded)):
+        if device.is_host and not fitting.host_has_room(_cost(trial.job, loaded)):
             return False
         loaded = trial.with_real_weights(loaded)
         with prepared(loaded.model, *loaded.inputs[:2], trial.workload(threads, loaded), device.name) as step:
