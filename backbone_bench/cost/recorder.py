@@ -122,6 +122,7 @@ def canonical(func: Any) -> str:
     name = func._schema.name.removeprefix("aten::")
     if name.endswith("_") and not name.endswith("__"):
         name = name[:-1]
+    name = name.replace(f"_{_OF_MANY_TENSORS}", _OF_MANY_TENSORS)
     return SYNONYMS.get(name, name)
 
 
@@ -146,7 +147,7 @@ def _moves_only(func: Any, op: str) -> bool:
 
 
 _BACKWARD = "_backward"  # the backward pass of what has no FLOPs has none
-_OF_MANY_TENSORS = "_foreach_"  # pointwise operations and reductions, which optimizers use
+_OF_MANY_TENSORS = "foreach_"  # pointwise operations and reductions, which optimizers use
 
 
 def _makes_views_or_no_flops(op: str) -> bool:

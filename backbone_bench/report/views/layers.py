@@ -75,7 +75,11 @@ def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[CostPart]:
 
 def by_module(cost: ModelCost, depth: int) -> list[CostPart]:
     """Sum the cost by module down to `depth`; deeper modules count for their ancestor at that depth."""
-    return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or "(itself)")
+    return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or _without_module(row))
+
+
+def _without_module(row: OpCost) -> str:
+    return "(optimizer)" if row.phase == "optimizer" else "(itself)"
 
 
 def by_kind(cost: ModelCost) -> list[CostPart]:
@@ -90,7 +94,7 @@ def by_phase(cost: ModelCost) -> list[CostPart]:
 
 def costliest(cost: ModelCost, number: int = COSTLIEST) -> list[CostPart]:
     """The most expensive operations, by their share of FLOPs or of traffic, whichever is larger."""
-    parts = split(cost, lambda row: f"{row.module or '(itself)'}: {row.kind}")
+    parts = split(cost, lambda row: f"{row.module or _without_module(row)}: {row.kind}")
     return sorted(parts, key=lambda part: -max(part.flops_share, part.traffic_share))[:number]
 
 
