@@ -1,7 +1,6 @@
 """A training step is counted as autograd runs it: by hand, against torch's counter and against the CPU's allocator."""
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,14 +10,13 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity
 from torch.profiler import profile as traced
 from torch.utils.checkpoint import checkpoint
-from torch.utils.flop_counter import FlopCounterMode
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.base.training import differentiable
 from backbone_bench.cost import count
 from backbone_bench.cost.training import TrainingStep
 from backbone_bench.records import Missing, ModelCost, OpCost
 from backbone_bench.zoo import registry
+from tests.cost import torchs_counter
 
 STEP = TrainingStep()
 
@@ -137,24 +135,6 @@ def test_dropout_keeps_a_byte_for_an_element() -> None:
 # Against torch's counter.
 
 
-def torchs(model: nn.Module, args: Sequence[Any]) -> tuple[int, int]:
-    """Multiply-adds of the forward and of the backward pass."""
-    with FlopCounterMode(display=False) as counter:
-        outputs = differentiable(model(*args))
-        forward = counter.get_total_flops()
-        torch.autograd.backward(outputs, [torch.empty_like(output) for output in outputs])
-    return forward // 2, (counter.get_total_flops() - forward) // 2
-
-
-def of_grouped_weights(cost: ModelCost) -> int:
-    """What torch counts too much: the gradient of a grouped convolution's weights as if it had one group."""
-    return sum(
-        (row.groups - 1) * row.flops // 2
-        for row in cost.by_op
-        if row.phase == "backward" and row.groups is not None and not isinstance(row.flops, Missing)
-    )
-
-
 NETWORKS = ("resnet18", "vgg11_bn", "googlenet", "densenet121", "vovnet27_slim", "resnext50_32x4d", "mobilenetv2")
 
 
@@ -163,10 +143,9 @@ def test_the_backward_pass_has_torchs_flops(name: str) -> None:
     model = registry.build(registry.load_all()[name], {}, on_meta=True).train()
     image = torch.empty(2, 3, 96, 96, device="meta")
     cost = count(model, [image], training=STEP)
-    forward, after = torchs(model, [image])
     assert not cost.uncounted
-    assert cost.flops_of("forward") == forward
-    assert cost.flops_of("backward") + of_grouped_weights(cost) == after
+    ours = cost.flops_of("forward"), cost.flops_of("backward") + torchs_counter.explained(cost)
+    assert ours == torchs_counter.multiply_adds(model, [image])
 
 
 def test_resnet18_as_published() -> None:
