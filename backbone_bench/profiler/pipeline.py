@@ -50,7 +50,7 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
     with precision.untouched():
         loaded = subject.build_on_meta()
         record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_REQUESTED)
-        record = replace(record, cost=_cost(job.model, loaded))
+        record = replace(record, cost=_cost(job.model, loaded), flags=loaded.inputs.flags)
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
@@ -81,6 +81,7 @@ def profile(
         (torch.default_generator if device.is_host else torch).manual_seed(job.seed)
         loaded = subject.build_on_meta()
         draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
+        draft = replace(draft, flags=(*draft.flags, *loaded.inputs.flags))
         keep(draft)
         on_progress("building", 0)
         ready = subject.ready_to_measure(loaded)
@@ -132,7 +133,7 @@ def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
 
 def _cost(name: str, loaded: Loaded) -> ModelCost:
     """Count a model that is built. Raises UserError if it cannot take its inputs."""
-    args, kwargs, batch = loaded.inputs
+    args, kwargs, batch, _ = loaded.inputs
     if loaded.source != "zoo":
         called = f"{name} called with {', '.join(loaded.inputs.describe())}"
         return user.run(lambda: cost.count(loaded.model, args, kwargs, batch=batch), called)
@@ -154,7 +155,7 @@ def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
     found = twins.compare(job.model, loaded.model) if loaded.source == "zoo" else {}
     real = subject.with_real_weights(loaded)
     set_mode(real.model, train=job.mode == "train")
-    args, kwargs, _ = real.inputs
+    args, kwargs = real.inputs[:2]
     return replace(record, cross_check=crosscheck.check(real.model, args, kwargs, record.cost, found))
 
 
@@ -191,7 +192,7 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
 
 def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progress: ProgressCallback) -> Record:
     """Add the requested latency, memory and energy to the draft."""
-    args, kwargs, batch = loaded.inputs
+    args, kwargs, batch, _ = loaded.inputs
     watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
         measured = None
