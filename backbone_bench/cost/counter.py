@@ -11,7 +11,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -22,6 +22,7 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from backbone_bench.base import collector
 from backbone_bench.base.pytree import map_tensors, tensors_of
+from backbone_bench.cost.chance import TRIED_SEEDS, Chance
 from backbone_bench.cost.compiled import compiler_is_loaded, forget_compiled, uncompiled
 from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
@@ -34,19 +35,32 @@ _ONE_PASS = threading.RLock()  # a second thread would see the first one's meta 
 
 
 def count(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *, batch: int = 1
+    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *, batch: int = 1, seed: int = 0
 ) -> ModelCost:
     """Cost of one forward pass of `model(*args, **kwargs)`, in the model's current mode (train or eval).
 
     `batch` is the number of images in the inputs: memory access and CIO are
     given for one image. Inputs may be real or meta tensors, nested in tuples,
     lists, dictionaries and dataclasses; a pass on the CPU replaces meta inputs
-    by tensors with values. Raises what the model raises.
+    by tensors with values. Random choices of the model follow `seed`; where it
+    makes any, other seeds are tried (`ModelCost.varies`). Raises what the model
+    raises.
     """
     # Peak activations must not depend on when reference cycles are collected; also, a collection takes longer than the
     # pass.
     with _ONE_PASS, collector.gc_disabled():
-        return _count(_Call(unwrapped(model), tuple(args), dict(kwargs or {}), batch))
+        original = unwrapped(model)
+        call = _Call(original, tuple(args), dict(kwargs or {}), batch, Chance(original))
+        counted = _seeded(call, seed)
+        if not call.chance.was_used:
+            return counted
+        others = range(seed + 1, seed + 1 + TRIED_SEEDS[counted.path])
+        return replace(counted, varies=any(_seeded(call, other, own=True) != counted for other in others))
+
+
+def _seeded(call: "_Call", seed: int, *, own: bool = False) -> ModelCost:
+    with call.chance.seeded(seed, own=own):
+        return _count(call)
 
 
 def _count(call: "_Call") -> ModelCost:
@@ -78,6 +92,7 @@ class _Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     batch: int
+    chance: Chance
 
     @cached_property
     def survey(self) -> Survey:
@@ -97,7 +112,7 @@ class _Call:
         args, kwargs = map_tensors((self.args, self.kwargs), real)
         with torch.random.fork_rng(devices=()), torch.no_grad():
             model(*args, **kwargs)
-        return _Call(model, self.args, self.kwargs, self.batch)
+        return _Call(model, self.args, self.kwargs, self.batch, self.chance)
 
     def on_meta(self) -> ModelCost:
         with self.survey.left_as_found():
@@ -138,7 +153,7 @@ class _Call:
         for tensor in tensors_of((args, kwargs)):
             ledger.track_new(tensor)
         recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
-        with ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
+        with self.chance.watched(), ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(
             params=sum(parameter.numel() for parameter in parameters),

@@ -13,6 +13,7 @@ from backbone_bench import cost
 from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.base.program import __version__, commit, now_utc
 from backbone_bench.base.progress import ProgressCallback
+from backbone_bench.cost.chance import Chance
 from backbone_bench.cost.fit import smallest_image
 from backbone_bench.jobs.job import Job
 from backbone_bench.measure import environment
@@ -48,9 +49,10 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
     """
     subject = Subject(job, in_memory)
     with precision.untouched():
-        loaded = subject.build_on_meta()
+        with Chance().seeded(job.seed):  # a factory may make random choices too
+            loaded = subject.build_on_meta()
         record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_REQUESTED)
-        record = replace(record, cost=_cost(job.model, loaded), flags=loaded.inputs.flags)
+        record = replace(record, cost=_cost(job, loaded), flags=loaded.inputs.flags)
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
@@ -79,8 +81,9 @@ def profile(
             draft = replace(draft, flags=("auto_batch",))
         on_progress("counting", 0)
         (torch.default_generator if device.is_host else torch).manual_seed(job.seed)
-        loaded = subject.build_on_meta()
-        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
+        with Chance().seeded(job.seed):  # as `count` does
+            loaded = subject.build_on_meta()
+        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job, loaded))
         draft = replace(draft, flags=(*draft.flags, *loaded.inputs.flags))
         keep(draft)
         on_progress("building", 0)
@@ -131,17 +134,17 @@ def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
     )
 
 
-def _cost(name: str, loaded: Loaded) -> ModelCost:
+def _cost(job: Job, loaded: Loaded) -> ModelCost:
     """Count a model that is built. Raises UserError if it cannot take its inputs."""
     args, kwargs, batch, _ = loaded.inputs
     if loaded.source != "zoo":
-        called = f"{name} called with {', '.join(loaded.inputs.describe())}"
-        return user.run(lambda: cost.count(loaded.model, args, kwargs, batch=batch), called)
+        called = f"{job.model} called with {', '.join(loaded.inputs.describe())}"
+        return user.run(lambda: cost.count(loaded.model, args, kwargs, batch=batch, seed=job.seed), called)
     try:
-        return cost.count(loaded.model, args, kwargs, batch=batch)
+        return cost.count(loaded.model, args, kwargs, batch=batch, seed=job.seed)
     except (RuntimeError, ValueError) as error:
         shapes = ", ".join(loaded.inputs.describe())
-        raise UserError(f"{name} cannot take {shapes}: {_hint(loaded, error)}.") from None
+        raise UserError(f"{job.model} cannot take {shapes}: {_hint(loaded, error)}.") from None
 
 
 def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
@@ -179,7 +182,7 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
         on_progress(f"trying batch {batch}", 0)
         trial = subject.of_batch(batch)
         loaded = trial.build_on_meta()
-        if device.is_host and not fitting.host_has_room(_cost(trial.job.model, loaded)):
+        if device.is_host and not fitting.host_has_room(_cost(trial.job, loaded)):
             return False
         loaded = trial.with_real_weights(loaded)
         with prepared(loaded.model, *loaded.inputs[:2], trial.workload(threads, loaded), device.name) as step:

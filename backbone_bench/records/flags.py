@@ -12,7 +12,14 @@ Flag = Literal[
 ]  # fmt: skip
 # Not flags of a measurement, but seen in the record beside them.
 Finding = Literal[
-    "device_above_wall", "eager_events", "failed", "few_samples", "launch_bound", "quick", "values_needed"
+    "count_varies",
+    "device_above_wall",
+    "eager_events",
+    "failed",
+    "few_samples",
+    "launch_bound",
+    "quick",
+    "values_needed",
 ]
 QuoteGrade = Literal["quote", "with care", "do not quote"]
 
@@ -41,6 +48,10 @@ FLAGS: Mapping[str, FlagMeaning] = {
     ),
     "clocks_unlocked": FlagMeaning(
         "with care", "the clocks of the GPU were not locked and may have changed; --lock-clocks locks them"
+    ),
+    "count_varies": FlagMeaning(
+        "with care",
+        "the model makes random choices that change its counts: these are the counts of one seed",
     ),
     "device_above_wall": FlagMeaning(
         "do not quote", "the device's time of a call is longer than the time that its caller waits"

@@ -37,6 +37,7 @@ _TORCHS_OWN_FRAMES = "\nException raised from "  # forty lines of C++ frames fol
 
 def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
     """Build a model with the factory function or class at `package.module:name` or `path/to/file.py:name`."""
+    _know_random_sources()
     location, _, name = reference.rpartition(":")
     is_file = location.endswith(".py")
     with importing_from(Path(location).parent if is_file else Path()):
@@ -106,6 +107,7 @@ def _no_unpickling() -> Iterator[None]:
 
 def copied(model: nn.Module, name: str) -> nn.Module:
     """Deep copy of the caller's model, which stays unchanged; of a compiled model, the original is copied."""
+    _know_random_sources()
     original = getattr(model, "_orig_mod", model)
     try:
         duplicate = copy.deepcopy(original)
@@ -116,6 +118,11 @@ def copied(model: nn.Module, name: str) -> nn.Module:
         ) from None
     modes.copy_mode(original, duplicate)
     return duplicate
+
+
+def _know_random_sources() -> None:
+    """Load numpy's generators, which otherwise load at the first use: then they would draw before they have a seed."""
+    importlib.import_module("numpy.random")
 
 
 def check_arguments(factory: Callable[..., Any], arguments: Mapping[str, Scalar], reference: str) -> None:
