@@ -22,6 +22,7 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from backbone_bench.base import collector
 from backbone_bench.base.pytree import map_tensors, tensors_of
+from backbone_bench.cost.autocast import autocast_on_meta
 from backbone_bench.cost.chance import TRIED_SEEDS, Chance
 from backbone_bench.cost.compiled import compiler_is_loaded, forget_compiled, uncompiled
 from backbone_bench.cost.digest import shapes_sha256
@@ -115,7 +116,7 @@ class _Call:
         return _Call(model, self.args, self.kwargs, self.batch, self.chance)
 
     def on_meta(self) -> ModelCost:
-        with self.survey.left_as_found():
+        with self.survey.left_as_found(), autocast_on_meta():
             return self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
 
     def on_cpu(self) -> ModelCost:

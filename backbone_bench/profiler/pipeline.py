@@ -52,7 +52,7 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
         with Chance().seeded(job.seed):  # a factory may make random choices too
             loaded = subject.build_on_meta()
         record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_REQUESTED)
-        record = replace(record, cost=_cost(job, loaded), flags=loaded.inputs.flags)
+        record = replace(record, cost=_cost(subject, loaded), flags=loaded.inputs.flags)
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
@@ -83,7 +83,7 @@ def profile(
         (torch.default_generator if device.is_host else torch).manual_seed(job.seed)
         with Chance().seeded(job.seed):  # as `count` does
             loaded = subject.build_on_meta()
-        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job, loaded))
+        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(subject, loaded))
         draft = replace(draft, flags=(*draft.flags, *loaded.inputs.flags))
         keep(draft)
         on_progress("building", 0)
@@ -134,17 +134,32 @@ def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
     )
 
 
-def _cost(job: Job, loaded: Loaded) -> ModelCost:
+def _cost(subject: Subject, loaded: Loaded) -> ModelCost:
     """Count a model that is built. Raises UserError if it cannot take its inputs."""
-    args, kwargs, batch, _ = loaded.inputs
-    if loaded.source != "zoo":
-        called = f"{job.model} called with {', '.join(loaded.inputs.describe())}"
-        return user.run(lambda: cost.count(loaded.model, args, kwargs, batch=batch, seed=job.seed), called)
+    if loaded.source == "zoo":
+        try:
+            return _count(subject, loaded)
+        except (RuntimeError, ValueError) as error:
+            shapes = ", ".join(loaded.inputs.describe())
+            raise UserError(f"{subject.job.model} cannot take {shapes}: {_hint(loaded, error)}.") from None
     try:
-        return cost.count(loaded.model, args, kwargs, batch=batch, seed=job.seed)
-    except (RuntimeError, ValueError) as error:
-        shapes = ", ".join(loaded.inputs.describe())
-        raise UserError(f"{job.model} cannot take {shapes}: {_hint(loaded, error)}.") from None
+        return _count_foreign(subject, loaded)
+    except UserError:
+        if not loaded.lacks_values or not fitting.host_has_bytes(loaded.parameter_bytes):
+            raise
+    with Chance().seeded(subject.job.seed):
+        valued = subject.build_with_values(loaded)
+    return _count_foreign(subject, valued)  # a bug of the model itself raises again
+
+
+def _count_foreign(subject: Subject, loaded: Loaded) -> ModelCost:
+    called = f"{subject.job.model} called with {', '.join(loaded.inputs.describe())}"
+    return user.run(lambda: _count(subject, loaded), called)
+
+
+def _count(subject: Subject, loaded: Loaded) -> ModelCost:
+    args, kwargs, batch, _ = loaded.inputs
+    return cost.count(loaded.model, args, kwargs, batch=batch, seed=subject.job.seed)
 
 
 def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
@@ -182,7 +197,7 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
         on_progress(f"trying batch {batch}", 0)
         trial = subject.of_batch(batch)
         loaded = trial.build_on_meta()
-        if device.is_host and not fitting.host_has_room(_cost(trial.job, loaded)):
+        if device.is_host and not fitting.host_has_room(_cost(trial, loaded)):
             return False
         loaded = trial.with_real_weights(loaded)
         with prepared(loaded.model, *loaded.inputs[:2], trial.workload(threads, loaded), device.name) as step:

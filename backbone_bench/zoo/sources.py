@@ -85,6 +85,15 @@ class Loaded:
     model: nn.Module
     inputs: Inputs
 
+    @property
+    def lacks_values(self) -> bool:
+        """Whether the model was built on the meta device, by `load` or by the user's own code."""
+        return any(parameter.is_meta for parameter in self.model.parameters())
+
+    @property
+    def parameter_bytes(self) -> int:
+        return sum(parameter.numel() * parameter.element_size() for parameter in self.model.parameters())
+
     def cast(self, dtype: torch.dtype) -> "Loaded":
         """Convert the model (in place) and its floating-point inputs to `dtype`."""
 
