@@ -39,6 +39,7 @@ from backbone_bench.records import (
     Workload,
 )
 from backbone_bench.zoo import user
+from backbone_bench.zoo.depth import recursion_told
 from backbone_bench.zoo.sources import NO_MODEL, InMemoryModel, Loaded
 
 
@@ -48,7 +49,7 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
     `in_memory` is the model, if a program has it already.
     """
     subject = Subject(job, in_memory)
-    with precision.untouched():
+    with precision.untouched(), recursion_told(job.model):
         with Chance().seeded(job.seed):  # a factory may make random choices too
             loaded = subject.build_on_meta()
         record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_REQUESTED)
@@ -73,7 +74,7 @@ def profile(
         device.leave_out_memory_in_use()
     threads = subject.threads
     workload = subject.workload(threads)
-    with precision.applied(workload, device.name):
+    with precision.applied(workload, device.name), recursion_told(job.model):
         draft = _record(workload, _where(job, device), PENDING)
         keep(draft)
         if job.batch == "auto":
@@ -94,7 +95,8 @@ def profile(
     keep(measured)
     if job.cross_check:  # last: the libraries that it loads must not disturb the measurements
         on_progress("cross-checking", 0)
-        measured = _cross_checked(subject, subject.build_on_meta(), measured)
+        with recursion_told(job.model):
+            measured = _cross_checked(subject, subject.build_on_meta(), measured)
     joules = measured.energy
     if isinstance(joules, Missing) and (job.energy == "required" or joules.missing == energy_meter.LOST):
         raise CouldNotMeasure(f"Energy could not be measured: {joules.message}")
@@ -105,7 +107,8 @@ def resolve(job: Job) -> tuple[Workload, Environment]:
     """Resolve a job to its workload and environment, with the precision switches set but without running it."""
     subject = Subject(job)
     device = available.resolve(job.device)
-    workload = subject.workload(subject.threads, subject.build_on_meta())
+    with recursion_told(job.model):
+        workload = subject.workload(subject.threads, subject.build_on_meta())
     with precision.applied(workload, device.name):
         return workload, environment.read(device.name)
 

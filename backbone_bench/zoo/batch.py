@@ -5,8 +5,7 @@ packed sequence and a nested tensor know their batch, an image tensor has it in 
 the model's first layer wants it. Where none of this holds the batch is a guess, and the record says so.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -15,7 +14,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.rnn import PackedSequence
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.base.pytree import tensors_of
+from backbone_bench.base.pytree import parts, tensors_of
 from backbone_bench.zoo.user import Example
 
 SAY_IT = "example_batch"  # a model's attribute, or a property
@@ -89,7 +88,7 @@ def _known(value: Any, *, is_first: bool) -> Iterator[int]:
     elif (size := _named(value)) is not None:
         yield size
     else:
-        for part in _parts(value):
+        for part in parts(value):
             yield from _known(part, is_first=is_first)
 
 
@@ -102,15 +101,6 @@ def _named(value: Any) -> int | None:
         if isinstance(size, int) and not isinstance(size, bool):
             return size
     return None
-
-
-def _parts(value: Any) -> Iterator[Any]:
-    if isinstance(value, Mapping):
-        yield from value.values()
-    elif isinstance(value, (tuple, list)):
-        yield from value
-    elif is_dataclass(value) and not isinstance(value, type):
-        yield from (getattr(value, part.name) for part in fields(value))
 
 
 def _has_an_item_per_image(items: list[Any], *, is_first: bool) -> bool:

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.pytree import map_tensors, tensors_of
 from backbone_bench.records import Flag, ModelSource, Scalar, TensorSpec, source_of
-from backbone_bench.zoo import catalogue, modes, registry, user
+from backbone_bench.zoo import catalogue, depth, modes, registry, user
 from backbone_bench.zoo.batch import SAY_IT, batch_of
 from backbone_bench.zoo.user import Example
 
@@ -125,10 +125,12 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
             return Loaded(source, model, _inputs(request, model, shape, lambda: example))
         case "object":
             assert request.in_memory.model is not None
+            depth.make_room(request.in_memory.model, request.model)
             model = user.copied(request.in_memory.model, request.model)
             return Loaded(source, model, _inputs(request, model, shape, lambda: _own_example(model, request)))
         case _:
             model = user.build(request.model, request.arguments)
+    depth.make_room(model, request.model)
     if shape is None and request.size is not None:
         shape = _image_shape(_own_example(model, request))
     ready = modes.evaluating(model)
@@ -284,8 +286,9 @@ def _own_example(model: nn.Module, request: Request) -> Example | None:
 def called_with(example: Any) -> Example:
     """Example inputs as (args, kwargs): a mapping is keywords, a tuple positional arguments, else one argument.
 
-    Raises UserError for a key that is no Python name.
+    Raises UserError for a key that is no Python name, and for a value that is nested too deep.
     """
+    depth.check_example(example)
     if isinstance(example, Mapping):
         for name in example:
             if not str(name).isidentifier():

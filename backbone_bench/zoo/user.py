@@ -32,6 +32,7 @@ T = TypeVar("T")
 Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # args and kwargs of a model
 
 _TORCH = Path(torch.__file__).parent
+_MOST_FRAMES = 20  # the innermost ones; a recursion has thousands
 _TORCHS_OWN_FRAMES = "\nException raised from "  # forty lines of C++ frames follow
 
 
@@ -170,7 +171,7 @@ def run(call: Callable[[], T], what: str) -> T:
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # user code may raise anything, and even exit
-        frames = "".join(traceback.format_list(_own_frames(error))).splitlines()
+        frames = "".join(traceback.format_list(_own_frames(error)[-_MOST_FRAMES:])).splitlines()
         summary, details = _error_text(error)
         if frames or details:
             raise UserError("\n".join((f"{what} failed: {summary.rstrip('.')}.", *frames, *details))) from None
