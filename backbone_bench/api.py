@@ -50,7 +50,8 @@ def count(
 
     `inputs` is the shape of one image, `"3x224x224"` or `(3, 224, 224)`, or
     tensors that include the batch, nested as the model takes them; without
-    it, the model's own example inputs are used. `name` is the name of an
+    it, the model's own example inputs are used. Where tensors do not show
+    their batch, `batch` says it. `name` is the name of an
     `nn.Module` in the record; `arguments` go to the factory of a named model.
     Raises UserError.
     """
@@ -214,8 +215,6 @@ def _request(
     if isinstance(model, str) and name is not None:
         raise UserError(f"{call}: name is for an nn.Module; this model has a name already.")
     shapes = _shapes(inputs)
-    if shapes is None and values.get("batch-size", 1) != 1:
-        raise UserError(f"{call}: input tensors include the batch: leave batch out, or give the shape of one image.")
     given = {setting: value for setting, value in values.items() if value is not None}
     source = settings.SettingSource(call, given | ({"input": shapes} if shapes else {}))
     model_name = model if isinstance(model, str) else f"object:{name or type(model).__name__}"

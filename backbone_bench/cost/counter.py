@@ -23,6 +23,8 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 from backbone_bench.base import collector
 from backbone_bench.base.pytree import map_tensors, tensors_of
 from backbone_bench.cost import training
+from backbone_bench.cost.autocast import autocast_on_meta
+from backbone_bench.cost.chance import TRIED_SEEDS, Chance
 from backbone_bench.cost.compiled import compiler_is_loaded, forget_compiled, uncompiled
 from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.fused import as_one
@@ -37,12 +39,13 @@ Path = Literal["meta", "cpu"]
 _ONE_PASS = threading.RLock()  # a second thread would see the first one's meta tensors in the model
 
 
-def count(
+def count(  # noqa: PLR0913  # a call and its conditions
     model: nn.Module,
     args: Sequence[Any],
     kwargs: Mapping[str, Any] | None = None,
     *,
     batch: int = 1,
+    seed: int = 0,
     training: TrainingStep | None = None,
 ) -> ModelCost:
     """Cost of one forward pass of `model(*args, **kwargs)`, in the model's current mode (train or eval).
@@ -53,12 +56,25 @@ def count(
     `batch` is the number of images in the inputs: memory access and CIO are
     given for one image. Inputs may be real or meta tensors, nested in tuples,
     lists, dictionaries and dataclasses; a pass on the CPU replaces meta inputs
-    by tensors with values. Raises what the model raises.
+    by tensors with values. Random choices of the model follow `seed`; where it
+    makes any, other seeds are tried (`ModelCost.varies`). Raises what the model
+    raises.
     """
     # Peak activations must not depend on when reference cycles are collected; also, a collection takes longer than the
     # pass.
     with _ONE_PASS, collector.gc_disabled():
-        return _count(_Call(unwrapped(model), tuple(args), dict(kwargs or {}), batch, training))
+        original = unwrapped(model)
+        call = _Call(original, tuple(args), dict(kwargs or {}), batch, Chance(original), training)
+        counted = _seeded(call, seed)
+        if not call.chance.was_used:
+            return counted
+        others = range(seed + 1, seed + 1 + TRIED_SEEDS[counted.path])
+        return replace(counted, varies=any(_seeded(call, other, own=True) != counted for other in others))
+
+
+def _seeded(call: "_Call", seed: int, *, own: bool = False) -> ModelCost:
+    with call.chance.seeded(seed, own=own):
+        return _count(call)
 
 
 def _count(call: "_Call") -> ModelCost:
@@ -90,6 +106,7 @@ class _Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     batch: int
+    chance: Chance
     training: TrainingStep | None
 
     @cached_property
@@ -110,21 +127,21 @@ class _Call:
         args, kwargs = map_tensors((self.args, self.kwargs), real)
         with torch.random.fork_rng(devices=()), torch.no_grad():
             model(*args, **kwargs)
-        return _Call(model, self.args, self.kwargs, self.batch, self.training)
+        return _Call(model, self.args, self.kwargs, self.batch, self.chance, self.training)
 
     def on_meta(self) -> ModelCost:
-        with self.survey.left_as_found():
+        with self.chance.restored(), self.survey.left_as_found(), autocast_on_meta():
             counted = self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
         if self.training is None:
             return counted
-        with self.survey.left_as_found():
+        with self.survey.left_as_found(), autocast_on_meta():
             state = self.survey.put_on_meta()
             with gradients_restored(self.parameters()):  # a model that was built on meta keeps its own parameters
                 return self._with_training(counted, state)
 
     def on_cpu(self) -> ModelCost:
         state = [place.tensor for place in self.survey.places]
-        with self.survey.left_as_found(), buffers_restored(self.model):
+        with self.chance.restored(), self.survey.left_as_found(), buffers_restored(self.model):
             counted = self._forward_on_cpu(state)
         if self.training is None:
             return counted
@@ -162,7 +179,7 @@ class _Call:
         ledger = Ledger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
         args, kwargs = self._inputs(path, ledger)
         recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
-        with ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
+        with self.chance.watched(), ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(
             params=sum(parameter.numel() for parameter in parameters),

@@ -94,10 +94,14 @@ class Job(Setting):
         requested = self.setting
         if self.threads is None:
             del requested["threads"]
-        if self.batch != "auto":
+        if self.batch != "auto" and not self._leaves_batch_to(workload):
             requested["batch"] = self.batch
         same = all(getattr(workload, name) == value for name, value in requested.items())
         return same and self._inputs_match(workload)
+
+    def _leaves_batch_to(self, workload: Workload) -> bool:
+        """Whether the batch is that of the example inputs of the user's model."""
+        return self.batch == 1 and workload.names_code and not self.inputs and self.input_size is None
 
     def _inputs_match(self, workload: Workload) -> bool:
         if self.inputs:

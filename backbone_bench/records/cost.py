@@ -63,6 +63,7 @@ class ModelCost:
     path: Literal["meta", "cpu"]  # where the counting pass ran
     by_op: tuple[OpCost, ...]
     shapes_sha256: Known[str] = Missing("not_read", "not read")  # of the names and shapes of the state dictionary
+    varies: bool = False  # the model makes random choices, and another seed than the workload's gives other counts
 
     def _convolutions(self) -> tuple[OpCost, ...]:
         return tuple(row for row in self.by_op if row.is_convolution)
