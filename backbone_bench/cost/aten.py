@@ -20,12 +20,6 @@ SYNONYMS = {
     "_adaptive_avg_pool2d": "adaptive_avg_pool2d", "_adaptive_avg_pool3d": "adaptive_avg_pool3d",
     "native_layer_norm": "layer_norm", "native_group_norm": "group_norm", "_softmax": "softmax",
     "_log_softmax": "log_softmax", "_prelu_kernel": "prelu", "_embedding_bag_forward_only": "_embedding_bag",
-    "native_batch_norm_backward": "batch_norm_backward", "native_layer_norm_backward": "layer_norm_backward",
-    "native_group_norm_backward": "group_norm_backward", "_softmax_backward_data": "softmax_backward",
-    "_log_softmax_backward_data": "log_softmax_backward", "max_pool2d_with_indices_backward": "max_pool2d_backward",
-    "max_pool3d_with_indices_backward": "max_pool3d_backward",
-    "_adaptive_avg_pool2d_backward": "adaptive_avg_pool2d_backward",
-    "_adaptive_avg_pool3d_backward": "adaptive_avg_pool3d_backward", "_prelu_kernel_backward": "prelu_backward",
 }  # fmt: skip
 
 # They allocate a tensor or make a view of one, and launch no kernel.
@@ -50,8 +44,8 @@ MOVES = WRITE_ONLY | GATHERS | {
     # activations
     "hardswish", "softmax", "log_softmax", "glu", "prelu", "log_sigmoid_forward", "bernoulli",
     # norms
-    "batch_norm", "native_batch_norm", "_native_batch_norm_legit", "layer_norm", "group_norm", "instance_norm",
-    "rms_norm", "_weight_norm_interface",
+    "native_batch_norm", "_native_batch_norm_legit", "layer_norm", "group_norm", "instance_norm", "rms_norm",
+    "_weight_norm_interface",
     # windows
     "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
     "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool2d", "adaptive_max_pool3d", "max_unpool2d",
@@ -72,8 +66,17 @@ MOVES = WRITE_ONLY | GATHERS | {
     "histc", "bincount", "isin", "one_hot", "multinomial", "_embedding_bag", "torchvision::nms",
     # losses, complex numbers and the rest
     "mse_loss", "smooth_l1_loss", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits",
-    "nll_loss", "nll_loss2d", "nll_loss_forward", "nll_loss2d_forward",
-    "complex", "polar", "floor_divide", "trace", "renorm",
+    "nll_loss_forward", "nll_loss2d_forward", "complex", "polar", "floor_divide", "trace", "renorm",
+}  # fmt: skip
+
+
+# Backward passes without FLOPs that are not named after an operation in MOVES.
+BACKWARD_MOVES = {
+    "embedding_dense_backward", "_embedding_bag_backward", "_embedding_bag_per_sample_weights_backward",
+    "batch_norm_backward", "_fused_rms_norm_backward", "fractional_max_pool3d_backward", "rrelu_with_noise_backward",
+    "reflection_pad1d_backward", "reflection_pad2d_backward", "reflection_pad3d_backward",
+    "replication_pad1d_backward", "replication_pad2d_backward", "replication_pad3d_backward",
+    "multi_margin_loss_backward", "multilabel_margin_loss_backward", "soft_margin_loss_backward",
 }  # fmt: skip
 
 

@@ -1,6 +1,8 @@
 """A training step is counted as autograd runs it: by hand, against torch's counter and against the CPU's allocator."""
 
 from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,8 +14,10 @@ from torch.profiler import profile as traced
 from torch.utils.checkpoint import checkpoint
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.cost import count
-from backbone_bench.cost.training import TrainingStep
+from backbone_bench.cost import count, training
+from backbone_bench.cost.aten import BACKWARD_MOVES
+from backbone_bench.cost.recorder import Recorder
+from backbone_bench.cost.training import TrainingLedger, TrainingStep
 from backbone_bench.records import Missing, ModelCost, OpCost
 from backbone_bench.zoo import registry
 from tests.cost import torchs_counter
@@ -130,6 +134,59 @@ def test_dropout_keeps_a_byte_for_an_element() -> None:
     row = backward(count(nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.5)), [torch.empty(2, 4)], training=STEP))
     assert row["dropout_backward"].traffic_elems == 3 * 16
     assert row["dropout_backward"].traffic_bytes == (4 + 1 + 4) * 16
+
+
+# Operations of the backward pass that only move.
+
+x, line, cube = torch.rand(2, 4, 6, 6), torch.rand(2, 4, 6), torch.rand(2, 4, 6, 6, 6)
+words, starts = torch.tensor([0, 2, 1, 3]), torch.tensor([0, 2])
+half, plus = torch.tensor([0, 3]), torch.ones(2, 6)
+
+
+def padded(mode: str) -> list[Callable[[], Any]]:
+    """Padding of one, two and three dimensions."""
+    return [partial(pad, given, [1, 1] * n, mode) for given, n in ((line, 1), (x, 2), (cube, 3))]
+
+
+def pad(given: Tensor, sizes: list[int], mode: str) -> Tensor:
+    return F.pad(grad(given), sizes, mode)
+
+
+def grad(tensor: Tensor) -> Tensor:
+    return tensor.clone().requires_grad_()
+
+
+MOVED: Mapping[str, Callable[[], Any]] = {
+    "embedding_dense_backward": lambda: F.embedding(words, grad(plus.T.repeat(1, 2))),
+    "_embedding_bag_backward": lambda: F.embedding_bag(words, grad(line[0]), starts),
+    "_embedding_bag_per_sample_weights_backward": lambda: F.embedding_bag(
+        words, line[0], starts, mode="sum", per_sample_weights=grad(torch.rand(4))
+    ),
+    "batch_norm_backward": lambda: torch.ops.aten._batch_norm_with_update(
+        grad(x), torch.rand(4), torch.rand(4), torch.rand(4), torch.rand(4), 0.1, 1e-5
+    ),
+    "fractional_max_pool3d_backward": lambda: F.fractional_max_pool3d(grad(cube), 2, output_size=3),
+    "rrelu_with_noise_backward": lambda: F.rrelu(grad(x), training=True),
+    **{f"reflection_pad{n}d_backward": call for n, call in enumerate(padded("reflect"), start=1)},
+    **{f"replication_pad{n}d_backward": call for n, call in enumerate(padded("replicate"), start=1)},
+    "multi_margin_loss_backward": lambda: F.multi_margin_loss(grad(plus), half),
+    "multilabel_margin_loss_backward": lambda: F.multilabel_margin_loss(grad(plus), plus.long()),
+    "soft_margin_loss_backward": lambda: F.soft_margin_loss(grad(plus), plus),
+}
+NOT_ON_A_CPU = {"_fused_rms_norm_backward"}
+
+
+def test_every_backward_pass_that_moves_has_been_tried() -> None:
+    assert MOVED.keys() | NOT_ON_A_CPU == BACKWARD_MOVES
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_a_backward_pass_that_moves_has_no_flops(name: str) -> None:
+    ledger = TrainingLedger([], list, 1)
+    training.run(MOVED[name], STEP, ledger, Recorder(ledger))
+    rows = {row.op: row for row in ledger.rows()}
+    assert rows[name].flops == 0
+    assert rows[name].phase == "backward"
 
 
 # Against torch's counter.
