@@ -27,6 +27,7 @@ from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
+from backbone_bench.cost.storage import sizes, values
 from backbone_bench.cost.swap import Survey, as_meta, buffers_restored, real
 from backbone_bench.records import ModelCost
 
@@ -109,7 +110,7 @@ class _Call:
             try:
                 return self._run("cpu", state, torch.inference_mode)
             except RuntimeError as error:
-                if "grad" not in str(error) and "Inference" not in str(error):
+                if not any(word in str(error).lower() for word in ("grad", "inference")):
                     raise
             return self._run("cpu", state, torch.no_grad)  # the model computes gradients, which inference mode forbids
 
@@ -136,13 +137,13 @@ class _Call:
         ledger = Ledger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
         args, kwargs = map_tensors((self.args, self.kwargs), as_meta if path == "meta" else real)
         for tensor in tensors_of((args, kwargs)):
-            ledger.track_new(tensor)
+            ledger.track_input(tensor)
         recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
         with ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(
-            params=sum(parameter.numel() for parameter in parameters),
-            params_bytes=sum(parameter.numel() * parameter.element_size() for parameter in parameters),
+            params=sum(values(parameter).numel() for parameter in parameters),
+            params_bytes=sizes(parameters)[1],
             peak_activation_bytes=ledger.peak_bytes,
             path=path,
             by_op=ledger.rows(),

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.jit import ScriptModule
 
 from backbone_bench.cost.formulas import NONE, Arithmetic
+from backbone_bench.cost.storage import Some, parts, sizes, storages
 from backbone_bench.records import Missing, OpCost
 
 # Indices into a row of the ledger.
@@ -41,12 +42,12 @@ class Ledger:
     # Sets of storages, not of tensors: a view of a weight counts as that weight.
 
     @cached_property
-    def _weight_storages(self) -> set[int | None]:
-        return set(map(storage_of, self._parameters))
+    def _weight_storages(self) -> set[int]:
+        return {key for parameter in self._parameters for key in storages(parameter)[:1]}
 
     @cached_property
-    def _model_storages(self) -> set[int | None]:
-        return self._weight_storages | set(map(storage_of, self._get_state()))
+    def _model_storages(self) -> set[int]:
+        return {key for tensor in (*self._parameters, *self._get_state()) for key in storages(tensor)}
 
     # The running module.
 
@@ -86,17 +87,18 @@ class Ledger:
 
     # Costs.
 
-    def book(self, op: str, reads: Sequence[Tensor], writes: Sequence[Tensor], cost: Arithmetic | None = NONE) -> None:
+    def book(
+        self,
+        op: str,
+        reads: Sequence[Tensor | Some],
+        writes: Sequence[Tensor | Some],
+        cost: Arithmetic | None = NONE,
+    ) -> None:
         """Book one operation by the tensors it reads and writes; None as `cost` means that its FLOPs are unknown."""
-        moved = [*reads, *writes]
-        self._add(
-            op,
-            sum(tensor.numel() for tensor in moved),
-            sum(tensor.numel() * tensor.element_size() for tensor in moved),
-            cost,
-        )
+        self._add(op, *sizes((*reads, *writes)), cost)
         for tensor in writes:
-            self.track(tensor)
+            if not isinstance(tensor, Some):  # some elements of a tensor that is there already
+                self.track(tensor)
 
     def book_in_place(self, op: str, elems: int, out: Tensor, cost: Arithmetic = NONE) -> None:
         """Book an in-place operation that reads and writes `elems` elements of the type of `out`; `out` is not new."""
@@ -124,15 +126,22 @@ class Ledger:
 
     def is_weight(self, tensor: Tensor) -> bool:
         """Whether the tensor is a parameter of the model, or a view of one."""
-        return storage_of(tensor) in self._weight_storages
+        return not self._weight_storages.isdisjoint(storages(tensor)[:1])
 
     # Live activations.
 
     def track(self, tensor: Tensor) -> None:
         """Count the tensor's storage as live until it is freed; the model's own tensors are no activations."""
-        key = storage_of(tensor)
-        if key is not None and key not in self._model_storages:
-            self.track_new(tensor)
+        for part in parts(tensor):
+            key = storage_of(part)
+            if key is not None and key not in self._model_storages:
+                self.track_new(part)
+
+    def track_input(self, tensor: Tensor) -> None:
+        """Count an input of the model as live, of whatever layout."""
+        for part in parts(tensor):
+            if storage_of(part) is not None:
+                self.track_new(part)
 
     def track_new(self, tensor: Tensor) -> None:
         """Count the storage of a tensor that is known not to be the model's own."""
@@ -159,7 +168,7 @@ class Ledger:
 
 
 def storage_of(tensor: Tensor | None) -> int | None:
-    """Identity of the tensor's storage while it is alive; None if it has no storage (a sparse tensor, for example)."""
+    """Identity of the tensor's storage while it is alive; None if torch shows none (a mkldnn tensor)."""
     return tensor.untyped_storage()._cdata if tensor is not None and torch._C._has_storage(tensor) else None
 
 
