@@ -144,7 +144,7 @@ class _Call:
         return ModelCost(
             params=sum(values(parameter).numel() for parameter in parameters),
             params_bytes=sizes(parameters)[1],
-            peak_activation_bytes=ledger.peak_bytes,
+            peak_activation_bytes=ledger.peak_activation_bytes,
             path=path,
             by_op=ledger.rows(),
             shapes_sha256=shapes_sha256(self.survey.modules),

@@ -19,6 +19,9 @@ from torch.jit import ScriptModule
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.storage import Some, parts, sizes, storages
 from backbone_bench.records import Missing, OpCost
+from backbone_bench.records.missing import Known
+
+_NO_STORAGE = Missing("no_storage", "torch does not show what some activations store (mkldnn)")
 
 # Indices into a row of the ledger.
 CALLS, FLOPS, ACCESS, CIO, TRAFFIC, BYTES = range(6)
@@ -38,6 +41,7 @@ class Ledger:
         self._alive: dict[int, Any] = {}
         self._alive_bytes = 0
         self.peak_bytes = 0
+        self._peak_is_known = True
 
     # Sets of storages, not of tensors: a view of a weight counts as that weight.
 
@@ -134,14 +138,23 @@ class Ledger:
         """Count the tensor's storage as live until it is freed; the model's own tensors are no activations."""
         for part in parts(tensor):
             key = storage_of(part)
-            if key is not None and key not in self._model_storages:
+            if key is None:
+                self._peak_is_known = False
+            elif key not in self._model_storages:
                 self.track_new(part)
 
     def track_input(self, tensor: Tensor) -> None:
         """Count an input of the model as live, of whatever layout."""
         for part in parts(tensor):
-            if storage_of(part) is not None:
+            if storage_of(part) is None:
+                self._peak_is_known = False
+            else:
                 self.track_new(part)
+
+    @property
+    def peak_activation_bytes(self) -> Known[int]:
+        """The peak of activations, if torch showed the storage of all of them."""
+        return self.peak_bytes if self._peak_is_known else _NO_STORAGE
 
     def track_new(self, tensor: Tensor) -> None:
         """Count the storage of a tensor that is known not to be the model's own."""
