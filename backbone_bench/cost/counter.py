@@ -33,6 +33,9 @@ from backbone_bench.records import ModelCost
 
 _ONE_PASS = threading.RLock()  # a second thread would see the first one's meta tensors in the model
 
+# Words of the errors of models that compute gradients, and of tensors (masked ones) that know no composite operations.
+_NOT_IN_INFERENCE_MODE = ("grad", "inference", "__torch_dispatch__")
+
 
 def count(
     model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *, batch: int = 1
@@ -79,6 +82,7 @@ class _Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     batch: int
+    fused: bool = False  # attention may run as one kernel
 
     @cached_property
     def survey(self) -> Survey:
@@ -109,10 +113,15 @@ class _Call:
         with self.survey.left_as_found(), buffers_restored(self.model):
             try:
                 return self._run("cpu", state, torch.inference_mode)
-            except RuntimeError as error:
-                if not any(word in str(error).lower() for word in ("grad", "inference")):
+            except AssertionError as error:  # attention on nested tensors has no other kernel than the fused one
+                if "fast path" not in str(error):
                     raise
-            return self._run("cpu", state, torch.no_grad)  # the model computes gradients, which inference mode forbids
+                self.fused = True
+                return self._run("cpu", state, torch.inference_mode)
+            except (RuntimeError, TypeError) as error:
+                if not any(word in str(error).lower() for word in _NOT_IN_INFERENCE_MODE):
+                    raise
+            return self._run("cpu", state, torch.no_grad)
 
     def _run(
         self, path: Literal["meta", "cpu"], state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
@@ -138,7 +147,7 @@ class _Call:
         args, kwargs = map_tensors((self.args, self.kwargs), as_meta if path == "meta" else real)
         for tensor in tensors_of((args, kwargs)):
             ledger.track_input(tensor)
-        recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
+        recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger, fused=self.fused)
         with ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(
@@ -152,10 +161,10 @@ class _Call:
 
 
 @contextmanager
-def _plain_kernels(ledger: Ledger) -> Iterator[None]:
-    """Record on the CPU without fused kernels: they would hide their arithmetic from the recorder."""
+def _plain_kernels(ledger: Ledger, *, fused: bool) -> Iterator[None]:
+    """Record on the CPU without fused kernels: they would hide their layers from the recorder."""
     fast_attention, mkldnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
-    torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.mha.set_fastpath_enabled(fused)
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # torch replaces this module by an object with properties
     try:
         with sdpa_kernel(SDPBackend.MATH), Recorder(ledger):

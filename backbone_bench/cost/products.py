@@ -60,6 +60,25 @@ def _half_stored_linear(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
     return Arithmetic(full.flops // (ci * co) * stored, full.access_elems - ci * co + stored)
 
 
+def _fused_attention(ledger: Ledger, args: Any, out: Any) -> Arithmetic:
+    """Self-attention with its projections, as the fast path of `nn.MultiheadAttention` runs it."""
+    return _attention_block(ledger, args[0], [args[5], args[7]])
+
+
+def _fused_encoder_layer(ledger: Ledger, args: Any, out: Any) -> Arithmetic:
+    """Self-attention and the two layers after it, as the fast path of `nn.TransformerEncoderLayer` runs them."""
+    return _attention_block(ledger, args[0], [args[3], args[5], args[14], args[16]])
+
+
+def _attention_block(ledger: Ledger, input: Tensor, weights: list[Tensor]) -> Arithmetic:
+    width = weights[0].shape[1]
+    sequences = [part.shape for part in input.unbind()]
+    tokens = input.numel() // width
+    costs = [formulas.linear((tokens, weight.shape[1]), weight.shape, ledger.images) for weight in weights]
+    costs += [formulas.attention(shape, shape, shape) for shape in sequences]
+    return Arithmetic(sum(cost.flops for cost in costs), sum(cost.access_elems for cost in costs))
+
+
 def _affine_grid(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
     """Each point of the grid, in homogeneous coordinates, times the matrix of its image."""
     return Arithmetic(out.numel() * (out.shape[-1] + 1))
@@ -95,6 +114,8 @@ COSTS: dict[str, ProductCost] = {
     "_sparse_semi_structured_mm": _half_stored(0, 2),
     "_sparse_semi_structured_addmm": _half_stored(1, 3),
     "_sparse_semi_structured_linear": _half_stored_linear,
+    "_native_multi_head_attention": _fused_attention,
+    "_transformer_encoder_layer_fwd": _fused_encoder_layer,
     "affine_grid_generator": _affine_grid,
     "conv_tbc": _time_first_convolution,
 }  # fmt: skip

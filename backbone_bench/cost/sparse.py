@@ -16,6 +16,7 @@ from backbone_bench.cost import formulas
 from backbone_bench.cost.calls import Call
 from backbone_bench.cost.formulas import Arithmetic
 from backbone_bench.cost.ledger import Ledger
+from backbone_bench.cost.products import COSTS
 from backbone_bench.cost.storage import is_dense, values
 
 # Products by canonical name, and the position of their left factor; the right factor follows it.
@@ -23,8 +24,9 @@ PRODUCTS = {
     **dict.fromkeys(("matmul", "mm", "bmm", "mv", "hspmm"), 0),
     **dict.fromkeys(("addmm", "baddbmm", "addmv", "sspaddmm"), 1),
 }
+FUSED = ("_native_multi_head_attention", "_transformer_encoder_layer_fwd")  # their formulas take nested tensors
 ATTENTION = ("scaled_dot_product_attention", "_scaled_dot_product_attention_math")
-KNOWN = {*PRODUCTS, *ATTENTION, "linear", "sparse_sampled_addmm"}
+KNOWN = {*PRODUCTS, *ATTENTION, *FUSED, "linear", "sparse_sampled_addmm"}
 
 
 def arithmetic(ledger: Ledger, call: Call) -> Arithmetic | None:
@@ -37,6 +39,8 @@ def arithmetic(ledger: Ledger, call: Call) -> Arithmetic | None:
         return _as_layer(ledger, args[0], args[1], out, _linear(args[0], args[1], out))
     if op == "sparse_sampled_addmm":
         return formulas.on_numbers(Arithmetic(_stored(args[0]) * args[1].shape[-1]), args[1], args[2])
+    if op in FUSED:
+        return COSTS[op](ledger, args, out)
     if op in ATTENTION and all(tensor.is_nested for tensor in args[:3]):
         shapes = zip(*(_components(tensor, args[0]) for tensor in (args[0], args[1], out)), strict=True)
         return Arithmetic(sum(formulas.attention(q.shape, k.shape, o.shape).flops for q, k, o in shapes))

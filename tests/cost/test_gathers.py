@@ -107,7 +107,7 @@ def test_other_ways_to_gather_read_the_same(call: Callable[[], Any], name: str, 
     assert moved(call)[name] == elems
 
 
-ones, five = torch.ones(5, 8), torch.ones(5)
+ones, five, zero = torch.ones(5, 8), torch.ones(5), torch.zeros(1)
 # The call on a table in place, and what it reads and writes: the indices, the source, the places written, and the
 # same places again if they are read first.
 WRITES: Mapping[str, tuple[Callable[[Tensor], Any], int]] = {
@@ -139,9 +139,9 @@ def test_a_scatter_in_place_writes_what_it_scatters(name: str) -> None:
         (lambda t: t.scatter_(0, wide, 1.0), "scatter", 40 + 40),
         (lambda t: t.scatter_(0, wide, table), "scatter", 3 * 40),  # no more of the source than there are indices
         (lambda t: t.scatter_(0, wide, 2.0, reduce="multiply"), "scatter", 40 + 2 * 40),
-        (lambda t: t.__setitem__((slice(None), torch.tensor([1, 2])), 0.0), "index_put", 2 + 1 + 2 * 1000),
+        (lambda t: t.__setitem__((slice(None), torch.tensor([1, 2])), zero), "index_put", 2 + 1 + 2 * 1000),
         (lambda t: t.__setitem__((rows, rows), five), "index_put", 5 + 5 + 5 + 5),
-        (lambda t: t.__setitem__(mask, 0.0), "index_put", 1000 + 1 + 8 * 1000),  # all that the mask covers
+        (lambda t: t.__setitem__(mask, zero), "index_put", 1000 + 1 + 8 * 1000),  # all that the mask covers
         (lambda t: t.__setitem__(slice(0, 5), ones), "copy", 2 * 40),
         (lambda t: t[:, 3].copy_(ordered), "copy", 2 * 1000),
     ],

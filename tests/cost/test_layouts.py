@@ -240,6 +240,35 @@ def test_a_product_of_nested_tensors_is_that_of_their_components() -> None:
     assert costs(lambda x: torch.bmm(x, x.transpose(1, 2)), nested).flops == flops
 
 
+def encoder() -> nn.Module:
+    layer = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+    return nn.TransformerEncoder(layer, 2).eval()
+
+
+class MultiHead(nn.Module):
+    def __init__(self, *, within: bool) -> None:
+        super().__init__()
+        self.attention, self.within = nn.MultiheadAttention(16, 2, batch_first=True), within
+        self.eval()
+
+    def forward(self, x: Any) -> Any:
+        nested = torch.nested.nested_tensor(x) if self.within else x
+        return self.attention(nested, nested, nested, need_weights=False)[0]
+
+
+def test_attention_that_takes_nested_tensors_in_a_fused_kernel_only_is_counted_there() -> None:
+    scores = sum(length**2 for length in LENGTHS)
+    attention = 11 * 16 * 64 + 2 * scores * 16
+    nested = sequences(torch.strided)
+    for model, x, expected in (
+        (MultiHead(within=False), nested, attention),
+        (MultiHead(within=True), list(nested.unbind()), attention),
+        (encoder(), nested, 2 * (attention + 2 * 11 * 16 * 32)),
+    ):
+        cost = count(model, [x], batch=3)
+        assert (cost.flops, cost.uncounted, cost.path) == (expected, (), "cpu")
+
+
 # Masked, quantized and mkldnn tensors.
 
 
@@ -250,6 +279,13 @@ def test_a_masked_tensor_holds_values_and_a_mask() -> None:
     held = 4 * 24 + 24
     assert isinstance(cost.peak_activation_bytes, int)
     assert cost.peak_activation_bytes >= 2 * held  # the input, and the product
+
+
+def test_a_masked_tensor_may_know_single_operations_only() -> None:
+    masked = masked_tensor(torch.rand(4, 6), torch.rand(4, 6) > 0.5)
+    cost = costs(lambda x: torch.softmax(x, 1), masked)
+    assert {row.op for row in cost.by_op} >= {"softmax"}
+    assert (cost.flops, cost.uncounted) == (0, ())
 
 
 def test_a_quantized_tensor_has_one_byte_for_each_element() -> None:
