@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 
-class Call(NamedTuple):
+class OpCall(NamedTuple):
     """An operation with its canonical name, its arguments and its result."""
 
     func: Any

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from backbone_bench.base.pytree import tensors_of
-from backbone_bench.cost.calls import Call
+from backbone_bench.cost.calls import OpCall
 from backbone_bench.cost.storage import Some
 
 Tensors = Sequence[Tensor | Some]
@@ -172,7 +172,7 @@ SCATTERS: dict[str, Callable[[Any, Any], Scatter]] = {
 }
 
 
-def touched(call: Call, reads: list[Tensor], writes: list[Tensor]) -> tuple[Tensors, Tensors]:
+def touched(call: OpCall, reads: list[Tensor], writes: list[Tensor]) -> tuple[Tensors, Tensors]:
     """What an operation reads and writes: `reads` and `writes`, unless it is a gather or a scatter."""
     if call.op in GATHERS:
         return _with(reads, GATHERS[call.op](call.args, call.out)), writes

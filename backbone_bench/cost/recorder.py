@@ -20,7 +20,7 @@ from backbone_bench.base.pytree import tensors_of
 from backbone_bench.base.torch_versions import call_what_loads, counts_no_flops
 from backbone_bench.cost import formulas, gathers, products, sparse
 from backbone_bench.cost.aten import ANY_LAYOUT, BOOKINGS, HIGHER_ORDER, MOVES, NO_KERNEL, SYNONYMS, WRITE_ONLY
-from backbone_bench.cost.calls import Call
+from backbone_bench.cost.calls import OpCall
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.storage import is_dense, is_wrapper, storages
@@ -55,7 +55,7 @@ class Recorder(TorchDispatchMode):
         if not _moves_only(func, op) and op not in products.COSTS and not _formula(func) and _is_composite(func):
             with self:
                 return func._op_dk(_COMPOSITE, *args, **kwargs)
-        call = Call(func, op, args, kwargs, func(*args, **kwargs))
+        call = OpCall(func, op, args, kwargs, func(*args, **kwargs))
         self._book(call, _arithmetic(self._ledger, call))
         return call.out
 
@@ -65,7 +65,7 @@ class Recorder(TorchDispatchMode):
         if not known and _is_composite(func) and not any(tensor.is_nested for tensor in tensors_of(args)):
             with self:
                 return func._op_dk(_COMPOSITE, *args, **kwargs)
-        call = Call(func, op, args, kwargs, func(*args, **kwargs))
+        call = OpCall(func, op, args, kwargs, func(*args, **kwargs))
         self._book(call, NONE if _moves_only(func, op) else sparse.arithmetic(self._ledger, call))
         return call.out
 
@@ -80,7 +80,7 @@ class Recorder(TorchDispatchMode):
         self._ledger.book(func.name(), list(tensors_of((args, kwargs))), list(tensors_of(out)), cost)
         return out
 
-    def _book(self, call: Call, cost: Arithmetic | None) -> None:
+    def _book(self, call: OpCall, cost: Arithmetic | None) -> None:
         func, op = call.func, call.op
         reads, writes = _traffic(func, call.args, call.kwargs, call.out)
         if op in NO_KERNEL or _is_view(func, reads, writes):
@@ -104,7 +104,7 @@ def _traffic(func: Any, args: Any, kwargs: Any, out: Any) -> tuple[list[Tensor],
     return list(tensors_of(read)), list(tensors_of(out)) or list(tensors_of(written))
 
 
-def _arithmetic(ledger: Ledger, call: Call) -> Arithmetic | None:
+def _arithmetic(ledger: Ledger, call: OpCall) -> Arithmetic | None:
     own, formula = products.COSTS.get(call.op), _formula(call.func)
     if own is not None:
         cost = own(ledger, call.args, call.out)

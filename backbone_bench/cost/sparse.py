@@ -13,7 +13,7 @@ from torch import Tensor
 
 from backbone_bench.base.pytree import tensors_of
 from backbone_bench.cost import formulas
-from backbone_bench.cost.calls import Call
+from backbone_bench.cost.calls import OpCall
 from backbone_bench.cost.formulas import Arithmetic
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.products import COSTS
@@ -29,7 +29,7 @@ ATTENTION = ("scaled_dot_product_attention", "_scaled_dot_product_attention_math
 KNOWN = {*PRODUCTS, *ATTENTION, *FUSED, "linear", "sparse_sampled_addmm"}
 
 
-def arithmetic(ledger: Ledger, call: Call) -> Arithmetic | None:
+def arithmetic(ledger: Ledger, call: OpCall) -> Arithmetic | None:
     """Cost of a product on tensors that are not all dense; None if its FLOPs are not known."""
     op, args, out = call.op, call.args, next(tensors_of(call.out))
     if op in PRODUCTS:
