@@ -26,8 +26,8 @@ SYNONYMS = {
     "replication_pad2d": "pad", "replication_pad3d": "pad", "_unique": "_unique2", "_stack": "stack",
     "unique_dim_consecutive": "unique_consecutive", "_logcumsumexp": "logcumsumexp", "_safe_softmax": "softmax",
     "_masked_softmax": "softmax", "_sparse_mm": "mm", "_sparse_addmm": "addmm", "_to_dense": "to_dense",
-    "_to_sparse": "to_sparse", "_to_sparse_csr": "to_sparse_csr", "_to_sparse_csc": "to_sparse_csc", "_to_sparse_bsr": "to_sparse_bsr",
-    "_to_sparse_bsc": "to_sparse_bsc", "_coalesce": "coalesce",
+    "_to_sparse": "to_sparse", "_to_sparse_csr": "to_sparse_csr", "_to_sparse_csc": "to_sparse_csc",
+    "_to_sparse_bsr": "to_sparse_bsr", "_to_sparse_bsc": "to_sparse_bsc", "_coalesce": "coalesce",
 }  # fmt: skip
 
 # They allocate a tensor or make a view of one, and launch no kernel.

@@ -27,7 +27,7 @@ from backbone_bench.cost.digest import shapes_sha256
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
-from backbone_bench.cost.storage import sizes, values
+from backbone_bench.cost.storage import is_wrapper, sizes, values
 from backbone_bench.cost.swap import Survey, as_meta, buffers_restored, real
 from backbone_bench.records import ModelCost
 
@@ -145,9 +145,15 @@ class _Call:
         parameters = self.parameters()
         ledger = Ledger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
         args, kwargs = map_tensors((self.args, self.kwargs), as_meta if path == "meta" else real)
-        for tensor in tensors_of((args, kwargs)):
+        inputs = list(tensors_of((args, kwargs)))
+        for tensor in inputs:
             ledger.track_input(tensor)
-        recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger, fused=self.fused)
+        if path == "cpu":
+            recording: AbstractContextManager[Any] = _plain_kernels(ledger, fused=self.fused)
+        elif any(map(is_wrapper, set(map(type, (*parameters, *state, *inputs))))):
+            recording = Recorder(ledger)  # the shape rules do not look into a tensor
+        else:
+            recording = ShapeRules(ledger)
         with ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(

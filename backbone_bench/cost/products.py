@@ -48,16 +48,33 @@ def _grouped(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
     return Arithmetic(left.numel() * right.shape[-1])
 
 
-def _half_stored(left: int, right: int) -> ProductCost:
-    """Semi-structured sparsity: of four values two are stored, and only these are multiplied."""
-    return lambda ledger, args, out: Arithmetic(args[left].numel() * args[right].shape[-1])
+# Semi-structured sparsity: of four values two are stored, and only these are multiplied.
+
+
+def _half_stored(packed: int, dense: int) -> ProductCost:
+    def cost(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
+        stored, whole = args[packed], args[dense]
+        return _as_layer(ledger, stored, whole, out, stored.numel() * whole.numel() // (2 * stored.shape[-1]))
+
+    return cost
+
+
+def _half_stored_rows(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
+    """cuSPARSELt's form does not tell its shape; an argument tells the number of rows."""
+    dense, packed, rows = args[0], args[1], args[3]
+    return _as_layer(ledger, packed, dense, out, dense.numel() * rows // 2)
 
 
 def _half_stored_linear(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
-    full = _packed_linear(ledger, args, out)
-    ci, co = args[0].shape[-1], out.shape[-1]
-    stored = args[1].numel()
-    return Arithmetic(full.flops // (ci * co) * stored, full.access_elems - ci * co + stored)
+    input, packed = args[:2]
+    return _as_layer(ledger, packed, input, out, input.numel() // input.shape[-1] * packed.numel())
+
+
+def _as_layer(ledger: Ledger, weight: Tensor, input: Tensor, out: Tensor, flops: int) -> Arithmetic:
+    if not ledger.is_weight(weight):
+        return Arithmetic(flops)
+    maps = sum(formulas.per_image(tensor.numel(), ledger.images) for tensor in (input, out))
+    return Arithmetic(flops, maps + weight.numel())
 
 
 def _fused_attention(ledger: Ledger, args: Any, out: Any) -> Arithmetic:
@@ -114,6 +131,8 @@ COSTS: dict[str, ProductCost] = {
     "_sparse_semi_structured_mm": _half_stored(0, 2),
     "_sparse_semi_structured_addmm": _half_stored(1, 3),
     "_sparse_semi_structured_linear": _half_stored_linear,
+    "semi_structured::cutlass_mm": _half_stored(1, 0),
+    "semi_structured::cusparselt_mm": _half_stored_rows,
     "_native_multi_head_attention": _fused_attention,
     "_transformer_encoder_layer_fwd": _fused_encoder_layer,
     "affine_grid_generator": _affine_grid,

@@ -4,7 +4,7 @@ A sparse tensor is counted by its values and indices, a nested or masked tensor
 by the tensors that it holds, and none of them by its shape.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -31,9 +31,8 @@ def is_dense(tensor: Tensor) -> bool:
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Whether the tensor is fully described by its shape and dtype."""
-    strided = tensor.layout is torch.strided and not tensor.is_nested
-    return strided and not tensor.is_quantized and not is_wrapper(type(tensor))
+    """Whether the tensor is described by its shape and dtype: neither sparse, nor nested, nor quantized."""
+    return tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized
 
 
 def is_wrapper(kind: type) -> bool:
@@ -45,9 +44,18 @@ def parts(tensor: Tensor) -> tuple[Tensor, ...]:
     """The dense tensors that a tensor stores, its values first; a dense or a nested strided tensor itself."""
     if tensor.layout is torch.strided and not is_wrapper(type(tensor)):
         return (tensor,)
-    if tensor.is_meta:
+    if tensor.is_meta and not is_wrapper(type(tensor)):
         raise TypeError(f"a tensor of the layout {tensor.layout} stores nothing on the meta device: use a real one")
     return tuple(part for inner in _inner(tensor) for part in parts(inner)) or (tensor,)
+
+
+def with_parts(tensor: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """A copy of a tensor that holds others, with each of them changed; raise TypeError if it does not name them."""
+    if not hasattr(tensor, "__tensor_flatten__"):
+        raise TypeError(f"{type(tensor).__name__} does not name the tensors that it holds")
+    names, context = tensor.__tensor_flatten__()
+    changed = {name: change(getattr(tensor, name)) for name in names}
+    return type(tensor).__tensor_unflatten__(changed, context, tensor.shape, tensor.stride())  # type: ignore[attr-defined]
 
 
 def values(tensor: Tensor) -> Tensor:

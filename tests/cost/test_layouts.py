@@ -288,6 +288,19 @@ def test_a_masked_tensor_may_know_single_operations_only() -> None:
     assert (cost.flops, cost.uncounted) == (0, ())
 
 
+def test_a_semi_structured_weight_is_counted_by_the_half_that_it_stores() -> None:
+    """Torch makes such weights on a GPU only, so this one is put together."""
+    kind = torch.sparse.SparseSemiStructuredTensorCUTLASS
+    kind._load_dispatch_table()
+    packed, places = torch.rand(64, 64).half(), torch.zeros(64, 8, dtype=torch.int16)
+    layer = nn.Linear(128, 64, bias=False)
+    layer.weight = nn.Parameter(kind(torch.Size((64, 128)), packed, places, None, None, None), requires_grad=False)
+    cost = count(layer, [torch.rand(8, 128).half()], batch=8)
+    assert (cost.flops, cost.uncounted, cost.path) == (8 * 64 * 64, (), "meta")
+    assert (cost.params, cost.params_bytes) == (64 * 64, 2 * 64 * 64 + 2 * 64 * 8)
+    assert cost.access_elems == 128 + 64 + 64 * 64
+
+
 def test_a_quantized_tensor_has_one_byte_for_each_element() -> None:
     cost = costs(lambda x: torch.quantize_per_tensor(x, 0.1, 0, torch.quint8).relu().dequantize(), torch.rand(4, 6))
     assert (cost.flops, cost.uncounted) == (0, ())

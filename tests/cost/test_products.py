@@ -149,6 +149,8 @@ ON_ACCELERATORS: Mapping[str, tuple[tuple[Any, ...], Tensor, int]] = {
     "_sparse_semi_structured_mm": ((meta(8, 3), None, meta(6, 5)), meta(8, 5), 8 * 3 * 5),
     "_sparse_semi_structured_addmm": ((meta(8), meta(8, 3), None, meta(6, 5)), meta(8, 5), 8 * 3 * 5),
     "_sparse_semi_structured_linear": ((meta(4, 6), meta(8, 3), None), meta(4, 8), 4 * 3 * 8),
+    "semi_structured::cutlass_mm": ((meta(4, 6), meta(8, 3)), meta(4, 8), 4 * 3 * 8),  # the dense side is transposed
+    "semi_structured::cusparselt_mm": ((meta(6, 5), meta(27), None, 8), meta(8, 5), 8 * 3 * 5),
 }
 
 
