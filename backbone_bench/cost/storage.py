@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.masked import MaskedTensor
 
 _DENSE = (torch.strided, torch._mkldnn)  # type: ignore[attr-defined]  # missing in torch's stubs
 _INDICES = {
@@ -36,8 +37,10 @@ def is_plain(tensor: Tensor) -> bool:
 
 
 def is_wrapper(kind: type) -> bool:
-    """Whether tensors of this type hold other tensors, to which they pass every operation on."""
-    return getattr(kind, "__torch_dispatch__", None) not in (None, Tensor.__torch_dispatch__)
+    """Whether tensors of this type hold other tensors, to which they pass every operation on, and name them."""
+    if getattr(kind, "__torch_dispatch__", None) in (None, Tensor.__torch_dispatch__):
+        return False
+    return hasattr(kind, "__tensor_flatten__") or issubclass(kind, MaskedTensor)
 
 
 def parts(tensor: Tensor) -> tuple[Tensor, ...]:
@@ -50,10 +53,10 @@ def parts(tensor: Tensor) -> tuple[Tensor, ...]:
 
 
 def with_parts(tensor: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """A copy of a tensor that holds others, with each of them changed; raise TypeError if it does not name them."""
-    if not hasattr(tensor, "__tensor_flatten__"):
-        raise TypeError(f"{type(tensor).__name__} does not name the tensors that it holds")
-    names, context = tensor.__tensor_flatten__()
+    """A copy of a tensor that holds others, with each of them changed; raise TypeError for a masked tensor."""
+    if isinstance(tensor, MaskedTensor):
+        raise TypeError("a masked tensor cannot be made from its parts")
+    names, context = tensor.__tensor_flatten__()  # type: ignore[attr-defined]  # not in torch's stubs
     changed = {name: change(getattr(tensor, name)) for name in names}
     return type(tensor).__tensor_unflatten__(changed, context, tensor.shape, tensor.stride())  # type: ignore[attr-defined]
 
@@ -91,5 +94,7 @@ def _inner(tensor: Tensor) -> list[Tensor]:
         return [tensor._values(), tensor._indices()]
     if tensor.layout in _INDICES:
         return [tensor.values(), *(getattr(tensor, name)() for name in _INDICES[tensor.layout])]
-    names = tensor.__tensor_flatten__()[0] if hasattr(tensor, "__tensor_flatten__") else _MASKED
-    return [getattr(tensor, name) for name in names if hasattr(tensor, name)]
+    if not is_wrapper(type(tensor)):
+        return []
+    names = _MASKED if isinstance(tensor, MaskedTensor) else tensor.__tensor_flatten__()[0]  # type: ignore[attr-defined]
+    return [getattr(tensor, name) for name in names]

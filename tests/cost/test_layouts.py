@@ -8,6 +8,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._subclasses import FakeTensorMode
 from torch.masked import masked_tensor
 
 from backbone_bench.cost import count
@@ -299,6 +300,13 @@ def test_a_semi_structured_weight_is_counted_by_the_half_that_it_stores() -> Non
     assert (cost.flops, cost.uncounted, cost.path) == (8 * 64 * 64, (), "meta")
     assert (cost.params, cost.params_bytes) == (64 * 64, 2 * 64 * 64 + 2 * 64 * 8)
     assert cost.access_elems == 128 + 64 + 64 * 64
+
+
+def test_a_model_of_fake_tensors_is_counted_from_its_shapes() -> None:
+    with FakeTensorMode():
+        model = nn.Sequential(nn.Linear(8, 4), nn.ReLU())
+    cost = count(model, [torch.rand(2, 8)])
+    assert (cost.flops, cost.params, cost.path) == (2 * 8 * 4, 8 * 4 + 4, "meta")
 
 
 def test_a_quantized_tensor_has_one_byte_for_each_element() -> None:
