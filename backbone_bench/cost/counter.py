@@ -31,12 +31,16 @@ from backbone_bench.cost.fused import as_one
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
+from backbone_bench.cost.storage import is_wrapper, sizes, values
 from backbone_bench.cost.swap import Survey, as_meta, buffers_restored, gradients_restored, real
 from backbone_bench.cost.training import TrainingLedger, TrainingStep
 from backbone_bench.records import ModelCost
 
 Path = Literal["meta", "cpu"]
 _ONE_PASS = threading.RLock()  # a second thread would see the first one's meta tensors in the model
+
+# Words of the errors of models that compute gradients, and of tensors (masked ones) that know no composite operations.
+_NOT_IN_INFERENCE_MODE = ("grad", "inference", "__torch_dispatch__")
 
 
 def count(  # noqa: PLR0913  # a call and its conditions
@@ -108,6 +112,7 @@ class _Call:
     batch: int
     chance: Chance
     training: TrainingStep | None
+    fused: bool = False  # attention may run as one kernel
 
     @cached_property
     def survey(self) -> Survey:
@@ -151,10 +156,15 @@ class _Call:
     def _forward_on_cpu(self, state: list[Tensor]) -> ModelCost:
         try:
             return self._run("cpu", state, torch.inference_mode)
-        except RuntimeError as error:
-            if "grad" not in str(error) and "Inference" not in str(error):
+        except AssertionError as error:  # attention on nested tensors has no other kernel than the fused one
+            if "fast path" not in str(error):
                 raise
-        return self._run("cpu", state, torch.no_grad)  # the model computes gradients, which inference mode forbids
+            self.fused = True
+            return self._run("cpu", state, torch.inference_mode)
+        except (RuntimeError, TypeError) as error:
+            if not any(word in str(error).lower() for word in _NOT_IN_INFERENCE_MODE):
+                raise
+        return self._run("cpu", state, torch.no_grad)
 
     def _run(
         self, path: Path, state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
@@ -178,13 +188,18 @@ class _Call:
         parameters = self.parameters()
         ledger = Ledger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
         args, kwargs = self._inputs(path, ledger)
-        recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
+        if path == "cpu":
+            recording: AbstractContextManager[Any] = _plain_kernels(ledger, fused=self.fused)
+        elif any(map(is_wrapper, set(map(type, (*parameters, *state, *tensors_of((args, kwargs))))))):
+            recording = Recorder(ledger)  # the shape rules do not look into a tensor
+        else:
+            recording = ShapeRules(ledger)
         with self.chance.watched(), ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(
-            params=sum(parameter.numel() for parameter in parameters),
-            params_bytes=sum(parameter.numel() * parameter.element_size() for parameter in parameters),
-            peak_activation_bytes=ledger.peak_bytes,
+            params=sum(values(parameter).numel() for parameter in parameters),
+            params_bytes=sizes(parameters)[1],
+            peak_activation_bytes=ledger.peak_activation_bytes,
             path=path,
             by_op=ledger.rows(),
             shapes_sha256=shapes_sha256(self.survey.modules),
@@ -194,7 +209,7 @@ class _Call:
         """The arguments and keyword arguments on the device of the pass."""
         args, kwargs = map_tensors((self.args, self.kwargs), as_meta if path == "meta" else real)
         for tensor in tensors_of((args, kwargs)):
-            ledger.track_new(tensor)
+            ledger.track_input(tensor)
         return args, kwargs
 
     def _with_training(self, counted: ModelCost, state: list[Tensor]) -> ModelCost:
@@ -203,17 +218,18 @@ class _Call:
         path = counted.path
         ledger = TrainingLedger(self.parameters(), lambda: [*state, *self.survey.buffers()], self.batch)
         args, kwargs = self._inputs(path, ledger)
-        recorder = Recorder(ledger) if path == "meta" else _plain_kernels(ledger)
+        recorder = Recorder(ledger) if path == "meta" else _plain_kernels(ledger, fused=False)
         with ledger.attributing_to(self.survey.modules), uncompiled(), as_one(ledger, path):
             training.run(lambda: self.model(*args, **kwargs), self.training, ledger, recorder)
-        return replace(counted, peak_activation_bytes=ledger.peak_bytes, by_op=(*counted.by_op, *ledger.rows()))
+        peak = ledger.peak_activation_bytes
+        return replace(counted, peak_activation_bytes=peak, by_op=(*counted.by_op, *ledger.rows()))
 
 
 @contextmanager
-def _plain_kernels(ledger: Ledger) -> Iterator[None]:
-    """Record on the CPU without fused kernels: they would hide their arithmetic from the recorder."""
+def _plain_kernels(ledger: Ledger, *, fused: bool) -> Iterator[None]:
+    """Record on the CPU without fused kernels: they would hide their layers from the recorder."""
     fast_attention, mkldnn = torch.backends.mha.get_fastpath_enabled(), torch.backends.mkldnn.enabled
-    torch.backends.mha.set_fastpath_enabled(False)
+    torch.backends.mha.set_fastpath_enabled(fused)
     torch.backends.mkldnn.enabled = False  # type: ignore[assignment]  # torch replaces this module by an object with properties
     try:
         with sdpa_kernel(SDPBackend.MATH), Recorder(ledger):

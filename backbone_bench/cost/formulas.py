@@ -1,6 +1,7 @@
 """FLOPs, memory access and CIO of convolutions, linear layers and matrix products, from shapes alone.
 
-A fused multiply-add is one FLOP. Memory access is VoVNet's memory access cost,
+A fused multiply-add is one FLOP; of complex numbers it is four (`on_numbers`).
+Memory access is VoVNet's memory access cost,
 Eq. 1, `h·w·(ci + co) + k²·ci·co/groups`, with the output's h·w and without
 bias. It is given for one image, whatever the batch: the weights are read once,
 and the positions of the batch are divided by its number of images. A linear
@@ -15,7 +16,7 @@ importing that module takes a fifth of the time of importing torch.
 
 from collections.abc import Iterable, Sequence
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 AnyShape = Sequence[int]
 
@@ -44,6 +45,12 @@ def per_image(count: int, images: int) -> int:
     (784, 197)
     """
     return count // images if count % images == 0 else count
+
+
+def on_numbers(cost: Arithmetic, left: Any, right: Any) -> Arithmetic:
+    """`cost` in real multiply-adds, by the factors' types: a complex one is four of them, two if one factor is real."""
+    real = (1 + left.is_complex()) * (1 + right.is_complex())
+    return cost if real == 1 else cost._replace(flops=cost.flops * real)
 
 
 def convolution(x: AnyShape, weight: AnyShape, out: AnyShape, images: int, *, transposed: bool = False) -> Arithmetic:

@@ -17,7 +17,11 @@ from torch import Tensor, nn
 from torch.jit import ScriptModule
 
 from backbone_bench.cost.formulas import NONE, Arithmetic
+from backbone_bench.cost.storage import Some, parts, sizes, storages
 from backbone_bench.records import Missing, OpCost, Phase
+from backbone_bench.records.missing import Known
+
+_NO_STORAGE = Missing("no_storage", "torch does not show what some activations store (mkldnn)")
 
 # Indices into a row of the ledger.
 CALLS, FLOPS, ACCESS, CIO, TRAFFIC, BYTES, OUT, DEPTH = range(8)
@@ -39,16 +43,17 @@ class Ledger:
         self._alive: dict[int, Any] = {}
         self._alive_bytes = 0
         self.peak_bytes = 0
+        self._peak_is_known = True
 
     # Sets of storages, not of tensors: a view of a weight counts as that weight.
 
     @cached_property
-    def _weight_storages(self) -> set[int | None]:
-        return set(map(storage_of, self.parameters))
+    def _weight_storages(self) -> set[int]:
+        return {key for parameter in self.parameters for key in storages(parameter)[:1]}
 
     @cached_property
-    def _model_storages(self) -> set[int | None]:
-        return self._weight_storages | set(map(storage_of, self._get_state()))
+    def _model_storages(self) -> set[int]:
+        return {key for tensor in (*self.parameters, *self._get_state()) for key in storages(tensor)}
 
     # The running module.
 
@@ -92,17 +97,18 @@ class Ledger:
 
     # Costs.
 
-    def book(self, op: str, reads: Sequence[Tensor], writes: Sequence[Tensor], cost: Arithmetic | None = NONE) -> None:
+    def book(
+        self,
+        op: str,
+        reads: Sequence[Tensor | Some],
+        writes: Sequence[Tensor | Some],
+        cost: Arithmetic | None = NONE,
+    ) -> None:
         """Book one operation by the tensors it reads and writes; None as `cost` means that its FLOPs are unknown."""
-        moved = [*reads, *writes]
-        self._add(
-            op,
-            sum(tensor.numel() for tensor in moved),
-            sum(tensor.numel() * tensor.element_size() for tensor in moved),
-            cost,
-        )
+        self._add(op, *sizes((*reads, *writes)), cost)
         for tensor in writes:
-            self.track(tensor)
+            if not isinstance(tensor, Some):  # some elements of a tensor that is there already
+                self.track(tensor)
 
     def book_in_place(self, op: str, elems: int, out: Tensor, cost: Arithmetic = NONE) -> None:
         """Book an in-place operation that reads and writes `elems` elements of the type of `out`; `out` is not new."""
@@ -132,19 +138,35 @@ class Ledger:
 
     def is_weight(self, tensor: Tensor) -> bool:
         """Whether the tensor is a parameter of the model, or a view of one."""
-        return storage_of(tensor) in self._weight_storages
+        return not self._weight_storages.isdisjoint(storages(tensor)[:1])
 
     # Live activations.
 
     def track(self, tensor: Tensor) -> None:
         """Count the tensor's storage as live until it is freed; the model's own tensors are no activations."""
-        key = storage_of(tensor)
-        if key is not None and key not in self._model_storages:
-            self.track_new(tensor)
+        for part in parts(tensor):
+            key = storage_of(part)
+            if key is None:
+                self._peak_is_known = False
+            elif key not in self._model_storages:
+                self.track_new(part)
+
+    def track_input(self, tensor: Tensor) -> None:
+        """Count an input of the model as live, of whatever layout."""
+        for part in parts(tensor):
+            if storage_of(part) is None:
+                self._peak_is_known = False
+            else:
+                self.track_new(part)
+
+    @property
+    def peak_activation_bytes(self) -> Known[int]:
+        """The peak of activations, if torch showed the storage of all of them."""
+        return self.peak_bytes if self._peak_is_known else _NO_STORAGE
 
     def leave_out(self, tensors: Iterable[Tensor]) -> None:
         """Regard these tensors as the model's own: they are no activations."""
-        self._model_storages.update(map(storage_of, tensors))
+        self._model_storages.update(key for tensor in tensors for key in storages(tensor))
 
     def track_new(self, tensor: Tensor) -> None:
         """Count the storage of a tensor that is known not to be the model's own."""
@@ -174,7 +196,7 @@ class Ledger:
 
 
 def storage_of(tensor: Tensor | None) -> int | None:
-    """Identity of the tensor's storage while it is alive; None if it has no storage (a sparse tensor, for example)."""
+    """Identity of the tensor's storage while it is alive; None if torch shows none (a mkldnn tensor)."""
     return tensor.untyped_storage()._cdata if tensor is not None and torch._C._has_storage(tensor) else None
 
 

@@ -18,18 +18,21 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from backbone_bench.base.pytree import tensors_of
 from backbone_bench.base.torch_versions import call_what_loads, counts_no_flops
+from backbone_bench.cost import formulas, gathers, products, sparse
 from backbone_bench.cost.aten import (
+    ANY_LAYOUT,
     BACKWARD_MOVES,
     BOOKINGS,
-    GATHERS,
     HIGHER_ORDER,
     MOVES,
     NO_KERNEL,
     SYNONYMS,
     WRITE_ONLY,
 )
+from backbone_bench.cost.calls import OpCall
 from backbone_bench.cost.formulas import NONE, Arithmetic
-from backbone_bench.cost.ledger import Ledger, storage_of
+from backbone_bench.cost.ledger import Ledger
+from backbone_bench.cost.storage import is_dense, is_wrapper, storages
 
 _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 
@@ -46,20 +49,34 @@ class Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if any(map(is_wrapper, types)):
+            return NotImplemented  # a tensor that holds others runs its own operations on them, which come here
         if isinstance(func, HigherOrderOperator):
             return self._run_higher_order(func, args, kwargs)
         op = canonical(func)
+        if not _all_dense(args) and op not in ANY_LAYOUT:
+            return self._run_not_dense(func, op, args, kwargs)
         booking = BOOKINGS.get(op)
         if booking is not None:
             out = func(*args, **kwargs)
             booking(self._ledger, out, *args, **kwargs)
             return out
-        if not _moves_only(func, op) and not _formula(func) and _is_composite(func):
+        if not _moves_only(func, op) and op not in products.COSTS and not _formula(func) and _is_composite(func):
             with self:
                 return func._op_dk(_COMPOSITE, *args, **kwargs)
-        out = func(*args, **kwargs)
-        self._book(func, op, args, kwargs, out)
-        return out
+        call = OpCall(func, op, args, kwargs, func(*args, **kwargs))
+        self._book(call, _arithmetic(self._ledger, call))
+        return call.out
+
+    def _run_not_dense(self, func: Any, op: str, args: Any, kwargs: Any) -> Any:
+        """Run an operation on sparse or nested tensors; only products and attention have FLOPs that are known."""
+        known = op in sparse.KNOWN or _moves_only(func, op)
+        if not known and _is_composite(func) and not any(tensor.is_nested for tensor in tensors_of(args)):
+            with self:
+                return func._op_dk(_COMPOSITE, *args, **kwargs)
+        call = OpCall(func, op, args, kwargs, func(*args, **kwargs))
+        self._book(call, NONE if _moves_only(func, op) else sparse.arithmetic(self._ledger, call))
+        return call.out
 
     def _run_higher_order(self, func: Any, args: Any, kwargs: Any) -> Any:
         """Book a higher-order operation (`flex_attention`, `torch.cond`) as one: operations inside it are not seen."""
@@ -72,18 +89,16 @@ class Recorder(TorchDispatchMode):
         self._ledger.book(func.name(), list(tensors_of((args, kwargs))), list(tensors_of(out)), cost)
         return out
 
-    def _book(self, func: Any, op: str, args: Any, kwargs: Any, out: Any) -> None:
-        reads, writes = _traffic(func, args, kwargs, out)
+    def _book(self, call: OpCall, cost: Arithmetic | None) -> None:
+        func, op = call.func, call.op
+        reads, writes = _traffic(func, call.args, call.kwargs, call.out)
         if op in NO_KERNEL or _is_view(func, reads, writes):
             for tensor in writes:
                 self._ledger.track(tensor)
-            return
-        if op in WRITE_ONLY:
-            reads = reads[1:] if func._schema.is_mutable else []
-        elif op in GATHERS:
-            reads[0] = writes[0]  # as many elements as are returned, of the same type
-        if writes:
-            self._ledger.book(op, reads, writes, _arithmetic(func, op, args, kwargs, out))
+        elif op in WRITE_ONLY:
+            self._ledger.book(op, reads[1:] if func._schema.is_mutable else [], writes, cost)
+        elif writes:
+            self._ledger.book(products.NAMES.get(op, op), *gathers.touched(call, reads, writes), cost)
 
 
 def _traffic(func: Any, args: Any, kwargs: Any, out: Any) -> tuple[list[Tensor], list[Tensor]]:
@@ -94,14 +109,20 @@ def _traffic(func: Any, args: Any, kwargs: Any, out: Any) -> tuple[list[Tensor],
         by_name[a.name] for a in arguments if a.name in by_name and a.alias_info is not None and a.alias_info.is_write
     ]
     read = [by_name[argument.name] for argument in arguments if argument.name in by_name and not argument.is_out]
+    read += [packed.unpack() for packed in read if isinstance(packed, torch.ScriptObject)]  # type: ignore[attr-defined]  # a quantized layer's weight and bias
     return list(tensors_of(read)), list(tensors_of(out)) or list(tensors_of(written))
 
 
-def _arithmetic(func: Any, op: str, args: Any, kwargs: Any, out: Any) -> Arithmetic | None:
-    formula = _formula(func)
-    if formula is not None:
-        return Arithmetic(_halve(formula(*args, **kwargs, out_val=out), op))
-    return NONE if _moves_only(func, op) else None
+def _arithmetic(ledger: Ledger, call: OpCall) -> Arithmetic | None:
+    own, formula = products.COSTS.get(call.op), _formula(call.func)
+    if own is not None:
+        cost = own(ledger, call.args, call.out)
+    elif formula is not None:
+        cost = Arithmetic(_halve(formula(*call.args, **call.kwargs, out_val=call.out), call.op))
+    else:
+        return NONE if _moves_only(call.func, call.op) else None
+    left, right = [*tensors_of((*call.args, call.out, call.out))][:2]
+    return formulas.on_numbers(cost, left, right)
 
 
 @cache
@@ -191,5 +212,17 @@ def _is_view(func: Any, reads: Sequence[Tensor], writes: Sequence[Tensor]) -> bo
     """
     if func._schema.is_mutable:
         return torch.Tag.inplace_view in func.tags
-    bases = {storage_of(tensor) for tensor in reads}
-    return all(storage_of(tensor) in bases for tensor in writes)
+    bases = {key for tensor in reads for key in storages(tensor)}
+    own = [storages(tensor) for tensor in writes]
+    return all(keys and bases.issuperset(keys) for keys in own)
+
+
+def _all_dense(args: Sequence[Any]) -> bool:
+    """Whether no argument is a sparse or nested tensor; `tensors_of` would take ten times as long."""
+    for argument in args:
+        if isinstance(argument, Tensor):
+            if not is_dense(argument):
+                return False
+        elif type(argument) in (list, tuple) and not _all_dense(argument):
+            return False
+    return True

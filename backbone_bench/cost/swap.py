@@ -15,6 +15,8 @@ from typing import Any, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
+from backbone_bench.cost.storage import is_plain, is_wrapper, with_parts
+
 Container: TypeAlias = Any  # a module's attribute dictionary, or one of the types below
 _CONTAINERS = {dict, OrderedDict, defaultdict, list, set}
 _PLAIN = {bool, int, float, str, tuple, type(None)}
@@ -156,9 +158,12 @@ def _is_stateless(module: nn.Module, attributes: dict[str, Any]) -> bool:
 
 def as_meta(tensor: Tensor) -> Tensor:
     """A meta tensor of the same shape and dtype, contiguous whatever the original's memory format."""
-    if tensor.layout is not torch.strided or tensor.is_quantized:
-        raise TypeError("a sparse or quantized tensor has no meta form")
-    made = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+    if not is_plain(tensor):
+        raise TypeError("a sparse, nested or quantized tensor has no meta form")
+    if is_wrapper(type(tensor)):
+        made = with_parts(tensor, as_meta)
+    else:
+        made = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(made, requires_grad=tensor.requires_grad)
     return made.requires_grad_(tensor.requires_grad and tensor.is_leaf)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from backbone_bench.base.choices import Optimizer
 from backbone_bench.base.pytree import tensors_of
 from backbone_bench.base.training import OPTIMIZERS, differentiable
+from backbone_bench.cost.calls import OpCall
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
@@ -110,6 +111,6 @@ def _optimize(name: Optimizer, ledger: TrainingLedger) -> None:
 class _OnDevice(Recorder):
     """A recorder of meta tensors only: an optimizer counts its steps on the host."""
 
-    def _book(self, func: Any, op: str, args: Any, kwargs: Any, out: Any) -> None:
-        if any(tensor.is_meta for tensor in tensors_of((args, kwargs, out))):
-            super()._book(func, op, args, kwargs, out)
+    def _book(self, call: OpCall, cost: Arithmetic | None) -> None:
+        if any(tensor.is_meta for tensor in tensors_of((call.args, call.kwargs, call.out))):
+            super()._book(call, cost)

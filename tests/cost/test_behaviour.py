@@ -317,7 +317,7 @@ CASES = {
     "hidden in a list": Case(Hidden), "caching": Case(Caching),
     "half": Case(lambda: Conv().half(), args=(torch.rand(IMAGE).half(),)),
     "bfloat16": Case(lambda: Conv().bfloat16(), args=(torch.rand(IMAGE).bfloat16(),)),
-    "complex": Case(complex_valued, args=(torch.rand(IMAGE, dtype=torch.complex64),)),
+    "complex": Case(complex_valued, 4 * FLOPS, args=(torch.rand(IMAGE, dtype=torch.complex64),)),
     "channels-last": Case(lambda: laid_out(Conv(), torch.channels_last),
                           args=(torch.rand(IMAGE).to(memory_format=torch.channels_last),)),
     "training": Case(Trains), "training for real": Case(TrainsOnValues, path="cpu"),
@@ -395,23 +395,22 @@ def test_a_model_of_any_make_is_counted_the_same_each_time_and_left_as_it_was_fo
 # Operations that cannot be counted.
 
 
-def quantized() -> nn.Module:
-    with warnings.catch_warnings(action="ignore"):  # deprecated, but still in use
-        return torch.ao.quantization.quantize_dynamic(nn.Sequential(nn.Linear(8, 4), nn.ReLU()))
-
-
 class Conditional(WithConv):
     def forward(self, x: Tensor) -> Any:
         return torch.cond(x.sum() > 0, self.conv, lambda x: 2 * self.conv(x), (x,))
 
 
-def test_a_quantized_layer_is_named_with_its_share_of_the_traffic() -> None:
-    model = quantized()
-    cost = count(model, [torch.rand(2, 8)])
+class Transformed(WithConv):
+    def forward(self, x: Tensor) -> Any:
+        return torch.fft.rfft(self.conv(x))
+
+
+def test_an_operation_without_a_formula_is_named_with_its_share_of_the_traffic() -> None:
+    cost = count(Transformed(), [torch.rand(IMAGE)])
     (unknown,) = cost.uncounted
-    assert (unknown.op, unknown.calls) == ("quantized::linear_dynamic", 1)
-    assert unknown.traffic_share == (16 + 8) / (16 + 8 + 2 * 8)  # its rows in and out, and the activation's
-    assert (cost.path, cost.flops) == ("cpu", 0)
+    moved = 4 * 64 + 4 * 8 * 5  # in and out
+    assert (unknown.op, unknown.calls, unknown.traffic_share) == ("_fft_r2c", 1, moved / cost.traffic_elems)
+    assert cost.flops == FLOPS
 
 
 def test_what_happens_within_an_operation_on_functions_is_told_as_not_counted() -> None:

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 import pytest
@@ -143,15 +142,6 @@ words, starts = torch.tensor([0, 2, 1, 3]), torch.tensor([0, 2])
 half, plus = torch.tensor([0, 3]), torch.ones(2, 6)
 
 
-def padded(mode: str) -> list[Callable[[], Any]]:
-    """Padding of one, two and three dimensions."""
-    return [partial(pad, given, [1, 1] * n, mode) for given, n in ((line, 1), (x, 2), (cube, 3))]
-
-
-def pad(given: Tensor, sizes: list[int], mode: str) -> Tensor:
-    return F.pad(grad(given), sizes, mode)
-
-
 def grad(tensor: Tensor) -> Tensor:
     return tensor.clone().requires_grad_()
 
@@ -167,8 +157,6 @@ MOVED: Mapping[str, Callable[[], Any]] = {
     ),
     "fractional_max_pool3d_backward": lambda: F.fractional_max_pool3d(grad(cube), 2, output_size=3),
     "rrelu_with_noise_backward": lambda: F.rrelu(grad(x), training=True),
-    **{f"reflection_pad{n}d_backward": call for n, call in enumerate(padded("reflect"), start=1)},
-    **{f"replication_pad{n}d_backward": call for n, call in enumerate(padded("replicate"), start=1)},
     "multi_margin_loss_backward": lambda: F.multi_margin_loss(grad(plus), half),
     "multilabel_margin_loss_backward": lambda: F.multilabel_margin_loss(grad(plus), plus.long()),
     "soft_margin_loss_backward": lambda: F.soft_margin_loss(grad(plus), plus),
