@@ -17,12 +17,12 @@ from torch.overrides import TorchFunctionMode
 
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
-from backbone_bench.cost.rules import elementwise, layers, pools, reshaping
+from backbone_bench.cost.rules import elementwise, layers, pools, products, remembered, reshaping
 from backbone_bench.cost.rules.table import RULES, launches_nothing
 
 __all__ = ["RULES", "ShapeRules"]
 
-del elementwise, layers, pools, reshaping  # imported because they register their rules
+del elementwise, layers, pools, products, reshaping  # imported because they register their rules
 
 _PLAIN_TYPES = ((), (Tensor,))
 
@@ -43,10 +43,12 @@ class ShapeRules(TorchFunctionMode):
         elif types in _PLAIN_TYPES and not _transformed():
             try:
                 out = rule(self._ledger, *args, **kwargs)
-            except (TypeError, ValueError, AttributeError, IndexError):  # unreadable arguments: torch decides
+            except (TypeError, ValueError, AttributeError, IndexError, RuntimeError):  # bad arguments: torch decides
                 out = None
             if out is not None:
                 return out
+        if types in _PLAIN_TYPES and not _transformed():
+            return remembered.run(self._ledger, func, args, kwargs)
         with Recorder(self._ledger):
             return func(*args, **kwargs)
 
