@@ -1,6 +1,8 @@
 """`bench count`: count the cost of models from shapes alone."""
 
 import gc
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +28,10 @@ from backbone_bench.cli.options import (
     PrecisionOption,
     RecordFormatOption,
     arguments,
+    format_of,
 )
+from backbone_bench.report.tables.formats import FORMATS
+from backbone_bench.zoo import catalogue
 
 
 @app.command()
@@ -55,6 +60,9 @@ def count(
     names = choose.models(models, family, everything=everything)
     paths = to or []
     output.check(paths)
+    changed = (arg, inputs, input_size, batch_size > 1, precision != "fp32", train, cross_check, layers)
+    if not any(changed) and _print_listed(names, convention, form, paths):
+        return
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
     from backbone_bench.records.workload import input_specs
@@ -96,3 +104,19 @@ def count(
         complain(f"{ended}: {len(records)} of {len(jobs)} models were counted.")
         raise typer.Exit(ended.exit_code)
     raise typer.Exit(min(failures.values(), default=0))
+
+
+def _print_listed(names: Sequence[str], convention: str, form: str | None, paths: Sequence[Path]) -> bool:
+    """Print what the catalogue has of these networks, without torch; False if it has not all that is asked for."""
+    from backbone_bench.report.views import listed
+    from backbone_bench.report.views.columns import COUNT
+
+    forms = [form or output.default_format(), *(format_of(path) for path in paths)]
+    if any(FORMATS[name].face not in ("parts", "exact") for name in forms):  # records, with rows by operation
+        return False
+    torch = listed.installed_torch() if set(names) <= catalogue.entries().keys() else None
+    if torch is None:
+        return False
+    records = [listed.row(name, torch) for name in names]
+    output.emit(output.of_records(records, COUNT, convention), form, paths)
+    return True

@@ -154,7 +154,7 @@ def _whole_zoo() -> str:
 def _memory() -> str:
     """Peak resident memory of a process that counts VGG-19, above one that only imports torch. Linux only."""
     print_peak = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
-    command = "import sys; from backbone_bench.cli import main; sys.argv = ['bench', 'count', 'vgg19']\n"
+    command = "import sys; from backbone_bench.cli import main; sys.argv = ['bench', 'count', 'vgg19', '-f', 'json']\n"
     counting = f"{command}try:\n    main()\nfinally:\n    {print_peak}"
     alone, with_count = (_last_number(code) / 1024 for code in (f"import torch; {print_peak}", counting))
     return f"Peak memory: {alone:.0f} MiB to import torch, {with_count - alone:+.0f} MiB to count VGG-19 as well."

@@ -82,22 +82,26 @@ def _arithmetic(op: str, *, in_place: bool = False) -> ShapeRule:
             pair: tuple[Tensor, ...] = (input, other)
         else:
             shape, pair = own if type(other) in (int, float) else None, (input,)
-        if shape is None:
+        if shape is None or 0 in shape or (in_place and shape != own):
             return None
         elems = sum(tensor.numel() for tensor in pair) + shape.numel()
-        if not elems or 0 in shape:
+        in_order = plain(*pair)
+        strides = None if in_order else _first_strides(shape, pair)
+        if not in_order and strides is None:
             return None
-        if plain(*pair):
-            if not in_place:
-                return make(ledger, op, input, shape, elems)
-            return _in_place(ledger, op, input, elems) if shape == own else None
-        # The first tensor's memory order is the result's where it leaves no choice.
-        strides = kept_strides(own, input.stride()) if shape == own and floats(*pair) else None
+        if in_place:
+            return _in_place(ledger, op, input, elems)
         if strides is None:
-            return None
-        return _in_place(ledger, op, input, elems) if in_place else make_strided(ledger, op, input, strides, elems)
+            return make(ledger, op, input, shape, elems)
+        return make_strided(ledger, op, input, strides, elems)
 
     return combine
+
+
+def _first_strides(shape: torch.Size, pair: tuple[Tensor, ...]) -> StaticShape | None:
+    """Strides of a result whose first tensor has its shape, and leaves no choice of the memory order; else None."""
+    first = pair[0]
+    return kept_strides(shape, first.stride()) if shape == first.shape and floats(*pair) else None
 
 
 @lru_cache(SHAPES)

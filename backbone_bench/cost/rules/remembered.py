@@ -40,7 +40,7 @@ class Result(NamedTuple):
         return torch.empty_strided(self.shape, self.strides, dtype=self.dtype, device=META)
 
 
-class Memory(NamedTuple):
+class Remembered(NamedTuple):
     """Results of a function and what it booked; `kind` is the tuple or list that held them, None for one tensor."""
 
     results: tuple[Result, ...]
@@ -48,7 +48,7 @@ class Memory(NamedTuple):
     note: Note
 
 
-_memories: dict[Hashable, Memory] = {}
+_memories: dict[Hashable, Remembered] = {}
 
 
 def run(ledger: Ledger, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
@@ -72,7 +72,7 @@ def run(ledger: Ledger, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) 
     out, note = ledger.noted(recorded)
     results = _results(out, (args, kwargs))
     if results and len(_memories) < MOST:
-        _memories[key] = Memory(results, None if isinstance(out, Tensor) else type(out), note)
+        _memories[key] = Remembered(results, None if isinstance(out, Tensor) else type(out), note)
     return out
 
 
