@@ -12,11 +12,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from backbone_bench.cost import count
 from backbone_bench.records.quantities import QUANTITIES
-from backbone_bench.report.views.columns import COUNT
 from backbone_bench.zoo import registry
 from backbone_bench.zoo.catalogue import CatalogueEntry
 
-COUNTS = tuple(column.key for column in COUNT if column.key in QUANTITIES)
+COUNTS = tuple(key for key, quantity in QUANTITIES.items() if quantity.path == f"cost.{key}")
 
 
 def entry(model: registry.Model) -> CatalogueEntry:

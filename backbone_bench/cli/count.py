@@ -60,9 +60,8 @@ def count(
     names = choose.models(models, family, everything=everything)
     paths = to or []
     output.check(paths)
-    changed = (arg, inputs, input_size, batch_size > 1, precision != "fp32", train, cross_check, layers)
-    if not any(changed) and _print_listed(names, convention, form, paths):
-        return
+    changed = (arg, inputs, input_size is not None, batch_size > 1, precision != "fp32", train, cross_check, layers)
+    _print_listed(() if any(changed) else names, convention, form, paths)
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
     from backbone_bench.records.workload import input_specs
@@ -106,17 +105,17 @@ def count(
     raise typer.Exit(min(failures.values(), default=0))
 
 
-def _print_listed(names: Sequence[str], convention: str, form: str | None, paths: Sequence[Path]) -> bool:
-    """Print what the catalogue has of these networks, without torch; False if it has not all that is asked for."""
+def _print_listed(names: Sequence[str], convention: str, form: str | None, paths: Sequence[Path]) -> None:
+    """Print what the catalogue has of these networks and end, without torch; return if it has not all of it."""
     from backbone_bench.report.views import listed
     from backbone_bench.report.views.columns import COUNT
 
     forms = [form or output.default_format(), *(format_of(path) for path in paths)]
     if any(FORMATS[name].face not in ("parts", "exact") for name in forms):  # records, with rows by operation
-        return False
-    torch = listed.installed_torch() if set(names) <= catalogue.entries().keys() else None
+        return
+    torch = listed.installed_torch() if names and set(names) <= catalogue.entries().keys() else None
     if torch is None:
-        return False
+        return
     records = [listed.row(name, torch) for name in names]
     output.emit(output.of_records(records, COUNT, convention), form, paths)
-    return True
+    raise typer.Exit

@@ -30,7 +30,7 @@ class CatalogueEntry(NamedTuple):
     paper: Paper
     module: str  # file in `zoo.families` that registers it, without .py
     input: tuple[int, int, int]  # channels, height, width
-    counts: Mapping[str, int]  # by quantity: all that `bench count` shows
+    counts: Mapping[str, int]  # every counted quantity of a record, by its key
 
     @property
     def params(self) -> int:

@@ -18,8 +18,9 @@ def matmul(ledger: Ledger, input: Tensor, other: Tensor) -> Tensor | None:
 
 @rule(torch.bmm, Tensor.bmm)
 def bmm(ledger: Ledger, input: Tensor, mat2: Tensor) -> Tensor | None:
-    shape = _matmul_shape(input.shape, mat2.shape) if input.dim() == 3 and input.shape[0] == mat2.shape[0] else None
-    return _product(ledger, "bmm", input, mat2, shape)
+    if input.dim() != 3 or mat2.dim() != 3:
+        return None
+    return _product(ledger, "bmm", input, mat2, _matmul_shape(input.shape, mat2.shape))
 
 
 def _product(ledger: Ledger, op: str, left: Tensor, right: Tensor, shape: StaticShape | None) -> Tensor | None:

@@ -77,14 +77,13 @@ def floats(input: Tensor, *others: Tensor | None) -> bool:
 def kept_strides(shape: StaticShape, strides: StaticShape) -> StaticShape | None:
     """Strides of an elementwise result whose first input has these: dense, in the order of the input's dimensions.
 
-    None if that order is not unique: then torch looks at the other inputs.
+    None if that order is not unique: then torch looks at the other inputs. None too where a dimension behind the batch
+    has one element: some kernels keep its stride, others do not.
     """
-    if 0 in strides or len(set(strides)) < len(strides):
+    if 0 in strides or len(set(strides)) < len(strides) or 1 in shape[1:]:
         return None
     kept = _dense(shape, sorted(range(len(shape)), key=strides.__getitem__))
-    if any(size == 1 and a != b for size, a, b in zip(shape, kept, strides, strict=True)):
-        return None  # some of torch's kernels keep the stride of a single element, others do not
-    return kept
+    return None if shape[:1] == (1,) and kept[0] != strides[0] else kept
 
 
 def plain(input: Tensor, *others: Tensor | None) -> bool:
@@ -104,11 +103,13 @@ def plain(input: Tensor, *others: Tensor | None) -> bool:
 def _in_order(shape: StaticShape, strides: StaticShape) -> bool:
     """Whether a tensor is contiguous, or a slice of a contiguous batch of maps: not channels-last, not transposed.
 
-    The stride of a dimension of one element, which torch passes on, must be that of a contiguous tensor as well.
+    The stride of a dimension of one element, which some kernels keep, must be that of a contiguous tensor as well.
     """
-    if strides == _dense(shape, range(len(shape))[::-1]):
+    contiguous = _dense(shape, range(len(shape))[::-1])
+    if strides == contiguous:
         return True
-    if len(shape) != 4:
+    differ = any(size > 1 and own != other for size, own, other in zip(shape, strides, contiguous, strict=True))
+    if len(shape) != 4 or not differ:
         return False
     image, channel, row, column = strides
     return image >= channel > row >= column > 0
