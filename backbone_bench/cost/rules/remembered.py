@@ -76,6 +76,11 @@ def run(ledger: Ledger, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) 
     return out
 
 
+def forget() -> None:
+    """Forget every result."""
+    _memories.clear()
+
+
 def _is_torchs(func: Callable[..., Any]) -> bool:
     return not isinstance(func, FunctionType) or func.__module__.startswith("torch.")
 
