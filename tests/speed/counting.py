@@ -33,6 +33,7 @@ MODERN = (
 )  # fmt: skip
 DEEPER = ("resnet18", "resnet50", "resnet152", "cifar_resnetv2_164", "cifar_resnetv2_1001")
 ROUNDS = 5
+LEAST_S = 0.02  # of CPU time, for one figure
 
 
 class Times(NamedTuple):
@@ -69,15 +70,18 @@ def _built(name: str, *, on_meta: bool = True) -> tuple[nn.Module, torch.Tensor]
 
 
 def _second_s(run: Callable[[], object]) -> float:
-    """CPU time of the second of two calls: the first call loads modules and fills the caches."""
+    """CPU time of a call after a first one, which loads modules and fills the caches."""
     run()
     return _time_s(run)
 
 
 def _time_s(run: Callable[[], object]) -> float:
-    start = time.process_time()
-    run()
-    return time.process_time() - start
+    """Mean CPU time of as many calls as take 20 ms: a single one of a millisecond finds the processor's caches cold."""
+    start, calls = time.process_time(), 0
+    while (spent_s := time.process_time() - start) < LEAST_S or not calls:
+        run()
+        calls += 1
+    return spent_s / calls
 
 
 def _count(model: nn.Module, image: torch.Tensor) -> None:

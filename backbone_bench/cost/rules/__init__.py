@@ -3,10 +3,10 @@
 A rule returns the result of an operation on the meta device and books the
 operation. Torch's own meta kernel does the same fifteen times slower, and the
 first one makes torch load 800 more modules. A rule returns None for unusual
-input (mixed types, another memory layout, a result without elements, an
-argument it does not know): then torch's kernel runs under the recorder and
-gives the result or torch's own error. A rule has the parameters of torch's
-function.
+input (mixed types, a memory order whose result torch's versions disagree about,
+a result without elements, an argument it does not know): then torch's kernel
+runs under the recorder and gives the result or torch's own error, once for each
+signature (`remembered`). A rule has the parameters of torch's function.
 """
 
 from typing import Any
