@@ -1,6 +1,8 @@
 """`bench count`: count the cost of models from shapes alone."""
 
 import gc
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,7 +29,10 @@ from backbone_bench.cli.options import (
     PrecisionOption,
     RecordFormatOption,
     arguments,
+    format_of,
 )
+from backbone_bench.report.tables.formats import FORMATS
+from backbone_bench.zoo import catalogue
 
 
 @app.command()
@@ -58,12 +63,15 @@ def count(
     paths = to or []
     output.check(paths)
     from backbone_bench.jobs.job import Job, mode_of
+
+    mode = mode_of(train=train, optimizer=optimizer)
+    changed = (arg, inputs, input_size is not None, batch_size > 1, precision != "fp32", train, cross_check, layers)
+    _print_listed(() if any(changed) else names, convention, form, paths)
     from backbone_bench.records import Record
     from backbone_bench.records.workload import input_specs
     from backbone_bench.report.views.columns import COUNT
 
     given, specs = arguments(arg), input_specs(inputs or (), input_size)
-    mode = mode_of(train=train, optimizer=optimizer)
     jobs = [
         Job(
             name,
@@ -100,3 +108,19 @@ def count(
         complain(f"{ended}: {len(records)} of {len(jobs)} models were counted.")
         raise typer.Exit(ended.exit_code)
     raise typer.Exit(min(failures.values(), default=0))
+
+
+def _print_listed(names: Sequence[str], convention: str, form: str | None, paths: Sequence[Path]) -> None:
+    """Print what the catalogue has of these networks and end, without torch; return if it has not all of it."""
+    from backbone_bench.report.views import listed
+    from backbone_bench.report.views.columns import COUNT
+
+    forms = [form or output.default_format(), *(format_of(path) for path in paths)]
+    if any(FORMATS[name].face not in ("parts", "exact") for name in forms):  # records, with rows by operation
+        return
+    torch = listed.installed_torch() if names and set(names) <= catalogue.entries().keys() else None
+    if torch is None:
+        return
+    records = [listed.row(name, torch) for name in names]
+    output.emit(output.of_records(records, COUNT, convention), form, paths)
+    raise typer.Exit

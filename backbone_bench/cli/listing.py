@@ -45,8 +45,14 @@ def _answer(entries: list[CatalogueEntry]) -> Answer:
     from backbone_bench.report.tables.listing import listing
     from backbone_bench.report.views.zoo import zoo_table  # pydantic waits until a list is drawn
 
-    rows = [{**entry._asdict(), "paper": entry.paper._asdict()} for entry in entries]
-    return listing(rows, zoo_table(entries))
+    return listing([_row(entry) for entry in entries], zoo_table(entries))
+
+
+def _row(entry: CatalogueEntry) -> dict[str, object]:
+    return {name: value for name, value in entry._asdict().items() if name != "counts"} | {
+        "paper": entry.paper._asdict(),
+        **entry.counts,
+    }
 
 
 @app.command()

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from threading import get_ident
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 import torch
@@ -28,6 +28,16 @@ CALLS, FLOPS, ACCESS, CIO, TRAFFIC, BYTES, OUT, DEPTH = range(8)
 _Key = tuple[str, str, Phase, int]  # module, operation, phase, and groups: 0 if it is not a convolution
 
 
+Booked = tuple[str, int, int, Arithmetic | None]  # operation, elements and bytes of its traffic, cost
+
+
+class Note(NamedTuple):
+    """What one call of a torch function booked, and by how much its live activations rose above those before it."""
+
+    rows: tuple[Booked, ...]
+    rise_bytes: int
+
+
 class Ledger:
     """Rows of costs by module and operation, in the order of first use."""
 
@@ -44,6 +54,7 @@ class Ledger:
         self._alive_bytes = 0
         self.peak_bytes = 0
         self._peak_is_known = True
+        self._note: list[Booked] | None = None
 
     # Sets of storages, not of tensors: a view of a weight counts as that weight.
 
@@ -120,6 +131,8 @@ class Ledger:
         self.track_new(out)
 
     def _add(self, op: str, elems: int, size: int, cost: Arithmetic | None) -> None:
+        if self._note is not None:
+            self._note.append((op, elems, size, cost))
         key = self._module, op, self.phase, 0 if cost is None else cost.groups
         row = self._rows.get(key)
         if row is None:
@@ -181,6 +194,26 @@ class Ledger:
     def _drop(self, key: int, size: int) -> None:
         del self._alive[key]
         self._alive_bytes -= size
+
+    # The same once more.
+
+    def noted(self, run: Callable[[], Any]) -> tuple[Any, Note]:
+        """Result of `run`, and what it booked; `repeat` books that again."""
+        before, earlier = self._alive_bytes, self.peak_bytes
+        self._note, self.peak_bytes = [], before
+        try:
+            out = run()
+            return out, Note(tuple(self._note), self.peak_bytes - before)
+        finally:
+            self._note, self.peak_bytes = None, max(earlier, self.peak_bytes)
+
+    def repeat(self, note: Note, made: Sequence[Tensor]) -> None:
+        """Book what was noted for the same operation on tensors of the same shapes; it made these tensors."""
+        for booked in note.rows:
+            self._add(*booked)
+        self.peak_bytes = max(self.peak_bytes, self._alive_bytes + note.rise_bytes)
+        for tensor in made:
+            self.track_new(tensor)
 
     def rows(self) -> tuple[OpCost, ...]:
         """The rows as a record keeps them."""

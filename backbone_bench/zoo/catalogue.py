@@ -30,8 +30,16 @@ class CatalogueEntry(NamedTuple):
     paper: Paper
     module: str  # file in `zoo.families` that registers it, without .py
     input: tuple[int, int, int]  # channels, height, width
-    params: int
-    flops: int  # a fused multiply-add counts once
+    counts: Mapping[str, int]  # every counted quantity of a record, by its key
+
+    @property
+    def params(self) -> int:
+        return self.counts["params"]
+
+    @property
+    def flops(self) -> int:
+        """FLOPs; a fused multiply-add counts once."""
+        return self.counts["flops"]
 
 
 @cache
@@ -40,8 +48,10 @@ def entries() -> Mapping[str, CatalogueEntry]:
     table = json.loads(FILE.read_text(encoding="utf-8"))
     papers = {arxiv: Paper(title, arxiv, year) for arxiv, (title, year) in table["papers"].items()}
     return {
-        name: CatalogueEntry(name, family, papers[arxiv], module, (channels, height, width), params, flops)
-        for name, family, arxiv, module, (channels, height, width), params, flops in table["models"]
+        name: CatalogueEntry(
+            name, family, papers[arxiv], module, tuple(size), dict(zip(table["counts"], counts, strict=True))
+        )
+        for name, family, arxiv, module, size, *counts in table["models"]
     }
 
 

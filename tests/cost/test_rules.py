@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from itertools import product
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -16,7 +17,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from backbone_bench.cost.ledger import Ledger
+from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import RULES, ShapeRules
+from backbone_bench.records import OpCost
 
 SETTINGS = settings(max_examples=60, deadline=None)
 
@@ -68,15 +71,32 @@ def _flat(args: Sequence[Any]) -> list[Any]:
     return [item for arg in args for item in (arg if isinstance(arg, (list, tuple)) else [arg])]
 
 
-def by_rule(call: Call) -> Outcome | tuple[type[BaseException], str]:
-    with torch.inference_mode(), ShapeRules(Ledger([], list, 1)):
-        return outcome(call)
+class Account(NamedTuple):
+    """What is observed of a call, and what was booked: rows and peak."""
+
+    outcome: Outcome | tuple[type[BaseException], str]
+    rows: tuple[OpCost, ...]
+    peak_bytes: int
+
+
+def under(mode: Callable[[Ledger], AbstractContextManager[Any]], call: Call) -> Account:
+    ledger, args = Ledger([], list, 1), call.build()
+    for tensor in tree_leaves(args):
+        if isinstance(tensor, Tensor):
+            ledger.track(tensor)
+    with torch.inference_mode(), mode(ledger):
+        found = outcome(Call(call.function, lambda: args, call.keywords))
+    return Account(found, () if isinstance(found, tuple) and len(found) == 2 else ledger.rows(), ledger.peak_bytes)
 
 
 def agrees(call: Call) -> None:
+    """The rule, and the second time the memory, give and book what torch's kernel does under the recorder."""
     with torch.inference_mode():
         expected = outcome(call)
-    assert by_rule(call) == expected
+    recorded = under(Recorder, call)
+    assert recorded.outcome == expected
+    for _ in range(2):
+        assert under(ShapeRules, call) == recorded
 
 
 def answers(call: Call) -> bool:
@@ -342,6 +362,127 @@ def test_making_contiguous_is_torchs(shape: list[int], transposed: bool) -> None
     agrees(Call(Tensor.contiguous, lambda: (meta(*shape).T if transposed and len(shape) == 2 else meta(*shape),)))
 
 
+# Products, softmax, and other moves of elements.
+
+
+@st.composite
+def products(draw: st.DrawFn) -> Call:
+    batch = draw(st.lists(st.integers(0, 3), max_size=3))
+    n, k, m = draw(sizes), draw(sizes), draw(sizes)
+    left = [*batch, n, k]
+    right = [*draw(st.sampled_from([batch, batch, [], [1] * len(batch), batch[1:]])), k, m]
+    wrong = draw(st.sampled_from([0, 0, 0, 1]))
+    left_order, right_order = (draw(st.permutations(range(len(shape)))) for shape in (left, right))
+    dtype, other = draw(floats), draw(st.one_of(st.none(), floats))
+    right[-2] += wrong
+
+    def build() -> tuple[Any, ...]:
+        return ordered(left, left_order, dtype), ordered(right, right_order, other or dtype)
+
+    functions: list[Any] = [torch.matmul, Tensor.matmul, Tensor.__matmul__, torch.bmm, Tensor.bmm]
+    return Call(draw(st.sampled_from(functions)), build)
+
+
+def ordered(shape: Sequence[int], order: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+    """A dense tensor of this shape whose dimensions lie in memory in this order."""
+    return meta(*(shape[dim] for dim in order), dtype=dtype).permute([order.index(dim) for dim in range(len(shape))])
+
+
+@SETTINGS
+@given(products())
+def test_a_product_is_torchs(call: Call) -> None:
+    agrees(call)
+
+
+@st.composite
+def attentions(draw: st.DrawFn) -> Call:
+    n = draw(st.integers(2, 5))
+    batch, (rows, keys, depth, width) = [draw(sizes) for _ in range(n - 2)], [draw(sizes) for _ in range(4)]
+    shapes = [[*batch, rows, depth], [*batch, keys, depth], [*batch, keys, width]]
+    draw(st.sampled_from(shapes))[draw(st.integers(0, n - 1))] += draw(st.sampled_from([0, 0, 0, 1]))
+    orders = [draw(st.permutations(range(n))) for _ in shapes]
+    mask = draw(st.sampled_from([None, None, [rows, keys], [1, keys], [*batch, rows, keys], [rows, keys + 1], [keys]]))
+    mask_type = draw(st.sampled_from([torch.bool, torch.float32, torch.float16, torch.int64]))
+    dtype = draw(floats)
+    keywords = {
+        "is_causal": draw(st.booleans()), "scale": draw(st.sampled_from([None, 0.5, 1])),
+        "dropout_p": draw(st.sampled_from([0.0, 0.0, 0.1])), "enable_gqa": draw(st.booleans()),
+    }  # fmt: skip
+    chosen = draw(st.lists(st.sampled_from(list(keywords)), unique=True))
+
+    def build() -> tuple[Any, ...]:
+        query, key, value = (ordered(shape, order, dtype) for shape, order in zip(shapes, orders, strict=True))
+        return query, key, value, None if mask is None else meta(*mask, dtype=mask_type)
+
+    return Call(F.scaled_dot_product_attention, build, {name: keywords[name] for name in chosen})
+
+
+@SETTINGS
+@given(attentions())
+def test_attention_is_torchs(call: Call) -> None:
+    agrees(call)
+
+
+@SETTINGS
+@given(
+    shapes,
+    st.integers(-6, 5),
+    st.sampled_from([F.softmax, torch.softmax, Tensor.softmax]),
+    st.sampled_from([None, None, torch.float32, torch.float16]),
+    st.sampled_from([torch.float32, torch.bfloat16, torch.int32]),
+)
+def test_softmax_is_torchs(
+    shape: list[int], dim: int, function: Any, to: torch.dtype | None, dtype: torch.dtype
+) -> None:
+    agrees(Call(function, lambda: (meta(*shape, dtype=dtype), dim), {} if to is None else {"dtype": to}))
+
+
+few = st.one_of(st.integers(-3, 3), st.lists(st.integers(-4, 4), max_size=3))
+
+
+@SETTINGS
+@given(shapes, few, st.one_of(st.none(), few), st.sampled_from([torch.roll, Tensor.roll]))
+def test_rolling_is_torchs(shape: list[int], shifts: Any, dims: Any, function: Any) -> None:
+    agrees(Call(function, lambda: (meta(*shape), shifts) if dims is None else (meta(*shape), shifts, dims)))
+
+
+@st.composite
+def permuted(draw: st.DrawFn) -> Tensor:
+    shape = draw(shapes)
+    return ordered(shape, draw(st.permutations(range(len(shape)))))
+
+
+@SETTINGS
+@given(permuted(), st.lists(st.integers(-1, 12), max_size=4), st.sampled_from([torch.reshape, Tensor.reshape]))
+def test_reshaping_is_torchs(x: Tensor, shape: list[int], function: Any) -> None:
+    agrees(Call(function, lambda: (x, shape)))
+    agrees(Call(function, lambda: (x, [*x.shape[:1], -1])))
+
+
+@SETTINGS
+@given(permuted(), permuted(), st.sampled_from([*ARITHMETIC, *UPDATES]), st.booleans())
+def test_arithmetic_in_another_memory_order_is_torchs(x: Tensor, y: Tensor, function: Any, alike: bool) -> None:
+    for other in (y, x.clone(), x.unsqueeze(0), meta(*(1 if n % 2 else size for n, size in enumerate(x.shape))), 2.0):
+        agrees(Call(function, lambda other=other: (other, x) if alike else (x, other)))  # type: ignore[misc]
+
+
+@SETTINGS
+@given(permuted(), st.sampled_from(PLAIN))
+def test_a_function_of_a_permuted_tensor_is_torchs(x: Tensor, function: Any) -> None:
+    agrees(Call(function, lambda: (x,)))
+    if x.dim():
+        agrees(Call(function, lambda: (x[..., ::2],)))
+
+
+@SETTINGS
+@given(permuted(), st.booleans())
+def test_layers_of_a_permuted_tensor_are_torchs(x: Tensor, affine: bool) -> None:
+    if x.dim():
+        weight = meta(x.shape[-1]) if affine else None
+        agrees(Call(F.layer_norm, lambda: (x, x.shape[-1:], weight, weight)))
+        agrees(Call(F.linear, lambda: (x, meta(3, x.shape[-1]), meta(3) if affine else None)))
+
+
 # Other memory, other types, other meanings.
 
 MAP = (2, 4, 5, 5)
@@ -363,6 +504,15 @@ USUAL = [
     Call(F.dropout, lambda: (meta(*MAP),), {"training": False}),
     *(Call(function, lambda: (meta(*MAP), (2, 3))) for function in (torch.mean, Tensor.mean)),
     *(Call(function, lambda: (meta(*MAP), 1)) for function in (torch.flatten, Tensor.flatten)),
+    *(Call(function, lambda: (meta(*MAP), (2, -1))) for function in (torch.reshape, Tensor.reshape)),
+    *(Call(function, lambda: (meta(*MAP), (1, -1), (2, 3))) for function in (torch.roll, Tensor.roll)),
+    *(Call(function, lambda: (meta(*MAP), 1)) for function in (F.softmax, torch.softmax, Tensor.softmax)),
+    *(
+        Call(function, lambda: (meta(*MAP), meta(2, 4, 5, 3)))
+        for function in (torch.matmul, Tensor.matmul, Tensor.__matmul__)
+    ),
+    *(Call(function, lambda: (meta(4, 5, 6), meta(4, 6, 3))) for function in (torch.bmm, Tensor.bmm)),
+    Call(F.scaled_dot_product_attention, lambda: (meta(2, 4, 5, 3), meta(2, 4, 7, 3), meta(2, 4, 7, 6), meta(5, 7))),
     Call(Tensor.__getitem__, lambda: (meta(*MAP), (slice(1), 0))),
     Call(Tensor.contiguous, lambda: (meta(*MAP).transpose(1, 2),)),
     *(Call(call.function, lambda: (meta(*MAP),), call.keywords) for call in ACTIVATIONS[:9]),
@@ -399,8 +549,13 @@ HALF_MAP = meta(*MAP, dtype=torch.float16)
         Call(F.linear, lambda: (meta(2, 4), meta(6, 4), meta(5))),
         Call(F.leaky_relu, lambda: (meta(*MAP),), {"negative_slope": "steep"}),
         Call(F.pad, lambda: (meta(*MAP), (-1, 1))),
-        Call(torch.flatten, lambda: (meta(*MAP).transpose(1, 2), 1)),
         Call(torch.add, lambda: (meta(2, 1), meta(2, 0))),
+        Call(torch.add, lambda: (meta(2, 1, 1, 4).permute(0, 3, 1, 2), meta(2, 4, 1, 1))),
+        Call(torch.matmul, lambda: (meta(2, 3, 4), meta(1, 4, 5))),
+        Call(torch.bmm, lambda: (meta(2, 3, 4), meta(4, 5))),
+        Call(torch.softmax, lambda: (meta(*MAP), 4)),
+        Call(F.scaled_dot_product_attention, lambda: (meta(*MAP),) * 3, {"dropout_p": 0.1}),
+        Call(torch.roll, lambda: (meta(*MAP), 1, ())),
         Call(Tensor.add_, lambda: (meta(2, 1), meta(2, 3))),
     ],
 )  # fmt: skip

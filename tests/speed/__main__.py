@@ -12,10 +12,11 @@ ROUNDS = 5
 
 
 def whole_processes() -> str:
-    """CPU time of `bench count resnet50` and `bench list` over that of `import torch`, in turn."""
+    """CPU time of `bench list` and of counts, from the catalogue and with torch, over that of `import torch`."""
     commands = {
         "import torch": [sys.executable, "-c", "import torch"],
-        "bench count resnet50": [sys.executable, "-m", "backbone_bench", "count", "resnet50"],
+        "bench count resnet50 vovnet39": [sys.executable, "-m", "backbone_bench", "count", "resnet50", "vovnet39"],
+        "bench count resnet50 -f json": [sys.executable, "-m", "backbone_bench", "count", "resnet50", "-f", "json"],
         "bench list": [sys.executable, "-m", "backbone_bench", "list"],
     }
     rounds = [{name: _spent_s(words) for name, words in commands.items()} for _ in range(ROUNDS)]

@@ -10,19 +10,30 @@ import subprocess
 import sys
 import time
 import warnings
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from backbone_bench.cost import count
-from backbone_bench.zoo import catalogue, registry
+from backbone_bench.cost.recorder import Recorder
+from backbone_bench.cost.rules import ShapeRules, remembered
+from backbone_bench.cost.rules.table import launches_nothing
+from backbone_bench.zoo import catalogue, sources
+from backbone_bench.zoo.sources import Request
 
 NETWORKS = ("resnet50", "densenet201", "vgg19", "vovnet39", "cifar_resnetv2_1001")
+# They need timm, which `make test-extras` has.
+MODERN = (
+    "timm:convnext_tiny", "timm:swin_tiny_patch4_window7_224", "timm:vit_base_patch16_224", "timm:efficientnet_b0",
+)  # fmt: skip
 DEEPER = ("resnet18", "resnet50", "resnet152", "cifar_resnetv2_164", "cifar_resnetv2_1001")
 ROUNDS = 5
+LEAST_S = 0.02  # of CPU time, for one figure
 
 
 class Times(NamedTuple):
@@ -43,7 +54,7 @@ class Times(NamedTuple):
 
 
 def compare(name: str) -> Times:
-    """Time the three counters on a zoo network; ours and torch's on meta, fvcore with real tensors."""
+    """Time the three counters on a network; ours and torch's on meta, fvcore with real tensors."""
     shapes, shape = _built(name)
     real, image = _built(name, on_meta=False)
     runs = (lambda: _count(shapes, shape), lambda: _fvcore(real, image), lambda: _flop_counter(shapes, shape))
@@ -52,23 +63,25 @@ def compare(name: str) -> Times:
 
 
 def _built(name: str, *, on_meta: bool = True) -> tuple[nn.Module, torch.Tensor]:
-    """A network of the zoo in eval mode, and an image for it."""
-    entry = catalogue.find(name)
-    model = registry.load(entry.name, entry.module)
-    image = torch.randn(1, *model.input_shape)
-    return registry.build(model, {}, on_meta=on_meta).eval(), image.to("meta") if on_meta else image
+    """A network in eval mode, and an image for it."""
+    loaded = sources.load(Request(name), on_meta=on_meta)
+    (shape,) = loaded.inputs.args
+    return loaded.model, torch.empty_like(shape, device="meta") if on_meta else torch.randn(shape.shape)
 
 
 def _second_s(run: Callable[[], object]) -> float:
-    """CPU time of the second of two calls: the first call loads modules and fills the caches."""
+    """CPU time of a call after a first one, which loads modules and fills the caches."""
     run()
     return _time_s(run)
 
 
 def _time_s(run: Callable[[], object]) -> float:
-    start = time.process_time()
-    run()
-    return time.process_time() - start
+    """Mean CPU time of as many calls as take 20 ms: a single one of a millisecond finds the processor's caches cold."""
+    start, calls = time.process_time(), 0
+    while (spent_s := time.process_time() - start) < LEAST_S or not calls:
+        run()
+        calls += 1
+    return spent_s / calls
 
 
 def _count(model: nn.Module, image: torch.Tensor) -> None:
@@ -92,13 +105,14 @@ def _flop_counter(model: nn.Module, image: torch.Tensor) -> None:
 
 
 def table() -> str:
-    """The ratios of all networks with their geometric means, the growth with depth, the whole zoo, and peak memory."""
+    """Ratios of all networks, misses of the fast path, growth with depth, the whole zoo, and peak memory."""
     torch.set_num_threads(1)
-    return "\n\n".join((_ratios(), _flatness(), _whole_zoo(), _memory()))
+    names = NETWORKS + (MODERN if find_spec("timm") else ())
+    return "\n\n".join((ratios(map(compare, names)), fast_path(names), _flatness(), _whole_zoo(), _memory()))
 
 
-def _ratios() -> str:
-    rows = [compare(name) for name in NETWORKS]
+def ratios(times: Iterable[Times]) -> str:
+    rows = list(times)
     lines = [
         f"| {row.network} | {row.ours_s * 1e3:.1f} | {row.fvcore_s * 1e3:.1f} | {row.torch_s * 1e3:.1f} "
         f"| {row.over_fvcore:.1f} | {row.over_torch:.1f} |"
@@ -114,6 +128,46 @@ def _ratios() -> str:
             f"| geometric mean | | | | {over_fvcore:.1f} | {over_torch:.1f} |",
         )
     )
+
+
+class FastPath(NamedTuple):
+    """Functions of one count that launch work, and those of them that ran torch's kernel under the recorder."""
+
+    functions: int
+    kernels: int
+
+
+def missed(model: nn.Module, image: torch.Tensor) -> FastPath:
+    """Count once, and see which functions miss the shape rules and what is remembered."""
+    functions = kernels = 0
+    through, entered = ShapeRules.__torch_function__, Recorder.__enter__
+
+    def function(self: ShapeRules, func: Any, *more: Any) -> Any:
+        nonlocal functions
+        functions += not launches_nothing(func)
+        return through(self, func, *more)
+
+    def kernel(self: Recorder) -> Any:
+        nonlocal kernels
+        kernels += 1
+        return entered(self)
+
+    with patch.object(ShapeRules, "__torch_function__", function), patch.object(Recorder, "__enter__", kernel):
+        count(model, [image])
+    return FastPath(functions, kernels)
+
+
+def fast_path(names: Iterable[str]) -> str:
+    """Share of operations that miss the fast path, in the first count of a process and in a second one."""
+    lines = []
+    for name in names:
+        remembered.forget()
+        model, image = _built(name)
+        first, second = missed(model, image), missed(model, image)
+        shares = " | ".join(f"{one.kernels} ({one.kernels / one.functions:.1%})" for one in (first, second))
+        lines.append(f"| {name} | {first.functions} | {shares} |")
+    head = "| misses of the fast path | functions | in a first count | in a second |\n| --- | ---: | ---: | ---: |"
+    return "\n".join((head, *lines))
 
 
 def _flatness() -> str:
@@ -154,7 +208,7 @@ def _whole_zoo() -> str:
 def _memory() -> str:
     """Peak resident memory of a process that counts VGG-19, above one that only imports torch. Linux only."""
     print_peak = "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
-    command = "import sys; from backbone_bench.cli import main; sys.argv = ['bench', 'count', 'vgg19']\n"
+    command = "import sys; from backbone_bench.cli import main; sys.argv = ['bench', 'count', 'vgg19', '-f', 'json']\n"
     counting = f"{command}try:\n    main()\nfinally:\n    {print_peak}"
     alone, with_count = (_last_number(code) / 1024 for code in (f"import torch; {print_peak}", counting))
     return f"Peak memory: {alone:.0f} MiB to import torch, {with_count - alone:+.0f} MiB to count VGG-19 as well."

@@ -5,7 +5,6 @@ moves at every batch size.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from backbone_bench.claims.data.layers import Cost, convolution
@@ -27,9 +26,11 @@ class ConvolutionShape(NamedTuple):
 
 
 class Counted(Protocol):
-    """A counted network: its costs at a batch size and the shapes of its convolutions."""
+    """A counted network: its costs at a batch size, a total at batch 1, and the shapes of its convolutions."""
 
     def cost(self, batch: int = 1) -> ModelCost: ...
+
+    def total(self, key: str) -> int: ...
 
     def convolutions(self) -> Sequence[ConvolutionShape]: ...
 
@@ -123,8 +124,8 @@ _OF_STACK: Mapping[str, Callable[[Cost], float]] = {
 
 def _counted(name: str, quantity: Quantity) -> Metric:
     """The metric of a counted quantity, with its title and meaning."""
-    read = attrgetter(quantity.key)
-    return Metric(quantity.title, quantity.meaning, lambda network: read(network.cost()), _OF_STACK.get(name))
+    key = quantity.key
+    return Metric(quantity.title, quantity.meaning, lambda network: network.total(key), _OF_STACK.get(name))
 
 
 METRICS: Mapping[str, Metric] = {

@@ -9,6 +9,7 @@ from backbone_bench.claims.evidence import publications
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Record, Scalar, known
+from backbone_bench.zoo import catalogue
 
 if TYPE_CHECKING:  # loads torch, which only a claim about counts needs
     from backbone_bench.zoo.sources import InMemoryModel
@@ -26,6 +27,12 @@ class NetworkCounter:
         from backbone_bench.zoo.sources import NO_MODEL
 
         return known(profiler.count(self._job(model, arguments, size, batch), self.in_memory or NO_MODEL).cost)
+
+    def listed(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> Mapping[str, int]:
+        """Totals of a network of the zoo at its default input, from the catalogue; empty for any other."""
+        entry = catalogue.entries().get(model)
+        changed = arguments or self.inputs or self.in_memory
+        return {} if entry is None or changed or size not in (None, entry.input[1]) else entry.counts
 
     def shapes(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> tuple[ConvolutionShape, ...]:
         """Shapes of the network's convolutions."""
@@ -47,4 +54,4 @@ BY_NAME = NetworkCounter()
 
 def gather_evidence(records: Sequence[Record] = (), counter: NetworkCounter = BY_NAME) -> Evidence:
     """Collect the evidence: these records, the shipped publications, and a counter that counts on demand."""
-    return Evidence(counter.count, counter.shapes, records, publications.shipped())
+    return Evidence(counter.count, counter.listed, counter.shapes, records, publications.shipped())

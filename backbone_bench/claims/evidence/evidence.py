@@ -19,6 +19,7 @@ from backbone_bench.records import ModelCost, Record, Scalar
 
 OptionalSize = int | None  # side of a square image in pixels; None: the network's own
 CountNetwork = Callable[[str, Mapping[str, Scalar], OptionalSize, int], ModelCost]
+FindTotals = Callable[[str, Mapping[str, Scalar], OptionalSize], Mapping[str, int]]
 ReadShapes = Callable[[str, Mapping[str, Scalar], OptionalSize], Sequence[ConvolutionShape]]
 
 
@@ -27,6 +28,7 @@ class Evidence:
     """Evidence for claims. Any part may be missing: then a check that needs it is `unmeasured`."""
 
     count: CountNetwork | None = None
+    listed: FindTotals | None = None
     shapes: ReadShapes | None = None
     records: Sequence[Record] = ()
     publications: Sequence[Publication] = ()
@@ -76,6 +78,16 @@ class CountedNetwork:
             network = self.network
             self._costs[batch] = self.evidence.count(network.model, network.arguments or {}, network.size, batch)
         return self._costs[batch]
+
+    def total(self, key: str) -> int:
+        """A total of its cost at batch 1: as the catalogue has it, else counted."""
+        if not self._costs and self.evidence.listed is not None:
+            network = self.network
+            listed = self.evidence.listed(network.model, network.arguments or {}, network.size)
+            if key in listed:
+                return listed[key]
+        total: int = getattr(self.cost(), key)
+        return total
 
     def convolutions(self) -> Sequence[ConvolutionShape]:
         if self.evidence.shapes is None:

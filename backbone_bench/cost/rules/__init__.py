@@ -3,10 +3,10 @@
 A rule returns the result of an operation on the meta device and books the
 operation. Torch's own meta kernel does the same fifteen times slower, and the
 first one makes torch load 800 more modules. A rule returns None for unusual
-input (mixed types, another memory layout, a result without elements, an
-argument it does not know): then torch's kernel runs under the recorder and
-gives the result or torch's own error. A rule has the parameters of torch's
-function.
+input (mixed types, a memory order whose result torch's versions disagree about,
+a result without elements, an argument it does not know): then torch's kernel
+runs under the recorder and gives the result or torch's own error, once for each
+signature (`remembered`). A rule has the parameters of torch's function.
 """
 
 from typing import Any
@@ -17,12 +17,12 @@ from torch.overrides import TorchFunctionMode
 
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
-from backbone_bench.cost.rules import elementwise, layers, pools, reshaping
+from backbone_bench.cost.rules import elementwise, layers, pools, products, remembered, reshaping
 from backbone_bench.cost.rules.table import RULES, launches_nothing
 
 __all__ = ["RULES", "ShapeRules"]
 
-del elementwise, layers, pools, reshaping  # imported because they register their rules
+del elementwise, layers, pools, products, reshaping  # imported because they register their rules
 
 _PLAIN_TYPES = ((), (Tensor,))
 
@@ -43,10 +43,12 @@ class ShapeRules(TorchFunctionMode):
         elif types in _PLAIN_TYPES and not _transformed():
             try:
                 out = rule(self._ledger, *args, **kwargs)
-            except (TypeError, ValueError, AttributeError, IndexError):  # unreadable arguments: torch decides
+            except (TypeError, ValueError, AttributeError, IndexError, RuntimeError):  # bad arguments: torch decides
                 out = None
             if out is not None:
                 return out
+        if types in _PLAIN_TYPES and not _transformed():
+            return remembered.run(self._ledger, func, args, kwargs)
         with Recorder(self._ledger):
             return func(*args, **kwargs)
 

@@ -1,6 +1,7 @@
 """Shape rules for activations and elementwise arithmetic."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -8,7 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import ShapeRule, make, plain, rule
+from backbone_bench.cost.rules.table import (
+    SHAPES,
+    ShapeRule,
+    StaticShape,
+    floats,
+    kept_strides,
+    make,
+    make_strided,
+    plain,
+    rule,
+)
 
 
 def _in_place(ledger: Ledger, op: str, input: Tensor, elems: int) -> Tensor:
@@ -23,16 +34,19 @@ def _activation(op: str) -> ShapeRule:
     """
 
     def activate(ledger: Ledger, input: Tensor, *, inplace: bool = False, **constants: Any) -> Tensor | None:
-        elems = input.numel()
-        if not elems or not plain(input):
+        elems = 2 * input.numel()
+        if not elems:
             return None
         if constants:
             values = list(constants.values())
             if any(type(value) not in (int, float) for value in values) or values != sorted(values):
                 return None
-        if inplace:
-            return _in_place(ledger, op, input, 2 * elems)
-        return make(ledger, op, input, input.shape, 2 * elems)
+        if plain(input):
+            return _in_place(ledger, op, input, elems) if inplace else make(ledger, op, input, input.shape, elems)
+        strides = kept_strides(input.shape, input.stride()) if floats(input) else None
+        if strides is None:
+            return None
+        return _in_place(ledger, op, input, elems) if inplace else make_strided(ledger, op, input, strides, elems)
 
     return activate
 
@@ -62,34 +76,42 @@ def _arithmetic(op: str, *, in_place: bool = False) -> ShapeRule:
     """Rule for an operation of two tensors that broadcast, or of a tensor and a number."""
 
     def combine(ledger: Ledger, input: Tensor, other: Tensor | float) -> Tensor | None:
-        shape = _result_shape(input, other)
-        if shape is None:
+        own = input.shape
+        if isinstance(other, Tensor):
+            shape = own if own == other.shape else _broadcast(own, other.shape)
+            pair: tuple[Tensor, ...] = (input, other)
+        else:
+            shape, pair = own if type(other) in (int, float) else None, (input,)
+        if shape is None or 0 in shape or (in_place and shape != own):
             return None
-        read = input.numel() + (other.numel() if isinstance(other, Tensor) else 0)
-        elems = read + shape.numel()
+        elems = sum(tensor.numel() for tensor in pair) + shape.numel()
+        in_order = plain(*pair)
+        strides = None if in_order else _first_strides(shape, pair)
+        if not in_order and strides is None:
+            return None
         if in_place:
-            return _in_place(ledger, op, input, elems) if shape == input.shape else None
-        return make(ledger, op, input, shape, elems)
+            return _in_place(ledger, op, input, elems)
+        if strides is None:
+            return make(ledger, op, input, shape, elems)
+        return make_strided(ledger, op, input, strides, elems)
 
     return combine
 
 
-def _result_shape(input: Tensor, other: Tensor | float) -> torch.Size | None:
-    """Broadcast shape of two tensors with as many dimensions, or of a tensor and a number; else None."""
-    shape = input.shape
-    if 0 in shape:
-        return None
-    if not isinstance(other, Tensor):
-        return shape if type(other) in (int, float) and plain(input) else None
-    if not plain(input, other):
-        return None
-    return shape if shape == other.shape else _broadcast(shape, other.shape)
+def _first_strides(shape: torch.Size, pair: tuple[Tensor, ...]) -> StaticShape | None:
+    """Strides of a result whose first tensor has its shape, and leaves no choice of the memory order; else None."""
+    first = pair[0]
+    return kept_strides(shape, first.stride()) if shape == first.shape and floats(*pair) else None
 
 
-def _broadcast(left: torch.Size, right: torch.Size) -> torch.Size | None:
-    if len(left) != len(right) or any(a != b and a != 1 and b != 1 for a, b in zip(left, right, strict=True)):
+@lru_cache(SHAPES)
+def _broadcast(left: StaticShape, right: StaticShape) -> torch.Size | None:
+    """Shape of an operation of two tensors of these shapes; None if they do not broadcast."""
+    n = max(len(left), len(right))
+    pairs = list(zip((1,) * (n - len(left)) + tuple(left), (1,) * (n - len(right)) + tuple(right), strict=True))
+    if any(a != b and a != 1 and b != 1 for a, b in pairs):
         return None
-    return torch.Size(max(a, b) for a, b in zip(left, right, strict=True)) if 0 not in right else None
+    return torch.Size(max(a, b) for a, b in pairs) if 0 not in left and 0 not in right else None
 
 
 for _name in ("add", "sub", "mul", "div"):

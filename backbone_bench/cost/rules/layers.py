@@ -16,6 +16,7 @@ from backbone_bench.cost.rules.table import (
     StaticShape,
     carry_out,
     elements,
+    floats,
     make,
     per_dimension,
     plain,
@@ -74,7 +75,7 @@ def _convolution_plan(
 
 @rule(F.linear)
 def linear(ledger: Ledger, input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor | None:
-    if not plain(input, weight, bias):
+    if not floats(input, weight, bias):
         return None
     w = weight.shape
     if len(w) != 2 or (bias is not None and bias.shape != w[:1]):
@@ -128,10 +129,28 @@ def layer_norm(
     eps: float = 1e-5,
 ) -> Tensor | None:
     shape = tuple(normalized_shape)
-    if not plain(input, weight, bias) or not shape or input.shape[-len(shape) :] != shape or not input.numel():
+    if not floats(input, weight, bias) or not shape or input.shape[-len(shape) :] != shape or not input.numel():
         return None
-    affine = [tensor for tensor in (weight, bias) if tensor is not None]
-    if any(tensor.shape != shape for tensor in affine):
+    if input.is_contiguous() and not plain(input):  # torch keeps strides that mean nothing
         return None
-    elems = 2 * input.numel() + sum(tensor.numel() for tensor in affine)
+    elems = 2 * input.numel()
+    for tensor in (weight, bias):
+        if tensor is not None:
+            if tensor.shape != shape:
+                return None
+            elems += tensor.numel()
     return make(ledger, "layer_norm", input, input.shape, elems)
+
+
+@rule(F.softmax, torch.softmax, Tensor.softmax)
+def softmax(ledger: Ledger, input: Tensor, dim: int, _stacklevel: int = 3, dtype: None = None) -> Tensor | None:
+    elems = input.numel()
+    if (
+        not elems
+        or dtype is not None
+        or not floats(input)
+        or type(dim) is not int
+        or not -input.dim() <= dim < input.dim()
+    ):
+        return None
+    return make(ledger, "softmax", input, input.shape, 2 * elems)

@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.rules.table import make, plain, rule
+from backbone_bench.cost.ledger import Ledger, storage_of
+from backbone_bench.cost.rules.table import IntOrSizes, floats, make, per_dimension, plain, rule
 
 
 @rule(torch.cat)
@@ -58,6 +58,18 @@ def mean(ledger: Ledger, input: Tensor, dim: int | Sequence[int] | None = None, 
     return make(ledger, "mean", input, out, input.numel() + out.numel())
 
 
+@rule(torch.roll, Tensor.roll)
+def roll(ledger: Ledger, input: Tensor, shifts: IntOrSizes, dims: IntOrSizes) -> Tensor | None:
+    n = input.dim()
+    over = per_dimension(dims, 1 if type(dims) is int else len(dims))  # type: ignore[arg-type]  # others raise TypeError
+    by = per_dimension(shifts, 1 if type(shifts) is int else len(over))
+    if len(by) != len(over) or not over or not all(-n <= dim < n for dim in over):
+        return None
+    if not floats(input) or not input.numel():
+        return None
+    return make(ledger, "roll", input, input.shape, 2 * input.numel())
+
+
 @rule(Tensor.contiguous)
 def contiguous(ledger: Ledger, input: Tensor) -> Tensor | None:
     if not input.is_meta:
@@ -76,7 +88,21 @@ def dropout(
 
 @rule(torch.flatten, Tensor.flatten)
 def flatten(ledger: Ledger, input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor | None:
-    return input.flatten(start_dim, end_dim) if input.is_contiguous() else None
+    return _reshaped(ledger, "flatten", input, input.flatten(start_dim, end_dim))
+
+
+@rule(torch.reshape, Tensor.reshape)
+def reshape(ledger: Ledger, input: Tensor, *shape: Any, **named: Any) -> Tensor | None:
+    return _reshaped(ledger, "reshape", input, input.reshape(*shape, **named))
+
+
+def _reshaped(ledger: Ledger, op: str, input: Tensor, out: Tensor) -> Tensor | None:
+    """The result of torch's own call, which is a view if possible; book it if it is a copy."""
+    if not input.is_meta or type(out) is not Tensor:
+        return None
+    if storage_of(out) != storage_of(input):
+        ledger.book_new(op, 2 * out.numel(), out)
+    return out
 
 
 @rule(Tensor.__getitem__)
