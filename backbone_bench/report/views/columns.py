@@ -255,7 +255,7 @@ _MEASURED = (
     "wall_per_image_j,paper_per_image_j,peak_allocated_bytes"
 )
 COUNT = named(
-    f"model,params,flops,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_CROSS_CHECK},flags"
+    f"model,params,flops,reduction_depth,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_CROSS_CHECK},flags"
 )
 RUN = named(f"{_MEASURED},uncounted,{_CROSS_CHECK},grade")
 COMPARE = named(f"{_MEASURED},top1_fraction,top1_weights,uncounted,{_CROSS_CHECK},grade")

@@ -50,7 +50,7 @@ def row(model: str, torch: str) -> Record:
         now_utc(),
         SimpleNamespace(version=__version__),
         CountedWith(torch),
-        SimpleNamespace(**entry.counts, path="meta", uncounted=()),
+        SimpleNamespace(**entry.counts, path="meta", varies=False, uncounted=()),
     )
     return cast("Record", listed)
 
