@@ -4,11 +4,12 @@ import signal
 import sys
 from typing import NoReturn
 
-from backbone_bench.base import signals
+from backbone_bench.base import exits, signals
 
 
 def main() -> NoReturn:
     """Run the command line; the console scripts call this."""
+    exits.refuse()  # for good: a model may leave threads and handlers behind
     try:
         with signals.handled():
             from backbone_bench.cli import main as command_line

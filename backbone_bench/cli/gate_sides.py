@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from backbone_bench.base.errors import UserError
+from backbone_bench.base.errors import NotComparable, UserError
 from backbone_bench.cli.app import complain, program
 from backbone_bench.cli.run_words import jobs_of, settings_of
 
@@ -136,6 +136,8 @@ def _compare_files(options: GateOptions, current: Path, rules: "GateRules") -> "
 
     old, new = options.stored(), store.read([current], warn=complain)
     compared = comparisons.files(old, new, replace(rules, noise=old.noise))
+    if not compared.findings:
+        raise NotComparable(f"Nothing was compared: neither {options.baseline} nor {current} has a record.")
     return compared, _report(compared, str(options.baseline), str(current), "--update-baseline ")
 
 

@@ -12,6 +12,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import IO, TypeVar
 
@@ -66,8 +67,10 @@ def main() -> None:
         case ResolveJobs(jobs=jobs):
             for job in jobs:
                 send(resolve(job))
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(ValueError):  # the model has closed it
+        sys.stdout.flush()
+    with suppress(ValueError):
+        sys.stderr.flush()
     os._exit(0)
 
 

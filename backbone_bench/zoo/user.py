@@ -16,13 +16,15 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import nn
 
+from backbone_bench.base import exits
 from backbone_bench.base.errors import UserError, did_you_mean, first_line
 from backbone_bench.base.program import PACKAGE
+from backbone_bench.base.signals import Interrupted
 from backbone_bench.base.torch_versions import no_warning_of_read_only_buffers
 from backbone_bench.records import Scalar
 from backbone_bench.zoo import archives, modes
@@ -32,6 +34,7 @@ T = TypeVar("T")
 Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # args and kwargs of a model
 
 _TORCH = Path(torch.__file__).parent
+_RELATIVE_IMPORT = "attempted relative import with no known parent package"  # Python's words
 _MOST_FRAMES = 20  # the innermost ones; a recursion has thousands
 _TORCHS_OWN_FRAMES = "\nException raised from "  # forty lines of C++ frames follow
 
@@ -41,7 +44,7 @@ def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
     _know_random_sources()
     location, _, name = reference.rpartition(":")
     is_file = location.endswith(".py")
-    with importing_from(Path(location).parent if is_file else Path()):
+    with importing_from(Path(location).parent if is_file else Path()), _as_program(location):
         module = _from_file(Path(location)) if is_file else _from_package(location, reference)
         factory = _factory(module, location, name)
         check_arguments(factory, arguments, reference)
@@ -151,6 +154,17 @@ def _from_file(path: Path) -> ModuleType:
     return module
 
 
+@contextmanager
+def _as_program(location: str) -> Iterator[None]:
+    """Give code that reads its command line, while it is imported or builds the model, one without arguments."""
+    before = sys.argv
+    sys.argv = [location]
+    try:
+        yield
+    finally:
+        sys.argv = before
+
+
 def _from_package(name: str, reference: str) -> ModuleType:
     def load() -> ModuleType:
         try:
@@ -166,34 +180,18 @@ def _from_package(name: str, reference: str) -> ModuleType:
 def run(call: Callable[[], T], what: str) -> T:
     """Call the user's code; any exception becomes a UserError that names `what` and shows the user's own frames."""
     try:
-        with _no_sudden_exit():
+        with exits.refused():
             return call()
-    except UserError:
+    except (UserError, Interrupted, KeyboardInterrupt):
         raise
-    except (Exception, SystemExit) as error:  # user code may raise anything, and even exit
+    except BaseException as error:  # user code may raise anything, and even exit: SystemExit, CancelledError, …
         frames = "".join(traceback.format_list(_own_frames(error)[-_MOST_FRAMES:])).splitlines()
         summary, details = _error_text(error)
+        if isinstance(error, ImportError) and str(error) == _RELATIVE_IMPORT:
+            details.append("A file has no package: name it from the folder above as package.module:factory.")
         if frames or details:
             raise UserError("\n".join((f"{what} failed: {summary.rstrip('.')}.", *frames, *details))) from None
         raise UserError(f"{what} failed: {first_line(error)}.") from None
-
-
-@contextmanager
-def _no_sudden_exit() -> Iterator[None]:
-    """Make `os._exit` raise SystemExit: it would end this program, with a success code too, before anything is said."""
-    exit_now = os._exit
-
-    def refused(status: int) -> NoReturn:
-        if os.getpid() != own:  # a child that the user's code forked ends like this
-            exit_now(status)
-        raise SystemExit(f"os._exit({status})")
-
-    own = os.getpid()
-    os._exit = refused
-    try:
-        yield
-    finally:
-        os._exit = exit_now
 
 
 def _error_text(error: BaseException) -> tuple[str, list[str]]:
