@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from backbone_bench.base.choices import CacheState, EnergyRequest, Precision
+from backbone_bench.base.choices import CacheState, EnergyRequest, Optimizer, Precision
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.progress import silent
 from backbone_bench.jobs import settings
@@ -43,19 +43,27 @@ def count(
     batch: int = 1,
     precision: Precision = "fp32",
     train: bool = False,
+    optimizer: Optimizer | None = None,
     cross_check: bool = False,
 ) -> Record:
     """Count the cost of a model from shapes alone, without a device: `record.cost`.
 
     `inputs` is the shape of one image, `"3x224x224"` or `(3, 224, 224)`, or
     tensors that include the batch, nested as the model takes them; without
-    it, the model's own example inputs are used. `name` is the name of an
+    it, the model's own example inputs are used. Where tensors do not show
+    their batch, `batch` says it. `name` is the name of an
     `nn.Module` in the record; `arguments` go to the factory of a named model.
     Raises UserError.
     """
     from backbone_bench import profiler
 
-    values = {"batch-size": batch, "precision": (precision,), "train": train, "cross-check": cross_check}
+    values = {
+        "batch-size": batch,
+        "precision": (precision,),
+        "train": train,
+        "optimizer": optimizer,
+        "cross-check": cross_check,
+    }
     request = _request("count()", model, inputs, name, arguments, values)
     return profiler.count(request.job, request.in_memory)
 
@@ -72,6 +80,7 @@ def profile(
     channels_last: bool = False,
     compile: str | None = None,
     train: bool = False,
+    optimizer: Optimizer | None = None,
     cache: CacheState = "warm",
     threads: int | None = None,
     seed: int = 0,
@@ -99,6 +108,7 @@ def profile(
         "memory-format": ("channels_last" if channels_last else "contiguous",),
         "compile": compile,
         "train": train,
+        "optimizer": optimizer,
         "cache": cache,
         "threads": threads,
         "seed": seed,
@@ -205,8 +215,6 @@ def _request(
     if isinstance(model, str) and name is not None:
         raise UserError(f"{call}: name is for an nn.Module; this model has a name already.")
     shapes = _shapes(inputs)
-    if shapes is None and values.get("batch-size", 1) != 1:
-        raise UserError(f"{call}: input tensors include the batch: leave batch out, or give the shape of one image.")
     given = {setting: value for setting, value in values.items() if value is not None}
     source = settings.SettingSource(call, given | ({"input": shapes} if shapes else {}))
     model_name = model if isinstance(model, str) else f"object:{name or type(model).__name__}"

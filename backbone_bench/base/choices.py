@@ -3,6 +3,7 @@
 from typing import Literal
 
 Mode = Literal["eval", "train"]
+Optimizer = Literal["sgd", "adamw"]
 Precision = Literal["fp32", "tf32", "fp16", "bf16", "amp"]
 HALF_TYPES = {"fp16": "float16", "bf16": "bfloat16"}  # precisions in which the whole model has another type
 MemoryFormat = Literal["contiguous", "channels_last"]

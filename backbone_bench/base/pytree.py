@@ -12,14 +12,20 @@ T = TypeVar("T")
 
 
 def tensors_of(value: Any) -> Iterator[Tensor]:
-    """Every tensor in a nested value, in order."""
-    if isinstance(value, Tensor):
-        yield value
-    for item in _parts(value):
-        yield from tensors_of(item)
+    """Every tensor in a nested value, in order, however deep it is."""
+    pending = [iter((value,))]
+    while pending:
+        item = next(pending[-1], pending)
+        if item is pending:  # no item of a value is this list
+            pending.pop()
+        elif isinstance(item, Tensor):
+            yield item
+        else:
+            pending.append(iter(parts(item)))
 
 
-def _parts(value: Any) -> Iterable[Any]:
+def parts(value: Any) -> Iterable[Any]:
+    """The items of a tuple, list, mapping or dataclass; none of any other value."""
     if isinstance(value, (tuple, list)):
         return value
     if isinstance(value, Mapping):

@@ -24,6 +24,7 @@ from backbone_bench.cli.options import (
     InputSizeOption,
     LayersOption,
     ModelsArgument,
+    OptimizerOption,
     OutputsOption,
     PrecisionOption,
     RecordFormatOption,
@@ -45,6 +46,7 @@ def count(
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one pass.", min=1, max=1 << 31)] = 1,
     precision: PrecisionOption = "fp32",
     train: CountTrainOption = False,
+    optimizer: OptimizerOption = None,
     cross_check: CrossCheckOption = False,
     layers: LayersOption = False,
     depth: DepthOption = 2,
@@ -60,14 +62,25 @@ def count(
     names = choose.models(models, family, everything=everything)
     paths = to or []
     output.check(paths)
-    changed = (arg, inputs, input_size is not None, batch_size > 1, precision != "fp32", train, cross_check, layers)
+    changed = (
+        arg,
+        inputs,
+        input_size is not None,
+        batch_size > 1,
+        precision != "fp32",
+        train,
+        optimizer,
+        cross_check,
+        layers,
+    )
     _print_listed(() if any(changed) else names, convention, form, paths)
-    from backbone_bench.jobs.job import Job
+    from backbone_bench.jobs.job import Job, mode_of
     from backbone_bench.records import Record
     from backbone_bench.records.workload import input_specs
     from backbone_bench.report.views.columns import COUNT
 
     given, specs = arguments(arg), input_specs(inputs or (), input_size)
+    mode = mode_of(train=train, optimizer=optimizer)
     jobs = [
         Job(
             name,
@@ -76,7 +89,8 @@ def count(
             input_size=input_size,
             batch=batch_size,
             precision=precision,
-            mode="train" if train else "eval",
+            mode=mode,
+            optimizer=optimizer,
             cross_check=cross_check,
         )
         for name in names

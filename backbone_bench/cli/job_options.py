@@ -65,7 +65,7 @@ CompileOption = Annotated[
     str | None, typer.Option("--compile", help="Compile with torch.compile in this mode.", metavar="MODE")
 ]
 TrainOption = Annotated[
-    bool | None, typer.Option("--train/--no-train", help="Time forward and backward in training mode.")
+    bool | None, typer.Option("--train/--no-train", help="A training step: forward and backward, in training mode.")
 ]
 CacheOption = Annotated[
     str | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from backbone_bench.base import strict_json
-from backbone_bench.base.choices import Precision
+from backbone_bench.base.choices import Optimizer, Precision
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.report.tables.answer import Face
 from backbone_bench.report.tables.formats import FORMATS, formats
@@ -66,7 +66,12 @@ InputSizeOption = Annotated[
     int | None, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS", min=0)
 ]
 PrecisionOption = Annotated[Precision, typer.Option("--precision", help="Precision of the arithmetic.")]
-CountTrainOption = Annotated[bool, typer.Option("--train", help="Count in training mode.")]
+CountTrainOption = Annotated[
+    bool, typer.Option("--train", help="Count a training step: forward and backward, in training mode.")
+]
+OptimizerOption = Annotated[
+    Optimizer | None, typer.Option(help="With --train: the step of this optimizer too.", show_default="none")
+]
 CrossCheckOption = Annotated[
     bool, typer.Option("--cross-check", help="Count again with fvcore and explain each difference.")
 ]

@@ -70,6 +70,16 @@ MOVES = WRITE_ONLY | GATHERS | {
 }  # fmt: skip
 
 
+# Backward passes without FLOPs that are not named after an operation in MOVES.
+BACKWARD_MOVES = {
+    "embedding_dense_backward", "_embedding_bag_backward", "_embedding_bag_per_sample_weights_backward",
+    "batch_norm_backward", "_fused_rms_norm_backward", "fractional_max_pool3d_backward", "rrelu_with_noise_backward",
+    "reflection_pad1d_backward", "reflection_pad2d_backward", "reflection_pad3d_backward",
+    "replication_pad1d_backward", "replication_pad2d_backward", "replication_pad3d_backward",
+    "multi_margin_loss_backward", "multilabel_margin_loss_backward", "soft_margin_loss_backward",
+}  # fmt: skip
+
+
 # One booking per operation with FLOPs, by its canonical name. Its parameters are those of the aten operation.
 
 
@@ -92,6 +102,23 @@ def _any_convolution(
 ) -> None:
     transposed = more[3]  # after stride, padding and dilation
     (_transposed if transposed else _convolution)(ledger, out, input, weight, bias)
+
+
+def _convolution_backward(
+    ledger: Ledger,
+    out: tuple[Tensor | None, ...],
+    gradient: Tensor,
+    input: Tensor,
+    weight: Tensor,
+    bias_shape: Any,
+    *more: Any,
+) -> None:
+    transposed, needed = more[3], more[6]  # after stride, padding and dilation; after output padding and groups
+    forward = formulas.convolution(input.shape, weight.shape, gradient.shape, ledger.images, transposed=transposed)
+    made = _present(*out)
+    cost = forward._replace(flops=forward.flops * (needed[0] + needed[1]), out_elems=sum(map(Tensor.numel, made)))
+    reads = [gradient, *([weight] if needed[0] else []), *([input] if needed[1] else [])]
+    ledger.book(f"{'transposed_' if transposed else ''}convolution_backward", reads, made, cost)
 
 
 def _deformable(ledger: Ledger, out: Tensor, input: Tensor, weight: Tensor, offset: Tensor, *more: Any) -> None:
@@ -168,6 +195,7 @@ BOOKINGS: dict[str, Booking] = {
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
     **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _transposed),
     "convolution": _any_convolution,
+    "convolution_backward": _convolution_backward,
     "torchvision::deform_conv2d": _deformable,
     "linear": _linear,
     "batch_norm": _batch_norm,

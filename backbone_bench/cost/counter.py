@@ -11,7 +11,7 @@ import copy
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -22,31 +22,59 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 
 from backbone_bench.base import collector
 from backbone_bench.base.pytree import map_tensors, tensors_of
+from backbone_bench.cost import training
+from backbone_bench.cost.autocast import autocast_on_meta
+from backbone_bench.cost.chance import TRIED_SEEDS, Chance
 from backbone_bench.cost.compiled import compiler_is_loaded, forget_compiled, uncompiled
 from backbone_bench.cost.digest import shapes_sha256
+from backbone_bench.cost.fused import as_one
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
-from backbone_bench.cost.swap import Survey, as_meta, buffers_restored, real
+from backbone_bench.cost.swap import Survey, as_meta, buffers_restored, gradients_restored, real
+from backbone_bench.cost.training import TrainingLedger, TrainingStep
 from backbone_bench.records import ModelCost
 
+Path = Literal["meta", "cpu"]
 _ONE_PASS = threading.RLock()  # a second thread would see the first one's meta tensors in the model
 
 
-def count(
-    model: nn.Module, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None, *, batch: int = 1
+def count(  # noqa: PLR0913  # a call and its conditions
+    model: nn.Module,
+    args: Sequence[Any],
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    batch: int = 1,
+    seed: int = 0,
+    training: TrainingStep | None = None,
 ) -> ModelCost:
     """Cost of one forward pass of `model(*args, **kwargs)`, in the model's current mode (train or eval).
+
+    With `training`, cost of a whole training step. Its peak of activations has
+    the gradients too, but not the optimizer's state.
 
     `batch` is the number of images in the inputs: memory access and CIO are
     given for one image. Inputs may be real or meta tensors, nested in tuples,
     lists, dictionaries and dataclasses; a pass on the CPU replaces meta inputs
-    by tensors with values. Raises what the model raises.
+    by tensors with values. Random choices of the model follow `seed`; where it
+    makes any, other seeds are tried (`ModelCost.varies`). Raises what the model
+    raises.
     """
     # Peak activations must not depend on when reference cycles are collected; also, a collection takes longer than the
     # pass.
     with _ONE_PASS, collector.gc_disabled():
-        return _count(_Call(unwrapped(model), tuple(args), dict(kwargs or {}), batch))
+        original = unwrapped(model)
+        call = _Call(original, tuple(args), dict(kwargs or {}), batch, Chance(original), training)
+        counted = _seeded(call, seed)
+        if not call.chance.was_used:
+            return counted
+        others = range(seed + 1, seed + 1 + TRIED_SEEDS[counted.path])
+        return replace(counted, varies=any(_seeded(call, other, own=True) != counted for other in others))
+
+
+def _seeded(call: "_Call", seed: int, *, own: bool = False) -> ModelCost:
+    with call.chance.seeded(seed, own=own):
+        return _count(call)
 
 
 def _count(call: "_Call") -> ModelCost:
@@ -78,6 +106,8 @@ class _Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     batch: int
+    chance: Chance
+    training: TrainingStep | None
 
     @cached_property
     def survey(self) -> Survey:
@@ -97,24 +127,37 @@ class _Call:
         args, kwargs = map_tensors((self.args, self.kwargs), real)
         with torch.random.fork_rng(devices=()), torch.no_grad():
             model(*args, **kwargs)
-        return _Call(model, self.args, self.kwargs, self.batch)
+        return _Call(model, self.args, self.kwargs, self.batch, self.chance, self.training)
 
     def on_meta(self) -> ModelCost:
-        with self.survey.left_as_found():
-            return self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
+        with self.chance.restored(), self.survey.left_as_found(), autocast_on_meta():
+            counted = self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
+        if self.training is None:
+            return counted
+        with self.survey.left_as_found(), autocast_on_meta():
+            state = self.survey.put_on_meta()
+            with gradients_restored(self.parameters()):  # a model that was built on meta keeps its own parameters
+                return self._with_training(counted, state)
 
     def on_cpu(self) -> ModelCost:
         state = [place.tensor for place in self.survey.places]
-        with self.survey.left_as_found(), buffers_restored(self.model):
-            try:
-                return self._run("cpu", state, torch.inference_mode)
-            except RuntimeError as error:
-                if "grad" not in str(error) and "Inference" not in str(error):
-                    raise
-            return self._run("cpu", state, torch.no_grad)  # the model computes gradients, which inference mode forbids
+        with self.chance.restored(), self.survey.left_as_found(), buffers_restored(self.model):
+            counted = self._forward_on_cpu(state)
+        if self.training is None:
+            return counted
+        with self.survey.left_as_found(), buffers_restored(self.model), gradients_restored(self.parameters()):
+            return self._with_training(counted, state)
+
+    def _forward_on_cpu(self, state: list[Tensor]) -> ModelCost:
+        try:
+            return self._run("cpu", state, torch.inference_mode)
+        except RuntimeError as error:
+            if "grad" not in str(error) and "Inference" not in str(error):
+                raise
+        return self._run("cpu", state, torch.no_grad)  # the model computes gradients, which inference mode forbids
 
     def _run(
-        self, path: Literal["meta", "cpu"], state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
+        self, path: Path, state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
     ) -> ModelCost:
         """Run one pass, and once more if it was the first to load the compiler, which had then compiled in it."""
         was_loaded = compiler_is_loaded()
@@ -130,15 +173,13 @@ class _Call:
         return self._pass(path, state, without_grad)
 
     def _pass(
-        self, path: Literal["meta", "cpu"], state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
+        self, path: Path, state: list[Tensor], without_grad: Callable[[], AbstractContextManager[Any]]
     ) -> ModelCost:
         parameters = self.parameters()
         ledger = Ledger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
-        args, kwargs = map_tensors((self.args, self.kwargs), as_meta if path == "meta" else real)
-        for tensor in tensors_of((args, kwargs)):
-            ledger.track_new(tensor)
+        args, kwargs = self._inputs(path, ledger)
         recording = ShapeRules(ledger) if path == "meta" else _plain_kernels(ledger)
-        with ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
+        with self.chance.watched(), ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
         return ModelCost(
             params=sum(parameter.numel() for parameter in parameters),
@@ -148,6 +189,24 @@ class _Call:
             by_op=ledger.rows(),
             shapes_sha256=shapes_sha256(self.survey.modules),
         )
+
+    def _inputs(self, path: Path, ledger: Ledger) -> tuple[Any, Any]:
+        """The arguments and keyword arguments on the device of the pass."""
+        args, kwargs = map_tensors((self.args, self.kwargs), as_meta if path == "meta" else real)
+        for tensor in tensors_of((args, kwargs)):
+            ledger.track_new(tensor)
+        return args, kwargs
+
+    def _with_training(self, counted: ModelCost, state: list[Tensor]) -> ModelCost:
+        """The counted forward pass, and what follows it in a training step."""
+        assert self.training is not None
+        path = counted.path
+        ledger = TrainingLedger(self.parameters(), lambda: [*state, *self.survey.buffers()], self.batch)
+        args, kwargs = self._inputs(path, ledger)
+        recorder = Recorder(ledger) if path == "meta" else _plain_kernels(ledger)
+        with ledger.attributing_to(self.survey.modules), uncompiled(), as_one(ledger, path):
+            training.run(lambda: self.model(*args, **kwargs), self.training, ledger, recorder)
+        return replace(counted, peak_activation_bytes=ledger.peak_bytes, by_op=(*counted.by_op, *ledger.rows()))
 
 
 @contextmanager

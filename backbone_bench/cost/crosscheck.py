@@ -68,7 +68,7 @@ def check(
         return Missing("fvcore_failed", f"fvcore cannot count this model: {reason}")
     flops = sum(operators.values())
     differences = (*_extra_in_fvcore(operators), *_missed_by_fvcore(operators, unknown, cost))
-    residue = flops - cost.flops - sum(difference.flops for difference in differences)
+    residue = flops - cost.flops_of("forward") - sum(difference.flops for difference in differences)
     return CrossCheck(f"fvcore {version('fvcore')}", flops, differences, residue, twins)
 
 
@@ -93,7 +93,7 @@ def _missed_by_fvcore(
 
 
 def _our_flops(cost: ModelCost, kind: str) -> int:
-    return sum(row.flops for row in cost.by_op if not isinstance(row.flops, Missing) and _kind_of(row.op) == kind)
+    return cost.flops_of("forward", lambda row: _kind_of(row.op) == kind)
 
 
 def _kind_of(op: str) -> str:

@@ -6,6 +6,7 @@ bias. It is given for one image, whatever the batch: the weights are read once,
 and the positions of the batch are divided by its number of images. A linear
 layer is a 1x1 convolution over its positions. CIO (convolutional input/output)
 adds a convolution's input and output, each at its own size (CSPNet, HarDNet).
+The reduction depth of a convolution is ci/groups·kh·kw.
 
 The FLOPs are half of those of `torch.utils.flop_counter`, which counts two per
 multiply-add; the tests compare them. The formulas are repeated here because
@@ -20,11 +21,17 @@ AnyShape = Sequence[int]
 
 
 class Arithmetic(NamedTuple):
-    """FLOPs, memory access and CIO of one operation; access and CIO are 0 if it is not a layer."""
+    """FLOPs, memory access and CIO of one operation; access and CIO are 0 if it is not a layer.
+
+    The last three are of convolutions only: see `OpCost`.
+    """
 
     flops: int
     access_elems: int = 0
     cio_elems: int = 0
+    groups: int = 0  # 0: not a convolution
+    out_elems: int = 0
+    reduction_depth: int = 0
 
 
 NONE = Arithmetic(0)  # not a convolution or matrix product: 0 FLOPs by definition
@@ -45,11 +52,15 @@ def convolution(x: AnyShape, weight: AnyShape, out: AnyShape, images: int, *, tr
     n, x_map, out_map = (x[0], x[2:], out[2:]) if batched else (1, x[1:], out[1:])
     ci, co = (x[1], out[1]) if batched else (x[0], out[0])
     weights = prod(weight)
+    groups = co // weight[1] if transposed else ci // weight[1]
     positions = per_image(n * prod(out_map), images)
     return Arithmetic(
         flops=n * prod(x_map if transposed else out_map) * weights,
         access_elems=positions * (ci + co) + weights,
         cio_elems=per_image(n * prod(x_map), images) * ci + positions * co,
+        groups=groups,
+        out_elems=n * co * prod(out_map),
+        reduction_depth=ci // groups * prod(weight[2:]),
     )
 
 
@@ -85,3 +96,20 @@ def attention(query: AnyShape, key: AnyShape, out: AnyShape) -> Arithmetic:
     """
     scores = prod(out[:-1]) * key[-2]
     return Arithmetic(scores * (query[-1] + out[-1]))
+
+
+class AttentionGradients(NamedTuple):
+    """The gradients that a backward pass of attention needs."""
+
+    query: bool
+    key: bool
+    value: bool
+    mask: bool
+
+
+def attention_backward(query: AnyShape, key: AnyShape, out: AnyShape, needed: AttentionGradients) -> Arithmetic:
+    """The gradients of fused attention: the scores again, their gradient, and one product for each other gradient."""
+    scores = prod(out[:-1]) * key[-2]
+    of_scores = needed.query or needed.key or needed.mask
+    inner, outer = 1 + needed.query + needed.key, of_scores + needed.value
+    return Arithmetic(scores * (inner * query[-1] + outer * out[-1]))

@@ -5,7 +5,7 @@ operation is booked in the same way by either. Activations are tracked by their
 storage: an in-place operation makes no new one, a view keeps its base alive.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from threading import get_ident
@@ -17,10 +17,11 @@ from torch import Tensor, nn
 from torch.jit import ScriptModule
 
 from backbone_bench.cost.formulas import NONE, Arithmetic
-from backbone_bench.records import Missing, OpCost
+from backbone_bench.records import Missing, OpCost, Phase
 
 # Indices into a row of the ledger.
-CALLS, FLOPS, ACCESS, CIO, TRAFFIC, BYTES = range(6)
+CALLS, FLOPS, ACCESS, CIO, TRAFFIC, BYTES, OUT, DEPTH = range(8)
+_Key = tuple[str, str, Phase, int]  # module, operation, phase, and groups: 0 if it is not a convolution
 
 
 Booked = tuple[str, int, int, Arithmetic | None]  # operation, elements and bytes of its traffic, cost
@@ -39,11 +40,12 @@ class Ledger:
     def __init__(self, parameters: list[Tensor], state: Callable[[], list[Tensor]], images: int) -> None:
         """`state` returns the tensors, besides parameters, that the model keeps from one pass to the next."""
         self.images = images
-        self._parameters = parameters
+        self.parameters = parameters
         self._get_state = state
+        self.phase: Phase = "forward"
         self._modules = [""]
-        self._rows: dict[tuple[str, str], list[int]] = {}
-        self._unknown: set[tuple[str, str]] = set()
+        self._rows: dict[_Key, list[int]] = {}
+        self._unknown: set[_Key] = set()
         self._alive: dict[int, Any] = {}
         self._alive_bytes = 0
         self.peak_bytes = 0
@@ -53,7 +55,7 @@ class Ledger:
 
     @cached_property
     def _weight_storages(self) -> set[int | None]:
-        return set(map(storage_of, self._parameters))
+        return set(map(storage_of, self.parameters))
 
     @cached_property
     def _model_storages(self) -> set[int | None]:
@@ -95,6 +97,10 @@ class Ledger:
 
         return wrapped
 
+    @property
+    def _module(self) -> str:
+        return self._modules[-1]
+
     # Costs.
 
     def book(self, op: str, reads: Sequence[Tensor], writes: Sequence[Tensor], cost: Arithmetic | None = NONE) -> None:
@@ -121,10 +127,10 @@ class Ledger:
     def _add(self, op: str, elems: int, size: int, cost: Arithmetic | None) -> None:
         if self._note is not None:
             self._note.append((op, elems, size, cost))
-        key = self._modules[-1], op
+        key = self._module, op, self.phase, 0 if cost is None else cost.groups
         row = self._rows.get(key)
         if row is None:
-            row = self._rows[key] = [0] * 6
+            row = self._rows[key] = [0] * 8
         row[CALLS] += 1
         row[TRAFFIC] += elems
         row[BYTES] += size
@@ -134,6 +140,8 @@ class Ledger:
             row[FLOPS] += cost.flops
             row[ACCESS] += cost.access_elems
             row[CIO] += cost.cio_elems
+            row[OUT] += cost.out_elems
+            row[DEPTH] += cost.reduction_depth
 
     def is_weight(self, tensor: Tensor) -> bool:
         """Whether the tensor is a parameter of the model, or a view of one."""
@@ -146,6 +154,10 @@ class Ledger:
         key = storage_of(tensor)
         if key is not None and key not in self._model_storages:
             self.track_new(tensor)
+
+    def leave_out(self, tensors: Iterable[Tensor]) -> None:
+        """Regard these tensors as the model's own: they are no activations."""
+        self._model_storages.update(map(storage_of, tensors))
 
     def track_new(self, tensor: Tensor) -> None:
         """Count the storage of a tensor that is known not to be the model's own."""
@@ -184,10 +196,13 @@ class Ledger:
     def rows(self) -> tuple[OpCost, ...]:
         """The rows as a record keeps them."""
         rows = []
-        for (module, op), row in self._rows.items():
-            flops = _no_formula(op) if (module, op) in self._unknown else row[FLOPS]
+        for key, row in self._rows.items():
+            module, op, phase, groups = key
+            flops = _no_formula(op) if key in self._unknown else row[FLOPS]
+            shape = (groups, *row[OUT:]) if groups else ()
             # Positional, which takes a third of the time: a row has the order of OpCost's fields.
-            rows.append(OpCost(module, op, row[CALLS], flops, *row[ACCESS:]))
+            calls, _, access, cio, traffic, size, *_ = row
+            rows.append(OpCost(module, op, calls, flops, access, cio, traffic, size, phase, *shape))
         return tuple(rows)
 
 

@@ -18,7 +18,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from backbone_bench.base.pytree import tensors_of
 from backbone_bench.base.torch_versions import call_what_loads, counts_no_flops
-from backbone_bench.cost.aten import BOOKINGS, GATHERS, HIGHER_ORDER, MOVES, NO_KERNEL, SYNONYMS, WRITE_ONLY
+from backbone_bench.cost.aten import (
+    BACKWARD_MOVES,
+    BOOKINGS,
+    GATHERS,
+    HIGHER_ORDER,
+    MOVES,
+    NO_KERNEL,
+    SYNONYMS,
+    WRITE_ONLY,
+)
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.ledger import Ledger, storage_of
 
@@ -122,7 +131,9 @@ def canonical(func: Any) -> str:
     name = func._schema.name.removeprefix("aten::")
     if name.endswith("_") and not name.endswith("__"):
         name = name[:-1]
-    return SYNONYMS.get(name, name)
+    name = name.replace(f"_{_OF_MANY_TENSORS}", _OF_MANY_TENSORS)
+    forward, backward, _ = name.partition(_BACKWARD)
+    return SYNONYMS.get(forward, forward) + backward if backward else SYNONYMS.get(name, name)
 
 
 @cache
@@ -139,7 +150,23 @@ def _is_composite(func: Any) -> bool:
 def _moves_only(func: Any, op: str) -> bool:
     """Whether the operation has 0 FLOPs: by its name, as a view, or because it is pointwise or a reduction."""
     packet = getattr(torch.ops.aten, op, func._overloadpacket)
-    return op in MOVES or func.is_view or counts_no_flops(op, packet)
+    if op in MOVES or func.is_view or counts_no_flops(op, packet) or op.startswith(_OF_MANY_TENSORS):
+        return True
+    if op in BACKWARD_MOVES:
+        return True
+    forward = op.removesuffix(_BACKWARD)
+    return forward != op and (bool(MOVES & {forward, f"{forward}_forward"}) or _makes_views_or_no_flops(forward))
+
+
+_BACKWARD = "_backward"  # the backward pass of what has no FLOPs has none
+_OF_MANY_TENSORS = "foreach_"  # pointwise operations and reductions, which optimizers use
+
+
+def _makes_views_or_no_flops(op: str) -> bool:
+    packet = getattr(torch.ops.aten, op, None)
+    if packet is None:
+        return False
+    return counts_no_flops(op, packet) or any(getattr(packet, name).is_view for name in packet.overloads())
 
 
 @cache

@@ -6,6 +6,7 @@ without values in the user's model. So the state of all modules is saved before
 the pass and restored in `finally`.
 """
 
+import copy
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,8 +49,12 @@ class Survey:
     `training` flags, and the location of every tensor that has values.
     """
 
-    def __init__(self, model: nn.Module) -> None:
-        """Walk the modules once; `named_modules` takes time proportional to the depth for each module."""
+    def __init__(self, model: nn.Module, *, on_meta: bool = False) -> None:
+        """Walk the modules once; `named_modules` takes time proportional to the depth for each module.
+
+        With `on_meta` the places are those of the tensors without values.
+        """
+        self._on_meta = on_meta
         self.modules: list[tuple[str, nn.Module]] = []
         self.places: list[TensorPlace] = []
         self._attributes: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -88,14 +93,14 @@ class Survey:
             if kind in _CONTAINERS:
                 self._containers.append(value)
                 self._save_tensors(value)
-            elif kind not in _PLAIN and isinstance(value, Tensor) and not value.is_meta:
+            elif kind not in _PLAIN and isinstance(value, Tensor) and value.is_meta is self._on_meta:
                 self.places.append(TensorPlace(attributes, name, value))
 
     def _save_tensors(self, container: Container) -> None:
         if type(container) is set:
             return
         for key, item in enumerate(container) if type(container) is list else container.items():
-            if isinstance(item, Tensor) and not item.is_meta:
+            if isinstance(item, Tensor) and item.is_meta is self._on_meta:
                 self.places.append(TensorPlace(container, key, item))
 
     def buffers(self) -> list[Tensor]:
@@ -156,7 +161,23 @@ def as_meta(tensor: Tensor) -> Tensor:
     made = torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
     if isinstance(tensor, nn.Parameter):
         return nn.Parameter(made, requires_grad=tensor.requires_grad)
-    return made
+    return made.requires_grad_(tensor.requires_grad and tensor.is_leaf)
+
+
+def with_values(model: nn.Module) -> nn.Module:
+    """Copy of a model on the CPU, in which every meta tensor has values: random ones or, for integers, zeros."""
+    copied = copy.deepcopy(model)
+    by_id: dict[int, Tensor] = {}
+    for place in Survey(copied, on_meta=True).places:
+        if id(place.tensor) not in by_id:
+            by_id[id(place.tensor)] = _valued(place.tensor)
+        place.container[place.key] = by_id[id(place.tensor)]
+    return copied
+
+
+def _valued(tensor: Tensor) -> Tensor:
+    made = real(tensor)
+    return nn.Parameter(made, requires_grad=tensor.requires_grad) if isinstance(tensor, nn.Parameter) else made
 
 
 @contextmanager
@@ -169,6 +190,19 @@ def buffers_restored(model: nn.Module) -> Iterator[None]:
         with torch.no_grad():
             for buffer, value in before:
                 buffer.copy_(value)
+
+
+@contextmanager
+def gradients_restored(parameters: list[Tensor]) -> Iterator[None]:
+    """Set the gradients of the parameters to None, and restore them afterwards."""
+    before = [parameter.grad for parameter in parameters]
+    try:
+        for parameter in parameters:
+            parameter.grad = None
+        yield
+    finally:
+        for parameter, gradient in zip(parameters, before, strict=True):
+            parameter.grad = gradient
 
 
 def real(tensor: Tensor) -> Tensor:

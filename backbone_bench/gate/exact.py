@@ -14,6 +14,7 @@ from backbone_bench.records.quantities import EXACT
 _SHAPES = "shapes_sha256"  # digest of names and shapes of parameters and buffers, compared like a quantity
 
 _Costs = tuple[int, int, int, int]  # FLOPs, access, traffic, operations
+_NOTHING: _Costs = (0, 0, 0, 0)
 
 
 def compare(subject: str, base: ModelCost | Missing, head: ModelCost | Missing) -> list[GateFinding]:
@@ -61,22 +62,23 @@ def moved(base: ModelCost, head: ModelCost) -> tuple[CostChange, ...]:
 
 
 def _rows(by_op: Iterable[OpCost]) -> Mapping[tuple[str, str], _Costs]:
-    return {
-        (row.module, row.op): (
-            0 if isinstance(row.flops, Missing) else row.flops,
-            row.access_elems,
-            row.traffic_elems,
-            row.calls,
+    sums: dict[tuple[str, str], _Costs] = {}
+    for row in by_op:
+        flops, access, traffic, ops = sums.get((row.module, row.kind), _NOTHING)
+        known = 0 if isinstance(row.flops, Missing) else row.flops
+        sums[row.module, row.kind] = (
+            flops + known,
+            access + row.access_elems,
+            traffic + row.traffic_elems,
+            ops + row.calls,
         )
-        for row in by_op
-    }
+    return sums
 
 
 def _cost_change(key: tuple[str, str], before: _Costs | None, after: _Costs | None) -> CostChange | None:
     if before == after:
         return None
-    nothing = (0, 0, 0, 0)
-    flops, access, traffic, ops = (new - old for old, new in zip(before or nothing, after or nothing, strict=True))
+    flops, access, traffic, ops = (new - old for old, new in zip(before or _NOTHING, after or _NOTHING, strict=True))
     state: Literal["added", "removed", "changed"] = (
         "added" if before is None else "removed" if after is None else "changed"
     )

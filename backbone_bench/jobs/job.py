@@ -10,7 +10,17 @@ from typing import Literal
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import HALF_TYPES, EnergyOf, EnergyProtocol, EnergyRequest, SourceRequest, is_host
+from backbone_bench.base.choices import (
+    HALF_TYPES,
+    EnergyOf,
+    EnergyProtocol,
+    EnergyRequest,
+    Mode,
+    Optimizer,
+    SourceRequest,
+    is_host,
+)
+from backbone_bench.base.errors import UserError
 from backbone_bench.records import (
     STRICT,
     Known,
@@ -84,10 +94,14 @@ class Job(Setting):
         requested = self.setting
         if self.threads is None:
             del requested["threads"]
-        if self.batch != "auto":
+        if self.batch != "auto" and not self._leaves_batch_to(workload):
             requested["batch"] = self.batch
         same = all(getattr(workload, name) == value for name, value in requested.items())
         return same and self._inputs_match(workload)
+
+    def _leaves_batch_to(self, workload: Workload) -> bool:
+        """Whether the batch is that of the example inputs of the user's model."""
+        return self.batch == 1 and workload.names_code and not self.inputs and self.input_size is None
 
     def _inputs_match(self, workload: Workload) -> bool:
         if self.inputs:
@@ -98,6 +112,13 @@ class Job(Setting):
         """An input as the model receives it: a floating-point one has the job's half precision, if it requests one."""
         spec, half = TensorSpec.parse(text), HALF_TYPES.get(self.precision)
         return replace(spec, dtype=half) if half and "float" in spec.dtype else spec
+
+
+def mode_of(*, train: bool, optimizer: Optimizer | None) -> Mode:
+    """The mode of a job. Raises UserError for an optimizer without training."""
+    if optimizer is not None and not train:
+        raise UserError("--optimizer is a part of a training step: give --train too.")
+    return "train" if train else "eval"
 
 
 def _energy_of(record: Record) -> EnergyOf:

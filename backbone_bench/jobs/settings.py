@@ -23,11 +23,12 @@ from backbone_bench.base.choices import (
     EnergyProtocol,
     EnergyRequest,
     MemoryFormat,
+    Optimizer,
     Precision,
     SourceRequest,
 )
 from backbone_bench.base.errors import UserError, did_you_mean, visible
-from backbone_bench.jobs.job import Job
+from backbone_bench.jobs.job import Job, mode_of
 from backbone_bench.records import Scalar
 from backbone_bench.records.workload import input_specs
 
@@ -76,6 +77,7 @@ class Settings:
     threads: Many[ThreadCount | Literal["auto"]] = ("auto",)  # auto: torch's default
     compile: Word | None = None
     train: bool = False
+    optimizer: Optimizer | None = None
     cache: CacheState = "warm"
     seed: Annotated[WholeNumber, Field(ge=0, lt=1 << 63)] = 0
     latency: bool = True
@@ -94,7 +96,7 @@ class Settings:
 
     def jobs(self, models: Iterable[str], arguments: Mapping[str, Scalar]) -> list[Job]:
         """One job for each model and each combination of settings; the batch sizes of a combination are adjacent."""
-        inputs = input_specs(self.input, self.input_size)
+        inputs, mode = input_specs(self.input, self.input_size), mode_of(train=self.train, optimizer=self.optimizer)
         matrix = product(models, self.device, self.precision, self.memory_format, self.threads, self.batch_size)
         return [
             Job(
@@ -103,7 +105,7 @@ class Settings:
                 inputs=inputs,
                 batch=batch,
                 device=device,
-                mode="train" if self.train else "eval",
+                mode=mode,
                 precision=precision,
                 memory_format=layout,
                 threads=None if threads == "auto" else threads,

@@ -13,7 +13,9 @@ from backbone_bench import cost
 from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.base.program import __version__, commit, now_utc
 from backbone_bench.base.progress import ProgressCallback
+from backbone_bench.cost.chance import Chance
 from backbone_bench.cost.fit import smallest_image
+from backbone_bench.cost.training import TrainingStep
 from backbone_bench.jobs.job import Job
 from backbone_bench.measure import environment
 from backbone_bench.measure.call import precision
@@ -38,6 +40,7 @@ from backbone_bench.records import (
     Workload,
 )
 from backbone_bench.zoo import user
+from backbone_bench.zoo.depth import recursion_told
 from backbone_bench.zoo.sources import NO_MODEL, InMemoryModel, Loaded
 
 
@@ -47,10 +50,11 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
     `in_memory` is the model, if a program has it already.
     """
     subject = Subject(job, in_memory)
-    with precision.untouched():
-        loaded = subject.build_on_meta()
+    with precision.untouched(), recursion_told(job.model):
+        with Chance().seeded(job.seed):  # a factory may make random choices too
+            loaded = subject.build_on_meta()
         record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_REQUESTED)
-        record = replace(record, cost=_cost(job.model, loaded))
+        record = replace(record, cost=_cost(subject, loaded), flags=loaded.inputs.flags)
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
@@ -71,7 +75,7 @@ def profile(
         device.leave_out_memory_in_use()
     threads = subject.threads
     workload = subject.workload(threads)
-    with precision.applied(workload, device.name):
+    with precision.applied(workload, device.name), recursion_told(job.model):
         draft = _record(workload, _where(job, device), PENDING)
         keep(draft)
         if job.batch == "auto":
@@ -79,8 +83,10 @@ def profile(
             draft = replace(draft, flags=("auto_batch",))
         on_progress("counting", 0)
         (torch.default_generator if device.is_host else torch).manual_seed(job.seed)
-        loaded = subject.build_on_meta()
-        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
+        with Chance().seeded(job.seed):  # as `count` does
+            loaded = subject.build_on_meta()
+        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(subject, loaded))
+        draft = replace(draft, flags=(*draft.flags, *loaded.inputs.flags))
         keep(draft)
         on_progress("building", 0)
         ready = subject.ready_to_measure(loaded)
@@ -90,7 +96,8 @@ def profile(
     keep(measured)
     if job.cross_check:  # last: the libraries that it loads must not disturb the measurements
         on_progress("cross-checking", 0)
-        measured = _cross_checked(subject, subject.build_on_meta(), measured)
+        with recursion_told(job.model):
+            measured = _cross_checked(subject, subject.build_on_meta(), measured)
     joules = measured.energy
     if isinstance(joules, Missing) and (job.energy == "required" or joules.missing == energy_meter.LOST):
         raise CouldNotMeasure(f"Energy could not be measured: {joules.message}")
@@ -101,7 +108,8 @@ def resolve(job: Job) -> tuple[Workload, Environment]:
     """Resolve a job to its workload and environment, with the precision switches set but without running it."""
     subject = Subject(job)
     device = available.resolve(job.device)
-    workload = subject.workload(subject.threads, subject.build_on_meta())
+    with recursion_told(job.model):
+        workload = subject.workload(subject.threads, subject.build_on_meta())
     with precision.applied(workload, device.name):
         return workload, environment.read(device.name)
 
@@ -130,17 +138,33 @@ def _record(workload: Workload, where: Environment, missing: Missing) -> Record:
     )
 
 
-def _cost(name: str, loaded: Loaded) -> ModelCost:
+def _cost(subject: Subject, loaded: Loaded) -> ModelCost:
     """Count a model that is built. Raises UserError if it cannot take its inputs."""
-    args, kwargs, batch = loaded.inputs
-    if loaded.source != "zoo":
-        called = f"{name} called with {', '.join(loaded.inputs.describe())}"
-        return user.run(lambda: cost.count(loaded.model, args, kwargs, batch=batch), called)
+    if loaded.source == "zoo":
+        try:
+            return _count(subject, loaded)
+        except (RuntimeError, ValueError) as error:
+            shapes = ", ".join(loaded.inputs.describe())
+            raise UserError(f"{subject.job.model} cannot take {shapes}: {_hint(loaded, error)}.") from None
     try:
-        return cost.count(loaded.model, args, kwargs, batch=batch)
-    except (RuntimeError, ValueError) as error:
-        shapes = ", ".join(loaded.inputs.describe())
-        raise UserError(f"{name} cannot take {shapes}: {_hint(loaded, error)}.") from None
+        return _count_foreign(subject, loaded)
+    except UserError:
+        if not loaded.lacks_values or not fitting.host_has_bytes(loaded.parameter_bytes):
+            raise
+    with Chance().seeded(subject.job.seed):
+        valued = subject.build_with_values(loaded)
+    return _count_foreign(subject, valued)  # a bug of the model itself raises again
+
+
+def _count_foreign(subject: Subject, loaded: Loaded) -> ModelCost:
+    called = f"{subject.job.model} called with {', '.join(loaded.inputs.describe())}"
+    return user.run(lambda: _count(subject, loaded), called)
+
+
+def _count(subject: Subject, loaded: Loaded) -> ModelCost:
+    args, kwargs, batch, _ = loaded.inputs
+    training = TrainingStep(subject.job.optimizer) if subject.job.mode == "train" else None
+    return cost.count(loaded.model, args, kwargs, batch=batch, seed=subject.job.seed, training=training)
 
 
 def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
@@ -154,7 +178,7 @@ def _cross_checked(subject: Subject, loaded: Loaded, record: Record) -> Record:
     found = twins.compare(job.model, loaded.model) if loaded.source == "zoo" else {}
     real = subject.with_real_weights(loaded)
     set_mode(real.model, train=job.mode == "train")
-    args, kwargs, _ = real.inputs
+    args, kwargs = real.inputs[:2]
     return replace(record, cross_check=crosscheck.check(real.model, args, kwargs, record.cost, found))
 
 
@@ -178,7 +202,7 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
         on_progress(f"trying batch {batch}", 0)
         trial = subject.of_batch(batch)
         loaded = trial.build_on_meta()
-        if device.is_host and not fitting.host_has_room(_cost(trial.job.model, loaded)):
+        if device.is_host and not fitting.host_has_room(_cost(trial, loaded)):
             return False
         loaded = trial.with_real_weights(loaded)
         with prepared(loaded.model, *loaded.inputs[:2], trial.workload(threads, loaded), device.name) as step:
@@ -191,7 +215,7 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
 
 def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progress: ProgressCallback) -> Record:
     """Add the requested latency, memory and energy to the draft."""
-    args, kwargs, batch = loaded.inputs
+    args, kwargs, batch, _ = loaded.inputs
     watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
         measured = None

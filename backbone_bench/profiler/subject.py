@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from backbone_bench.cost.swap import with_values
 from backbone_bench.jobs.job import Job
 from backbone_bench.measure.call import precision
 from backbone_bench.measure.call.step import set_mode
@@ -29,7 +30,16 @@ class Subject:
 
     def build_on_meta(self) -> Loaded:
         """Build the model on the meta device if possible, in its mode and data type (float32 for amp and tf32)."""
-        loaded = sources.load(self._request, on_meta=True)
+        return self._build(on_meta=True)
+
+    def build_with_values(self, counted: Loaded) -> Loaded:
+        """The same on the CPU, for a forward pass that reads values; a user's model on meta gets random ones."""
+        if counted.source in _BUILT:
+            return replace(counted, model=with_values(counted.model))
+        return self._build(on_meta=False)
+
+    def _build(self, *, on_meta: bool) -> Loaded:
+        loaded = sources.load(self._request, on_meta=on_meta)
         set_mode(loaded.model, train=self.job.mode == "train")
         half = precision.HALVES.get(self.job.precision)
         return loaded if half is None else loaded.cast(half)

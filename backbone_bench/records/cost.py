@@ -1,6 +1,6 @@
 """Cost: counted FLOPs, parameters, memory access, CIO, traffic and operations of a model. Nothing is timed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from pydantic import computed_field
@@ -8,12 +8,16 @@ from pydantic.dataclasses import dataclass
 
 from backbone_bench.records.missing import STRICT, Count, Known, Missing, SignedCount
 
+Phase = Literal["forward", "backward", "optimizer"]  # of a training step; a call in evaluation has the first only
+
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class OpCost:
-    """Cost of one kind of operation within one module, in one forward pass at the workload's batch.
+    """Cost of one kind of operation within one module, in one phase of a call at the workload's batch.
 
     `access_elems` and `cio_elems` are for batch 1, whatever the workload's batch.
+    The last three are None if the operation is not a convolution, and in records
+    of versions that did not count them.
     """
 
     module: str  # dotted path; empty for the model itself
@@ -24,11 +28,20 @@ class OpCost:
     cio_elems: Count
     traffic_elems: Count
     traffic_bytes: Count
+    phase: Phase = "forward"
+    groups: Count | None = None
+    out_elems: Count | None = None  # elements of all outputs, at the workload's batch
+    reduction_depth: Count | None = None  # Σ over calls of ci/groups·kh·kw: products in one element of an output
+
+    @property
+    def kind(self) -> str:
+        """The kind of operation, with its phase if that is neither forward nor in its name."""
+        return self.op if self.phase == "forward" or self.op.endswith("_backward") else f"{self.op} ({self.phase})"
 
     @property
     def is_convolution(self) -> bool:
         """Whether the operation is a convolution of any kind, transposed and deformable ones included."""
-        return self.op.endswith("convolution")
+        return self.op.removesuffix("_backward").endswith("convolution")
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -50,6 +63,7 @@ class ModelCost:
     path: Literal["meta", "cpu"]  # where the counting pass ran
     by_op: tuple[OpCost, ...]
     shapes_sha256: Known[str] = Missing("not_read", "not read")  # of the names and shapes of the state dictionary
+    varies: bool = False  # the model makes random choices, and another seed than the workload's gives other counts
 
     def _convolutions(self) -> tuple[OpCost, ...]:
         return tuple(row for row in self.by_op if row.is_convolution)
@@ -60,10 +74,36 @@ class ModelCost:
         """FLOPs of convolutions and matrix products, one per multiply-add; a lower bound if `uncounted` has any."""
         return _known(self.by_op)
 
+    def flops_of(self, phase: Phase, chosen: Callable[[OpCost], bool] = lambda row: True) -> int:
+        """FLOPs of one phase, of the chosen rows only; 0 if it was not counted."""
+        return _known(row for row in self.by_op if row.phase == phase and chosen(row))
+
+    @property
+    def has_backward(self) -> bool:
+        """Whether it is the cost of a training step; early versions counted the forward pass alone."""
+        return any(row.phase == "backward" for row in self.by_op)
+
     @computed_field
     @property
     def conv_flops(self) -> int:
         return _known(self._convolutions())
+
+    @computed_field
+    @property
+    def grouped_flops(self) -> Known[int]:
+        """FLOPs of convolutions with more than one group, depthwise ones among them."""
+        return self._of_shapes(lambda row: 0 if row.groups == 1 or isinstance(row.flops, Missing) else row.flops)
+
+    @computed_field
+    @property
+    def reduction_depth(self) -> Known[int]:
+        """Σ over convolutions of ci/groups·kh·kw, whatever the batch."""
+        return self._of_shapes(lambda row: row.reduction_depth or 0)
+
+    def _of_shapes(self, value: Callable[[OpCost], int]) -> Known[int]:
+        """The sum over convolutions of a value that depends on their shapes."""
+        rows = self._convolutions()
+        return _NO_SHAPES if any(row.groups is None for row in rows) else sum(map(value, rows))
 
     @computed_field
     @property
@@ -111,7 +151,10 @@ class ModelCost:
         return tuple(Uncounted(op, calls, traffic / total) for op, (calls, traffic) in unknown.items())
 
 
-def _known(rows: Sequence[OpCost]) -> int:
+_NO_SHAPES = Missing("not_counted", "the version that made this record did not count shapes of convolutions")
+
+
+def _known(rows: Iterable[OpCost]) -> int:
     return sum(row.flops for row in rows if not isinstance(row.flops, Missing))
 
 

@@ -5,14 +5,21 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NamedTuple
 
 Flag = Literal[
-    "aliasing_risk", "allocator_active", "auto_batch", "below_idle", "clocks_unlocked", "host_busy", "hw_slowdown",
-    "isolation_unchecked", "load_slowed", "memory_shared", "mig_slice", "nan_output", "not_steady",
+    "aliasing_risk", "allocator_active", "auto_batch", "batch_guessed", "below_idle", "clocks_unlocked", "host_busy",
+    "hw_slowdown", "isolation_unchecked", "load_slowed", "memory_shared", "mig_slice", "nan_output", "not_steady",
     "output_not_repeatable", "phase_shifted", "power_capped", "shared_gpu", "sources_disagree", "thermal",
     "warm_up_cut_short",
 ]  # fmt: skip
 # Not flags of a measurement, but seen in the record beside them.
 Finding = Literal[
-    "device_above_wall", "eager_events", "failed", "few_samples", "launch_bound", "quick", "values_needed"
+    "count_varies",
+    "device_above_wall",
+    "eager_events",
+    "failed",
+    "few_samples",
+    "launch_bound",
+    "quick",
+    "values_needed",
 ]
 QuoteGrade = Literal["quote", "with care", "do not quote"]
 
@@ -31,11 +38,20 @@ FLAGS: Mapping[str, FlagMeaning] = {
     ),
     "allocator_active": FlagMeaning("with care", "the device's memory allocator requested memory during timing"),
     "auto_batch": FlagMeaning("quote", "the batch is the largest power of two that fits in memory"),
+    "batch_guessed": FlagMeaning(
+        "with care",
+        "the example inputs do not show the batch, and all figures per image depend on it: let the model say it with "
+        "an attribute example_batch, or give --batch-size",
+    ),
     "below_idle": FlagMeaning(
         "do not quote", "the power under load is below the measured idle power, so one of the two is wrong"
     ),
     "clocks_unlocked": FlagMeaning(
         "with care", "the clocks of the GPU were not locked and may have changed; --lock-clocks locks them"
+    ),
+    "count_varies": FlagMeaning(
+        "with care",
+        "the model makes random choices that change its counts: these are the counts of one seed",
     ),
     "device_above_wall": FlagMeaning(
         "do not quote", "the device's time of a call is longer than the time that its caller waits"

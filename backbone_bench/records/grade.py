@@ -6,6 +6,7 @@ A grade is computed when it is shown, and not stored: an old record is graded by
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from backbone_bench.records.cost import ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.flags import FLAGS, Finding, QuoteGrade
 from backbone_bench.records.latency import Latencies, Latency, WarmUpStatus
@@ -91,12 +92,19 @@ def _flags(record: Record) -> Iterator[str]:
 def _findings(record: Record) -> Iterator[Finding]:
     if any(isinstance(part, Missing) and part.missing == "failed" for part in (record.latency, record.energy)):
         yield "failed"
-    if not isinstance(record.cost, Missing) and record.cost.path == "cpu":
-        yield "values_needed"
+    if not isinstance(record.cost, Missing):
+        yield from _of_cost(record.cost)
     for mode, latency in latencies(record):
         yield from _of_latency(mode, latency)
     if isinstance(record.latency, Latencies):
         yield from _of_latencies(record.latency)
+
+
+def _of_cost(cost: ModelCost) -> Iterator[Finding]:
+    if cost.path == "cpu":
+        yield "values_needed"
+    if cost.varies:
+        yield "count_varies"
 
 
 def _of_latency(mode: str, latency: Latency) -> Iterator[Finding]:

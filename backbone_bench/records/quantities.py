@@ -133,7 +133,7 @@ QUANTITIES: Mapping[str, Quantity] = {
             "flops",
             "FLOPs",
             BILLIONS,
-            "multiply-adds of convolutions and matrix products",
+            "multiply-adds of convolutions and matrix products; of a training step, of both passes",
             per_call=True,
             exact=True,
             multiply_adds=True,
@@ -147,6 +147,23 @@ QUANTITIES: Mapping[str, Quantity] = {
             per_call=True,
             multiply_adds=True,
             claimed_as="conv_flops",
+        ),
+        _cost(
+            "grouped_flops",
+            "FLOPs of grouped convolutions",
+            BILLIONS,
+            "multiply-adds of convolutions with more than one group, depthwise ones among them",
+            per_call=True,
+            multiply_adds=True,
+            claimed_as="grouped_flops",
+        ),
+        _cost(
+            "reduction_depth",
+            "reduction depth",
+            PLAIN,
+            "Σ over convolutions of ci/groups·kh·kw, the products in one element of the output; what a CNN's time at "
+            "batch 1 follows on a large GPU",
+            claimed_as="reduction_depth",
         ),
         _cost(
             "access_elems",
@@ -191,7 +208,12 @@ QUANTITIES: Mapping[str, Quantity] = {
             claimed_as="ops",
         ),
         _cost("params_bytes", "weights", MEGABYTES, "bytes of the parameters"),
-        _cost("peak_activation_bytes", "peak activations", MEGABYTES, "the most bytes of activations alive at once"),
+        _cost(
+            "peak_activation_bytes",
+            "peak activations",
+            MEGABYTES,
+            "the most bytes of activations alive at once; in training, with the gradients",
+        ),
         _latency("wall", "the median of what a caller waits for one call, synchronised after each"),
         _latency(
             "device",

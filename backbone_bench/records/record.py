@@ -138,13 +138,20 @@ class Record:
         if latency.median_s == 0:
             return CLOCK_TOO_COARSE
         images_per_s = self.workload.batch / latency.median_s
-        if isinstance(self.cost, Missing):
-            return Rate(images_per_s, self.cost, self.cost)
-        if self.workload.mode == "train":
-            reason = "the time includes the backward pass, but only the forward pass is counted"
-            not_counted = Missing("backward_not_counted", reason)
-            return Rate(images_per_s, not_counted, not_counted)
-        return Rate(images_per_s, self.cost.flops / latency.median_s, self.cost.traffic_bytes / latency.median_s)
+        cost = self._cost_of_a_call
+        if isinstance(cost, Missing):
+            return Rate(images_per_s, cost, cost)
+        return Rate(images_per_s, cost.flops / latency.median_s, cost.traffic_bytes / latency.median_s)
+
+    @property
+    def _cost_of_a_call(self) -> Known[ModelCost]:
+        """The cost, if it is the cost of all that a call runs."""
+        if isinstance(self.cost, Missing) or self.workload.mode == "eval" or self.cost.has_backward:
+            return self.cost
+        reason = (
+            "a call includes the backward pass, but the version that made this record counted the forward pass only"
+        )
+        return Missing("backward_not_counted", reason)
 
     @computed_field
     @property
@@ -161,9 +168,10 @@ class Record:
     def _per(self, per_image: Callable[[ModelCost], float]) -> Known[float]:
         if isinstance(self.energy, Missing):
             return self.energy
-        if isinstance(self.cost, Missing):
-            return self.cost
-        count = per_image(self.cost)
+        cost = self._cost_of_a_call
+        if isinstance(cost, Missing):
+            return cost
+        count = per_image(cost)
         if not count:
             return Missing("no_layers", "the count is 0: the model has no layers of this kind")
         return self.energy.gross_per_image_j / count

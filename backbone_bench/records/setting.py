@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.choices import CacheState, MemoryFormat, Mode, Precision
+from backbone_bench.base.choices import CacheState, MemoryFormat, Mode, Optimizer, Precision
 from backbone_bench.records.missing import STRICT, Count
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -27,6 +27,7 @@ class Setting:
     mode: Mode = "eval"
     precision: Precision = "fp32"
     memory_format: MemoryFormat = "contiguous"
+    optimizer: Optimizer | None = None  # of a training step
     compile: str | None = None
     cache: CacheState = "warm"
     threads: Count | None = None  # of the CPU; None in a job: torch's default; None in a workload: only counted
@@ -68,6 +69,7 @@ def _arguments(setting: Setting) -> str:
 
 SETTING_CONDITIONS: tuple[Condition[Setting], ...] = (
     Condition("mode", "mode", lambda setting: setting.mode, usual="eval", counted=True),
+    Condition("optimizer", "optimizer", lambda setting: setting.optimizer or "none", usual="none", counted=True),
     Condition("precision", "precision", lambda setting: setting.precision, usual="fp32", counted=True),
     Condition("arguments", "arguments", _arguments, usual="", counted=True),
     Condition("memory_format", "memory format", lambda setting: setting.memory_format, usual="contiguous"),

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.pytree import map_tensors, tensors_of
-from backbone_bench.records import ModelSource, Scalar, TensorSpec, source_of
-from backbone_bench.zoo import catalogue, modes, registry, user
+from backbone_bench.records import Flag, ModelSource, Scalar, TensorSpec, source_of
+from backbone_bench.zoo import catalogue, depth, modes, registry, user
+from backbone_bench.zoo.batch import SAY_IT, batch_of
 from backbone_bench.zoo.user import Example
 
 ImageShape = tuple[int, ...]
@@ -60,6 +61,11 @@ class Inputs(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     batch: int
+    batch_is_guess: bool = False
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        return ("batch_guessed",) if self.batch_is_guess else ()
 
     def describe(self) -> tuple[str, ...]:
         """Shapes and dtypes of all tensors as text, in order."""
@@ -79,6 +85,15 @@ class Loaded:
     model: nn.Module
     inputs: Inputs
 
+    @property
+    def lacks_values(self) -> bool:
+        """Whether the model was built on the meta device, by `load` or by the user's own code."""
+        return any(parameter.is_meta for parameter in self.model.parameters())
+
+    @property
+    def parameter_bytes(self) -> int:
+        return sum(parameter.numel() * parameter.element_size() for parameter in self.model.parameters())
+
     def cast(self, dtype: torch.dtype) -> "Loaded":
         """Convert the model (in place) and its floating-point inputs to `dtype`."""
 
@@ -86,7 +101,7 @@ class Loaded:
             return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
         args, kwargs = map_tensors((self.inputs.args, self.inputs.kwargs), change)
-        return replace(self, model=self.model.to(dtype), inputs=Inputs(args, kwargs, self.inputs.batch))
+        return replace(self, model=self.model.to(dtype), inputs=self.inputs._replace(args=args, kwargs=kwargs))
 
 
 def load(request: Request, *, on_meta: bool) -> Loaded:
@@ -107,16 +122,19 @@ def load(request: Request, *, on_meta: bool) -> Loaded:
             model, shape = _from_torchvision(name, request.arguments, on_meta=on_meta)
         case "exported":  # keeps the mode in which it was exported
             model, example = user.exported(name, request.arguments)
-            return Loaded(source, model, _inputs(request, shape, lambda: example))
+            return Loaded(source, model, _inputs(request, model, shape, lambda: example))
         case "object":
             assert request.in_memory.model is not None
+            depth.make_room(request.in_memory.model, request.model)
             model = user.copied(request.in_memory.model, request.model)
-            return Loaded(source, model, _inputs(request, shape, lambda: _own_example(model, request)))
+            return Loaded(source, model, _inputs(request, model, shape, lambda: _own_example(model, request)))
         case _:
             model = user.build(request.model, request.arguments)
+    depth.make_room(model, request.model)
     if shape is None and request.size is not None:
         shape = _image_shape(_own_example(model, request))
-    return Loaded(source, modes.evaluating(model), _inputs(request, shape, lambda: _own_example(model, request)))
+    ready = modes.evaluating(model)
+    return Loaded(source, ready, _inputs(request, ready, shape, lambda: _own_example(model, request)))
 
 
 def _from_zoo(request: Request, *, on_meta: bool) -> tuple[nn.Module, ImageShape]:
@@ -216,13 +234,11 @@ def _extra(name: str) -> ModuleType:
 # Inputs.
 
 
-def _inputs(request: Request, shape: ImageShape | None, own: Callable[[], Example | None]) -> Inputs:
+def _inputs(request: Request, model: nn.Module, shape: ImageShape | None, own: Callable[[], Example | None]) -> Inputs:
     """Inputs of the request: tensors in memory, else the requested shapes, else the model's own example."""
-    if request.in_memory.example is not None:
-        return _batched(
-            request, map_tensors(request.in_memory.example, _copy)
-        )  # a model may change its inputs in place
-    return _from_shapes(request, shape) or _batched(request, own())
+    if request.in_memory.example is not None:  # copied, because a model may change its inputs in place
+        return _batched(request, model, map_tensors(request.in_memory.example, _copy))
+    return _from_shapes(request, shape) or _batched(request, model, own())
 
 
 def _copy(tensor: Tensor) -> Tensor:
@@ -270,8 +286,9 @@ def _own_example(model: nn.Module, request: Request) -> Example | None:
 def called_with(example: Any) -> Example:
     """Example inputs as (args, kwargs): a mapping is keywords, a tuple positional arguments, else one argument.
 
-    Raises UserError for a key that is no Python name.
+    Raises UserError for a key that is no Python name, and for a value that is nested too deep.
     """
+    depth.check_example(example)
     if isinstance(example, Mapping):
         for name in example:
             if not str(name).isidentifier():
@@ -286,17 +303,18 @@ def _image_shape(example: Example | None) -> ImageShape | None:
     return shapes[0][1:] if len(shapes) == 1 and len(shapes[0]) == 4 else None
 
 
-def _batched(request: Request, example: Example | None) -> Inputs:
-    """Inputs from an example; its batch is the first dimension of its first tensor."""
+def _batched(request: Request, model: nn.Module, example: Example | None) -> Inputs:
+    """Inputs from an example, with the batch that the model, `--batch-size` or their form says."""
     if example is None:
         raise UserError(f"{request.model} does not say what it takes: give --input 3x224x224 (the batch is added).")
-    first = next(tensors_of(example), None)
-    if first is None:
+    own = batch_of(example, model, request.model, request.batch)
+    if own is None:
         raise UserError(f"The example inputs of {request.model} hold no tensor: give --input 3x224x224.")
-    own = first.shape[0] if first.dim() else 1
-    if request.batch not in (1, own):
+    if own.size < 1:
+        raise UserError(f"The example inputs of {request.model} hold no image: their batch is {own.size}.")
+    if request.batch not in (1, own.size):
         raise UserError(
-            f"The example inputs of {request.model} have a batch of {own}, not {request.batch}: "
-            f"give --input to choose the batch."
+            f"The example inputs of {request.model} have a batch of {own.size}, not {request.batch}: "
+            f"give --input to choose the batch, or let the model say it with an attribute {SAY_IT}."
         )
-    return Inputs(*example, own)
+    return Inputs(*example, own.size, own.is_guess)

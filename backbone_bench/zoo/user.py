@@ -32,11 +32,13 @@ T = TypeVar("T")
 Example: TypeAlias = tuple[tuple[Any, ...], dict[str, Any]]  # args and kwargs of a model
 
 _TORCH = Path(torch.__file__).parent
+_MOST_FRAMES = 20  # the innermost ones; a recursion has thousands
 _TORCHS_OWN_FRAMES = "\nException raised from "  # forty lines of C++ frames follow
 
 
 def build(reference: str, arguments: Mapping[str, Scalar]) -> nn.Module:
     """Build a model with the factory function or class at `package.module:name` or `path/to/file.py:name`."""
+    _know_random_sources()
     location, _, name = reference.rpartition(":")
     is_file = location.endswith(".py")
     with importing_from(Path(location).parent if is_file else Path()):
@@ -106,6 +108,7 @@ def _no_unpickling() -> Iterator[None]:
 
 def copied(model: nn.Module, name: str) -> nn.Module:
     """Deep copy of the caller's model, which stays unchanged; of a compiled model, the original is copied."""
+    _know_random_sources()
     original = getattr(model, "_orig_mod", model)
     try:
         duplicate = copy.deepcopy(original)
@@ -116,6 +119,11 @@ def copied(model: nn.Module, name: str) -> nn.Module:
         ) from None
     modes.copy_mode(original, duplicate)
     return duplicate
+
+
+def _know_random_sources() -> None:
+    """Load numpy's generators, which otherwise load at the first use: then they would draw before they have a seed."""
+    importlib.import_module("numpy.random")
 
 
 def check_arguments(factory: Callable[..., Any], arguments: Mapping[str, Scalar], reference: str) -> None:
@@ -163,7 +171,7 @@ def run(call: Callable[[], T], what: str) -> T:
     except UserError:
         raise
     except (Exception, SystemExit) as error:  # user code may raise anything, and even exit
-        frames = "".join(traceback.format_list(_own_frames(error))).splitlines()
+        frames = "".join(traceback.format_list(_own_frames(error)[-_MOST_FRAMES:])).splitlines()
         summary, details = _error_text(error)
         if frames or details:
             raise UserError("\n".join((f"{what} failed: {summary.rstrip('.')}.", *frames, *details))) from None

@@ -106,7 +106,7 @@ class Uncopied(nn.Identity):
         (lambda: tiny(Net, "3x8x8"), "the model must be a name or a torch.nn.Module"),
         (lambda: tiny(Net()), "object:Net does not say what it takes"),
         (lambda: tiny(Net(), "3x8"), "object:Net called with 1x3x8:float32 failed"),
-        (lambda: tiny(Net(), torch.ones(1, 3, 8, 8), batch=4), "leave batch out"),
+        (lambda: tiny(Net(), torch.ones(1, 3, 8, 8), batch=4), "have a batch of 1, not 4"),
         (lambda: tiny(Net(), "3x8x8", arguments={"width": 4}), "this nn.Module is built already"),
         (lambda: tiny("resnet18", "3x32x32", name="mine"), "this model has a name already"),
         (lambda: tiny(Uncopied(), "3x8x8"), "object:Uncopied cannot be copied"),

@@ -47,7 +47,7 @@ GPU = replace(CPU, device="cuda:0", device_name="Example GPU 9", cuda="12.8", cu
 
 def op(module: str, kind: str, flops: int | None, access: int, traffic: int) -> OpCost:
     """One operation of a cost; `flops` is None if no formula is known."""
-    return OpCost(
+    row = OpCost(
         module=module,
         op=kind,
         calls=1,
@@ -57,6 +57,7 @@ def op(module: str, kind: str, flops: int | None, access: int, traffic: int) -> 
         traffic_elems=traffic,
         traffic_bytes=4 * traffic,
     )
+    return replace(row, groups=1, out_elems=(flops or 0) // 576, reduction_depth=576) if row.is_convolution else row
 
 
 def cost(flops: int, *, params: int = 22_600_296, unknown: bool = False) -> ModelCost:

@@ -45,6 +45,14 @@ def test_a_record_answers_no_job_that_asks_for_anything_else(change):
     assert not answers(RECORD, replace(JOB, **change))
 
 
+def test_a_record_of_a_users_model_answers_with_the_batch_of_its_examples():
+    made = replace(RECORD, workload=replace(RECORD.workload, model="net.py:Net", source="file", batch=3))
+    job = replace(JOB, model="net.py:Net")
+    assert answers(made, job)
+    assert not answers(made, replace(job, batch=2))
+    assert not answers(made, replace(job, input_size=64))
+
+
 @pytest.mark.parametrize(
     ("made", "job", "does"),
     [

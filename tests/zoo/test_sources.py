@@ -39,7 +39,7 @@ def write(tmp_path: Path) -> Write:
 
 
 def counted(loaded: Loaded) -> ModelCost:
-    args, kwargs, batch = loaded.inputs
+    args, kwargs, batch, _ = loaded.inputs
     return cost.count(loaded.model, args, kwargs, batch=batch)
 
 

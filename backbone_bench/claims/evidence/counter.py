@@ -41,7 +41,7 @@ class NetworkCounter:
         from backbone_bench.zoo.sources import NO_MODEL
 
         loaded = Subject(self._job(model, arguments, size, 1), self.in_memory or NO_MODEL).build_on_meta()
-        args, kwargs, _ = loaded.inputs
+        args, kwargs = loaded.inputs[:2]
         return tuple(ConvolutionShape(*shape) for shape in convolutions(loaded.model, args, kwargs))
 
     def _job(self, model: str, arguments: Mapping[str, Scalar], size: int | None, batch: int) -> Job:

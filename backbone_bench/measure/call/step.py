@@ -13,8 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from backbone_bench.base.choices import Optimizer
 from backbone_bench.base.errors import UserError, did_you_mean
-from backbone_bench.base.pytree import map_tensors, tensors_of
+from backbone_bench.base.pytree import map_tensors
+from backbone_bench.base.training import OPTIMIZERS, differentiable
 from backbone_bench.measure.call.failures import as_user_errors
 from backbone_bench.measure.call.precision import HALVES
 from backbone_bench.measure.protocols import Step
@@ -31,7 +33,7 @@ def prepared(
 
     The model is moved and converted in place. Inputs on the meta device get random
     values; others are moved. A step in `train` mode runs forward and backward, with
-    random output gradients and no optimizer. Raises CouldNotMeasure if the device
+    random output gradients, and the workload's optimizer if it has one. Raises CouldNotMeasure if the device
     cannot run it, out of memory included.
     """
     with as_user_errors(workload, device), _compiler(workload.compile):
@@ -46,7 +48,7 @@ def prepared(
         if workload.precision == "amp":
             forward = partial(_autocast, forward, torch.device(device).type)
         if workload.mode == "train":
-            yield _training(model, forward, generator)
+            yield _training(model, forward, workload.optimizer, generator)
         else:
             with torch.inference_mode():
                 yield forward
@@ -126,16 +128,20 @@ def _autocast(forward: Step, kind: str) -> object:
         return forward()
 
 
-def _training(model: nn.Module, forward: Step, generator: torch.Generator) -> Step:
+def _training(model: nn.Module, forward: Step, name: Optimizer | None, generator: torch.Generator) -> Step:
     gradients: list[Tensor] = []
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = None if name is None else OPTIMIZERS[name](trained)
 
     def step() -> object:
         model.zero_grad(set_to_none=True)
         output = forward()
-        differentiable = [tensor for tensor in tensors_of(output) if tensor.requires_grad]
+        outputs = differentiable(output)
         if not gradients:
-            gradients.extend(_random_like(tensor, generator) for tensor in differentiable)
-        torch.autograd.backward(differentiable, gradients)
+            gradients.extend(_random_like(tensor, generator) for tensor in outputs)
+        torch.autograd.backward(outputs, gradients)
+        if optimizer is not None:
+            optimizer.step()
         return output
 
     return step

@@ -46,7 +46,12 @@ def host_has_room(cost: ModelCost) -> bool:
     A host grants more memory than it has and kills the process that uses it, so
     there is no error to catch.
     """
-    free = system.available_bytes()
-    if isinstance(free, Missing) or isinstance(cost.peak_activation_bytes, Missing):
+    if isinstance(cost.peak_activation_bytes, Missing):
         return True
-    return cost.params_bytes + cost.peak_activation_bytes < free
+    return host_has_bytes(cost.params_bytes + cost.peak_activation_bytes)
+
+
+def host_has_bytes(needed: int) -> bool:
+    """Whether so much memory of the host is free, as far as that is known."""
+    free = system.available_bytes()
+    return isinstance(free, Missing) or needed < free

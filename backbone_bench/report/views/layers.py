@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeVar
 
 from backbone_bench.base.grouping import group_by
-from backbone_bench.base.units import PERCENT
+from backbone_bench.base.units import M_ELEMENTS, PERCENT
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate
@@ -75,17 +75,26 @@ def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[CostPart]:
 
 def by_module(cost: ModelCost, depth: int) -> list[CostPart]:
     """Sum the cost by module down to `depth`; deeper modules count for their ancestor at that depth."""
-    return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or "(itself)")
+    return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or _without_module(row))
+
+
+def _without_module(row: OpCost) -> str:
+    return "(optimizer)" if row.phase == "optimizer" else "(itself)"
 
 
 def by_kind(cost: ModelCost) -> list[CostPart]:
     """Sum the cost by kind of operation, sorted by traffic, the largest first."""
-    return sorted(split(cost, lambda row: row.op), key=lambda part: -part.traffic_elems)
+    return sorted(split(cost, lambda row: row.kind), key=lambda part: -part.traffic_elems)
+
+
+def by_phase(cost: ModelCost) -> list[CostPart]:
+    """Sum the cost by phase of a training step."""
+    return split(cost, lambda row: row.phase)
 
 
 def costliest(cost: ModelCost, number: int = COSTLIEST) -> list[CostPart]:
     """The most expensive operations, by their share of FLOPs or of traffic, whichever is larger."""
-    parts = split(cost, lambda row: f"{row.module or '(itself)'}: {row.op}")
+    parts = split(cost, lambda row: f"{row.module or _without_module(row)}: {row.kind}")
     return sorted(parts, key=lambda part: -max(part.flops_share, part.traffic_share))[:number]
 
 
@@ -113,11 +122,17 @@ def _flops_of_parts() -> Column[CostPart]:
 
 
 def layers(record: Record, depth: int, *, twice: bool = False) -> tuple[Table, ...]:
-    """Make three tables of one record's cost, `twice` with two FLOPs per multiply-add; none if the cost is missing."""
+    """Make the tables of one record's cost, `twice` with two FLOPs per multiply-add; none if the cost is missing."""
     if isinstance(record.cost, Missing):
         return ()
     cost, model = record.cost, record.workload.model
+    phases = (
+        (tabulate(by_phase(cost), _columns("phase", twice=twice), title=f"{model}: by phase"),)
+        if cost.has_backward
+        else ()
+    )
     return (
+        *phases,
         tabulate(
             by_module(cost, depth), _columns("module", twice=twice), title=f"{model}: by module, to depth {depth}"
         ),
@@ -131,11 +146,17 @@ def costliest_table(cost: ModelCost, title: str, *, twice: bool = False) -> Tabl
 
 
 _Row = tuple[Record, OpCost]
-_COUNTS = ("flops", "access_elems", "cio_elems", "traffic_elems", "traffic_bytes")
+_COUNTS = ("flops", "reduction_depth", "access_elems", "cio_elems", "traffic_elems", "traffic_bytes")
 
 
 def _of_op(key: str) -> Callable[[_Row], CellValue]:
-    return lambda row: getattr(row[1], key)
+    """A count of an operation; empty if only convolutions have it and the operation is none."""
+
+    def value(row: _Row) -> CellValue:
+        found = getattr(row[1], key)
+        return "" if found is None else found
+
+    return value
 
 
 def operation_table(records: Iterable[Record], *, twice: bool = False) -> Table:
@@ -145,6 +166,9 @@ def operation_table(records: Iterable[Record], *, twice: bool = False) -> Table:
         Column("record", "record", lambda row: row[0].id),
         Column("module", "module", lambda row: row[1].module),
         Column("op", "kind", lambda row: row[1].op),
+        Column("phase", "phase", lambda row: row[1].phase),
+        Column("groups", "groups", _of_op("groups")),
+        Column("out_elems", "output elements", _of_op("out_elems"), M_ELEMENTS),
         _column("ops", lambda row: row[1].calls, key="calls"),
         *(_column(key, _of_op(key)) for key in _COUNTS),
     )

@@ -64,9 +64,16 @@ def _nodes(rows: _Rows, whole: CostTotals, levels: int) -> tuple[Node, ...]:
 
 def _node(name: str, rows: _Rows, whole: CostTotals, levels: int) -> Node:
     """Make one node; a module whose only content is another module is joined with it: `stages.stage1`."""
-    firsts = {path[0] if path else "" for path, _ in rows}
-    if len(firsts) == 1 and "" not in firsts:
-        return _node(f"{name}.{firsts.pop()}", [(path[1:], row) for path, row in rows], whole, levels)
+    shared = _common([path for path, _ in rows])
+    name = ".".join((name, *shared))
+    rows = [(path[len(shared) :], row) for path, row in rows]
     open_up = levels > 1 and any(path for path, _ in rows)
     part = CostPart(name, tuple(row for _, row in rows), whole)
     return Node(part, _nodes(rows, whole, levels - 1) if open_up else ())
+
+
+def _common(paths: Sequence[list[str]]) -> list[str]:
+    """The first names that all paths share."""
+    first, last = min(paths), max(paths)  # of sorted lists, all that lie between share what these two share
+    length = next((place for place, name in enumerate(first) if last[place] != name), len(first))
+    return first[:length]

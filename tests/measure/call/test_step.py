@@ -123,6 +123,32 @@ def test_channels_last_moves_weights_and_images():
         assert not tensor.is_contiguous()
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_training_step_runs_its_optimizer_and_leaves_the_weights(optimizer, monkeypatch):
+    stepped = []
+
+    def noted(own):
+        def step(self):
+            stepped.append(type(self))
+            return own(self)
+
+        return step
+
+    for kind in (torch.optim.SGD, torch.optim.AdamW):
+        monkeypatch.setattr(kind, "step", noted(kind.step))
+    model = Tiny()
+    before = [parameter.clone() for parameter in model.parameters()]
+    once(model, replace(WORKLOAD, mode="train", optimizer=optimizer))
+    assert stepped == [{"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[optimizer]]
+    assert all(torch.equal(*pair) for pair in zip(before, model.parameters(), strict=True))
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_a_step_without_anything_to_train_is_refused():
+    with pytest.raises(UserError, match="There is nothing to train"):
+        once(Plus(), replace(WORKLOAD, mode="train"))
+
+
 @pytest.mark.slow
 def test_a_compiled_step_computes_the_same():
     image = torch.ones(2, 3, 8, 8)

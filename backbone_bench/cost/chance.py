@@ -1,0 +1,105 @@
+"""Random choices of a model, such as layers that it skips: every count makes the same ones.
+
+The sources are Python's `random`, torch's and numpy's generators, and generators that a module keeps as attributes. One
+that the model makes anew in each call, or keeps elsewhere, is not seen.
+"""
+
+import random
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+TRIED_SEEDS = {"meta": 8, "cpu": 2}  # by where a pass runs: on the CPU it takes long
+
+
+class _Source(NamedTuple):
+    """One generator of random numbers: how its state is read and written, and how it gets another seed."""
+
+    read: Callable[[], Any]
+    write: Callable[[Any], object]
+    seed: Callable[[int], object]
+
+
+class Chance:
+    """All random sources of a model, and whether the model has drawn from one."""
+
+    def __init__(self, model: nn.Module | None = None) -> None:
+        self.was_used = False
+        self._common = [_Source(random.getstate, random.setstate, random.seed), _of_torch(torch.default_generator)]
+        if (numpy := _numpy_random()) is not None:
+            self._common.append(_of_legacy_numpy(numpy))
+        modules = () if model is None else model.modules()
+        kept = (value for module in modules for value in vars(module).values())
+        self._own = [source for value in kept if (source := _of_object(value)) is not None]
+
+    @contextmanager
+    def seeded(self, seed: int, *, own: bool = False) -> Iterator[None]:
+        """Give all sources this seed, the model's own only if `own`; afterwards every one is as it was."""
+        with self.restored():
+            for source in [*self._common, *self._own] if own else self._common:
+                source.seed(seed)
+            yield
+
+    @contextmanager
+    def restored(self) -> Iterator[None]:
+        """Set every source back afterwards, so that the next pass makes the same choices."""
+        before = [(source, source.read()) for source in [*self._common, *self._own]]
+        try:
+            yield
+        finally:
+            for source, state in before:
+                source.write(state)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Note whether something within the block draws."""
+        sources = [*self._common, *self._own]
+        before = [source.read() for source in sources]
+        yield
+        self.was_used = not all(_same(source.read(), state) for source, state in zip(sources, before, strict=True))
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):  # numpy's, of numbers and arrays
+        return all(_same(value, other[key]) for key, value in one.items())
+    if isinstance(one, Tensor):
+        return torch.equal(one, other)
+    return bool((one == other).all()) if hasattr(one, "all") else bool(one == other)
+
+
+def _numpy_random() -> Any:
+    """The module `numpy.random`; None if it is not loaded: it loads late, but before the code of a user."""
+    return sys.modules.get("numpy.random")
+
+
+def _of_torch(generator: torch.Generator) -> _Source:
+    return _Source(generator.get_state, generator.set_state, generator.manual_seed)
+
+
+def _of_object(value: object) -> _Source | None:
+    """The source that an attribute of a module is; None for any other value."""
+    if isinstance(value, torch.Generator):
+        return _of_torch(value)
+    if isinstance(value, random.Random):
+        return _Source(value.getstate, value.setstate, value.seed)
+    numpy = _numpy_random()
+    if numpy is None:
+        return None
+    if isinstance(value, numpy.RandomState):
+        return _of_legacy_numpy(value)
+    return _of_numpy(value.bit_generator) if isinstance(value, numpy.Generator) else None
+
+
+def _of_legacy_numpy(state: Any) -> _Source:
+    return _Source(lambda: state.get_state(legacy=False), state.set_state, state.seed)
+
+
+def _of_numpy(bits: Any) -> _Source:
+    def write(state: Any) -> None:
+        bits.state = state
+
+    return _Source(lambda: bits.state, write, lambda seed: write(type(bits)(seed).state))
