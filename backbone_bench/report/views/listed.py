@@ -5,14 +5,14 @@ is counted.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import NamedTuple, cast
+from typing import Any, cast
 
 from backbone_bench.base.program import __version__, now_utc
-from backbone_bench.records import NOT_REQUESTED, Missing, Record, TensorSpec, Workload
+from backbone_bench.records import NOT_REQUESTED, ModelCost, Record, TensorSpec, Workload
 from backbone_bench.zoo import catalogue
 
 
@@ -25,34 +25,23 @@ class CountedWith:
     ci: None = None
 
 
-class ListedRow(NamedTuple):
-    """What the columns of a count and the caption above them read of a record."""
-
-    workload: Workload
-    started_utc: str
-    tool: SimpleNamespace
-    environment: CountedWith
-    cost: SimpleNamespace
-    latency: Missing = NOT_REQUESTED
-    memory: Missing = NOT_REQUESTED
-    energy: Missing = NOT_REQUESTED
-    wall_energy: None = None
-    watch: Missing = NOT_REQUESTED
-    cross_check: None = None
-    flags: tuple[str, ...] = ()
-
-
 def row(model: str, torch: str) -> Record:
     """The row of a network of the zoo at its default input, batch 1, as this version of torch counts it."""
     entry = catalogue.find(model)
-    listed = ListedRow(
-        Workload(model, {}, source="zoo", inputs=(str(TensorSpec((1, *entry.input))),), batch=1),
-        now_utc(),
-        SimpleNamespace(version=__version__),
-        CountedWith(torch),
-        SimpleNamespace(**entry.counts, path="meta", varies=False, uncounted=()),
+    listed = SimpleNamespace(
+        **_defaults(Record),
+        **dict.fromkeys(("latency", "memory", "energy", "watch"), NOT_REQUESTED),
+        workload=Workload(model, {}, source="zoo", inputs=(str(TensorSpec((1, *entry.input))),), batch=1),
+        started_utc=now_utc(),
+        tool=SimpleNamespace(version=__version__),
+        environment=CountedWith(torch),
+        cost=SimpleNamespace(**_defaults(ModelCost), **entry.counts, path="meta", uncounted=()),
     )
-    return cast("Record", listed)
+    return cast("Record", listed)  # the columns of a count and the caption above them read nothing else of it
+
+
+def _defaults(kind: type[Any]) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(kind) if field.default is not MISSING}
 
 
 def installed_torch() -> str | None:
