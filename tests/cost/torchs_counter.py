@@ -20,16 +20,17 @@ def multiply_adds(model: nn.Module, args: Sequence[Any]) -> tuple[int, int]:
     return forward // 2, (counter.get_total_flops() - forward) // 2
 
 
-def explained(cost: ModelCost) -> int:
+def explained(model: nn.Module, cost: ModelCost) -> int:
     """What torch counts more than we do in the backward pass."""
-    return sum(_differences(cost))
+    return sum(_differences(model, cost))
 
 
-def _differences(cost: ModelCost) -> Iterator[int]:
+def _differences(model: nn.Module, cost: ModelCost) -> Iterator[int]:
     for row in cost.by_op:
         if row.phase != "backward" or isinstance(row.flops, Missing):
             continue
-        if row.groups is not None:  # torch: the gradient of the weights as if there were one group
+        # Torch counts the gradient of grouped weights as if there were one group. Fixed weights have no gradient.
+        if row.groups is not None and any(True for _ in model.get_submodule(row.module).parameters()):
             yield (row.groups - 1) * row.flops // 2
         if row.op == "scaled_dot_product_attention_backward":  # torch keeps the scores that we make again
             yield -(row.flops // 5)
