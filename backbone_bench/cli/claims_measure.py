@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli.app import complain
 from backbone_bench.cli.job_options import resolved
-from backbone_bench.cli.versus import usual, with_process_budget
+from backbone_bench.cli.versus import rounds_of, usual, with_process_budget
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.data.subjects import Network
@@ -109,7 +110,6 @@ def run_comparisons(
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
     from backbone_bench.records.condensed import condensed
-    from backbone_bench.run import runner
     from backbone_bench.versus.series import run_all
 
     records: list[Record] = []
@@ -121,8 +121,8 @@ def run_comparisons(
             store.append(keep, small)
 
     with shown(quiet=quiet) as progress:
-        run = runner.isolated(timeout_s)
-        ended = run_all(jobs, run, lambda number, one: progress.row(one.title, number, len(jobs)), take)
+        rounds = partial(rounds_of, timeout_s=timeout_s, say=progress.say)
+        ended = run_all(jobs, rounds, lambda number, one: progress.row(one.title, number, len(jobs)), take)
     for failure in ended.failures:
         complain(failure)
     if ended.by is not None:

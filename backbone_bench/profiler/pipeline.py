@@ -3,7 +3,7 @@
 import gc
 import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from backbone_bench.base.program import __version__, commit, now_utc
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.cost.fit import smallest_image
 from backbone_bench.jobs.job import Job
+from backbone_bench.jobs.turns import TurnCaller
 from backbone_bench.measure import environment
 from backbone_bench.measure.call import precision
 from backbone_bench.measure.call.step import prepared, set_mode
@@ -27,6 +28,7 @@ from backbone_bench.measure.nvml.find import watch_for
 from backbone_bench.measure.protocols import Device
 from backbone_bench.profiler import energy
 from backbone_bench.profiler.subject import Subject
+from backbone_bench.profiler.turns import Turns
 from backbone_bench.records import (
     NOT_REQUESTED,
     PENDING,
@@ -55,9 +57,15 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
 
 
 def profile(
-    job: Job, on_progress: ProgressCallback, keep: Callable[[Record], object], in_memory: InMemoryModel = NO_MODEL
+    job: Job,
+    on_progress: ProgressCallback,
+    keep: Callable[[Record], object],
+    in_memory: InMemoryModel = NO_MODEL,
+    turns: Turns | None = None,
 ) -> Record:
     """Count and measure a job. `keep` gets the record whenever more of it is known, because the next step may crash.
+
+    With `turns`, the latency is taken in the bursts that another process asks for.
 
     Raises UserError for a mistake that the user can correct, CouldNotMeasure for a
     requested quantity that cannot be measured, and the model's own errors.
@@ -82,11 +90,14 @@ def profile(
         loaded = subject.build_on_meta()
         draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(job.model, loaded))
         keep(draft)
+        if turns is not None:
+            turns.before_building(draft.cost, device)
         on_progress("building", 0)
         ready = subject.ready_to_measure(loaded)
         # The model's code may have changed the switches. It may choose determinism, which stays as it is.
         precision.set_switches(workload, device.name)
-        measured = _measure(job, ready, device, replace(draft, environment=_where(job, device)), on_progress)
+        draft = replace(draft, environment=_where(job, device))
+        measured = _measure(job, ready, device, draft, on_progress, turns)
     keep(measured)
     if job.cross_check:  # last: the libraries that it loads must not disturb the measurements
         on_progress("cross-checking", 0)
@@ -95,6 +106,11 @@ def profile(
     if isinstance(joules, Missing) and (job.energy == "required" or joules.missing == energy_meter.LOST):
         raise CouldNotMeasure(f"Energy could not be measured: {joules.message}")
     return measured
+
+
+def profile_in_turns(job: Job, cores: Sequence[int], caller: TurnCaller, on_progress: ProgressCallback) -> Record:
+    """Count and measure a job whose latency is taken in the bursts that `caller` asks for, on these cores."""
+    return profile(job, on_progress, lambda record: None, turns=Turns(caller, cores))
 
 
 def resolve(job: Job) -> tuple[Workload, Environment]:
@@ -189,14 +205,19 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
     return fitting.largest(fits) or 1
 
 
-def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progress: ProgressCallback) -> Record:
+def _measure(  # noqa: PLR0913  # what is measured, and how
+    job: Job, loaded: Loaded, device: Device, draft: Record, on_progress: ProgressCallback, turns: Turns | None
+) -> Record:
     """Add the requested latency, memory and energy to the draft."""
     args, kwargs, batch = loaded.inputs
     watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
         measured = None
-        if job.latency:
-            measured = latency_meter.measure(step, device, watch, _latency_plan(job, draft), on_progress)
+        chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s)
+        if turns is not None:
+            measured = turns.measure(step, device, watch, _latency_plan(job, draft, latency_plan.IN_TURNS), on_progress)
+        elif job.latency:
+            measured = latency_meter.measure(step, device, watch, _latency_plan(job, draft, chosen), on_progress)
         joules = energy.measure(job, energy.Call(step, batch, measured), device, watch, on_progress)
     return replace(
         draft,
@@ -209,9 +230,9 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progres
     )
 
 
-def _latency_plan(job: Job, draft: Record) -> LatencyPlan:
-    """The plan of a job. What a call launches is known only if it was counted as it runs."""
-    plan = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
+def _latency_plan(job: Job, draft: Record, plan: LatencyPlan) -> LatencyPlan:
+    """The plan for a job. What a call launches is known only if it was counted as it runs."""
+    plan = replace(plan, cold=job.cache == "cold")
     if isinstance(draft.cost, Missing) or job.mode == "train" or job.compile is not None:
         return plan
     return replace(plan, launches=draft.cost.ops)

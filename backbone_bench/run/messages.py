@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.jobs.job import Job
+from backbone_bench.jobs.turns import Counted, Ready, Sampled
 from backbone_bench.records import STRICT, Environment, Record, Workload
 
 
@@ -26,6 +27,15 @@ class ResolveJobs:
     """Request: resolve jobs to workload and environment without running them; one reply per job, in order."""
 
     jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Live:
+    """Request: run a job in turns with other processes. `jobs.turns` has the messages that follow."""
+
+    job: Job
+    argv: tuple[str, ...]
+    cores: tuple[int, ...]  # to stay on while calls are timed; empty: all
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -59,6 +69,7 @@ class Failed:
 
     message: str
     exit_code: int
+    out_of_memory: bool = False
     kind: Literal["failed"] = "failed"
 
 
@@ -71,8 +82,10 @@ class ResolvedJob:
     kind: Literal["here"] = "here"
 
 
-WorkerRequest = Profile | ResolveJobs
-WorkerMessage = Phase | Kept | Done | Failed | ResolvedJob
+UNKNOWN_REQUEST = "runs another version of backbone-bench, which does not know this request"  # of every version
+
+WorkerRequest = Profile | ResolveJobs | Live
+WorkerMessage = Phase | Kept | Done | Failed | ResolvedJob | Counted | Ready | Sampled
 
 REQUEST: TypeAdapter[WorkerRequest] = TypeAdapter(WorkerRequest)
 MESSAGE: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)

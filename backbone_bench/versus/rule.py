@@ -2,7 +2,7 @@
 
 Every ratio is A over B and per image: 0.8 means that A takes four fifths of the
 time. The verdict comes from the confidence interval alone, which holds at 99 %
-over both interim analyses together (Bonferroni): the first after a third of the
+over both interim analyses together (Bonferroni): the first after half of the
 rounds, the second after all rounds if the first does not decide. From nine
 rounds on it is the interval of the Wilcoxon signed-rank test. With fewer rounds
 it is a t-interval, which one round disturbed by another process would ruin.
@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from backbone_bench.records import Known, Latency, Missing, Record, known
-from backbone_bench.records.quantities import EAGER, EXACT, QUANTITIES, Quantity
+from backbone_bench.records.quantities import EAGER, EXACT, QUANTITIES, Quantity, turns
 from backbone_bench.stats import ratios
 from backbone_bench.stats.ratios import Ratio
 
-FEWEST, USUAL = 4, 18  # rounds
+FEWEST, USUAL = 4, 12  # rounds
 THRESHOLD = 0.03  # the least difference that matters, as a share
 
 By = Literal["work", "wall", "device", "graph", "energy"]  # work: the device's own, see `Record.device_work`
@@ -34,9 +34,9 @@ class DecisionRule:
 
     @property
     def interims(self) -> tuple[int, ...]:
-        """Rounds before each interim analysis; a third is made even, so that both sides go first equally often."""
-        third = 2 * (self.rounds // 6)
-        return (third, self.rounds) if third >= FEWEST else (self.rounds,)
+        """Rounds before each interim analysis; a half is made even, so that both sides go first equally often."""
+        half = 2 * (self.rounds // 4)
+        return (half, self.rounds) if half >= FEWEST else (self.rounds,)
 
     def ratio(self, pairs: Sequence[ratios.Pair]) -> Ratio:
         """The ratio with the confidence interval of one interim analysis."""
@@ -58,14 +58,18 @@ class ComparisonQuestion:
 
     by: By = "wall"
     rule: DecisionRule = field(default_factory=DecisionRule)
+    budget_s: float | None = None  # for the whole comparison; None: whatever the rounds take
 
 
 def decide(rule: DecisionRule, measure: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
-    """Measure until an interim analysis decides or the rounds are over; `measure` takes so many further rounds."""
+    """Measure until an interim analysis decides, or the rounds or the time are over.
+
+    `measure` takes so many further rounds, or fewer if time is up: then the last analysis comes early.
+    """
     pairs: tuple[ratios.Pair, ...] = ()
     for rounds in rule.interims:
         pairs += tuple(measure(rounds - len(pairs)))
-        if rule.verdict(rule.ratio(pairs)) != "unclear":
+        if len(pairs) < rounds or rule.verdict(rule.ratio(pairs)) != "unclear":
             break
     return pairs
 
@@ -102,18 +106,30 @@ def _mode(record: Record, by: Literal["wall", "device", "graph"]) -> Known[Laten
 
 
 def values(
-    rounds: Iterable[tuple[Record, Record]], quantity: Callable[[Record], Known[float]]
+    rounds: Iterable[Sequence[Record]], quantity: Quantity, *, per_image: bool = True
 ) -> Known[list[ratios.Pair]]:
-    """One quantity of both records of each round as pairs, in order of the rounds; Missing if any record lacks it."""
+    """One quantity of the first two records of each round as pairs, in order; Missing if any record lacks it."""
     found = []
-    for a, b in rounds:
-        numerator, denominator = quantity(a), quantity(b)
-        if isinstance(numerator, Missing):
-            return numerator
-        if isinstance(denominator, Missing):
-            return denominator
-        found.append(ratios.Pair(numerator, denominator))
+    for a, b, *_ in rounds:
+        pair = value_pair(a, b, quantity, per_image=per_image)
+        if isinstance(pair, Missing):
+            return pair
+        found.append(pair)
     return found
+
+
+def value_pair(a: Record, b: Record, quantity: Quantity, *, per_image: bool) -> Known[ratios.Pair]:
+    """One quantity of two records; of two that took turns, the ratio is that of their turns."""
+    numerator, denominator = (quantity.per_image(one) if per_image else quantity.of(one) for one in (a, b))
+    if isinstance(numerator, Missing):
+        return numerator
+    if isinstance(denominator, Missing):
+        return denominator
+    if numerator <= 0 or denominator <= 0:
+        return Missing("zero", "nothing was measured")
+    pair = ratios.Pair(float(numerator), float(denominator))
+    taken = [ratios.Pair(*each) for each in turns(a, b, quantity)]
+    return ratios.of_turns(pair, taken) if taken else pair
 
 
 def counts(record: Record) -> Mapping[str, float]:

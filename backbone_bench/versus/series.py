@@ -8,9 +8,9 @@ from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.base.signals import Interrupted, deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.run.runner import RunJob
-from backbone_bench.versus.rounds import compare_paired
-from backbone_bench.versus.rule import ComparisonQuestion
+from backbone_bench.versus.compare import compare_paired
+from backbone_bench.versus.rounds import TakeRound
+from backbone_bench.versus.rule import By, ComparisonQuestion
 
 
 class ComparisonJob(NamedTuple):
@@ -37,7 +37,7 @@ class SeriesEnd(NamedTuple):
 
 def run_all(
     comparisons: Sequence[ComparisonJob],
-    run: RunJob,
+    rounds_of: Callable[[By], TakeRound],
     begin: Callable[[int, ComparisonJob], ProgressCallback],
     keep: Callable[[Record], None],
 ) -> SeriesEnd:
@@ -50,7 +50,7 @@ def run_all(
     try:
         for number, job in enumerate(comparisons, start=1):
             try:
-                compare_paired(job.sides, job.question, begin(number, job), run, kept)
+                compare_paired(job.sides, job.question, begin(number, job), rounds_of(job.question.by), kept)
             except CouldNotMeasure as failure:
                 failures.append(f"{job.title}: {failure}")
             over = number

@@ -13,13 +13,14 @@ from backbone_bench.claims.data.verdicts import ClaimVerdict
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import plan
 from backbone_bench.claims.judges.of_records import judged_by
+from backbone_bench.cli import claims_measure
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Record, Turn, Workload, store
 from backbone_bench.records.condensed import condensed
-from backbone_bench.run import runner
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult
 from backbone_bench.versus import series
+from backbone_bench.versus.rounds import FreshRounds
 from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 from tests.claims.judges.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
 from tests.report.samples import counted, gpu_record, record
@@ -131,7 +132,9 @@ def run_pairs(*pairs):
         series.ComparisonJob(f"{a} {b}", (Job(a, {}), Job(b, {})), ComparisonQuestion(rule=DecisionRule(4)))
         for a, b in pairs
     ]
-    ended = series.run_all(jobs, Machine(), lambda number, one: lambda phase, share: None, kept.append)
+    ended = series.run_all(
+        jobs, lambda by: FreshRounds([Machine()] * 2), lambda number, one: lambda phase, share: None, kept.append
+    )
     return ended, kept
 
 
@@ -139,13 +142,13 @@ def test_a_comparison_that_fails_costs_itself_only():
     ended, kept = run_pairs(("1", "broken"), ("1", "2"))
     assert (ended.over, ended.exit_code) == (2, 3)
     assert ended.failures == ("1 broken: broken (fp32, auto): no such model",)
-    assert len(kept) == 1 + 8
+    assert len(kept) == 8
 
 
 def test_an_interrupt_loses_no_record():
     ended, kept = run_pairs(("1", "2"), ("1", "stop"), ("2", "3"))
     assert (ended.over, ended.exit_code) == (1, 130)
-    assert len(kept) == 8 + 1
+    assert len(kept) == 8
 
 
 def test_a_condensed_record_keeps_every_total():
@@ -175,7 +178,7 @@ def scripted(monkeypatch):
         workload = Workload(**job.setting, source="import", inputs=(image,), batch=1)
         return JobResult(job, record(job.model, 10**9, 0.01 * pieces, workload=workload))
 
-    monkeypatch.setattr(runner, "isolated", lambda timeout_s: run)
+    monkeypatch.setattr(claims_measure, "rounds_of", lambda by, timeout_s, say: FreshRounds([run] * 2))
 
 
 def test_what_is_measured_is_shown_and_kept_and_judges_the_same_when_read_back(bench, scripted, tmp_path):
@@ -193,7 +196,7 @@ def test_what_is_measured_is_shown_and_kept_and_judges_the_same_when_read_back(b
 
 
 def test_a_dry_run_measures_nothing(bench, monkeypatch):
-    monkeypatch.setattr(runner, "isolated", None)
+    monkeypatch.setattr(claims_measure, "rounds_of", None)
     found = bench("claims", CLAIM, "--measure", "--device", "cpu", "--dry-run", "-f", "json")
     assert (found.code, len(json.loads(found.out))) == (0, 3)
 
