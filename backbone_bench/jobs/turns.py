@@ -16,12 +16,12 @@ from backbone_bench.records.missing import Count, MeasuredValue, Times
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Counted:
+class Needs:
     """Reply: the model is counted, and not built yet; what it needs at least, and what its device has left."""
 
     needed_bytes: Count | None  # None: unknown
     free_bytes: Count | None
-    kind: Literal["counted"] = "counted"
+    kind: Literal["needs"] = "needs"
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -77,7 +77,7 @@ TURN_REQUEST: TypeAdapter[TurnRequest] = TypeAdapter(TurnRequest)
 class TurnCaller(Protocol):
     """Whoever asks a live process for its bursts: its parent, or a test."""
 
-    def build(self, counted: Counted) -> None:
+    def build(self, needs: Needs) -> None:
         """Wait until the model may be built."""
 
     def next_burst(self, last: Ready | Sampled) -> Burst | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backbone_bench.base import collector
 from backbone_bench.base.progress import ProgressCallback
-from backbone_bench.jobs.turns import Counted, Ready, Sampled, TurnCaller
+from backbone_bench.jobs.turns import Needs, Ready, Sampled, TurnCaller
 from backbone_bench.measure.devices import fitting
 from backbone_bench.measure.latency.bursts import Bursts
 from backbone_bench.measure.latency.meter import MeasuredLatency
@@ -28,7 +28,7 @@ class Turns:
         needed = cost if isinstance(cost, Missing) else fitting.least_bytes(cost)
         free = fitting.free_bytes(device)
         self.caller.build(
-            Counted(None if isinstance(needed, Missing) else needed, None if isinstance(free, Missing) else free)
+            Needs(None if isinstance(needed, Missing) else needed, None if isinstance(free, Missing) else free)
         )
 
     def measure(

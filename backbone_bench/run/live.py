@@ -21,7 +21,7 @@ from backbone_bench.base.choices import LatencyMode
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.base.progress import ProgressCallback, silent
 from backbone_bench.jobs.job import Job
-from backbone_bench.jobs.turns import TURN_REQUEST, Build, Burst, Counted, Finish, Ready, Sampled, TurnRequest
+from backbone_bench.jobs.turns import TURN_REQUEST, Build, Burst, Finish, Needs, Ready, Sampled, TurnRequest
 from backbone_bench.records import Known, LiveTurns, Missing, Record
 from backbone_bench.run.messages import MESSAGE, UNKNOWN_REQUEST, Done, Failed, Live, Phase
 from backbone_bench.run.process import Child, Worker, child, exit_reason, stop_reason
@@ -98,7 +98,7 @@ def take_round(
             _Process(place, side, one, plan.timeout_s)
             for place, (side, one) in enumerate(zip(sides, started, strict=True))
         ]
-        _check_room([process.receive(Counted, on_progress) for process in processes])
+        _check_room([process.receive(Needs, on_progress) for process in processes])
         for process in processes:
             process.send(Build())
         ready = [process.receive(Ready, on_progress) for process in processes]
@@ -136,10 +136,10 @@ def _allocator() -> tuple[tuple[str, str], ...]:
     return () if any(name in os.environ for name, _ in KEPT) else KEPT
 
 
-def _check_room(counted: Sequence[Counted]) -> None:
+def _check_room(models: Sequence[Needs]) -> None:
     """Raise NotLive if the models cannot be in memory together; nothing is said where their needs are unknown."""
-    needed = [one.needed_bytes for one in counted if one.needed_bytes is not None]
-    free = [one.free_bytes for one in counted if one.free_bytes is not None]
+    needed = [one.needed_bytes for one in models if one.needed_bytes is not None]
+    free = [one.free_bytes for one in models if one.free_bytes is not None]
     if free and sum(needed) > min(free):
         all_gib, free_gib = sum(needed) / 2**30, min(free) / 2**30
         raise NotLive(f"the models need {all_gib:.1f} GiB together, at least, and {free_gib:.1f} GiB are free")

@@ -10,7 +10,7 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.jobs.job import Job
-from backbone_bench.jobs.turns import Counted, Ready, Sampled
+from backbone_bench.jobs.turns import Needs, Ready, Sampled
 from backbone_bench.records import STRICT, Environment, Record, Workload
 
 
@@ -85,7 +85,7 @@ class ResolvedJob:
 UNKNOWN_REQUEST = "runs another version of backbone-bench, which does not know this request"  # of every version
 
 WorkerRequest = Profile | ResolveJobs | Live
-WorkerMessage = Phase | Kept | Done | Failed | ResolvedJob | Counted | Ready | Sampled
+WorkerMessage = Phase | Kept | Done | Failed | ResolvedJob | Needs | Ready | Sampled
 
 REQUEST: TypeAdapter[WorkerRequest] = TypeAdapter(WorkerRequest)
 MESSAGE: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)

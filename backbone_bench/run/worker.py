@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from backbone_bench.base.errors import OutOfMemory, UserError
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.jobs.job import Job
-from backbone_bench.jobs.turns import TURN_REQUEST, Burst, Counted, Ready, Sampled, TurnCaller, TurnRequest
+from backbone_bench.jobs.turns import TURN_REQUEST, Burst, Needs, Ready, Sampled, TurnCaller, TurnRequest
 from backbone_bench.records import Record
 from backbone_bench.run.messages import (
     MESSAGE,
@@ -134,8 +134,8 @@ class _Parent:
     def __init__(self, send: Callable[[WorkerMessage], None], turns: "SimpleQueue[TurnRequest]") -> None:
         self._send, self._turns = send, turns
 
-    def build(self, counted: Counted) -> None:
-        self._send(counted)
+    def build(self, needs: Needs) -> None:
+        self._send(needs)
         self._turns.get()
 
     def next_burst(self, last: Ready | Sampled) -> Burst | None:

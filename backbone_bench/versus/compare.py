@@ -14,6 +14,7 @@ from backbone_bench.versus.rule import (
     Comparison,
     ComparisonQuestion,
     DecisionRule,
+    cpu_pair,
     decide,
     flags,
     quantity,
@@ -56,7 +57,9 @@ def compare_paired(
     decided = decide(rule, measure)
     raised = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))
     a, b = taken[0]
-    return Comparison(a, b, question, decided, raised, _waits(taken, question))
+    cpu = [] if question.by == "energy" else [cpu_pair(*records) for records in taken]
+    worked = tuple(pair for pair in cpu if pair is not None)
+    return Comparison(a, b, question, decided, raised, _waits(taken, question), worked)
 
 
 def _pair(records: Sequence[Record], question: ComparisonQuestion) -> ratios.Pair:

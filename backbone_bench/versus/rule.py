@@ -8,6 +8,7 @@ rounds on it is the interval of the Wilcoxon signed-rank test. With fewer rounds
 it is a t-interval, which one round disturbed by another process would ruin.
 """
 
+import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -132,6 +133,28 @@ def value_pair(a: Record, b: Record, quantity: Quantity, *, per_image: bool) -> 
     return ratios.of_turns(pair, taken) if taken else pair
 
 
+def cpu_pairs(a: Record, b: Record) -> list[ratios.Pair]:
+    """CPU time of a call per image in each turn of a live round, where one thread does all the work; else none.
+
+    Threads that wait for others may spin, and a GPU works by itself: their CPU time says nothing.
+    """
+    per_image = []
+    for one in (a, b):
+        if one.live is None or not one.environment.is_host or one.workload.threads != 1:
+            return []
+        per_image.append([cpu_s / one.workload.batch for cpu_s in one.live.cpu_s])
+    return [ratios.Pair(*each) for each in zip(*per_image, strict=True) if all(each)]
+
+
+def cpu_pair(a: Record, b: Record) -> ratios.Pair | None:
+    """CPU time of a call per image in a live round as one pair; None if it says nothing."""
+    taken = cpu_pairs(a, b)
+    if not taken:
+        return None
+    medians = ratios.Pair(*(statistics.median(side) for side in zip(*taken, strict=True)))
+    return ratios.of_turns(medians, taken)
+
+
 def counts(record: Record) -> Mapping[str, float]:
     """Counts per image by the key of the quantity; empty if the model was not counted."""
     if isinstance(record.cost, Missing):
@@ -149,11 +172,17 @@ class Comparison:
     pairs: tuple[ratios.Pair, ...]  # A over B, round by round
     flags: Mapping[str, int] = field(default_factory=dict)  # flags, and how many processes have each
     wall_pairs: tuple[ratios.Pair, ...] = ()  # what callers waited in the same rounds, if the device's work decides
+    cpu_pairs: tuple[ratios.Pair, ...] = ()  # CPU time in the same rounds, if one thread of a CPU did the work
 
     @property
     def wall(self) -> Ratio | None:
         """The ratio of what callers wait, if the device's work decides."""
         return self.question.rule.ratio(self.wall_pairs) if self.wall_pairs else None
+
+    @property
+    def cpu(self) -> Ratio | None:
+        """The ratio of CPU time: informational, because it holds no waiting."""
+        return self.question.rule.ratio(self.cpu_pairs) if self.cpu_pairs else None
 
     @property
     def ratio(self) -> Ratio:

@@ -8,11 +8,12 @@ import pytest
 from backbone_bench import __main__, cli, profiler
 from backbone_bench.gate import comparisons
 from backbone_bench.records import store
-from backbone_bench.run import runner
+from backbone_bench.run import live, runner
 from backbone_bench.run.messages import Failed
 from tests.cli.conftest import Output
 from tests.gate.conftest import git, repository
 from tests.report.samples import RESNET50, VOVNET39, record
+from tests.run.scripted import rounds_of
 
 __all__ = ["repository"]
 
@@ -40,6 +41,7 @@ def rows(monkeypatch):
             os.kill(os.getpid(), to_send[0])
         return runner.JobResult(job, record(job.model, 4_000_000, 0.001))
 
+    monkeypatch.setattr(live, "take_round", rounds_of(run))
     monkeypatch.setattr(runner, "run_isolated", run)
     monkeypatch.setattr(runner, "resolve", lambda jobs, worker=None: [Failed("not here", 2)] * len(jobs))
     return to_send

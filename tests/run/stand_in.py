@@ -19,7 +19,7 @@ from typing import Any
 import backbone_bench
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.jobs.job import Job
-from backbone_bench.jobs.turns import Counted, Ready, Sampled, TurnCaller
+from backbone_bench.jobs.turns import Needs, Ready, Sampled, TurnCaller
 from backbone_bench.records import PENDING, Environment, Latencies, Record, Workload
 from backbone_bench.run import worker
 from tests.report.samples import counted, latency, record
@@ -122,7 +122,7 @@ def profile_in_turns(job: Job, cores: Sequence[int], caller: TurnCaller, on_prog
     given: dict[str, Any] = {"call_s": 0.01, "burst": 0, "file": os.devnull, "needs": 1, **job.arguments}
     with open(given["file"], "a") as file:
         print(os.getpid(), file=file)
-    caller.build(Counted(given["needs"], 1000))
+    caller.build(Needs(given["needs"], 1000))
     on_progress("building", 0)
     samples_s: list[float] = []
     last: Ready | Sampled = Ready({"wall": given["call_s"]}, None)

@@ -1,4 +1,5 @@
 import math
+from itertools import islice
 
 import pytest
 from hypothesis import given
@@ -13,12 +14,12 @@ ratios = st.floats(0.1, 10)
 
 
 @given(st.integers(FEWEST, 100))
-def test_the_first_look_is_after_an_even_third_and_the_last_after_all_rounds(rounds):
+def test_the_first_look_is_after_an_even_half_and_the_last_after_all_rounds(rounds):
     *early, last = DecisionRule(rounds).interims
     assert last == rounds
     for taken in early:
         assert taken % 2 == 0
-        assert FEWEST <= taken <= rounds / 3
+        assert FEWEST <= taken <= rounds / 2
 
 
 @given(st.tuples(ratios, ratios, ratios).map(sorted), st.floats(0.001, 1))
@@ -60,11 +61,18 @@ def test_a_clear_answer_ends_the_rounds_at_the_first_look_and_an_unclear_one_doe
         return measure
 
     clear = [Pair(2.0 + 0.01 * (n % 2), 1.0) for n in range(18)]
-    assert len(decide(DecisionRule(18), rounds(clear))) == 6
+    assert len(decide(DecisionRule(12), rounds(clear))) == 6
     requested.clear()
     unclear = [Pair((0.5, 2.0)[n % 2], 1.0) for n in range(18)]
-    assert len(decide(DecisionRule(18), rounds(unclear))) == 18
-    assert requested == [6, 12]
+    assert len(decide(DecisionRule(12), rounds(unclear))) == 12
+    assert requested == [6, 6]
+
+
+def test_when_time_is_up_the_last_look_comes_early_and_is_no_less_certain():
+    pairs = [Pair(1.0 + 0.01 * (n % 5), 1.0) for n in range(9)]
+    left = iter(pairs)
+    assert decide(DecisionRule(12), lambda count: list(islice(left, count))) == tuple(pairs)
+    assert DecisionRule(12).ratio(pairs) == signed_rank_ratio(pairs, 0.995)
 
 
 @pytest.mark.slow

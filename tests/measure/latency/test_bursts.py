@@ -39,7 +39,7 @@ def test_the_samples_of_all_bursts_are_the_latency_and_those_that_are_discarded_
 def test_the_value_of_a_burst_in_the_record_is_the_mean_of_its_own_samples():
     world = World(work_s=lambda now_s: 0.001 * (1 + world.calls))  # each call is longer than the one before
     some = bursts(world)
-    values = [some.take({"wall": 3}, discard=0).call_s["wall"] for _ in range(5)]
+    values = [some.take({"wall": 3, "graph": 1}, discard=0).call_s["wall"] for _ in range(5)]
     wall = some.finish().latency.wall
     assert isinstance(wall, Latency)
     assert wall.bursts_s == pytest.approx(values)
@@ -67,7 +67,7 @@ def test_the_work_of_a_device_is_that_of_its_graph_else_behind_a_filled_queue():
 
 def test_the_load_of_other_processes_is_not_known_in_turns():
     some = bursts(World())
-    some.take({"wall": 2}, discard=0)
+    some.take({"wall": 2, "graph": 1}, discard=0)
     wall = some.finish().latency.wall
     assert isinstance(wall, Latency)
     assert isinstance(wall.host_load, Missing)
