@@ -11,13 +11,11 @@ import argparse
 import json
 import math
 import os
-import random
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -69,8 +67,8 @@ class Design(NamedTuple):
         return slow, plain
 
     def rounds(self) -> TakeRound:
-        fresh = FreshRounds([runner.isolated()] * 2)
-        return fresh if self.kind == "fresh" else LiveRounds((None, None), fresh, print, coin=random.Random())
+        fresh = FreshRounds([runner.isolated()])
+        return fresh if self.kind == "fresh" else LiveRounds(fresh, print)
 
 
 def trial(design: Design) -> dict[str, Any]:
@@ -127,8 +125,8 @@ def read(path: Path) -> list[tuple[Design, list[float]]]:
 
 def verdict(logs: Sequence[float], shift: float = 0.0) -> SpeedVerdict:
     """What `bench versus` says of these rounds, had A been slower by `shift` more."""
-    rule, left = DecisionRule(ROUNDS), iter([Pair(math.exp(one + shift), 1.0) for one in logs])
-    pairs = decide(rule, lambda count: list(islice(left, count)))
+    rule = DecisionRule(ROUNDS)
+    pairs = decide(rule, [Pair(math.exp(one + shift), 1.0) for one in logs])
     return rule.verdict(rule.ratio(pairs))
 
 

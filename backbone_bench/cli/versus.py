@@ -173,8 +173,8 @@ def rounds_of(by: "By", timeout_s: float | None, say: Callable[[str], None]) -> 
     from backbone_bench.run import runner
     from backbone_bench.versus.rounds import FreshRounds, LiveRounds
 
-    fresh = FreshRounds([runner.isolated(timeout_s)] * 2)
-    return fresh if by == "energy" else LiveRounds((None, None), fresh, say, timeout_s)
+    fresh = FreshRounds([runner.isolated(timeout_s)])
+    return fresh if by == "energy" else LiveRounds(fresh, say, timeout_s)
 
 
 def _compare(

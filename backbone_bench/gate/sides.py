@@ -129,14 +129,14 @@ def _invalid(failure: Failed) -> Unpaired:
 
 def itself(timeout_s: float | None, say: Callable[[str], None]) -> TakeRound:
     """Take rounds of a job against itself."""
-    return LiveRounds((None, None), FreshRounds([runner.isolated(timeout_s)] * 2), say, timeout_s)
+    return LiveRounds(FreshRounds([runner.isolated(timeout_s)]), say, timeout_s)
 
 
 def with_revision(at: Checkout, python: Path | None, timeout_s: float | None, say: Callable[[str], None]) -> TakeRound:
     """Take rounds of the base in its checkout, with the interpreter `python` if one is given, and of the head."""
     base = _worker(at, python)
     fresh = FreshRounds((runner.isolated(timeout_s, base), runner.isolated(timeout_s)))
-    return LiveRounds((base, None), fresh, say, timeout_s)
+    return LiveRounds(fresh, say, timeout_s, (base, None))
 
 
 def _worker(at: Checkout, python: Path | None) -> Worker:

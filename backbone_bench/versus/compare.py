@@ -1,21 +1,24 @@
-"""Compare two jobs: take rounds until the rule decides, or the rounds or the time are over."""
+"""Compare jobs: take rounds until the rule decides, or the rounds or the time are over."""
 
+import math
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.base.progress import ProgressCallback, of_whole
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Missing, Record
+from backbone_bench.run.live import SideFailed
 from backbone_bench.stats import ratios
 from backbone_bench.versus.rounds import Allowance, RoundPlace, TakeRound
 from backbone_bench.versus.rule import (
+    FEWEST,
     Comparison,
     ComparisonQuestion,
     DecisionRule,
     cpu_pair,
-    decide,
     flags,
     quantity,
     value_pair,
@@ -25,6 +28,14 @@ from backbone_bench.versus.rule import (
 KeepRecord = Callable[[Record], None]
 
 
+class AskedPair(NamedTuple):
+    """Two of several jobs, by their places, and the question about them."""
+
+    a: int
+    b: int
+    question: ComparisonQuestion
+
+
 def compare_paired(
     sides: tuple[Job, Job],
     question: ComparisonQuestion,
@@ -32,34 +43,89 @@ def compare_paired(
     take: TakeRound,
     keep: KeepRecord = lambda record: None,
 ) -> Comparison:
-    """Measure rounds of A and B until the rule decides or all are over. Raises CouldNotMeasure if a side fails.
+    """Compare two jobs. Raises CouldNotMeasure if a side fails or a record lacks the quantity."""
+    (found,) = compare_rotating(sides, [AskedPair(0, 1, question)], on_progress, take, keep)
+    if isinstance(found, CouldNotMeasure):
+        raise found
+    return found
 
-    It is also raised if a record lacks the quantity. `keep` gets the records of every round as soon as it is over.
-    The progress has the interval so far; only the planned analyses decide.
+
+def compare_rotating(
+    jobs: Sequence[Job],
+    asked: Sequence[AskedPair],
+    on_progress: ProgressCallback,
+    take: TakeRound,
+    keep: KeepRecord = lambda record: None,
+) -> list[Comparison | CouldNotMeasure]:
+    """Compare pairs of jobs in common rounds, until each pair is decided or all rounds are over.
+
+    A job that no open pair needs takes no part in later rounds. A failure is the result of the pairs that it
+    concerns. `keep` gets the records of every round as soon as it is over. The progress has the interval so far; only
+    the planned analyses decide.
     """
-    taken: list[Sequence[Record]] = []
-    pairs: list[ratios.Pair] = []
-    comparison, rule = str(uuid.uuid4()), question.rule
-    allowance = Allowance(question.budget_s, rule.rounds)
+    pairings = [_Pairing(one) for one in asked]
+    rounds, comparison = max(one.question.rule.rounds for one in asked), str(uuid.uuid4())
+    allowance = Allowance(max(one.question.budget_s or math.inf for one in asked), rounds)
+    number = 0
+    while (running := [pairing for pairing in pairings if not pairing.is_over]) and not allowance.is_over:
+        needed = sorted({place for pairing in running for place in pairing.places})
+        so_far = running[0].so_far() if len(asked) == 1 else ""
+        place = RoundPlace(comparison, number + 1, allowance.next_s(), so_far)
+        try:
+            records = take([jobs[one] for one in needed], place, of_whole(on_progress, number, rounds))
+        except SideFailed as failed:
+            for pairing in running:
+                pairing.fail(needed[failed.place], failed)
+            continue
+        for record in records:
+            keep(record)
+        taken = dict(zip(needed, records, strict=True))
+        for pairing in running:
+            pairing.add(*(taken[one] for one in pairing.places))
+        allowance.took_one()
+        number += 1
+    return [pairing.result() for pairing in pairings]
 
-    def measure(count: int) -> Sequence[ratios.Pair]:
-        before = len(taken)
-        while len(taken) < before + count and not allowance.is_over:
-            place = RoundPlace(comparison, len(taken) + 1, allowance.next_s(), _so_far(rule, pairs))
-            records = take(sides, place, of_whole(on_progress, len(taken), rule.rounds))
-            for record in records:
-                keep(record)
-            taken.append(records)
-            pairs.append(_pair(records, question))
-            allowance.took_one()
-        return pairs[before:]
 
-    decided = decide(rule, measure)
-    raised = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))
-    a, b = taken[0]
-    cpu = [] if question.by == "energy" else [cpu_pair(*records) for records in taken]
-    worked = tuple(pair for pair in cpu if pair is not None)
-    return Comparison(a, b, question, decided, raised, _waits(taken, question), worked)
+class _Pairing:
+    """The rounds of one pair so far."""
+
+    def __init__(self, asked: AskedPair) -> None:
+        self.places, self._question = (asked.a, asked.b), asked.question
+        self._taken: list[tuple[Record, Record]] = []
+        self._pairs: list[ratios.Pair] = []
+        self._failure: CouldNotMeasure | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self._failure is not None or (bool(self._pairs) and self._question.rule.is_over(self._pairs))
+
+    def add(self, a: Record, b: Record) -> None:
+        """Add a round; a record that lacks the quantity is a failure."""
+        try:
+            self._pairs.append(_pair((a, b), self._question))
+        except CouldNotMeasure as failure:
+            self._failure = failure
+        else:
+            self._taken.append((a, b))
+
+    def fail(self, place: int, failure: CouldNotMeasure) -> None:
+        if place in self.places:
+            self._failure = failure
+
+    def so_far(self) -> str:
+        return _so_far(self._question.rule, self._pairs)
+
+    def result(self) -> Comparison | CouldNotMeasure:
+        """The comparison. A failure after rounds that can be judged ends them early, and they are judged."""
+        if not self._pairs or (self._failure is not None and len(self._pairs) < FEWEST):
+            return self._failure or CouldNotMeasure("There was no time for a round.")
+        question = self._question
+        raised = Counter(flag for pair in self._taken for record in pair for flag in flags(record, question.by))
+        cpu = [] if question.by == "energy" else [cpu_pair(a, b) for a, b in self._taken]
+        worked = tuple(pair for pair in cpu if pair is not None)
+        waits = _waits(self._taken, question)
+        return Comparison(*self._taken[0], question, tuple(self._pairs), raised, waits, worked)
 
 
 def _pair(records: Sequence[Record], question: ComparisonQuestion) -> ratios.Pair:

@@ -42,7 +42,7 @@ TakeRound = Callable[[Sequence[Job], RoundPlace, ProgressCallback], tuple[Record
 class FreshRounds:
     """Rounds of processes that run one after the other: A B, B A, A B, …"""
 
-    runs: Sequence[RunJob]  # the function that runs each side, for example in two checkouts
+    runs: Sequence[RunJob]  # the function that runs each side, for example in two checkouts; one alone runs all
 
     def __call__(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
         order = list(range(len(jobs)))
@@ -51,7 +51,8 @@ class FreshRounds:
         records: dict[int, Record] = {}
         for done, side in enumerate(order):
             step = f"{place}, {ascii_uppercase[side]}"
-            outcome = self.runs[side](jobs[side], within(on_progress, step, done, len(jobs)))
+            run = self.runs[side if len(self.runs) > 1 else 0]
+            outcome = run(jobs[side], within(on_progress, step, done, len(jobs)))
             if outcome.failure is not None:
                 raise SideFailed(side, jobs[side], outcome.failure)
             assert outcome.record is not None  # a job that has not failed has a record
@@ -66,10 +67,10 @@ class LiveRounds:
     A side that fails costs its round, which is taken again: said in a line. If it fails again the error is raised.
     """
 
-    workers: Sequence[Worker | None]  # how the process of each side is started
     fresh: TakeRound
     say: Callable[[str], None]
     timeout_s: float | None = None
+    workers: Sequence[Worker | None] = ()  # how the process of each side is started; none: as usual
     coin: random.Random = field(default_factory=random.Random)
     _is_fresh: bool = False
 
@@ -79,7 +80,7 @@ class LiveRounds:
                 return _placed(self._take(jobs, place, on_progress), place)
             except NotLive as why:
                 self._is_fresh = True
-                self.say(f"{why}: base and head run one after the other, which is slower and shows less.")
+                self.say(f"{why}: they run one after the other, which is slower and shows less.")
         return self.fresh(jobs, place, on_progress)
 
     def _take(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
@@ -98,7 +99,7 @@ class LiveRounds:
 
     def _once(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
         return live.take_round(
-            [LiveSide(job, worker) for job, worker in zip(jobs, self.workers, strict=True)],
+            [LiveSide(job, worker) for job, worker in zip(jobs, self.workers or [None] * len(jobs), strict=True)],
             self.coin.getrandbits(32),
             within(on_progress, str(place), 0, 1),
             replace(live.PLAN, timeout_s=self.timeout_s, allowed_s=place.allowed_s),
@@ -117,7 +118,7 @@ def _placed(records: Sequence[Record], place: RoundPlace) -> tuple[Record, ...]:
 class Allowance:
     """The time of a comparison, shared out over its rounds; without a limit every round takes what it needs."""
 
-    budget_s: float | None
+    budget_s: float  # infinite: no limit
     rounds: int
     clock: Callable[[], float] = time.monotonic
     _taken: int = 0
@@ -126,7 +127,7 @@ class Allowance:
 
     def next_s(self) -> float:
         """Seconds that the next round may take."""
-        if self.budget_s is None:
+        if self.budget_s == math.inf:
             return math.inf
         self._began_s = self.clock() if self._began_s is None else self._began_s
         return max(0.0, self.budget_s - (self.clock() - self._began_s)) / max(1, self.rounds - self._taken)
@@ -140,6 +141,6 @@ class Allowance:
     @property
     def is_over(self) -> bool:
         """Whether a further round would end after the time is up. Two rounds are taken anyway: they have a spread."""
-        if self.budget_s is None or self._taken < 2:
+        if self.budget_s == math.inf or self._taken < 2:
             return False
         return self._spent_s * (self._taken + 1) / self._taken > self.budget_s

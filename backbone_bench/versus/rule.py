@@ -9,7 +9,7 @@ it is a t-interval, which one round disturbed by another process would ruin.
 """
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,6 +43,15 @@ class DecisionRule:
         """The ratio with the confidence interval of one interim analysis."""
         return ratios.interim_ratio(pairs, len(self.interims))
 
+    def is_over(self, pairs: Sequence[ratios.Pair]) -> bool:
+        """Whether these rounds are all, or an interim analysis after them decides.
+
+        If time is up earlier, the last analysis comes early, and is no less certain.
+        """
+        if len(pairs) >= self.rounds:
+            return True
+        return len(pairs) in self.interims and self.verdict(self.ratio(pairs)) != "unclear"
+
     def verdict(self, ratio: Ratio) -> SpeedVerdict:
         """Verdict from the confidence interval alone: within the threshold, on one side of the bound, or unclear."""
         low, high = ratio.low / self.bound, ratio.high / self.bound
@@ -62,17 +71,14 @@ class ComparisonQuestion:
     budget_s: float | None = None  # for the whole comparison; None: whatever the rounds take
 
 
-def decide(rule: DecisionRule, measure: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
-    """Measure until an interim analysis decides, or the rounds or the time are over.
-
-    `measure` takes so many further rounds, or fewer if time is up: then the last analysis comes early.
-    """
-    pairs: tuple[ratios.Pair, ...] = ()
-    for rounds in rule.interims:
-        pairs += tuple(measure(rounds - len(pairs)))
-        if len(pairs) < rounds or rule.verdict(rule.ratio(pairs)) != "unclear":
+def decide(rule: DecisionRule, rounds: Iterable[ratios.Pair]) -> tuple[ratios.Pair, ...]:
+    """Take rounds until an interim analysis decides, or there are no more."""
+    pairs: list[ratios.Pair] = []
+    for pair in rounds:
+        pairs.append(pair)
+        if rule.is_over(pairs):
             break
-    return pairs
+    return tuple(pairs)
 
 
 # Quantities to compare.

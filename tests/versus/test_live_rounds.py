@@ -1,5 +1,6 @@
 """Rounds of live processes as a comparison takes them: what a failure costs, and when fresh rounds take over."""
 
+import math
 import random
 
 import pytest
@@ -27,7 +28,7 @@ class Script:
         self.said: list[str] = []
         self.fresh = 0
         monkeypatch.setattr(live, "take_round", self.take_round)
-        self.rounds = LiveRounds((None, None), self.take_fresh, self.said.append, 30.0, random.Random(1))
+        self.rounds = LiveRounds(self.take_fresh, self.said.append, 30.0, coin=random.Random(1))
 
     def take_round(self, sides, seed, on_progress, plan):
         self.plans.append(plan)
@@ -119,6 +120,6 @@ class TestAllowance:
             allowance.took_one()
 
     def test_without_a_limit_there_is_none(self):
-        allowance = Allowance(None, 10)
-        assert allowance.next_s() == float("inf")
+        allowance = Allowance(math.inf, 10)
+        assert allowance.next_s() == math.inf
         assert not allowance.is_over
