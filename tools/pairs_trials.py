@@ -33,6 +33,7 @@ from backbone_bench.versus.rule import DecisionRule, SpeedVerdict, cpu_pair, dec
 Kind = Literal["live", "fresh"]
 KINDS: tuple[Kind, ...] = ("live", "fresh")
 ROUNDS = 12
+RULE = DecisionRule(ROUNDS, threshold=0.001)  # of someone who looks for every difference
 SHIFTS = (1, 2, 3, 5)  # percent
 NEIGHBOUR = """
 import random, time
@@ -124,10 +125,9 @@ def read(path: Path) -> list[tuple[Design, list[float]]]:
 
 
 def verdict(logs: Sequence[float], shift: float = 0.0) -> SpeedVerdict:
-    """What `bench versus` says of these rounds, had A been slower by `shift` more."""
-    rule = DecisionRule(ROUNDS)
-    pairs = decide(rule, [Pair(math.exp(one + shift), 1.0) for one in logs])
-    return rule.verdict(rule.ratio(pairs))
+    """What `bench versus --threshold 0.1` says of these rounds, had A been slower by `shift` more."""
+    pairs = decide(RULE, [Pair(math.exp(one + shift), 1.0) for one in logs])
+    return RULE.verdict(RULE.ratio(pairs))
 
 
 def summary(path: Path) -> str:
@@ -161,7 +161,7 @@ def _row(design: Design, trials: Sequence[Sequence[float]]) -> Iterator[str]:
 
 
 def _ratio(logs: Sequence[float]) -> Ratio:
-    return DecisionRule(ROUNDS).ratio([Pair(math.exp(one), 1.0) for one in logs])
+    return RULE.ratio([Pair(math.exp(one), 1.0) for one in logs])
 
 
 def wilson(count: int, of: int, z: float = 1.96) -> tuple[float, float]:

@@ -26,7 +26,7 @@ MeasureOption = Annotated[
     bool, typer.Option("--measure", help="Measure the pairs of networks that the claims compare, on --device.")
 ]
 PairRoundsOption = Annotated[
-    int, typer.Option(help="With --measure: most rounds per pair; a clear result needs as few as a third.", min=4)
+    int, typer.Option(help="With --measure: most rounds per pair; a clear result needs half of them.", min=4)
 ]
 KeepOption = Annotated[
     Path | None,
@@ -94,12 +94,15 @@ def forecast(jobs: "Sequence[ComparisonJob]") -> "Answer":
     from backbone_bench.report.views.forecast import Forecast
     from backbone_bench.report.views.forecast import forecast as drawn
     from backbone_bench.run import estimate
+    from backbone_bench.versus.series import rotations
 
     rows = []
-    for number, one in enumerate(jobs, start=1):
-        rule, spans = one.question.rule, [estimate.estimate(job) for job in one.sides]
-        least, most = sum(span.least_s for span in spans), sum(span.most_s for span in spans)
-        rows.append(Forecast(number, one.title, rule.interims[0] * least, rule.rounds * most))
+    for number, rotation in enumerate(rotations(jobs), start=1):
+        members = [jobs[place] for place in rotation.members]
+        rule, is_fresh = members[0].question.rule, members[0].question.by == "energy"
+        least, most = estimate.fresh_round(rotation.jobs) if is_fresh else estimate.live_round(rotation.jobs)
+        title = "; ".join(one.title for one in members)
+        rows.append(Forecast(number, title, rule.interims[0] * least, rule.rounds * most))
     return drawn(rows)
 
 
@@ -122,12 +125,12 @@ def run_comparisons(
 
     with shown(quiet=quiet) as progress:
         rounds = partial(rounds_of, timeout_s=timeout_s, say=progress.say)
-        ended = run_all(jobs, rounds, lambda number, one: progress.row(one.title, number, len(jobs)), take)
+        ended = run_all(jobs, rounds, lambda number, count, title: progress.row(title, number, count), take)
     for failure in ended.failures:
         complain(failure)
     if ended.by is not None:
         kept = f"; their records are in {keep}" if keep else ""
-        complain(f"{str(ended.by).rstrip('.')}: {ended.over} of {len(jobs)} comparisons are finished{kept}.")
+        complain(f"{str(ended.by).rstrip('.')}: {len(ended.over)} of {len(jobs)} comparisons are finished{kept}.")
     return records, ended
 
 

@@ -63,8 +63,8 @@ class TurnPlan:
 
     wall_s: float = 0.010  # of the waiting calls of a burst: noise of a shared machine lasts some tenths of a second
     work_s: float = 0.050  # of the device's own work: each change of process costs a GPU time
-    least_s: float = 3.0  # of the bursts of a round; more where starting the processes took longer
-    most_s: float = 15.0
+    least_s: float = 3.0  # of the bursts of a round of two; more where starting the processes took longer
+    most_s: float = 15.0  # of a round of two
     least_turns: int = 60
     fewest_turns: int = 6  # even where time is up
     answer_s: float = 60.0  # a process that does not answer a burst within this time hangs
@@ -75,9 +75,10 @@ class TurnPlan:
         """Calls of a burst, for calls that take so long on the slowest side."""
         return max(1, math.ceil((self.wall_s if mode == "wall" else self.work_s) / max(call_s, 1e-6)))
 
-    def bursts_s(self, start_s: float, turn_s: float) -> float:
-        """Duration of all bursts of a round whose processes took `start_s` to start."""
-        return min(max(self.least_s, start_s, self.least_turns * turn_s), self.most_s, self.allowed_s - start_s)
+    def bursts_s(self, start_s: float, turn_s: float, sides: int = 2) -> float:
+        """Duration of all bursts, if the processes took `start_s` to start and a turn of all takes `turn_s`."""
+        usual_s = max(self.least_s * sides / 2, start_s, self.least_turns * turn_s)
+        return min(usual_s, self.most_s * sides / 2, self.allowed_s - start_s)
 
 
 PLAN = TurnPlan()
@@ -237,7 +238,7 @@ class _Rotation:
 
     def run(self, start_s: float, on_progress: ProgressCallback) -> None:
         """Take turns, two of every side at a time, until the plan is fulfilled."""
-        length_s = self._plan.bursts_s(start_s, self._turn_s)
+        length_s = self._plan.bursts_s(start_s, self._turn_s, len(self.processes))
         self.began_s = told_s = now_s = time.monotonic()
         while now_s - self.began_s < length_s or len(self.processes[0].sampled) < self._plan.fewest_turns:
             order = self._coin.sample(self.processes, len(self.processes))

@@ -17,7 +17,7 @@ import numpy as np
 from backbone_bench.stats.ratios import Pair, of_turns
 from backbone_bench.versus.rule import DecisionRule, decide
 
-RULE = DecisionRule()
+RULE, SHARP = DecisionRule(), DecisionRule(threshold=0.01)
 
 
 class Machine(NamedTuple):
@@ -61,13 +61,15 @@ LIVE_UNLIKE = LiveMachine("processes differ", 0.015, 0.02, 0.2, 0.01)
 LIVE_MACHINES = (LIVE_QUIET, LIVE_TYPICAL, LIVE_SHARED, LIVE_UNLIKE)
 
 
-def live_verdicts(machine: LiveMachine, change: float, trials: int, seed: int) -> Counter[str]:
+def live_verdicts(
+    machine: LiveMachine, change: float, trials: int, seed: int, rule: DecisionRule = RULE
+) -> Counter[str]:
     """Number of trials by verdict in live rounds if A takes `change` more time than B."""
     rng, found = np.random.default_rng(seed), Counter[str]()
     for _ in range(trials):
-        turns = np.exp(machine.log_ratios(rng, RULE.rounds) + math.log1p(change)).tolist()
-        pairs = decide(RULE, (of_turns(Pair(1.0, 1.0), [Pair(one, 1.0) for one in each]) for each in turns))
-        found[RULE.verdict(RULE.ratio(pairs))] += 1
+        turns = np.exp(machine.log_ratios(rng, rule.rounds) + math.log1p(change)).tolist()
+        pairs = decide(rule, (of_turns(Pair(1.0, 1.0), [Pair(one, 1.0) for one in each]) for each in turns))
+        found[rule.verdict(rule.ratio(pairs))] += 1
         found["rounds"] += len(pairs)
     return found
 
@@ -112,6 +114,10 @@ def main(trials: int = 2000) -> None:
     for live in LIVE_MACHINES:
         for change in CHANGES:
             print(row(live.name, change, live_verdicts(live, change, trials // 4, seed=1)))
+    print()
+    print(HEAD.format("live rounds, --threshold 1", " | ".join(["---:"] * 6)), "|")
+    for change in CHANGES:
+        print(row(LIVE_SHARED.name, change, live_verdicts(LIVE_SHARED, change, trials // 4, 1, SHARP)))
     print()
     print(HEAD.format("fresh rounds", " | ".join(["---:"] * 6)), "|")
     for machine in MACHINES:
