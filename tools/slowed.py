@@ -1,24 +1,31 @@
-"""A network of the zoo that waits busily after each call, for a share of its time: a known slowdown for trials.
+"""A network of the zoo that waits busily after each call: a known slowdown for trials.
 
-Both sides of a trial are built here, one with 0 %, so that they differ by the wait alone.
+On a CPU it waits for a share of the call's time, on CUDA for so many cycles of the card. Both sides of a trial are
+built here, one without a wait, so that they differ by the wait alone.
 """
 
 import time
 from typing import Any
 
+import torch
 from torch import nn
 
 from backbone_bench.zoo import registry
 
 
 class Slowed(nn.Module):
-    """A network that takes `percent` longer than it needs."""
+    """A network that takes longer than it needs: by `percent` on a CPU, by `cycles` on CUDA."""
 
-    def __init__(self, network: nn.Module, percent: float) -> None:
+    def __init__(self, network: nn.Module, percent: float, cycles: int) -> None:
         super().__init__()
-        self.network, self.share = network, percent / 100
+        self.network, self.share, self.cycles = network, percent / 100, cycles
 
     def forward(self, x: Any) -> Any:
+        if x.is_cuda:
+            output = self.network(x)
+            if self.cycles:
+                torch.cuda._sleep(self.cycles)
+            return output
         start_s = time.perf_counter()
         output = self.network(x)
         now_s = time.perf_counter()
@@ -28,6 +35,6 @@ class Slowed(nn.Module):
         return output
 
 
-def net(name: str = "mobilenetv2", percent: float = 0.0) -> nn.Module:
-    """The network `name`, slower by `percent`."""
-    return Slowed(registry.load_all()[name].build(), percent)
+def net(name: str = "mobilenetv2", percent: float = 0.0, cycles: int = 0) -> nn.Module:
+    """The network `name`, slower by `percent` on a CPU, or by so many cycles on CUDA."""
+    return Slowed(registry.load_all()[name].build(), percent, cycles)

@@ -3,7 +3,7 @@
 import gc
 import sys
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,6 @@ from backbone_bench.base.program import __version__, commit, now_utc
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.cost.fit import smallest_image
 from backbone_bench.jobs.job import Job
-from backbone_bench.jobs.turns import TurnCaller
 from backbone_bench.measure import environment
 from backbone_bench.measure.call import precision
 from backbone_bench.measure.call.step import prepared, set_mode
@@ -108,9 +107,9 @@ def profile(
     return measured
 
 
-def profile_in_turns(job: Job, cores: Sequence[int], caller: TurnCaller, on_progress: ProgressCallback) -> Record:
-    """Count and measure a job whose latency is taken in the bursts that `caller` asks for, on these cores."""
-    return profile(job, on_progress, lambda record: None, turns=Turns(caller, cores))
+def profile_in_turns(job: Job, turns: Turns, on_progress: ProgressCallback) -> Record:
+    """Count and measure a job whose latency is taken in turns with other processes."""
+    return profile(job, on_progress, lambda record: None, turns=turns)
 
 
 def resolve(job: Job) -> tuple[Workload, Environment]:
@@ -210,7 +209,8 @@ def _measure(  # noqa: PLR0913  # what is measured, and how
 ) -> Record:
     """Add the requested latency, memory and energy to the draft."""
     args, kwargs, batch = loaded.inputs
-    watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
+    partners = turns.partners if turns else 0
+    watch = watch_for(device.name, locked=job.locked_clock_hz is not None, partners=partners)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
         measured = None
         chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s)

@@ -18,10 +18,11 @@ from backbone_bench.records import Missing, ModelCost
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """The turns of one process: who asks for them, and the cores to stay on (none: all)."""
+    """The turns of one process: who asks for them, the cores to stay on (none: all), and how many others take them."""
 
     caller: TurnCaller
     cores: Sequence[int]
+    partners: int
 
     def before_building(self, cost: ModelCost | Missing, device: Device) -> None:
         """Say what the model needs, and wait until it may be built."""

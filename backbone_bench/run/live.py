@@ -94,7 +94,7 @@ def take_round(
     coin = random.Random(seed)
     cores, began_s = _cores(sides, coin), time.monotonic()
     with ExitStack() as end:
-        started = [end.enter_context(_child(side, cores)) for side in sides]
+        started = [end.enter_context(_child(side, cores, len(sides) - 1)) for side in sides]
         processes = [
             _Process(place, side, one, plan.timeout_s)
             for place, (side, one) in enumerate(zip(sides, started, strict=True))
@@ -112,10 +112,10 @@ def take_round(
     return tuple(process.record(rotation, seed, cores) for process in processes)
 
 
-def _child(side: LiveSide, cores: Known[tuple[int, ...]]) -> AbstractContextManager[Child]:
+def _child(side: LiveSide, cores: Known[tuple[int, ...]], partners: int) -> AbstractContextManager[Child]:
     worker = side.worker or Worker.of()
     variables = (*worker.variables, *_allocator(), *(PASSIVE if side.job.threads != 1 else ()))
-    return child(Live(side.job, tuple(sys.argv), _pinned(cores)), worker._replace(variables=variables))
+    return child(Live(side.job, tuple(sys.argv), _pinned(cores), partners), worker._replace(variables=variables))
 
 
 def _cores(sides: Sequence[LiveSide], coin: random.Random) -> Known[tuple[int, ...]]:

@@ -12,6 +12,7 @@ from pydantic.dataclasses import dataclass
 from backbone_bench.jobs.job import Job
 from backbone_bench.jobs.turns import Needs, Ready, Sampled
 from backbone_bench.records import STRICT, Environment, Record, Workload
+from backbone_bench.records.missing import Count
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -36,6 +37,7 @@ class Live:
     job: Job
     argv: tuple[str, ...]
     cores: tuple[int, ...]  # to stay on while calls are timed; empty: all
+    partners: Count  # processes that take turns with this one
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

@@ -11,7 +11,7 @@ import sys
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, TypeVar
@@ -75,9 +75,9 @@ def _answer(request: WorkerRequest, send: Callable[[WorkerMessage], None], turns
         case Profile(job=job, argv=argv):
             sys.argv[:] = argv
             send(profile(job, _sparing(send), lambda record: send(Kept(record))))
-        case Live(job=job, argv=argv, cores=cores):
+        case Live(argv=argv):
             sys.argv[:] = argv
-            send(live(job, cores, _Parent(send, turns), _sparing(send)))
+            send(live(request, _Parent(send, turns), _sparing(send)))
         case ResolveJobs(jobs=jobs):
             for job in jobs:
                 send(resolve(job))
@@ -121,11 +121,12 @@ def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], No
     return _or_failed(job, lambda: Done(profiler.profile(job, on_progress, keep)))
 
 
-def live(job: Job, cores: Sequence[int], caller: TurnCaller, on_progress: ProgressCallback) -> Done | Failed:
+def live(request: Live, caller: TurnCaller, on_progress: ProgressCallback) -> Done | Failed:
     """Profile a job in this process, its latency in the turns that the caller asks for."""
     from backbone_bench import profiler  # loads torch
 
-    return _or_failed(job, lambda: Done(profiler.profile_in_turns(job, cores, caller, on_progress)))
+    turns = profiler.Turns(caller, request.cores, request.partners)
+    return _or_failed(request.job, lambda: Done(profiler.profile_in_turns(request.job, turns, on_progress)))
 
 
 class _Parent:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -113,7 +113,7 @@ def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], No
     return made
 
 
-def profile_in_turns(job: Job, cores: Sequence[int], caller: TurnCaller, on_progress: ProgressCallback) -> Record:
+def profile_in_turns(job: Job, caller: TurnCaller, on_progress: ProgressCallback) -> Record:
     """Replaces `profiler.profile_in_turns`: bursts of invented times.
 
     Arguments: `call_s` of each call, `burst` before which the model's function is called, `file` that gets the
@@ -151,6 +151,11 @@ def resolve(job: Job) -> tuple[Workload, Environment]:
 
 if __name__ == "__main__":
     stand_in = types.ModuleType("backbone_bench.profiler")
-    vars(stand_in).update(profile=profile, profile_in_turns=profile_in_turns, resolve=resolve)
+    vars(stand_in).update(
+        profile=profile,
+        profile_in_turns=profile_in_turns,
+        resolve=resolve,
+        Turns=lambda caller, cores, partners: caller,
+    )
     vars(backbone_bench)["profiler"] = stand_in  # in the place of the one that loads torch
     worker.main()
