@@ -34,7 +34,7 @@ class ResolveJobs:
 class Live:
     """Request: run a job in turns with other processes. `jobs.turns` has the messages that follow."""
 
-    job: Job
+    task: Job  # a field `job` would make it a Profile to an older worker, which ignores the others
     argv: tuple[str, ...]
     cores: tuple[int, ...]  # to stay on while calls are timed; empty: all
     partners: Count  # processes that take turns with this one

@@ -126,7 +126,7 @@ def live(request: Live, caller: TurnCaller, on_progress: ProgressCallback) -> Do
     from backbone_bench import profiler  # loads torch
 
     turns = profiler.Turns(caller, request.cores, request.partners)
-    return _or_failed(request.job, lambda: Done(profiler.profile_in_turns(request.job, turns, on_progress)))
+    return _or_failed(request.task, lambda: Done(profiler.profile_in_turns(request.task, turns, on_progress)))
 
 
 class _Parent:

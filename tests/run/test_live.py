@@ -12,12 +12,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Latency
 from backbone_bench.records.quantities import QUANTITIES, turns
 from backbone_bench.run.live import KEPT, PLAN, LiveSide, NotLive, SideFailed, take_round
-from backbone_bench.run.messages import UNKNOWN_REQUEST
+from backbone_bench.run.messages import REQUEST, UNKNOWN_REQUEST, Live, Profile, ResolveJobs
 from backbone_bench.run.process import Worker
 
 ROOT = Path(__file__).parents[2]
@@ -136,6 +137,13 @@ def test_a_worker_of_a_version_without_turns_is_not_live():
     old = Worker((sys.executable, "-c", f"input(); print({answer!r})"))
     with pytest.raises(NotLive, match="another version"):
         take_round([LiveSide(job(), STAND_IN), LiveSide(job(), old)], 1, silent, SHORT)
+
+
+def test_an_older_worker_takes_the_request_for_none_of_its_own():
+    """Its requests were these, and what it does not know in one it ignores."""
+    line = REQUEST.dump_json(Live(job(), (), (), 1), exclude_defaults=True)
+    with pytest.raises(ValidationError):
+        TypeAdapter(Profile | ResolveJobs).validate_json(line)
 
 
 def test_memory_is_kept_in_both_processes_unless_the_user_has_said_otherwise(monkeypatch):
