@@ -1,6 +1,6 @@
-# Everything that a fresh clone needs: each target makes what it depends on, but for gpu-test and gpu-results.
+# Everything that a fresh clone needs: each target makes what it depends on, but for gpu-test, gpu-pairs and gpu-results.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test gpu-results test-extras test-torch fuzz clean
+.PHONY: help run test check format results results-measured claims-measured speed dist gpu-test gpu-pairs gpu-results test-extras test-torch fuzz clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -50,12 +50,15 @@ claims-measured: $(READY) ## measure the article's claims on one thread of this 
 speed: $(READY) ## how fast the tool itself is, as ratios in one run
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.speed
 
-# A machine that is lent for its card has a torch of its own, and often no index of packages: these two make no
+# A machine that is lent for its card has a torch of its own, and often no index of packages: these make no
 # environment and install nothing. PYTHON is one that has torch and the other dependencies.
 HERE = PYTHONPATH="$(CURDIR)$${PYTHONPATH:+:$$PYTHONPATH}"
 
 gpu-test: ## what only a GPU can show, in some minutes, with PYTHON as it is (it has pytest too)
 	$(HERE) $(PYTHON) -m pytest tests/gpu -rs -p no:randomly
+
+gpu-pairs: ## live rounds on this card: a network against itself, and against a slower copy, in two minutes
+	$(HERE) $(PYTHON) -m tools.gpu_pairs
 
 gpu-results: ## measure the networks of the GPU's page on this card, with PYTHON as it is; a second call resumes
 	$(HERE) $(PYTHON) -m tools.gpu_results

@@ -14,6 +14,8 @@ SourceName = Literal["counter", "power_instant", "power_usage", "rapl"]  # where
 SourceRequest = Literal["auto", SourceName]
 EnergyMode = Literal["graph", "wall"]  # which runs an energy is of: replays of a graph, or calls that are waited for
 EnergyOf = Literal[EnergyMode, "both"]
+LatencyMode = Literal["wall", "device", "graph"]
+Allocator = Literal["kept", "default"]  # kept: glibc gives no memory back to the system between calls
 DeviceMethod = Literal["filled_queue", "eager_events"]  # how a device latency was taken; see records/latency.py
 
 DeviceKind = Literal["gpu", "cpu"]  # the kind that a claim or a published measurement is about

@@ -89,7 +89,7 @@ def claims(
     channels_last: ChannelsLastOption = False,
     compile_mode: CompileOption = None,
     threads: ThreadsOption = None,
-    rounds: PairRoundsOption = 18,
+    rounds: PairRoundsOption = 12,
     quick: QuickOption = None,
     budget: BudgetOption = None,
     timeout: TimeoutOption = None,
@@ -129,7 +129,7 @@ def claims(
         ours, ended = run_comparisons(jobs, keep, timeout_s, quiet=quiet)
         found = (*found, *ours)
         if ended.by is not None:  # after a signal nobody waits until the other claims are counted
-            chosen = _decided_by(planned[: ended.over], chosen)
+            chosen = _decided_by([planned[place] for place in ended.over], chosen)
             if not chosen:
                 raise typer.Exit(ended.exit_code)
     gc.disable()  # as in `bench count`: a collection finds nothing, and takes a fifth of the time

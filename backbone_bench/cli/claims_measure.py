@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,7 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli.app import complain
 from backbone_bench.cli.job_options import resolved
-from backbone_bench.cli.versus import usual, with_process_budget
+from backbone_bench.cli.versus import rounds_of, usual, with_process_budget
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.claims.data.subjects import Network
@@ -25,7 +26,7 @@ MeasureOption = Annotated[
     bool, typer.Option("--measure", help="Measure the pairs of networks that the claims compare, on --device.")
 ]
 PairRoundsOption = Annotated[
-    int, typer.Option(help="With --measure: most rounds per pair; a clear result needs as few as a third.", min=4)
+    int, typer.Option(help="With --measure: most rounds per pair; a clear result needs half of them.", min=4)
 ]
 KeepOption = Annotated[
     Path | None,
@@ -93,12 +94,15 @@ def forecast(jobs: "Sequence[ComparisonJob]") -> "Answer":
     from backbone_bench.report.views.forecast import Forecast
     from backbone_bench.report.views.forecast import forecast as drawn
     from backbone_bench.run import estimate
+    from backbone_bench.versus.series import rotations
 
     rows = []
-    for number, one in enumerate(jobs, start=1):
-        rule, spans = one.question.rule, [estimate.estimate(job) for job in one.sides]
-        least, most = sum(span.least_s for span in spans), sum(span.most_s for span in spans)
-        rows.append(Forecast(number, one.title, rule.interims[0] * least, rule.rounds * most))
+    for number, rotation in enumerate(rotations(jobs), start=1):
+        members = [jobs[place] for place in rotation.members]
+        rule, is_fresh = members[0].question.rule, members[0].question.by == "energy"
+        least, most = estimate.fresh_round(rotation.jobs) if is_fresh else estimate.live_round(rotation.jobs)
+        title = "; ".join(one.title for one in members)
+        rows.append(Forecast(number, title, rule.interims[0] * least, rule.rounds * most))
     return drawn(rows)
 
 
@@ -109,7 +113,6 @@ def run_comparisons(
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
     from backbone_bench.records.condensed import condensed
-    from backbone_bench.run import runner
     from backbone_bench.versus.series import run_all
 
     records: list[Record] = []
@@ -121,13 +124,13 @@ def run_comparisons(
             store.append(keep, small)
 
     with shown(quiet=quiet) as progress:
-        run = runner.isolated(timeout_s)
-        ended = run_all(jobs, run, lambda number, one: progress.row(one.title, number, len(jobs)), take)
+        rounds = partial(rounds_of, timeout_s=timeout_s, say=progress.say)
+        ended = run_all(jobs, rounds, lambda number, count, title: progress.row(title, number, count), take)
     for failure in ended.failures:
         complain(failure)
     if ended.by is not None:
         kept = f"; their records are in {keep}" if keep else ""
-        complain(f"{str(ended.by).rstrip('.')}: {ended.over} of {len(jobs)} comparisons are finished{kept}.")
+        complain(f"{str(ended.by).rstrip('.')}: {len(ended.over)} of {len(jobs)} comparisons are finished{kept}.")
     return records, ended
 
 

@@ -32,7 +32,7 @@ BaseRefOption = Annotated[
     str | None,
     typer.Option(
         "--base-ref",
-        help="Compare with this git revision; base and head run here in turn.",
+        help="Compare with this git revision; base and head take turns here.",
         metavar="REVISION",
     ),
 ]
@@ -118,7 +118,7 @@ def gate(
     """Compare with a baseline or a revision, and fail on a regression.
 
     Counts are compared exactly, on any machine, and every change must be accepted. Latency, energy and memory are
-    compared over rounds of fresh processes, and fail only if they are significantly worse by more than the threshold.
+    compared over rounds of processes, and fail only if they are significantly worse by more than the threshold.
     """
     options = GateOptions(
         words=tuple(words or ()),

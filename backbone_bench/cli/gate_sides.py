@@ -164,8 +164,8 @@ def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateR
                 f"{base} asks for other packages ({', '.join(others)}), so base and head cannot share one environment: "
                 f"make an environment for the base and name its interpreter with --base-python."
             )
-        runs = sides.of_revision(base, python, work.timeout_s), sides.head_side(work.run)
-        compared = comparisons.revisions(work.jobs, work.rules, runs, work.progress.whole)
+        take = sides.with_revision(base, python, work.timeout_s, work.progress.say)
+        compared = comparisons.revisions(work.jobs, work.rules, take, str(base), work.progress.whole)
         return compared, _report(compared, str(base), checkout.describe(Path.cwd()), "")
 
 
@@ -174,7 +174,8 @@ def _calibrate(work: _Work) -> "tuple[Compared, GateReport]":
 
     if sides.counts_only(work.jobs):
         raise UserError("--calibrate measures noise, and counts have none: leave --exact out.")
-    compared = comparisons.itself(work.jobs, work.rules, work.run, work.progress.whole)
+    take = sides.itself(work.timeout_s, work.progress.say)
+    compared = comparisons.itself(work.jobs, work.rules, take, work.progress.whole)
     file = work.options.baseline
     kept = f"stored in {file}" if file else "not stored, because no --baseline FILE is given"
     remark = f"The noise of this machine, from the same code run on both sides; {kept}."

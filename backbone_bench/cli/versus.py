@@ -1,6 +1,6 @@
 """`bench versus`: decide by paired rounds which of two models, A or B, is faster or uses less energy."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -42,9 +42,11 @@ from backbone_bench.cli.options import (
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
+    from backbone_bench.versus.rounds import TakeRound
     from backbone_bench.versus.rule import By, Comparison, ComparisonQuestion
 
-_BUDGET_S = 10.0  # per process: many short processes tell more than few long ones (Kalibera and Jones 2013)
+_BUDGET_S = 100.0  # for a whole comparison: an answer in under two minutes
+_PROCESS_S = 10.0  # in fresh rounds: many short processes tell more than few long ones (Kalibera and Jones 2013)
 _SIDE_HELP = "A setting of {} only, such as precision=fp16 (see `bench config`). Repeatable."
 
 
@@ -71,7 +73,7 @@ def versus(
             show_default="work on cuda, wall elsewhere",
         ),
     ] = None,
-    rounds: Annotated[int, typer.Option(help="Most rounds; a clear result needs as few as a third.", min=4)] = 18,
+    rounds: Annotated[int, typer.Option(help="Most rounds; a clear result needs half of them.", min=4)] = 12,
     threshold: Annotated[
         float, typer.Option(help="Smallest difference that matters, in percent.", min=0.1, max=100)
     ] = 3,
@@ -91,7 +93,9 @@ def versus(
     quick: QuickOption = None,
     budget: Annotated[
         float | None,
-        typer.Option(help="Time for the latency of each process.", metavar="SECONDS", show_default="10"),
+        typer.Option(
+            help="Time for the whole comparison.", metavar="SECONDS", min=1, show_default="100, and no limit for energy"
+        ),
     ] = None,
     timeout: TimeoutOption = None,
     form: ComparisonFormatOption = None,
@@ -108,16 +112,16 @@ def versus(
 ) -> None:
     """Decide which of two is faster or uses less energy.
 
-    Compares two models, or one under two settings: `bench versus resnet50 --a precision=fp16 --b precision=bf16`. Both
-    run in turn, A B B A, in fresh processes on one device, so a slow phase of the machine affects both. The result is
-    a ratio with its 99 % confidence interval.
+    Compares two models, or one under two settings: `bench versus resnet50 --a precision=fp16 --b precision=bf16`. A
+    process of each is alive on one device, and they take turns of a few calls, so what slows the machine affects both.
+    The result is a ratio with its 99 % confidence interval.
     """
     paths = to or []
     whole = [path for path in paths if path.suffix != ".jsonl"]
     appended = [path for path in paths if path.suffix == ".jsonl"]
     output.check(whole, COMPARISON)
     output.check(appended)
-    common = {**settings_in(context.params), "energy": "required" if by == "energy" else "off"}
+    common = {**settings_in(context.params), "energy": "required" if by == "energy" else "off", "budget": None}
     job_a, timeout_s = _side(a, "--a", settings_a, common)
     job_b, _ = _side(b or a, "--b", settings_b, common)
     if job_a.device != job_b.device:
@@ -125,7 +129,8 @@ def versus(
     from backbone_bench.versus.report import answer
     from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 
-    question = ComparisonQuestion(by or usual(job_a.device), DecisionRule(rounds, threshold / 100))
+    limit_s = budget or (None if by == "energy" else _BUDGET_S)
+    question = ComparisonQuestion(by or usual(job_a.device), DecisionRule(rounds, threshold / 100), limit_s)
     found = _compare((job_a, job_b), question, timeout_s, appended, quiet=quiet)
     output.emit(answer(found), form, whole, COMPARISON)
 
@@ -161,8 +166,17 @@ def _side(model: str, flag: str, words: list[str] | None, common: Mapping[str, o
 
 
 def with_process_budget(job: "Job") -> "Job":
-    """The job with the default latency budget of one process of many, unless it has a budget or is quick."""
-    return replace(job, budget_s=job.budget_s or (None if job.quick else _BUDGET_S))
+    """The job with the default latency budget of one process of many in fresh rounds, unless it is quick."""
+    return replace(job, budget_s=None if job.quick else _PROCESS_S)
+
+
+def rounds_of(by: "By", timeout_s: float | None, say: Callable[[str], None]) -> "TakeRound":
+    """How the rounds of a comparison are taken: of energy in fresh processes, else in live ones."""
+    from backbone_bench.run import runner
+    from backbone_bench.versus.rounds import FreshRounds, LiveRounds
+
+    fresh = FreshRounds([runner.isolated(timeout_s)])
+    return fresh if by == "energy" else LiveRounds(fresh, say, timeout_s)
 
 
 def _compare(
@@ -175,8 +189,7 @@ def _compare(
 ) -> "Comparison":
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
-    from backbone_bench.run import runner
-    from backbone_bench.versus.rounds import compare_paired
+    from backbone_bench.versus.compare import compare_paired
 
     def keep(record: "Record") -> None:
         for path in paths:
@@ -185,7 +198,8 @@ def _compare(
     try:
         with shown(quiet=quiet) as progress:
             on_progress = progress.whole(f"{sides[0]} against {sides[1]}")
-            return compare_paired(sides, question, on_progress, runner.isolated(timeout_s), signals.deferred()(keep))
+            take = rounds_of(question.by, timeout_s, progress.say)
+            return compare_paired(sides, question, on_progress, take, signals.deferred()(keep))
     except signals.Interrupted as interrupted:
         complain(f"{interrupted}: nothing was decided.")
         raise typer.Exit(interrupted.exit_code) from None

@@ -13,10 +13,10 @@ from backbone_bench.gate.calibration import calibrate
 from backbone_bench.gate.measured import BaseHead
 from backbone_bench.gate.noisy import RoundPlan
 from backbone_bench.gate.session import GateRules, gate
-from backbone_bench.gate.sides import Begin, Jobs, counts_only, head_side, in_turn
+from backbone_bench.gate.sides import Begin, Jobs, counts_only, failed_beside, failed_here, in_turn
 from backbone_bench.gate.verdicts import GateFinding
 from backbone_bench.records import Record, matching
-from backbone_bench.run.runner import RunJob
+from backbone_bench.versus.rounds import TakeRound
 
 _ONCE = RoundPlan(rounds=1, double=False, confirm=False)
 
@@ -47,10 +47,10 @@ def now(baseline: Baseline, jobs: Jobs, rules: GateRules, run: stored.FetchRecor
     return Compared(findings, remarks, sides.heads)
 
 
-def revisions(jobs: Jobs, rules: GateRules, runs: tuple[RunJob, RunJob], begin: Begin) -> Compared:
-    """Compare a revision with the working tree, run in alternating rounds."""
+def revisions(jobs: Jobs, rules: GateRules, take_round: TakeRound, base: str, begin: Begin) -> Compared:
+    """Compare a revision, named `base`, with the working tree in rounds of both."""
     heads: list[Record] = []
-    alternate = in_turn(jobs, runs, begin)
+    alternate = in_turn(jobs, take_round, failed_beside(base), begin)
 
     def take(name: str, count: int) -> Sequence[BaseHead]:
         rounds = alternate(name, count)
@@ -61,8 +61,8 @@ def revisions(jobs: Jobs, rules: GateRules, runs: tuple[RunJob, RunJob], begin: 
     return Compared(findings, remarks, heads)
 
 
-def itself(jobs: Jobs, rules: GateRules, run: RunJob, begin: Begin) -> Compared:
+def itself(jobs: Jobs, rules: GateRules, take_round: TakeRound, begin: Begin) -> Compared:
     """Compare each job with itself, which calibrates the noise of this machine."""
-    take = in_turn(jobs, (head_side(run), head_side(run)), begin)
+    take = in_turn(jobs, take_round, failed_here, begin)
     findings, calibrations = calibrate(list(jobs), take, rules)
     return Compared(findings, (), (), calibrations)

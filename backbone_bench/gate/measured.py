@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from math import isinf
 from statistics import geometric_mean
 from typing import NamedTuple
@@ -55,7 +54,7 @@ def series(rounds: Sequence[BaseHead], thresholds: Mapping[MeasuredKind, float],
     for metric in MEASURED:
         if metric.refused(head, base):
             continue
-        pairs = values(_head_over_base(rounds), partial(value, quantity=metric))
+        pairs = values(_head_over_base(rounds), metric, per_image=False)
         if not isinstance(pairs, Missing):
             found[metric.key] = Series(
                 changes=tuple(ratios.logs(pairs)),
@@ -122,7 +121,7 @@ def finding(
 ) -> GateFinding:
     """The finding of a decision; base and head are geometric means, so that their ratio is the change."""
     judged = rounds[: len(decision.series.changes)]  # the rounds of a confirming rerun come after them
-    used = values(_head_over_base(judged), partial(value, quantity=metric))
+    used = values(_head_over_base(judged), metric, per_image=False)
     assert not isinstance(used, Missing)
     return GateFinding(
         subject,

@@ -4,14 +4,13 @@ A side that fails raises Unpaired, which costs its own workload only.
 """
 
 import sys
+import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from shutil import which
 
-from pydantic import ValidationError
-
 from backbone_bench.base.errors import UserError
-from backbone_bench.base.progress import ProgressCallback, within
+from backbone_bench.base.progress import ProgressCallback, of_whole, within
 from backbone_bench.gate import stored
 from backbone_bench.gate.checkout import Checkout
 from backbone_bench.gate.measured import BaseHead
@@ -20,11 +19,15 @@ from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
 from backbone_bench.run import runner
-from backbone_bench.run.runner import JobResult, RunJob, Worker
-from backbone_bench.versus.rounds import rounds
+from backbone_bench.run.live import SideFailed
+from backbone_bench.run.messages import Failed
+from backbone_bench.run.process import ENTRY, Worker
+from backbone_bench.run.runner import JobResult, RunJob
+from backbone_bench.versus.rounds import FreshRounds, LiveRounds, RoundPlace, TakeRound
 
 Begin = Callable[[str], ProgressCallback]  # gets the name of a workload that starts; returns its progress callback
 Jobs = Mapping[str, Job]
+FailedSide = Callable[[SideFailed], Unpaired]  # what the failure of one side of a round means
 
 
 def counts_only(jobs: Jobs) -> bool:
@@ -74,11 +77,21 @@ def fresh(jobs: Jobs, run: RunJob, begin: Begin) -> stored.FetchRecords:
     return take
 
 
-def in_turn(jobs: Jobs, runs: tuple[RunJob, RunJob], begin: Begin) -> Take:
-    """A function that takes rounds of base and head (in this order in `runs`), in alternating order."""
-    return lambda name, count: [
-        BaseHead(one.a, one.b) for one in rounds(jobs[name], jobs[name], count, begin(name), runs)
-    ]
+def in_turn(jobs: Jobs, take: TakeRound, failed: FailedSide, begin: Begin) -> Take:
+    """A function that takes rounds of base and head, in this order; a side that fails raises Unpaired."""
+
+    def rounds(name: str, count: int) -> Sequence[BaseHead]:
+        on_progress, found, comparison = begin(name), [], str(uuid.uuid4())
+        for number in range(count):
+            place = RoundPlace(comparison, number + 1)
+            try:
+                base, head = take([jobs[name]] * 2, place, of_whole(on_progress, number, count))
+            except SideFailed as failure:
+                raise failed(failure) from None
+            found.append(BaseHead(base, head))
+        return found
+
+    return rounds
 
 
 def head_side(run: RunJob) -> RunJob:
@@ -87,42 +100,50 @@ def head_side(run: RunJob) -> RunJob:
     def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
         outcome = run(job, on_progress)
         if outcome.failure is not None:
-            raise Unpaired(GateVerdict.INVALID, outcome.failure.message, exit_code=outcome.failure.exit_code)
+            raise _invalid(outcome.failure)
         return outcome
 
     return attempt
 
 
-def of_revision(at: Checkout, python: Path | None = None, timeout_s: float | None = None) -> RunJob:
-    """Run the base in its checkout, with the interpreter `python` if one is given."""
-    return base_side(str(at), runner.isolated(timeout_s, _worker(at, python)))
+def failed_here(error: SideFailed) -> Unpaired:
+    """Both sides are the same code: a failure is `invalid`, with its exit code."""
+    return _invalid(error.failure)
 
 
-def base_side(name: str, run: RunJob) -> RunJob:
-    """Run the base: what it does not have (exit code 2) is `new`; any other failure is `invalid`."""
+def failed_beside(base: str) -> FailedSide:
+    """What the base does not have (exit code 2) is `new`; any other failure, of either side, is `invalid`."""
 
-    def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
-        try:
-            outcome = run(job, on_progress)
-        except ValidationError:
-            reason = (
-                f"backbone-bench at {name} uses another message format, so one gate cannot run both: "
-                f"use --baseline FILE in place of --base-ref"
-            )
-            raise Unpaired(GateVerdict.INVALID, reason) from None
-        if outcome.failure is not None:
-            lacks = outcome.failure.exit_code == UserError.exit_code
-            raise Unpaired(GateVerdict.NEW if lacks else GateVerdict.INVALID, f"at {name}: {outcome.failure.message}")
-        return outcome
+    def meaning(error: SideFailed) -> Unpaired:
+        if error.place != 0:
+            return _invalid(error.failure)
+        lacks = error.failure.exit_code == UserError.exit_code
+        return Unpaired(GateVerdict.NEW if lacks else GateVerdict.INVALID, f"at {base}: {error.failure.message}")
 
-    return attempt
+    return meaning
+
+
+def _invalid(failure: Failed) -> Unpaired:
+    return Unpaired(GateVerdict.INVALID, failure.message, exit_code=failure.exit_code)
+
+
+def itself(timeout_s: float | None, say: Callable[[str], None]) -> TakeRound:
+    """Take rounds of a job against itself."""
+    return LiveRounds(FreshRounds([runner.isolated(timeout_s)]), say, timeout_s)
+
+
+def with_revision(at: Checkout, python: Path | None, timeout_s: float | None, say: Callable[[str], None]) -> TakeRound:
+    """Take rounds of the base in its checkout, with the interpreter `python` if one is given, and of the head."""
+    base = _worker(at, python)
+    fresh = FreshRounds((runner.isolated(timeout_s, base), runner.isolated(timeout_s)))
+    return LiveRounds(fresh, say, timeout_s, (base, None))
 
 
 def _worker(at: Checkout, python: Path | None) -> Worker:
     folder = at.place(Path.cwd())
     if python is None:
         return Worker.of(at.import_path(sys.path), folder)
-    return Worker((str(python), "-c", runner.ENTRY), folder)
+    return Worker((str(python), "-c", ENTRY), folder)
 
 
 def interpreter(python: Path) -> Path:

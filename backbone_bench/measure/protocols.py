@@ -9,10 +9,9 @@ from collections.abc import Callable
 from typing import Literal, Protocol, Self
 
 from backbone_bench import records
-from backbone_bench.base.choices import SourceName
+from backbone_bench.base.choices import LatencyMode, SourceName
 
 Step = Callable[[], object]
-LatencyMode = Literal["wall", "device", "graph"]
 
 
 class Unavailable(Exception):

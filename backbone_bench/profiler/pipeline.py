@@ -29,6 +29,7 @@ from backbone_bench.measure.nvml.find import watch_for
 from backbone_bench.measure.protocols import Device
 from backbone_bench.profiler import energy
 from backbone_bench.profiler.subject import Subject
+from backbone_bench.profiler.turns import Turns
 from backbone_bench.records import (
     NOT_REQUESTED,
     PENDING,
@@ -59,9 +60,15 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
 
 
 def profile(
-    job: Job, on_progress: ProgressCallback, keep: Callable[[Record], object], in_memory: InMemoryModel = NO_MODEL
+    job: Job,
+    on_progress: ProgressCallback,
+    keep: Callable[[Record], object],
+    in_memory: InMemoryModel = NO_MODEL,
+    turns: Turns | None = None,
 ) -> Record:
     """Count and measure a job. `keep` gets the record whenever more of it is known, because the next step may crash.
+
+    With `turns`, the latency is taken in the bursts that another process asks for.
 
     Raises UserError for a mistake that the user can correct, CouldNotMeasure for a
     requested quantity that cannot be measured, and the model's own errors.
@@ -88,11 +95,14 @@ def profile(
         draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(subject, loaded))
         draft = replace(draft, flags=(*draft.flags, *loaded.inputs.flags))
         keep(draft)
+        if turns is not None:
+            turns.before_building(draft.cost, device)
         on_progress("building", 0)
         ready = subject.ready_to_measure(loaded)
         # The model's code may have changed the switches. It may choose determinism, which stays as it is.
         precision.set_switches(workload, device.name)
-        measured = _measure(job, ready, device, replace(draft, environment=_where(job, device)), on_progress)
+        draft = replace(draft, environment=_where(job, device))
+        measured = _measure(job, ready, device, draft, on_progress, turns)
     keep(measured)
     if job.cross_check:  # last: the libraries that it loads must not disturb the measurements
         on_progress("cross-checking", 0)
@@ -102,6 +112,11 @@ def profile(
     if isinstance(joules, Missing) and (job.energy == "required" or joules.missing == energy_meter.LOST):
         raise CouldNotMeasure(f"Energy could not be measured: {joules.message}")
     return measured
+
+
+def profile_in_turns(job: Job, turns: Turns, on_progress: ProgressCallback) -> Record:
+    """Count and measure a job whose latency is taken in turns with other processes."""
+    return profile(job, on_progress, lambda record: None, turns=turns)
 
 
 def resolve(job: Job) -> tuple[Workload, Environment]:
@@ -213,14 +228,20 @@ def _largest_batch(subject: Subject, device: Device, threads: int, on_progress: 
     return fitting.largest(fits) or 1
 
 
-def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progress: ProgressCallback) -> Record:
+def _measure(  # noqa: PLR0913  # what is measured, and how
+    job: Job, loaded: Loaded, device: Device, draft: Record, on_progress: ProgressCallback, turns: Turns | None
+) -> Record:
     """Add the requested latency, memory and energy to the draft."""
     args, kwargs, batch, _ = loaded.inputs
-    watch = watch_for(device.name, locked=job.locked_clock_hz is not None)
+    partners = turns.partners if turns else 0
+    watch = watch_for(device.name, locked=job.locked_clock_hz is not None, partners=partners)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
         measured = None
-        if job.latency:
-            measured = latency_meter.measure(step, device, watch, _latency_plan(job, draft), on_progress)
+        chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s)
+        if turns is not None:
+            measured = turns.measure(step, device, watch, _latency_plan(job, draft, latency_plan.IN_TURNS), on_progress)
+        elif job.latency:
+            measured = latency_meter.measure(step, device, watch, _latency_plan(job, draft, chosen), on_progress)
         joules = energy.measure(job, energy.Call(step, batch, measured), device, watch, on_progress)
     return replace(
         draft,
@@ -233,9 +254,9 @@ def _measure(job: Job, loaded: Loaded, device: Device, draft: Record, on_progres
     )
 
 
-def _latency_plan(job: Job, draft: Record) -> LatencyPlan:
-    """The plan of a job. What a call launches is known only if it was counted as it runs."""
-    plan = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=job.cache == "cold")
+def _latency_plan(job: Job, draft: Record, plan: LatencyPlan) -> LatencyPlan:
+    """The plan for a job. What a call launches is known only if it was counted as it runs."""
+    plan = replace(plan, cold=job.cache == "cold")
     if isinstance(draft.cost, Missing) or job.mode == "train" or job.compile is not None:
         return plan
     return replace(plan, launches=draft.cost.ops)

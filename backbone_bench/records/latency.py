@@ -1,9 +1,9 @@
 """Latency: raw samples, warm-up and status of each mode, and the statistics derived from them."""
 
 import statistics
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import computed_field
+from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import DeviceMethod
@@ -43,6 +43,15 @@ class Latency:
     flags: tuple[str, ...] = ()
     method: DeviceMethod | None = None  # of a device latency; None in other modes and in records before 2026-11-28
     not_filled: Missing | None = None  # why the launch queue was not filled first, if it was not
+    per_burst: Annotated[int, Field(ge=1)] | None = None  # samples of one burst, if the process took turns with others
+
+    @property
+    def bursts_s(self) -> tuple[float, ...]:
+        """The mean of each burst; empty if the process took no turns."""
+        if self.per_burst is None:
+            return ()
+        starts = range(0, len(self.samples_s) - self.per_burst + 1, self.per_burst)
+        return tuple(statistics.fmean(self.samples_s[start : start + self.per_burst]) for start in starts)
 
     @computed_field
     @property

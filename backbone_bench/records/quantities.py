@@ -18,6 +18,7 @@ from backbone_bench.base.units import (
     PLAIN,
     Unit,
 )
+from backbone_bench.records.latency import Latency
 from backbone_bench.records.missing import NOT_REQUESTED, Known, Missing
 from backbone_bench.records.record import Record
 
@@ -63,6 +64,14 @@ class Quantity(NamedTuple):
         """The value, or the reason why it is missing."""
         return at(record, self.path)
 
+    def bursts_s(self, record: Record) -> tuple[float, ...]:
+        """The latency of each burst per image, if this is a latency and the process took turns; else empty."""
+        path, _, name = self.path.rpartition(".")
+        latency = at(record, path) if name == "median_s" else None
+        if not isinstance(latency, Latency):
+            return ()
+        return tuple(burst_s / record.workload.batch for burst_s in latency.bursts_s)
+
     def refused(self, one: Record, other: Record) -> Missing | None:
         """Why the values of two records must not be compared, if they were taken in different ways."""
         if self.taken is None or self.taken(one) == self.taken(other):
@@ -77,6 +86,20 @@ class Quantity(NamedTuple):
             return value
         batch = record.workload.batch
         return value // batch if isinstance(value, int) and value % batch == 0 else value / batch
+
+
+def turns(one: Record, other: Record, quantity: Quantity) -> list[tuple[float, float]]:
+    """The bursts of two processes turn by turn; empty if they did not take turns with each other."""
+    if one.live is None or other.live is None or not same_round(one, other):
+        return []
+    return list(zip(quantity.bursts_s(one), quantity.bursts_s(other), strict=True))
+
+
+def same_round(one: Record, other: Record) -> bool:
+    """Whether two records are sides of one round."""
+    if one.turn is None or other.turn is None:
+        return False
+    return (one.turn.comparison, one.turn.round) == (other.turn.comparison, other.turn.round)
 
 
 def at(record: Record, path: str) -> Any:

@@ -1,9 +1,9 @@
 """A record: everything that one process counted and measured of one model under one workload."""
 
 from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import Field, computed_field
+from pydantic import computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import EnergyMode
@@ -12,6 +12,7 @@ from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, Latencies, Latency
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, MeasuredValues, Missing
+from backbone_bench.records.turn import LiveTurns, Turn
 from backbone_bench.records.workload import Workload
 
 SCHEMA_VERSION: Literal["1"] = "1"
@@ -78,15 +79,6 @@ class Rates:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Turn:
-    """Side and round of a record in a paired comparison; the two sides of a round ran one right after the other."""
-
-    comparison: str  # the same in all records of the comparison
-    round: Annotated[int, Field(ge=1)]
-    side: Literal["A", "B"]
-
-
-@dataclass(frozen=True, slots=True, config=STRICT)
 class Record:
     """Everything that one process counted and measured of one model under one workload."""
 
@@ -103,6 +95,7 @@ class Record:
     flags: tuple[str, ...] = ()
     cross_check: Known[CrossCheck] | None = None  # None if not requested
     turn: Turn | None = None  # None outside a paired comparison
+    live: LiveTurns | None = None  # None if the process ran alone
     wall_energy: Known[Energy] | None = None  # of calls that are waited for; None if not requested beside `energy`
     schema_version: Literal["1"] = SCHEMA_VERSION
 

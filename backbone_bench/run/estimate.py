@@ -1,5 +1,6 @@
 """Estimate the duration of a row before it runs, from the plans of the measurements and the zoo's FLOPs."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from backbone_bench.jobs.job import Job
@@ -7,6 +8,7 @@ from backbone_bench.measure.energy import plan as energy_plan
 from backbone_bench.measure.energy.counting import STILL_S
 from backbone_bench.measure.energy.idle import PROBE_S
 from backbone_bench.measure.latency import plan as latency_plan
+from backbone_bench.run.live import PLAN
 from backbone_bench.zoo import catalogue
 
 START_S = 6.0  # start a process, import torch, build the model and count it
@@ -25,6 +27,20 @@ def estimate(job: Job) -> Span:
     """Estimated duration of one row; calls of a model that is not in the zoo are assumed to be short."""
     energy, latency = _energy_s(job), _latency(job)
     return Span(START_S + energy.least_s + latency.least_s, 2 * START_S + energy.most_s + latency.most_s)
+
+
+def fresh_round(jobs: Sequence[Job]) -> Span:
+    """Estimated duration of a round of processes that run one after the other."""
+    spans = [estimate(job) for job in jobs]
+    return Span(sum(span.least_s for span in spans), sum(span.most_s for span in spans))
+
+
+def live_round(jobs: Sequence[Job]) -> Span:
+    """Estimated duration of a round of live processes, which start two at a time on a usual machine."""
+    start_s = START_S * max(1.0, len(jobs) / 2)
+    turn_s = sum(max(PLAN.wall_s, _call_s(job)) for job in jobs)
+    least_s, most_s = (start_s + PLAN.bursts_s(start_s, turn_s, len(jobs)) for start_s in (start_s, 2 * start_s))
+    return Span(least_s, most_s)
 
 
 def _energy_s(job: Job) -> Span:

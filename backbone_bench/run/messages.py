@@ -10,7 +10,9 @@ from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.jobs.job import Job
+from backbone_bench.jobs.turns import Needs, Ready, Sampled
 from backbone_bench.records import STRICT, Environment, Record, Workload
+from backbone_bench.records.missing import Count
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -26,6 +28,16 @@ class ResolveJobs:
     """Request: resolve jobs to workload and environment without running them; one reply per job, in order."""
 
     jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class Live:
+    """Request: run a job in turns with other processes. `jobs.turns` has the messages that follow."""
+
+    task: Job  # a field `job` would make it a Profile to an older worker, which ignores the others
+    argv: tuple[str, ...]
+    cores: tuple[int, ...]  # to stay on while calls are timed; empty: all
+    partners: Count  # processes that take turns with this one
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -59,6 +71,7 @@ class Failed:
 
     message: str
     exit_code: int
+    out_of_memory: bool = False
     kind: Literal["failed"] = "failed"
 
 
@@ -71,8 +84,10 @@ class ResolvedJob:
     kind: Literal["here"] = "here"
 
 
-WorkerRequest = Profile | ResolveJobs
-WorkerMessage = Phase | Kept | Done | Failed | ResolvedJob
+UNKNOWN_REQUEST = "runs another version of backbone-bench, which does not know this request"  # of every version
+
+WorkerRequest = Profile | ResolveJobs | Live
+WorkerMessage = Phase | Kept | Done | Failed | ResolvedJob | Needs | Ready | Sampled
 
 REQUEST: TypeAdapter[WorkerRequest] = TypeAdapter(WorkerRequest)
 MESSAGE: TypeAdapter[WorkerMessage] = TypeAdapter(WorkerMessage)

@@ -13,21 +13,25 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from queue import SimpleQueue
 from types import TracebackType
 from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
-from backbone_bench.base.errors import UserError
+from backbone_bench.base.errors import OutOfMemory, UserError
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.jobs.job import Job
+from backbone_bench.jobs.turns import TURN_REQUEST, Burst, Needs, Ready, Sampled, TurnCaller, TurnRequest
 from backbone_bench.records import Record
 from backbone_bench.run.messages import (
     MESSAGE,
     REQUEST,
+    UNKNOWN_REQUEST,
     Done,
     Failed,
     Kept,
+    Live,
     Phase,
     Profile,
     ResolvedJob,
@@ -58,20 +62,28 @@ def main() -> None:
 
     sys.excepthook = send_crash
     request = _read_request(requests, send)
-    threading.Thread(target=_end_with_parent, args=(requests,), daemon=True).start()
+    turns: SimpleQueue[TurnRequest] = SimpleQueue()
+    threading.Thread(target=_read_turns, args=(requests, turns), daemon=True).start()
     warnings.simplefilter("ignore")  # warnings of dependencies are not for the user's terminal
-    match request:
-        case Profile(job=job, argv=argv):
-            sys.argv[:] = argv
-            send(profile(job, _sparing(send), lambda record: send(Kept(record))))
-        case ResolveJobs(jobs=jobs):
-            for job in jobs:
-                send(resolve(job))
+    _answer(request, send, turns)
     with suppress(ValueError):  # the model has closed it
         sys.stdout.flush()
     with suppress(ValueError):
         sys.stderr.flush()
     os._exit(0)
+
+
+def _answer(request: WorkerRequest, send: Callable[[WorkerMessage], None], turns: "SimpleQueue[TurnRequest]") -> None:
+    match request:
+        case Profile(job=job, argv=argv):
+            sys.argv[:] = argv
+            send(profile(job, _sparing(send), lambda record: send(Kept(record))))
+        case Live(argv=argv):
+            sys.argv[:] = argv
+            send(live(request, _Parent(send, turns), _sparing(send)))
+        case ResolveJobs(jobs=jobs):
+            for job in jobs:
+                send(resolve(job))
 
 
 def _read_request(requests: IO[bytes], send: Callable[[WorkerMessage], None]) -> WorkerRequest:
@@ -81,7 +93,7 @@ def _read_request(requests: IO[bytes], send: Callable[[WorkerMessage], None]) ->
     try:
         return REQUEST.validate_json(line)
     except ValidationError:
-        send(Failed("runs another version of backbone-bench, which does not know this request", 3))
+        send(Failed(UNKNOWN_REQUEST, 3))
         os._exit(0)
 
 
@@ -112,6 +124,30 @@ def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], No
     return _or_failed(job, lambda: Done(profiler.profile(job, on_progress, keep)))
 
 
+def live(request: Live, caller: TurnCaller, on_progress: ProgressCallback) -> Done | Failed:
+    """Profile a job in this process, its latency in the turns that the caller asks for."""
+    from backbone_bench import profiler  # loads torch
+
+    turns = profiler.Turns(caller, request.cores, request.partners)
+    return _or_failed(request.task, lambda: Done(profiler.profile_in_turns(request.task, turns, on_progress)))
+
+
+class _Parent:
+    """The parent of this process, as the one who asks for bursts."""
+
+    def __init__(self, send: Callable[[WorkerMessage], None], turns: "SimpleQueue[TurnRequest]") -> None:
+        self._send, self._turns = send, turns
+
+    def build(self, needs: Needs) -> None:
+        self._send(needs)
+        self._turns.get()
+
+    def next_burst(self, last: Ready | Sampled) -> Burst | None:
+        self._send(last)
+        request = self._turns.get()
+        return request if isinstance(request, Burst) else None
+
+
 def resolve(job: Job) -> ResolvedJob | Failed:
     """Resolve a job to its workload and environment in this process, without running it."""
     from backbone_bench import profiler  # loads torch
@@ -123,17 +159,17 @@ def _or_failed(job: Job, work: Callable[[], T]) -> T | Failed:
     try:
         return work()
     except UserError as error:
-        return Failed(str(error), error.exit_code)
+        return Failed(str(error), error.exit_code, isinstance(error, OutOfMemory))
     except SystemExit as error:  # only the model can have raised it
         return Failed(f"{job.model} called sys.exit({error.code!r})", 3)
     except MemoryError:
-        return Failed("ran out of memory", 3)
+        return Failed("ran out of memory", 3, out_of_memory=True)
 
 
-def _end_with_parent(requests: IO[bytes]) -> None:
-    """Wait for the end of stdin, which means that the parent is gone; then kill this process and its children."""
-    while requests.read(1):
-        pass
+def _read_turns(requests: IO[bytes], turns: "SimpleQueue[TurnRequest]") -> None:
+    """Pass on what the parent asks; when stdin ends the parent is gone: then kill this process and its children."""
+    for line in requests:
+        turns.put(TURN_REQUEST.validate_json(line))
     if os.getpgrp() == os.getpid():
         os.killpg(0, signal.SIGKILL)  # with every process that the model has started
     os._exit(1)

@@ -1,7 +1,8 @@
 """Ratio of two sides measured in pairs: its confidence interval, p-value and minimum detectable effect.
 
-A pair is one round: two sides, each the median of a fresh process, run one
-right after the other, in an order that alternates from round to round (ABBA).
+A pair is one round: two sides, one process each. They are alive together and
+take turns (`of_turns`), or run one right after the other, each measured by its
+median, in an order that alternates from round to round (ABBA).
 The assumptions, and no others:
 
 - Rounds are independent: each starts new processes. Iterations within one
@@ -49,6 +50,16 @@ def logs(pairs: Sequence[Pair]) -> list[float]:
     if not all(pair.numerator > 0 and pair.denominator > 0 for pair in pairs):
         raise ValueError("a ratio needs positive values on both sides")
     return [math.log(pair.numerator / pair.denominator) for pair in pairs]
+
+
+def of_turns(pair: Pair, turns: Sequence[Pair]) -> Pair:
+    """The pair of a live round: its ratio is the Hodges-Lehmann estimate of the ratios of its turns.
+
+    Both values are moved alike, so that their geometric mean stays. The turns share their two processes: they are one
+    pair together, and never pairs of a test.
+    """
+    half = (samples.centre(logs(turns)) - logs([pair])[0]) / 2
+    return Pair(pair.numerator * math.exp(half), pair.denominator * math.exp(-half))
 
 
 _MOST_LOGARITHM = math.log(sys.float_info.max)

@@ -132,8 +132,18 @@ def hodges_lehmann(values: Sequence[float], confidence: float = 0.95) -> tuple[f
     rank = _critical_rank_sum(len(values), confidence)
     if rank == 0:
         return None
-    means = sorted((first + second) / 2 for place, first in enumerate(values) for second in values[place:])
+    means = _walsh_means(values)
     return statistics.median(means), Interval(means[rank - 1], means[-rank])
+
+
+def centre(values: Sequence[float]) -> float:
+    """Hodges-Lehmann estimate of the centre, of any number of values: the median of the means of all pairs."""
+    return statistics.median(_walsh_means(values))
+
+
+def _walsh_means(values: Sequence[float]) -> list[float]:
+    """The means of all pairs, each value with itself too, in order."""
+    return sorted((first + second) / 2 for place, first in enumerate(values) for second in values[place:])
 
 
 @cache

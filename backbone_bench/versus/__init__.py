@@ -1,1 +1,1 @@
-"""Compare two jobs: measure both in alternating rounds, decide by a rule, and report the verdict."""
+"""Compare jobs: measure them in rounds of processes that take turns, decide by a rule, and report the verdict."""

@@ -186,6 +186,9 @@ def _figures(found: Comparison) -> Sequence[RatioRow]:
     if found.wall is not None:
         wall = quantity("wall")
         rows.append(RatioRow("wall_per_image_s", wall.title, wall.unit, *_medians(found.wall_pairs), *found.wall))
+    if found.cpu is not None:
+        unit = quantity("wall").unit
+        rows.append(RatioRow("cpu_per_image_s", "CPU time", unit, *_medians(found.cpu_pairs), *found.cpu))
     return rows
 
 

@@ -1,128 +1,146 @@
-"""Run two jobs in alternating rounds: A B, B A, A B, … Each job of a round gets a fresh process.
+"""Take rounds, one process of each side: alive together and in turn, or one after the other in fresh processes.
 
-Slow drift of the machine then affects both sides alike. Claims, the gate and
-`bench versus` draw their own verdicts from the pairs.
+Slow drift of the machine affects all sides of a round alike. Live rounds (`run.live`) also share what lasts only some
+tenths of a second. Energy needs seconds of the same work, so it is compared in fresh rounds.
 """
 
-import uuid
-from collections import Counter
+import math
+import random
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from itertools import count as counting
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from string import ascii_uppercase
+from typing import NamedTuple
 
-from backbone_bench.base.errors import CouldNotMeasure
+from backbone_bench.base.errors import UserError
 from backbone_bench.base.progress import ProgressCallback, within
 from backbone_bench.jobs.job import Job
-from backbone_bench.records import Missing, Record, Turn
-from backbone_bench.run.runner import JobResult, RunJob, run_isolated
-from backbone_bench.stats import ratios
-from backbone_bench.versus.rule import Comparison, ComparisonQuestion, decide, flags, quantity, values
+from backbone_bench.records import Record, Turn
+from backbone_bench.run import live
+from backbone_bench.run.live import LiveSide, NotLive, SideFailed
+from backbone_bench.run.process import Worker
+from backbone_bench.run.runner import RunJob
 
 
-class Round(NamedTuple):
-    """The records of both sides of one round."""
+class RoundPlace(NamedTuple):
+    """The place of a round: its comparison, its number from 1 on, and the seconds that it may take."""
 
-    a: Record
-    b: Record
+    comparison: str
+    number: int
+    allowed_s: float = math.inf
+    so_far: str = ""  # the result of the rounds before it, for the progress
+
+    def __str__(self) -> str:
+        return f"round {self.number}{self.so_far and f' ({self.so_far})'}"
 
 
-def rounds(
-    a: Job,
-    b: Job,
-    count: int,
-    on_progress: ProgressCallback,
-    runs: tuple[RunJob, RunJob] = (run_isolated, run_isolated),
-) -> Sequence[Round]:
-    """Run `count` rounds of both jobs, in alternating order. Raises CouldNotMeasure if a job fails.
+# Takes one round of these jobs, and returns the record of each. Raises CouldNotMeasure, mostly as SideFailed.
+TakeRound = Callable[[Sequence[Job], RoundPlace, ProgressCallback], tuple[Record, ...]]
 
-    `runs` are the functions that run A and B, for example in two checkouts.
-    `on_progress` gets the round and the share of all rounds that is over.
+
+@dataclass(frozen=True, slots=True)
+class FreshRounds:
+    """Rounds of processes that run one after the other: A B, B A, A B, …"""
+
+    runs: Sequence[RunJob]  # the function that runs each side, for example in two checkouts; one alone runs all
+
+    def __call__(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
+        order = list(range(len(jobs)))
+        if place.number % 2 == 0:
+            order.reverse()
+        records: dict[int, Record] = {}
+        for done, side in enumerate(order):
+            step = f"{place}, {ascii_uppercase[side]}"
+            run = self.runs[side if len(self.runs) > 1 else 0]
+            outcome = run(jobs[side], within(on_progress, step, done, len(jobs)))
+            if outcome.failure is not None:
+                raise SideFailed(side, jobs[side], outcome.failure)
+            assert outcome.record is not None  # a job that has not failed has a record
+            records[side] = outcome.record
+        return _placed([records[side] for side in range(len(jobs))], place)
+
+
+@dataclass(slots=True)
+class LiveRounds:
+    """Rounds of live processes. Where they cannot be alive together, fresh rounds from then on, said once.
+
+    A side that fails costs its round, which is taken again: said in a line. If it fails again the error is raised.
     """
-    return _rounds((a, b), count, on_progress, runs)
+
+    fresh: TakeRound
+    say: Callable[[str], None]
+    timeout_s: float | None = None
+    workers: Sequence[Worker | None] = ()  # how the process of each side is started; none: as usual
+    coin: random.Random = field(default_factory=random.Random)
+    _is_fresh: bool = False
+
+    def __call__(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
+        if not self._is_fresh and all(job.latency for job in jobs):
+            try:
+                return _placed(self._take(jobs, place, on_progress), place)
+            except NotLive as why:
+                self._is_fresh = True
+                self.say(f"{why}: they run one after the other, which is slower and shows less.")
+        return self.fresh(jobs, place, on_progress)
+
+    def _take(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
+        try:
+            return self._once(jobs, place, on_progress)
+        except SideFailed as failed:
+            if failed.failure.exit_code == UserError.exit_code:
+                raise
+            self.say(f"Round {place.number} is lost and taken again: {failed}.")
+        try:
+            return self._once(jobs, place, on_progress)
+        except SideFailed as failed:
+            if failed.failure.out_of_memory:
+                raise NotLive(f"{failed}") from None
+            raise
+
+    def _once(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
+        return live.take_round(
+            [LiveSide(job, worker) for job, worker in zip(jobs, self.workers or [None] * len(jobs), strict=True)],
+            self.coin.getrandbits(32),
+            within(on_progress, str(place), 0, 1),
+            replace(live.PLAN, timeout_s=self.timeout_s, allowed_s=place.allowed_s),
+        )
 
 
-def _rounds(
-    sides: tuple[Job, Job], count: int, on_progress: ProgressCallback, runs: tuple[RunJob, RunJob], before: int = 0
-) -> Sequence[Round]:
-    """The rounds; the progress also names the number of rounds `before` them, if any."""
-    after = f"after {before} rounds, " if before else ""
-    pairs = []
-    for number in range(count):
-        records: dict[str, Record] = {}
-        for place, side in enumerate("AB" if number % 2 == 0 else "BA"):
-            job, run = (sides[0], runs[0]) if side == "A" else (sides[1], runs[1])
-            step = f"{after}round {number + 1}, {side}"
-            records[side] = _record(run(job, within(on_progress, step, 2 * number + place, 2 * count)))
-        pairs.append(Round(records["A"], records["B"]))
-    return pairs
+def _placed(records: Sequence[Record], place: RoundPlace) -> tuple[Record, ...]:
+    """The records with their turn, so that the pairs can be read back."""
+    return tuple(
+        replace(record, turn=Turn(place.comparison, place.number, ascii_uppercase[side]))
+        for side, record in enumerate(records)
+    )
 
 
-def _record(outcome: JobResult) -> Record:
-    """The record of a job that succeeded; raise CouldNotMeasure if it failed."""
-    if outcome.failure is not None:
-        raise CouldNotMeasure(f"{outcome.job}: {outcome.failure.message}")
-    assert outcome.record is not None  # a job that has not failed has a record
-    return outcome.record
+@dataclass(slots=True)
+class Allowance:
+    """The time of a comparison, shared out over its rounds; without a limit every round takes what it needs."""
 
+    budget_s: float  # infinite: no limit
+    rounds: int
+    clock: Callable[[], float] = time.monotonic
+    _taken: int = 0
+    _spent_s: float = 0.0
+    _began_s: float | None = None
 
-KeepRecord = Callable[[Record], None]
+    def next_s(self) -> float:
+        """Seconds that the next round may take."""
+        if self.budget_s == math.inf:
+            return math.inf
+        self._began_s = self.clock() if self._began_s is None else self._began_s
+        return max(0.0, self.budget_s - (self.clock() - self._began_s)) / max(1, self.rounds - self._taken)
 
+    def took_one(self) -> None:
+        """A round is over."""
+        self._taken += 1
+        if self._began_s is not None:
+            self._spent_s = self.clock() - self._began_s
 
-def compare_paired(
-    sides: tuple[Job, Job],
-    question: ComparisonQuestion,
-    on_progress: ProgressCallback,
-    run: RunJob = run_isolated,
-    keep: KeepRecord = lambda record: None,
-) -> Comparison:
-    """Measure rounds of A and B until the rule decides or all are over. Raises CouldNotMeasure if a job fails.
-
-    It is also raised if a record lacks the quantity. `keep` gets every record as soon as it is made, with its
-    turn (comparison, round, side), so that the pairs can be read back.
-    """
-    taken: list[Round] = []
-    comparison = str(uuid.uuid4())
-    runs = _with_turn(run, comparison, "A", keep), _with_turn(run, comparison, "B", keep)
-
-    def measure(count: int) -> Sequence[ratios.Pair]:
-        before, most = len(taken), question.rule.rounds
-
-        def overall(phase: str, share: float) -> None:
-            on_progress(phase, (before + share * count) / most)
-
-        taken.extend(_rounds(sides, count, overall, runs, before))
-        compared = quantity(question.by)
-        refused = next((why for pair in taken[before:] if (why := compared.refused(*pair))), None)
-        found = refused or values(taken[before:], compared.per_image)
-        if isinstance(found, Missing):
-            instead = "; --by wall compares what callers wait" if question.by == "work" else ""
-            raise CouldNotMeasure(f"{question.by} cannot be compared: {found.message}{instead}.")
-        return found
-
-    pairs = decide(question.rule, measure)
-    raised = Counter(flag for pair in taken for record in pair for flag in flags(record, question.by))
-    return Comparison(taken[0].a, taken[0].b, question, pairs, raised, _waits(taken, question))
-
-
-def _waits(rounds: Sequence[Round], question: ComparisonQuestion) -> tuple[ratios.Pair, ...]:
-    """What callers waited in each round, if the device's work decides; on a CPU the two are the same."""
-    if question.by != "work" or rounds[0].a.environment.is_host:
-        return ()
-    found = values(rounds, quantity("wall").per_image)
-    return () if isinstance(found, Missing) else tuple(found)
-
-
-def _with_turn(run: RunJob, comparison: str, side: Literal["A", "B"], keep: KeepRecord) -> RunJob:
-    """`run` for one side, with records that say their turn: the comparison, the round and the side."""
-    numbers = counting(1)
-
-    def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
-        outcome = run(job, on_progress)
-        if outcome.record is None:
-            return outcome
-        record = replace(outcome.record, turn=Turn(comparison, next(numbers), side))
-        keep(record)
-        return replace(outcome, record=record)
-
-    return attempt
+    @property
+    def is_over(self) -> bool:
+        """Whether a further round would end after the time is up. Two rounds are taken anyway: they have a spread."""
+        if self.budget_s == math.inf or self._taken < 2:
+            return False
+        return self._spent_s * (self._taken + 1) / self._taken > self.budget_s

@@ -2,22 +2,23 @@
 
 Every ratio is A over B and per image: 0.8 means that A takes four fifths of the
 time. The verdict comes from the confidence interval alone, which holds at 99 %
-over both interim analyses together (Bonferroni): the first after a third of the
+over both interim analyses together (Bonferroni): the first after half of the
 rounds, the second after all rounds if the first does not decide. From nine
 rounds on it is the interval of the Wilcoxon signed-rank test. With fewer rounds
 it is a t-interval, which one round disturbed by another process would ruin.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from backbone_bench.records import Known, Latency, Missing, Record, known
-from backbone_bench.records.quantities import EAGER, EXACT, QUANTITIES, Quantity
+from backbone_bench.records.quantities import EAGER, EXACT, QUANTITIES, Quantity, turns
 from backbone_bench.stats import ratios
 from backbone_bench.stats.ratios import Ratio
 
-FEWEST, USUAL = 4, 18  # rounds
+FEWEST, USUAL = 4, 12  # rounds
 THRESHOLD = 0.03  # the least difference that matters, as a share
 
 By = Literal["work", "wall", "device", "graph", "energy"]  # work: the device's own, see `Record.device_work`
@@ -34,13 +35,22 @@ class DecisionRule:
 
     @property
     def interims(self) -> tuple[int, ...]:
-        """Rounds before each interim analysis; a third is made even, so that both sides go first equally often."""
-        third = 2 * (self.rounds // 6)
-        return (third, self.rounds) if third >= FEWEST else (self.rounds,)
+        """Rounds before each interim analysis; a half is made even, so that both sides go first equally often."""
+        half = 2 * (self.rounds // 4)
+        return (half, self.rounds) if half >= FEWEST else (self.rounds,)
 
     def ratio(self, pairs: Sequence[ratios.Pair]) -> Ratio:
         """The ratio with the confidence interval of one interim analysis."""
         return ratios.interim_ratio(pairs, len(self.interims))
+
+    def is_over(self, pairs: Sequence[ratios.Pair]) -> bool:
+        """Whether these rounds are all, or an interim analysis after them decides.
+
+        If time is up earlier, the last analysis comes early, and is no less certain.
+        """
+        if len(pairs) >= self.rounds:
+            return True
+        return len(pairs) in self.interims and self.verdict(self.ratio(pairs)) != "unclear"
 
     def verdict(self, ratio: Ratio) -> SpeedVerdict:
         """Verdict from the confidence interval alone: within the threshold, on one side of the bound, or unclear."""
@@ -58,16 +68,17 @@ class ComparisonQuestion:
 
     by: By = "wall"
     rule: DecisionRule = field(default_factory=DecisionRule)
+    budget_s: float | None = None  # for the whole comparison; None: whatever the rounds take
 
 
-def decide(rule: DecisionRule, measure: Callable[[int], Sequence[ratios.Pair]]) -> tuple[ratios.Pair, ...]:
-    """Measure until an interim analysis decides or the rounds are over; `measure` takes so many further rounds."""
-    pairs: tuple[ratios.Pair, ...] = ()
-    for rounds in rule.interims:
-        pairs += tuple(measure(rounds - len(pairs)))
-        if rule.verdict(rule.ratio(pairs)) != "unclear":
+def decide(rule: DecisionRule, rounds: Iterable[ratios.Pair]) -> tuple[ratios.Pair, ...]:
+    """Take rounds until an interim analysis decides, or there are no more."""
+    pairs: list[ratios.Pair] = []
+    for pair in rounds:
+        pairs.append(pair)
+        if rule.is_over(pairs):
             break
-    return pairs
+    return tuple(pairs)
 
 
 # Quantities to compare.
@@ -102,18 +113,52 @@ def _mode(record: Record, by: Literal["wall", "device", "graph"]) -> Known[Laten
 
 
 def values(
-    rounds: Iterable[tuple[Record, Record]], quantity: Callable[[Record], Known[float]]
+    rounds: Iterable[Sequence[Record]], quantity: Quantity, *, per_image: bool = True
 ) -> Known[list[ratios.Pair]]:
-    """One quantity of both records of each round as pairs, in order of the rounds; Missing if any record lacks it."""
+    """One quantity of the first two records of each round as pairs, in order; Missing if any record lacks it."""
     found = []
-    for a, b in rounds:
-        numerator, denominator = quantity(a), quantity(b)
-        if isinstance(numerator, Missing):
-            return numerator
-        if isinstance(denominator, Missing):
-            return denominator
-        found.append(ratios.Pair(numerator, denominator))
+    for a, b, *_ in rounds:
+        pair = value_pair(a, b, quantity, per_image=per_image)
+        if isinstance(pair, Missing):
+            return pair
+        found.append(pair)
     return found
+
+
+def value_pair(a: Record, b: Record, quantity: Quantity, *, per_image: bool) -> Known[ratios.Pair]:
+    """One quantity of two records; of two that took turns, the ratio is that of their turns."""
+    numerator, denominator = (quantity.per_image(one) if per_image else quantity.of(one) for one in (a, b))
+    if isinstance(numerator, Missing):
+        return numerator
+    if isinstance(denominator, Missing):
+        return denominator
+    if numerator <= 0 or denominator <= 0:
+        return Missing("zero", "nothing was measured")
+    pair = ratios.Pair(float(numerator), float(denominator))
+    taken = [ratios.Pair(*each) for each in turns(a, b, quantity)]
+    return ratios.of_turns(pair, taken) if taken else pair
+
+
+def cpu_pairs(a: Record, b: Record) -> list[ratios.Pair]:
+    """CPU time of a call per image in each turn of a live round, where one thread does all the work; else none.
+
+    Threads that wait for others may spin, and a GPU works by itself: their CPU time says nothing.
+    """
+    per_image = []
+    for one in (a, b):
+        if one.live is None or not one.environment.is_host or one.workload.threads != 1:
+            return []
+        per_image.append([cpu_s / one.workload.batch for cpu_s in one.live.cpu_s])
+    return [ratios.Pair(*each) for each in zip(*per_image, strict=True) if all(each)]
+
+
+def cpu_pair(a: Record, b: Record) -> ratios.Pair | None:
+    """CPU time of a call per image in a live round as one pair; None if it says nothing."""
+    taken = cpu_pairs(a, b)
+    if not taken:
+        return None
+    medians = ratios.Pair(*(statistics.median(side) for side in zip(*taken, strict=True)))
+    return ratios.of_turns(medians, taken)
 
 
 def counts(record: Record) -> Mapping[str, float]:
@@ -133,11 +178,17 @@ class Comparison:
     pairs: tuple[ratios.Pair, ...]  # A over B, round by round
     flags: Mapping[str, int] = field(default_factory=dict)  # flags, and how many processes have each
     wall_pairs: tuple[ratios.Pair, ...] = ()  # what callers waited in the same rounds, if the device's work decides
+    cpu_pairs: tuple[ratios.Pair, ...] = ()  # CPU time in the same rounds, if one thread of a CPU did the work
 
     @property
     def wall(self) -> Ratio | None:
         """The ratio of what callers wait, if the device's work decides."""
         return self.question.rule.ratio(self.wall_pairs) if self.wall_pairs else None
+
+    @property
+    def cpu(self) -> Ratio | None:
+        """The ratio of CPU time: informational, because it holds no waiting."""
+        return self.question.rule.ratio(self.cpu_pairs) if self.cpu_pairs else None
 
     @property
     def ratio(self) -> Ratio:

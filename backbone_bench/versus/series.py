@@ -1,4 +1,7 @@
-"""Run many comparisons one after another; every record is kept at once, and a failure costs its comparison only."""
+"""Run many comparisons: those that can share live processes do; a failure costs its comparison only.
+
+Every record is kept as soon as its round is over.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -8,9 +11,11 @@ from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.base.signals import Interrupted, deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
-from backbone_bench.run.runner import RunJob
-from backbone_bench.versus.rounds import compare_paired
-from backbone_bench.versus.rule import ComparisonQuestion
+from backbone_bench.versus.compare import AskedPair, compare_rotating
+from backbone_bench.versus.rounds import TakeRound
+from backbone_bench.versus.rule import By, ComparisonQuestion
+
+MOST_LIVE = 8  # processes in one rotation: so many fit into the memory of a usual machine
 
 
 class ComparisonJob(NamedTuple):
@@ -21,10 +26,20 @@ class ComparisonJob(NamedTuple):
     question: ComparisonQuestion
 
 
-class SeriesEnd(NamedTuple):
-    """How a series ended: comparisons that are over, failures, and the signal or error that ended it early."""
+class Rotation(NamedTuple):
+    """Comparisons that share their rounds: the different jobs, and the places of the comparisons in the series."""
 
-    over: int
+    jobs: list[Job]
+    members: list[int]
+
+    def __str__(self) -> str:
+        return f"{len(self.jobs)} processes in turn, {len(self.members)} comparison{'s' * (len(self.members) > 1)}"
+
+
+class SeriesEnd(NamedTuple):
+    """How a series ended: places of the comparisons that are over, failures, and what ended it early."""
+
+    over: tuple[int, ...]
     failures: tuple[str, ...]  # a sentence for each comparison that failed
     by: Interrupted | UserError | None = None
 
@@ -35,25 +50,64 @@ class SeriesEnd(NamedTuple):
         return CouldNotMeasure.exit_code if self.failures else 0
 
 
+def rotations(comparisons: Sequence[ComparisonJob]) -> list[Rotation]:
+    """Put comparisons of time together, so that each network runs in few rotations; one of energy stands alone."""
+    found: list[Rotation] = []
+    shared: list[Rotation] = []
+    for place, one in enumerate(comparisons):
+        if one.question.by == "energy":
+            found.append(Rotation(_added([], one.sides), [place]))
+            continue
+        fitting = [each for each in shared if len(_added(each.jobs, one.sides)) <= MOST_LIVE]
+        if not fitting:
+            fitting = [Rotation([], [])]
+            shared += fitting
+            found += fitting
+        best = min(fitting, key=lambda each: len(_added(each.jobs, one.sides)) - len(each.jobs))
+        best.jobs[:] = _added(best.jobs, one.sides)
+        best.members.append(place)
+    return found
+
+
+def _added(jobs: Sequence[Job], more: Sequence[Job]) -> list[Job]:
+    """The jobs, each once; a comparison of a job with itself needs two of it."""
+    added = list(jobs)
+    for job in more:
+        if added.count(job) < max(1, more.count(job)):
+            added.append(job)
+    return added
+
+
 def run_all(
     comparisons: Sequence[ComparisonJob],
-    run: RunJob,
-    begin: Callable[[int, ComparisonJob], ProgressCallback],
+    rounds_of: Callable[[By], TakeRound],
+    begin: Callable[[int, int, str], ProgressCallback],
     keep: Callable[[Record], None],
 ) -> SeriesEnd:
-    """Run the comparisons in order; `begin` returns the progress callback of each, `keep` gets every record at once.
+    """Run the comparisons; `begin` gets number, count and title of each rotation, `keep` every record.
 
     A UserError of `keep` (a full disk) ends the series as a signal does.
     """
-    over, failures = 0, []
-    kept = deferred()(keep)
+    over: list[int] = []
+    failures: list[str] = []
+    kept, planned = deferred()(keep), rotations(comparisons)
     try:
-        for number, job in enumerate(comparisons, start=1):
-            try:
-                compare_paired(job.sides, job.question, begin(number, job), run, kept)
-            except CouldNotMeasure as failure:
-                failures.append(f"{job.title}: {failure}")
-            over = number
+        for number, rotation in enumerate(planned, start=1):
+            members = [comparisons[place] for place in rotation.members]
+            title = members[0].title if len(members) == 1 else str(rotation)
+            take = rounds_of(members[0].question.by)
+            asked = [AskedPair(*_places(rotation.jobs, one.sides), one.question) for one in members]
+            found = compare_rotating(rotation.jobs, asked, begin(number, len(planned), title), take, kept)
+            for one, result in zip(members, found, strict=True):
+                if isinstance(result, CouldNotMeasure):
+                    failures.append(f"{one.title}: {result}")
+            over += rotation.members
     except (Interrupted, UserError) as ended:
-        return SeriesEnd(over, tuple(failures), ended)
-    return SeriesEnd(over, tuple(failures))
+        return SeriesEnd(tuple(over), tuple(failures), ended)
+    return SeriesEnd(tuple(over), tuple(failures))
+
+
+def _places(jobs: Sequence[Job], sides: tuple[Job, Job]) -> tuple[int, int]:
+    a, b = sides
+    first = jobs.index(a)
+    return first, jobs.index(b, first + 1) if a == b else jobs.index(b)

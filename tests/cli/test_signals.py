@@ -8,11 +8,13 @@ import pytest
 from backbone_bench import __main__, cli, profiler
 from backbone_bench.gate import comparisons
 from backbone_bench.records import store
-from backbone_bench.run import runner
+from backbone_bench.run import live, runner
 from backbone_bench.run.messages import Failed
+from backbone_bench.versus import series
 from tests.cli.conftest import Output
 from tests.gate.conftest import git, repository
 from tests.report.samples import RESNET50, VOVNET39, record
+from tests.run.scripted import rounds_of
 
 __all__ = ["repository"]
 
@@ -40,6 +42,7 @@ def rows(monkeypatch):
             os.kill(os.getpid(), to_send[0])
         return runner.JobResult(job, record(job.model, 4_000_000, 0.001))
 
+    monkeypatch.setattr(live, "take_round", rounds_of(run))
     monkeypatch.setattr(runner, "run_isolated", run)
     monkeypatch.setattr(runner, "resolve", lambda jobs, worker=None: [Failed("not here", 2)] * len(jobs))
     return to_send
@@ -132,7 +135,10 @@ def test_a_signal_amid_counting_prints_what_is_counted(bench, folder, monkeypatc
     assert "resnet50" in output.out
 
 
-def test_a_signal_amid_measured_claims_judges_those_that_are_measured_and_counts_no_others(bench, folder, rows):
+def test_a_signal_amid_measured_claims_judges_those_that_are_measured_and_counts_no_others(
+    bench, folder, rows, monkeypatch
+):
+    monkeypatch.setattr(series, "MOST_LIVE", 2)
     rows.append(signal.SIGTERM)
     names = ("densenet201-slower-than-161", "article-resnet34-is-18pct-of-vgg19", "resnet50-flops")
     output = bench("claims", *names, "--measure", "--device", "cpu", "--rounds", "4", "--no-energy", "-q", "-f", "csv")

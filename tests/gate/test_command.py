@@ -16,8 +16,8 @@ from backbone_bench.gate import baseline, sides
 from backbone_bench.gate.measured import THRESHOLDS
 from backbone_bench.gate.noisy import RoundPlan
 from backbone_bench.records import store
-from backbone_bench.run import runner
 from backbone_bench.run.runner import JobResult
+from backbone_bench.versus.rounds import FreshRounds
 from tests.gate.conftest import git, widen
 from tests.gate.samples import COST, WIDER, counted, processes
 
@@ -165,14 +165,14 @@ def scripted(repository, monkeypatch):
     monkeypatch.chdir(repository)
     costs, bases = [COST, COST], []
 
-    def of_revision(at, python, timeout_s):
-        bases.append((at.commit, python))
-        return lambda job, on_progress: JobResult(job, counted(job.model, costs[0]))
+    def side(place):
+        return lambda job, on_progress: JobResult(job, counted("net", costs[place]))
 
-    monkeypatch.setattr(sides, "of_revision", of_revision)
-    monkeypatch.setattr(
-        runner, "isolated", lambda timeout_s: lambda job, on_progress: JobResult(job, counted("net", costs[1]))
-    )
+    def with_revision(at, python, timeout_s, say):
+        bases.append((at.commit, python))
+        return FreshRounds((side(0), side(1)))
+
+    monkeypatch.setattr(sides, "with_revision", with_revision)
     return costs, bases
 
 

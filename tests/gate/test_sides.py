@@ -16,6 +16,7 @@ from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult, RunJob
+from backbone_bench.versus.rounds import FreshRounds
 from tests.gate.conftest import git
 from tests.gate.samples import counted, processes, timed
 
@@ -37,21 +38,26 @@ def failing(message: str, exit_code: int) -> RunJob:
     return lambda job, _on_progress: JobResult(job, None, Failed(message, exit_code))
 
 
+def compared(runs: tuple[RunJob, RunJob], jobs: sides.Jobs = JOBS) -> comparisons.Compared:
+    """Base and head in fresh rounds, each run in its way."""
+    return comparisons.revisions(jobs, GateRules(), FreshRounds(runs), "HEAD~1", begin)
+
+
 def verdicts(compared: comparisons.Compared) -> dict[str, GateVerdict]:
     return {found.metric: found.verdict for found in compared.findings}
 
 
 def test_two_equal_sides_pass_and_one_slower_is_regressed():
-    same = comparisons.revisions(JOBS, GateRules(), (taking(0.04), taking(0.04)), begin)
-    slower = comparisons.revisions(JOBS, GateRules(), (taking(0.04), taking(0.042)), begin)
+    same = compared((taking(0.04), taking(0.04)))
+    slower = compared((taking(0.04), taking(0.042)))
     assert verdicts(same)["wall_s"] is GateVerdict.PASS
     assert verdicts(slower)["wall_s"] is GateVerdict.REGRESSED
 
 
 def test_a_slowdown_that_does_not_come_again_is_no_regression():
     slow_for_ten, fast_then = [0.042] * 2, [0.04] * 2
-    compared = comparisons.revisions(JOBS, GateRules(), (taking(0.04), taking(*slow_for_ten, *fast_then)), begin)
-    (found,) = (one for one in compared.findings if one.metric == "wall_s")
+    rerun = compared((taking(0.04), taking(*slow_for_ten, *fast_then)))
+    (found,) = (one for one in rerun.findings if one.metric == "wall_s")
     assert found.verdict is GateVerdict.INCONCLUSIVE
     assert "did not confirm" in found.reason
     assert found.confirmed is not None
@@ -64,7 +70,7 @@ def test_the_sides_take_turns_and_change_who_is_first():
         run = taking(0.04)
         return lambda job, on_progress: order.append(name) or run(job, on_progress)  # type: ignore[func-returns-value]
 
-    comparisons.revisions(JOBS, GateRules(), (side("base"), side("head")), begin)
+    compared((side("base"), side("head")))
     assert order == ["base", "head", "head", "base"] * 2 + ["base", "head"]
 
 
@@ -76,15 +82,12 @@ def test_counts_alone_need_one_round():
         next(calls)  # a third call raises StopIteration
         return JobResult(job, counted(job.model))
 
-    assert verdicts(comparisons.revisions(jobs, GateRules(), (run, run), begin)) == {"cost": GateVerdict.PASS}
+    assert verdicts(compared((run, run), jobs)) == {"cost": GateVerdict.PASS}
 
 
 def test_a_model_that_the_base_does_not_have_is_new_and_one_that_fails_here_is_invalid():
-    lacking = sides.base_side("HEAD~1", failing("no such file", 2))
-    new = comparisons.revisions(JOBS, GateRules(), (lacking, sides.head_side(taking(0.04))), begin)
-    broken = comparisons.revisions(
-        JOBS, GateRules(), (taking(0.04), sides.head_side(failing("out of memory", 3))), begin
-    )
+    new = compared((failing("no such file", 2), taking(0.04)))
+    broken = compared((taking(0.04), failing("out of memory", 3)))
     assert [(found.verdict, found.exit_code) for found in new.findings] == [(GateVerdict.NEW, None)]
     assert [(found.verdict, found.exit_code) for found in broken.findings] == [(GateVerdict.INVALID, 3)]
 
@@ -108,7 +111,7 @@ def test_what_runs_now_is_compared_with_a_baseline_whose_rounds_cannot_be_double
 
 
 def test_a_thing_against_itself_tells_the_noise_of_the_machine():
-    compared = comparisons.itself(JOBS, GateRules(RoundPlan(rounds=3)), taking(0.04), begin)
+    compared = comparisons.itself(JOBS, GateRules(RoundPlan(rounds=3)), FreshRounds([taking(0.04)] * 2), begin)
     wall = next(one for one in compared.calibrations if one.metric == "wall_s")
     assert wall.rounds == 6
     assert 0 < wall.deviation < 0.01

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from backbone_bench.base.choices import LatencyMode
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.measure.call import precision
 from backbone_bench.measure.call.step import prepared
@@ -21,7 +22,7 @@ from backbone_bench.measure.latency.meter import MeasuredLatency, measure
 from backbone_bench.measure.latency.plan import ALL_MODES, choose
 from backbone_bench.measure.latency.timers import Pairs
 from backbone_bench.measure.nvml.find import watch_for
-from backbone_bench.measure.protocols import LatencyMode, Step, Watcher
+from backbone_bench.measure.protocols import Step, Watcher
 from backbone_bench.records import Latency, Missing, Workload
 from backbone_bench.zoo import catalogue, registry
 from tests.gpu.card import NAME, NEEDS_CARD

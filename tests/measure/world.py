@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, HoldFailed, LatencyMode, Step
+from backbone_bench.base.choices import LatencyMode
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, HoldFailed, Step
 from backbone_bench.records import Known, Memory, Missing
 
 NOTHING = Missing("scripted", "the simulated machine does not have this")

@@ -10,16 +10,19 @@ import os
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import backbone_bench
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.jobs.job import Job
-from backbone_bench.records import PENDING, Environment, Record, Workload
+from backbone_bench.jobs.turns import Needs, Ready, Sampled, TurnCaller
+from backbone_bench.records import PENDING, Environment, Latencies, Record, Workload
 from backbone_bench.run import worker
-from tests.report.samples import counted, record
+from tests.report.samples import counted, latency, record
 
 
 def fine() -> None:
@@ -110,6 +113,34 @@ def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], No
     return made
 
 
+def profile_in_turns(job: Job, caller: TurnCaller, on_progress: ProgressCallback) -> Record:
+    """Replaces `profiler.profile_in_turns`: bursts of invented times.
+
+    Arguments: `call_s` of each call, `burst` before which the model's function is called, `file` that gets the
+    process's number, `needs` of memory in bytes.
+    """
+    given: dict[str, Any] = {"call_s": 0.01, "burst": 0, "file": os.devnull, "needs": 1, **job.arguments}
+    with open(given["file"], "a") as file:
+        print(os.getpid(), file=file)
+    caller.build(Needs(given["needs"], 1000))
+    on_progress("building", 0)
+    samples_s: list[float] = []
+    last: Ready | Sampled = Ready({"wall": given["call_s"]}, None)
+    bursts, per_burst = 0, 1
+    while (burst := caller.next_burst(last)) is not None:
+        if bursts == given["burst"]:
+            globals()[job.model]()
+        calls = burst.calls["wall"]
+        if burst.kept:
+            bursts, per_burst = bursts + 1, calls
+            samples_s += [given["call_s"]] * calls
+        last = Sampled(time.perf_counter(), {"wall": given["call_s"]}, (0.5,) * burst.discard, 0.001, 2, 1)
+    made = record(job.model, 4_000_000, 0.01)
+    assert isinstance(made.latency, Latencies)
+    wall = replace(latency(0.01), samples_s=tuple(samples_s), per_burst=per_burst)
+    return replace(made, latency=replace(made.latency, wall=wall))
+
+
 def resolve(job: Job) -> tuple[Workload, Environment]:
     """Replaces `profiler.resolve`: the workload and environment of `profile`."""
     if job.model == "shouts":
@@ -120,6 +151,11 @@ def resolve(job: Job) -> tuple[Workload, Environment]:
 
 if __name__ == "__main__":
     stand_in = types.ModuleType("backbone_bench.profiler")
-    vars(stand_in).update(profile=profile, resolve=resolve)
+    vars(stand_in).update(
+        profile=profile,
+        profile_in_turns=profile_in_turns,
+        resolve=resolve,
+        Turns=lambda caller, cores, partners: caller,
+    )
     vars(backbone_bench)["profiler"] = stand_in  # in the place of the one that loads torch
     worker.main()

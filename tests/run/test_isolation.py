@@ -8,7 +8,8 @@ import pytest
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, ModelCost
-from backbone_bench.run.runner import ENTRY, Worker, resolve, run_isolated
+from backbone_bench.run.process import ENTRY, Worker
+from backbone_bench.run.runner import resolve, run_isolated
 
 ROOT = Path(__file__).parents[2]
 STAND_IN = Worker((sys.executable, "-m", "tests.run.stand_in"), ROOT)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats as scipy_stats
 
 from backbone_bench.stats import ratios
-from backbone_bench.stats.ratios import Pair
+from backbone_bench.stats.ratios import Pair, of_turns
 
 seconds = st.floats(1e-6, 1e3)
 rounds = st.lists(st.builds(Pair, seconds, seconds), min_size=2, max_size=12)
@@ -84,3 +84,18 @@ def test_the_detectable_change_is_detected_four_times_in_five(rounds, deviation)
     drawn = np.random.default_rng(5).normal(change, deviation, (4000, rounds))
     certain = scipy_stats.ttest_1samp(drawn, 0, axis=1, alternative="greater").pvalue < 0.05
     assert np.mean(certain & (drawn.mean(axis=1) > math.log1p(threshold))) == pytest.approx(0.8, abs=0.05)
+
+
+def test_the_ratio_of_a_live_round_is_that_of_its_turns_and_the_geometric_mean_stays():
+    """Ratios 2, 2, 2, 4: the means of pairs of their logarithms are 1 six times, 1.5 three times and 2, in log2."""
+    found = of_turns(Pair(3.0, 1.0), [Pair(2.0, 1.0), Pair(4.0, 2.0), Pair(1.0, 0.5), Pair(8.0, 2.0)])
+    assert found.numerator / found.denominator == pytest.approx(2.0)
+    assert found.numerator * found.denominator == pytest.approx(3.0)
+
+
+@given(st.lists(st.tuples(st.floats(0.1, 10), st.floats(0.1, 10)), min_size=1, max_size=20))
+def test_swapping_the_sides_of_the_turns_inverts_the_ratio(turns):
+    pairs = [Pair(*turn) for turn in turns]
+    found = of_turns(Pair(2.0, 3.0), pairs)
+    swapped = of_turns(Pair(3.0, 2.0), [pair.inverted for pair in pairs])
+    assert swapped.numerator / swapped.denominator == pytest.approx(found.denominator / found.numerator)

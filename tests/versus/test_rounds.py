@@ -7,7 +7,8 @@ from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, Record
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult
-from backbone_bench.versus.rounds import Round, compare_paired, rounds
+from backbone_bench.versus.compare import compare_paired
+from backbone_bench.versus.rounds import FreshRounds, RoundPlace
 from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule, quantity, values
 from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record
 
@@ -31,30 +32,51 @@ class Machine:
         return JobResult(job, record(job.model, 4_000_000, took_s))
 
 
+def fresh(*runs):
+    return FreshRounds(runs if len(runs) > 1 else runs * 2)
+
+
+def taken(take, count, on_progress=silent):
+    return [take((A, B), RoundPlace("some", number + 1), on_progress) for number in range(count)]
+
+
 @pytest.mark.parametrize(("count", "order"), [(1, "ab"), (2, "abba"), (5, "abbaabbaab")])
 def test_the_side_that_goes_first_changes_from_round_to_round(count, order):
     machine = Machine()
-    pairs = rounds(A, B, count, silent, (machine, machine))
+    found = taken(fresh(machine), count)
     assert "".join(machine.order) == order
-    assert [(pair.a.workload.model, pair.b.workload.model) for pair in pairs] == [("a", "b")] * count
+    assert [tuple(one.workload.model for one in records) for records in found] == [("a", "b")] * count
 
 
 def test_each_side_is_run_in_its_own_way():
     one, other = Machine(), Machine()
-    rounds(A, B, 3, silent, (one, other))
+    taken(fresh(one, other), 3)
     assert (one.order, other.order) == (["a"] * 3, ["b"] * 3)
 
 
-def test_progress_never_goes_back_and_names_round_and_side():
+def test_progress_names_the_round_and_the_side():
     phases = []
-    machine = Machine()
-    rounds(A, B, 2, lambda phase, share: phases.append((phase, share)), (machine, machine))
+    taken(fresh(Machine()), 2, lambda phase, share: phases.append((phase, share)))
     assert phases == [
-        ("round 1, A: measuring", 0.125),
-        ("round 1, B: measuring", 0.375),
-        ("round 2, B: measuring", 0.625),
-        ("round 2, A: measuring", 0.875),
+        ("round 1, A: measuring", 0.25),
+        ("round 1, B: measuring", 0.75),
+        ("round 2, B: measuring", 0.25),
+        ("round 2, A: measuring", 0.75),
     ]
+
+
+def test_the_progress_of_a_comparison_never_goes_back_and_has_the_interval_so_far():
+    phases: list[str] = []
+    shares: list[float] = []
+
+    def on_progress(phase, share):
+        phases.append(phase)
+        shares.append(share)
+
+    compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), on_progress, fresh(Machine()))
+    assert shares == [0.0625 + 0.125 * place for place in range(8)]
+    assert phases[2] == "round 2, B: measuring"
+    assert phases[-1] == "round 4 (so far A/B 0.500, 0.500 to 0.500), A: measuring"
 
 
 def test_a_side_that_fails_ends_the_rounds_with_its_reason():
@@ -62,22 +84,22 @@ def test_a_side_that_fails_ends_the_rounds_with_its_reason():
         return JobResult(job, None, Failed("was killed", 3))
 
     with pytest.raises(CouldNotMeasure, match=r"b \(fp32, auto\): was killed"):
-        rounds(A, B, 3, silent, (Machine(), broken))
+        taken(fresh(Machine(), broken), 3)
 
 
 def test_a_steady_slowdown_cancels():
-    found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(6)), silent, Machine(slower=0.01))
+    found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(6)), silent, fresh(Machine(slower=0.01)))
     assert found.ratio.estimate == pytest.approx(0.5, rel=1e-3)
     assert found.verdict == "less"
 
 
 def test_every_record_is_kept_at_once_with_its_turn():
     kept: list[Record] = []
-    compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, Machine(), kept.append)
-    compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, Machine(), kept.append)
+    compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, fresh(Machine()), kept.append)
+    compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, fresh(Machine()), kept.append)
     turns = [record.turn for record in kept if record.turn]
     assert [(turn.round, turn.side) for turn in turns] == 2 * [
-        (1, "A"), (1, "B"), (2, "B"), (2, "A"), (3, "A"), (3, "B"), (4, "B"), (4, "A"),
+        (1, "A"), (1, "B"), (2, "A"), (2, "B"), (3, "A"), (3, "B"), (4, "A"), (4, "B"),
     ]  # fmt: skip
     assert len({turn.comparison for turn in turns}) == 2
 
@@ -88,15 +110,15 @@ def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
         busy = replace(latency(1.0), flags=("host_busy",) if job.model == "a" else ())
         return JobResult(job, replace(made, latency=Latencies(busy, NO_EVENTS, NO_GRAPH), flags=("nan_output",)))
 
-    found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, crowded)
+    found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, fresh(crowded))
     assert found.flags == {"nan_output": 8, "host_busy": 4}
 
 
 def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
-    pair = Round(gpu_record("a", 1, 0.1), record("b", 1, 0.1))
-    assert values([pair], quantity("graph").of) == Missing("no_graph", "only CUDA captures graphs")
+    pair = gpu_record("a", 1, 0.1), record("b", 1, 0.1)
+    assert values([pair], quantity("graph")) == Missing("no_graph", "only CUDA captures graphs")
     with pytest.raises(CouldNotMeasure, match="energy cannot be compared: libnvidia-ml"):
-        compare_paired((A, B), ComparisonQuestion("energy"), silent, Machine())
+        compare_paired((A, B), ComparisonQuestion("energy"), silent, fresh(Machine()))
 
 
 def on_gpu(job, on_progress):
@@ -108,14 +130,14 @@ def on_gpu(job, on_progress):
 
 
 def test_where_the_device_s_work_decides_what_callers_wait_is_kept_beside_it():
-    found = compare_paired((A, B), ComparisonQuestion("work", DecisionRule(4)), silent, on_gpu)
+    found = compare_paired((A, B), ComparisonQuestion("work", DecisionRule(4)), silent, fresh(on_gpu))
     assert found.ratio.estimate == pytest.approx(0.5)
     assert found.wall is not None
     assert found.wall.estimate == pytest.approx(3)
 
 
 def test_on_a_cpu_what_a_caller_waits_is_the_device_s_work_and_told_once():
-    found = compare_paired((A, B), ComparisonQuestion("work", DecisionRule(4)), silent, Machine())
+    found = compare_paired((A, B), ComparisonQuestion("work", DecisionRule(4)), silent, fresh(Machine()))
     assert found.ratio.estimate == pytest.approx(0.5)
     assert found.wall is None
 
@@ -126,7 +148,7 @@ def test_without_device_work_one_is_told_what_can_be_compared():
         return JobResult(job, replace(made, latency=Latencies(latency(0.1), latency(0.1), NO_GRAPH)))
 
     with pytest.raises(CouldNotMeasure, match=r"work cannot be compared: events around an eager call.*--by wall"):
-        compare_paired((A, B), ComparisonQuestion("work"), silent, eager)
+        compare_paired((A, B), ComparisonQuestion("work"), silent, fresh(eager))
 
 
 def test_two_ways_of_taking_a_quantity_are_not_compared():
@@ -137,7 +159,7 @@ def test_two_ways_of_taking_a_quantity_are_not_compared():
         return JobResult(job, replace(made, latency=replace(made.latency, device=device)))
 
     with pytest.raises(CouldNotMeasure, match="taken in two ways"):
-        compare_paired((A, B), ComparisonQuestion("device"), silent, unlike)
+        compare_paired((A, B), ComparisonQuestion("device"), silent, fresh(unlike))
 
 
 def test_a_comparison_of_eager_events_is_flagged():
@@ -146,7 +168,7 @@ def test_a_comparison_of_eager_events_is_flagged():
         device = replace(made.latency.device, method="eager_events")
         return JobResult(job, replace(made, latency=replace(made.latency, device=device)))
 
-    found = compare_paired((A, B), ComparisonQuestion("device", DecisionRule(4)), silent, eager)
+    found = compare_paired((A, B), ComparisonQuestion("device", DecisionRule(4)), silent, fresh(eager))
     assert found.flags["eager_events"] == 8
 
 

@@ -10,6 +10,8 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
+from operator import itemgetter
 from typing import NamedTuple
 
 from backbone_bench.base.choices import DeviceKind
@@ -17,6 +19,7 @@ from backbone_bench.claims.data.checks import ClockQuantity
 from backbone_bench.claims.data.subjects import Network
 from backbone_bench.claims.evidence.publications import MeasuredScope, ModelKey, Publication
 from backbone_bench.records import Energy, Latency, Missing, Record, Tool
+from backbone_bench.records.quantities import QUANTITIES, turns
 from backbone_bench.records.setting import unusual
 from backbone_bench.stats import ratios
 from backbone_bench.stats.samples import Interval
@@ -204,7 +207,7 @@ def measured(records: Sequence[Record], quantity: ClockQuantity) -> list[Measure
         one, other = _value(a, quantity), _value(b, quantity)
         if one and other and _setting(a) == _setting(b):
             rounds = _group(groups, a).rounds.setdefault((_key(a), _key(b)), PairedRounds())
-            rounds.pairs.append(ratios.Pair(one, other))
+            rounds.pairs.append(_pair(a, b, ratios.Pair(one, other), quantity))
             rounds.flags.update(flag for record in (a, b) for flag in _flags(record))
     return list(groups.values())
 
@@ -217,15 +220,20 @@ def _group(groups: dict[str, MeasuredSetting], record: Record) -> MeasuredSettin
     return group
 
 
+def _pair(a: Record, b: Record, pair: ratios.Pair, quantity: ClockQuantity) -> ratios.Pair:
+    """The pair of a round; of two processes that took turns, by the ratio of their turns."""
+    taken = turns(a, b, QUANTITIES["device_work_s"]) if quantity == "time" else []
+    return ratios.of_turns(pair, [ratios.Pair(*each) for each in taken]) if taken else pair
+
+
 def _rounds(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
-    """The two records, A and B, of every complete round."""
+    """Every two records of each round, in the order of their sides."""
     halves: dict[tuple[str, int], dict[str, Record]] = {}
     for record in records:
         if record.turn is not None:
             halves.setdefault((record.turn.comparison, record.turn.round), {})[record.turn.side] = record
     for sides in halves.values():
-        if len(sides) == 2:
-            yield sides["A"], sides["B"]
+        yield from combinations((record for _, record in sorted(sides.items(), key=itemgetter(0))), 2)
 
 
 def _key(record: Record) -> ModelKey:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import torch
 
+from backbone_bench.base.choices import LatencyMode
 from backbone_bench.base.errors import first_line
 from backbone_bench.measure.devices.base import TorchDevice
-from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, HoldFailed, LatencyMode, Step
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, HoldFailed, Step
 from backbone_bench.records import Known, Memory, Missing
 
 

@@ -2,9 +2,10 @@
 
 import torch
 
+from backbone_bench.base.choices import LatencyMode
 from backbone_bench.measure.devices.base import TorchDevice
 from backbone_bench.measure.machine import procfs
-from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, HoldFailed, LatencyMode, Step
+from backbone_bench.measure.protocols import CaptureFailed, Event, EventsFailed, HoldFailed, Step
 from backbone_bench.records import Memory, Missing
 
 

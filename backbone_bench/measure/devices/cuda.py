@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from backbone_bench.base.choices import LatencyMode
 from backbone_bench.base.errors import first_line
 from backbone_bench.base.pytree import map_tensors
 from backbone_bench.measure.devices.accelerator import Accelerator
-from backbone_bench.measure.protocols import CaptureFailed, HoldFailed, LatencyMode, Step
+from backbone_bench.measure.protocols import CaptureFailed, HoldFailed, Step
 from backbone_bench.records import Missing
 
 _TRIAL_CYCLES = 2_000_000  # of the spinning kernel, to learn its rate: a millisecond at 2 GHz

@@ -8,7 +8,8 @@ import torch
 from backbone_bench.base.errors import OutOfMemory
 from backbone_bench.measure.devices.accelerator import keeps_count
 from backbone_bench.measure.machine import system
-from backbone_bench.records import Missing, ModelCost
+from backbone_bench.measure.protocols import Device
+from backbone_bench.records import Known, Missing, ModelCost
 
 MAX_BATCH = 1 << 16
 
@@ -40,15 +41,31 @@ def _fits(fits: Callable[[int], bool], batch: int) -> bool:
         return False
 
 
+def free_bytes(device: Device) -> Known[int]:
+    """Memory that a device has left, for all processes together."""
+    if device.is_host:
+        return system.available_bytes()
+    kind = torch.device(device.name).type
+    if kind == "cuda":
+        return torch.cuda.mem_get_info(torch.device(device.name))[0]
+    return Missing("no_free_memory", f"the free memory of {kind} is not known")
+
+
+def least_bytes(cost: ModelCost) -> Known[int]:
+    """The least memory that a model needs: its weights, and the activations that are alive at once."""
+    if isinstance(cost.peak_activation_bytes, Missing):
+        return cost.peak_activation_bytes
+    return cost.params_bytes + cost.peak_activation_bytes
+
+
 def host_has_room(cost: ModelCost) -> bool:
     """Whether the free memory of the host is enough for the minimum that a model needs.
 
     A host grants more memory than it has and kills the process that uses it, so
     there is no error to catch.
     """
-    if isinstance(cost.peak_activation_bytes, Missing):
-        return True
-    return host_has_bytes(cost.params_bytes + cost.peak_activation_bytes)
+    needed = least_bytes(cost)
+    return isinstance(needed, Missing) or host_has_bytes(needed)
 
 
 def host_has_bytes(needed: int) -> bool:

@@ -6,11 +6,11 @@ Nothing is printed and no sample is dropped.
 
 import gc
 import statistics
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from backbone_bench.base import collector
+from backbone_bench.base.choices import DeviceMethod, LatencyMode
 from backbone_bench.base.progress import ProgressCallback, silent
 from backbone_bench.measure.latency import rules
 from backbone_bench.measure.latency.plan import FULL, LatencyPlan
@@ -21,7 +21,6 @@ from backbone_bench.measure.protocols import (
     Device,
     EventsFailed,
     HoldFailed,
-    LatencyMode,
     Step,
     Watcher,
 )
@@ -95,6 +94,61 @@ def sample(
     return samples_s, status
 
 
+class ReadyTimer(NamedTuple):
+    """A timer of one mode that works, and what is known of it before it takes samples."""
+
+    timer: Timer
+    first_calls_s: tuple[float, ...] = ()
+    flags: tuple[Flag, ...] = ()
+    method: DeviceMethod | None = None
+    not_filled: Missing | None = None
+
+
+def start(
+    step: Step, device: Device, watch: Watcher, plan: LatencyPlan, on_progress: ProgressCallback
+) -> tuple[tuple[float, ...], tuple[Flag, ...]]:
+    """Make the first calls: compilation, algorithm search, lazy loading. Returns their times, and flags of the output.
+
+    From here on memory is that of the model.
+    """
+    start_s = device.now_s()
+    watch.poll()
+    if plan.cold:
+        device.flush_cache()  # before the mark: its buffer is not the model's memory
+    device.mark_memory()
+    times_s: list[float] = []
+    output: object = None
+    while len(times_s) < plan.first_calls and not (times_s and plan.is_short(device.now_s() - start_s)):
+        on_progress("first calls", len(times_s) / plan.first_calls)
+        call_s = device.now_s()
+        output = step()
+        device.synchronize()
+        times_s.append(device.now_s() - call_s)
+    return tuple(times_s), () if device.finite(output) else ("nan_output",)
+
+
+def peak_memory(step: Step, device: Device) -> Memory:
+    """Peak memory of one call that follows others: the first ones need more, to search for algorithms."""
+    device.reset_peak()
+    step()
+    device.synchronize()
+    return device.memory()
+
+
+def device_timer(step: Step, device: Device, plan: LatencyPlan) -> ReadyTimer:
+    """Timer of device latency behind a filled queue; where the device cannot be held, by the events of eager calls."""
+    try:
+        filled = filled_queue(step, device, launches=plan.launches, cold=plan.cold)
+    except HoldFailed as failed:
+        return _eager_timer(step, device, plan, failed)
+    return ReadyTimer(filled, method="filled_queue")
+
+
+def _eager_timer(step: Step, device: Device, plan: LatencyPlan, failed: HoldFailed) -> ReadyTimer:
+    pairs = Pairs(step, device, plan.queue_depth, cold=plan.cold)
+    return ReadyTimer(pairs, method="eager_events", not_filled=failed.missing)
+
+
 class _Session:
     """Measurement of one step on one device: state that its modes share."""
 
@@ -107,40 +161,11 @@ class _Session:
         self.fastest, self.calls = step, 1
 
     def run(self) -> MeasuredLatency:
-        self.watch.poll()
-        if self.plan.cold:
-            self.device.flush_cache()  # before the mark: its buffer is not the model's memory
-        self.device.mark_memory()
-        flags = self._first_calls()
+        self.first_calls_s, flags = start(self.step, self.device, self.watch, self.plan, self.on_progress)
         wall = self._mode("wall")
-        memory = self._memory()
+        memory = peak_memory(self.step, self.device)
         latency = Latencies(wall, self._mode("device"), self._mode("graph"))
         return MeasuredLatency(latency, memory, flags, self.fastest, self.calls)
-
-    def _memory(self) -> Memory:
-        """Peak memory of one call that follows others: the first ones need more, to search for algorithms."""
-        self.device.reset_peak()
-        self.step()
-        self.device.synchronize()
-        return self.device.memory()
-
-    def _first_calls(self) -> tuple[Flag, ...]:
-        """Time the first calls: compilation, algorithm search, lazy loading."""
-        device = self.device
-        times_s: list[float] = []
-        output: object = None
-        while len(times_s) < self.plan.first_calls and not (times_s and self._short_of_time()):
-            self.on_progress("first calls", len(times_s) / self.plan.first_calls)
-            start_s = device.now_s()
-            output = self.step()
-            device.synchronize()
-            times_s.append(device.now_s() - start_s)
-        self.first_calls_s = tuple(times_s)
-        return () if device.finite(output) else ("nan_output",)
-
-    def _short_of_time(self) -> bool:
-        budget_s = self.plan.budget_s
-        return budget_s is not None and self.device.now_s() - self.start_s > budget_s / 4
 
     def _mode(self, mode: LatencyMode) -> Known[Latency]:
         if mode not in self.plan.modes:
@@ -148,7 +173,8 @@ class _Session:
         try:
             match mode:
                 case "wall":
-                    return self._latency(mode, Wall(self.step, self.device, cold=self.plan.cold), self.first_calls_s)
+                    wall = Wall(self.step, self.device, cold=self.plan.cold)
+                    return self._latency(mode, ReadyTimer(wall, self.first_calls_s))
                 case "device":
                     return self._device()
                 case "graph":
@@ -157,25 +183,20 @@ class _Session:
             return failed.missing
 
     def _device(self) -> Latency:
-        """Device latency behind a filled queue; where the device cannot be held, by the events of eager calls."""
         try:
-            filled = filled_queue(self.step, self.device, launches=self.plan.launches, cold=self.plan.cold)
-            return replace(self._latency("device", filled, ()), method="filled_queue")
-        except HoldFailed as failed:
-            pairs = Pairs(self.step, self.device, self.plan.queue_depth, cold=self.plan.cold)
-            return replace(self._latency("device", pairs, ()), method="eager_events", not_filled=failed.missing)
+            return self._latency("device", device_timer(self.step, self.device, self.plan))
+        except HoldFailed as failed:  # only while samples were taken
+            return self._latency("device", _eager_timer(self.step, self.device, self.plan, failed))
 
     def _graph(self) -> Latency:
         self.on_progress("graph: capturing", 0)
         captured = replay(self.step, self.device, self.plan.queue_depth, cold=self.plan.cold)
-        latency = self._latency("graph", captured.timer, captured.first_calls_s, captured.flags)
+        latency = self._latency("graph", ReadyTimer(captured.timer, captured.first_calls_s, captured.flags))
         self.fastest, self.calls = captured.timer.step, captured.timer.calls_per_sample
         return latency
 
-    def _latency(
-        self, mode: LatencyMode, timer: Timer, first_calls_s: tuple[float, ...], flags: tuple[Flag, ...] = ()
-    ) -> Latency:
-        plan, device = self._mode_plan(mode), self.device
+    def _latency(self, mode: LatencyMode, ready: ReadyTimer) -> Latency:
+        plan, device, timer = self._mode_plan(mode), self.device, ready.timer
         contention = _HostLoad(device)
         warm = warm_up(timer, device, plan.warm_up_rule, lambda share: self.on_progress(f"{mode}: warming up", share))
         self.watch.poll()
@@ -195,13 +216,15 @@ class _Session:
             "host_busy": not isinstance(host_load, Missing) and rules.cpu_contention(host_load),
         }
         return Latency(
-            samples_s=tuple(round(sample_s, 10) for sample_s in samples_s),  # 0.1 ns: finer than any clock
-            first_calls_s=first_calls_s,
+            samples_s=rounded(samples_s),
+            first_calls_s=ready.first_calls_s,
             warmup=warm,
             status="quick" if plan.quick else status,
             host_load=host_load,
             calls_per_sample=timer.calls_per_sample,
-            flags=(*flags, *(flag for flag, raised in found.items() if raised)),
+            flags=(*ready.flags, *(flag for flag, raised in found.items() if raised)),
+            method=ready.method,
+            not_filled=ready.not_filled,
         )
 
     def _mode_plan(self, mode: LatencyMode) -> LatencyPlan:
@@ -213,6 +236,11 @@ class _Session:
         left_s = self.plan.budget_s - (self.device.now_s() - self.start_s)
         # At least 0.01 s: the first calls may have used the whole budget, and one sample must still be taken.
         return self.plan.within(max(left_s, 0.01) / left)
+
+
+def rounded(samples_s: Sequence[float]) -> tuple[float, ...]:
+    """The samples to 0.1 ns, which is finer than any clock."""
+    return tuple(round(sample_s, 10) for sample_s in samples_s)
 
 
 class _HostLoad:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass, field, replace
 
+from backbone_bench.base.choices import LatencyMode
 from backbone_bench.measure.latency.rules import StoppingRule, WarmUpRule
-from backbone_bench.measure.protocols import LatencyMode
 
 ALL_MODES: tuple[LatencyMode, ...] = ("wall", "device", "graph")
 
@@ -22,6 +22,10 @@ class LatencyPlan:
     budget_s: float | None = None  # for all modes together
     quick: bool = False  # the status of the record is then `quick`
 
+    def is_short(self, spent_s: float) -> bool:
+        """Whether a quarter of the budget is spent."""
+        return self.budget_s is not None and spent_s > self.budget_s / 4
+
     def within(self, share_s: float) -> "LatencyPlan":
         """Plan of one mode within `share_s`: at most a quarter is warm-up, and slow devices keep the limit too."""
         warm_s = share_s / 4
@@ -39,6 +43,8 @@ QUICK = LatencyPlan(
     stopping_rule=StoppingRule(min_samples=40, min_busy_s=0.2, max_s=1.5, min_calls=6, narrow_in_a_row=1),
     quick=True,
 )
+
+IN_TURNS = replace(QUICK, quick=False)  # the turns themselves go on warming, and both sides alike
 
 
 def choose(*, quick: bool = False, budget_s: float | None = None, cold: bool = False) -> LatencyPlan:

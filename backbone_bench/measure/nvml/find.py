@@ -37,7 +37,10 @@ def card_for(device_name: str) -> Known[Card]:
     return found if isinstance(found, Missing) else open_card(found, HostClock())
 
 
-def watch_for(device_name: str, *, locked: bool = False) -> CardWatcher | NoWatcher:
-    """Watcher of a device. If NVML cannot see the device, the verdict of the watcher is Missing."""
+def watch_for(device_name: str, *, locked: bool = False, partners: int = 0) -> CardWatcher | NoWatcher:
+    """Watcher of a device; `partners` are processes that take turns with this one, and are no others.
+
+    If NVML cannot see the device, the verdict of the watcher is Missing.
+    """
     card = card_for(device_name)
-    return NoWatcher(card) if isinstance(card, Missing) else CardWatcher(card, locked=locked)
+    return NoWatcher(card) if isinstance(card, Missing) else CardWatcher(card, locked=locked, partners=partners)

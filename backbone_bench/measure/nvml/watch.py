@@ -48,8 +48,8 @@ class CardSnapshot(NamedTuple):
 class CardWatcher:
     """Watcher that polls a card through NVML."""
 
-    def __init__(self, card: Card, *, locked: bool = False) -> None:
-        self._card, self._locked = card, locked
+    def __init__(self, card: Card, *, locked: bool = False, partners: int = 0) -> None:
+        self._card, self._locked, self._partners = card, locked, partners
         self._busy_before = known(card.busy_fraction)
         self._snapshots: list[CardSnapshot] = []
 
@@ -73,7 +73,7 @@ class CardWatcher:
         if not self._snapshots:
             return Missing("no_look", "The card was not polled.")
         capped, hot_s = self._held_back()
-        others = _others(self._snapshots)
+        others = _others(self._snapshots, self._partners)
         reasons = _reasons(self._snapshots)
         return records.Watch(
             sm_clock_hz=_series(self._snapshots, lambda snapshot: snapshot.sm_clock_hz),
@@ -142,8 +142,8 @@ def _slow(capped: Known[float], hot_s: float, reasons: set[str]) -> Sequence[Fla
     return flags
 
 
-def _others(snapshots: Sequence[CardSnapshot]) -> Known[int]:
-    """Largest number of other processes in any snapshot.
+def _others(snapshots: Sequence[CardSnapshot], partners: int) -> Known[int]:
+    """Largest number of other processes in any snapshot, without the partners that take turns with this one.
 
     A container lists the host's process ids, so an unknown process may be this one: one is subtracted. If the list
     stays empty although this process works on the card (WSL), the number is Missing.
@@ -157,4 +157,5 @@ def _others(snapshots: Sequence[CardSnapshot]) -> Known[int]:
             "isolation_unchecked",
             "The list of processes is empty (WSL?): whether other processes use the card is not known.",
         )
-    return max(len(pids - {os.getpid()}) if os.getpid() in pids else max(0, len(pids) - 1) for pids in lists)
+    others = max(len(pids - {os.getpid()}) if os.getpid() in pids else max(0, len(pids) - 1) for pids in lists)
+    return max(0, others - partners)

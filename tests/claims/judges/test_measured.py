@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from backbone_bench.base.progress import silent
 from backbone_bench.base.signals import Interrupted
 from backbone_bench.claims.data.checks import PairCheck, RanksCheck
 from backbone_bench.claims.data.subjects import network
@@ -13,13 +14,14 @@ from backbone_bench.claims.data.verdicts import ClaimVerdict
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import plan
 from backbone_bench.claims.judges.of_records import judged_by
+from backbone_bench.cli import claims_measure
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import ModelCost, Record, Turn, Workload, store
 from backbone_bench.records.condensed import condensed
-from backbone_bench.run import runner
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult
 from backbone_bench.versus import series
+from backbone_bench.versus.rounds import FreshRounds
 from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 from tests.claims.judges.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
 from tests.report.samples import counted, gpu_record, record
@@ -131,21 +133,43 @@ def run_pairs(*pairs):
         series.ComparisonJob(f"{a} {b}", (Job(a, {}), Job(b, {})), ComparisonQuestion(rule=DecisionRule(4)))
         for a, b in pairs
     ]
-    ended = series.run_all(jobs, Machine(), lambda number, one: lambda phase, share: None, kept.append)
+    fresh = FreshRounds([Machine()])
+    ended = series.run_all(jobs, lambda by: fresh, lambda number, count, title: silent, kept.append)
     return ended, kept
 
 
 def test_a_comparison_that_fails_costs_itself_only():
     ended, kept = run_pairs(("1", "broken"), ("1", "2"))
-    assert (ended.over, ended.exit_code) == (2, 3)
+    assert (ended.over, ended.exit_code) == ((0, 1), 3)
     assert ended.failures == ("1 broken: broken (fp32, auto): no such model",)
-    assert len(kept) == 1 + 8
+    assert len(kept) == 8
 
 
-def test_an_interrupt_loses_no_record():
+def test_comparisons_share_the_processes_of_a_rotation():
+    ended, kept = run_pairs(("1", "2"), ("2", "3"), ("1", "3"))
+    assert ended.over == (0, 1, 2)
+    assert [one.workload.model for one in kept] == ["1", "2", "3"] * 4
+
+
+def test_a_rotation_has_no_more_processes_than_fit_and_a_job_against_itself_has_two(monkeypatch):
+    monkeypatch.setattr(series, "MOST_LIVE", 3)
+    one, two, three, four = (Job(name, {}) for name in "1234")
+    question = ComparisonQuestion()
+    energy = series.ComparisonJob("", (one, two), ComparisonQuestion("energy"))
+    asked = [(one, two), (two, three), (three, four), (four, four)]
+    found = series.rotations([*(series.ComparisonJob("", sides, question) for sides in asked), energy])
+    assert [(rotation.jobs, rotation.members) for rotation in found] == [
+        ([one, two, three], [0, 1]),
+        ([three, four, four], [2, 3]),
+        ([one, two], [4]),
+    ]
+
+
+def test_an_interrupt_loses_no_record(monkeypatch):
+    monkeypatch.setattr(series, "MOST_LIVE", 2)
     ended, kept = run_pairs(("1", "2"), ("1", "stop"), ("2", "3"))
-    assert (ended.over, ended.exit_code) == (1, 130)
-    assert len(kept) == 8 + 1
+    assert (ended.over, ended.exit_code) == ((0,), 130)
+    assert len(kept) == 8
 
 
 def test_a_condensed_record_keeps_every_total():
@@ -175,7 +199,7 @@ def scripted(monkeypatch):
         workload = Workload(**job.setting, source="import", inputs=(image,), batch=1)
         return JobResult(job, record(job.model, 10**9, 0.01 * pieces, workload=workload))
 
-    monkeypatch.setattr(runner, "isolated", lambda timeout_s: run)
+    monkeypatch.setattr(claims_measure, "rounds_of", lambda by, timeout_s, say: FreshRounds([run]))
 
 
 def test_what_is_measured_is_shown_and_kept_and_judges_the_same_when_read_back(bench, scripted, tmp_path):
@@ -188,14 +212,17 @@ def test_what_is_measured_is_shown_and_kept_and_judges_the_same_when_read_back(b
     here = [check["finding"]["here"] for check in claim["checks"]]
     assert here[0].startswith("2.00 (99 % CI 2 to 2) on Example CPU 3000, 2026-11-24: not evidence")
     assert here[1].startswith("4.00")
-    assert len(store.read([kept], warn=print)) == 3 * 8
+    assert len(store.read([kept], warn=print)) == 5 * 4  # five stacks of layers, four rounds
     assert json.loads(bench(*words, "--records", kept).out)["claims"] == [claim]
 
 
 def test_a_dry_run_measures_nothing(bench, monkeypatch):
-    monkeypatch.setattr(runner, "isolated", None)
+    monkeypatch.setattr(claims_measure, "rounds_of", None)
     found = bench("claims", CLAIM, "--measure", "--device", "cpu", "--dry-run", "-f", "json")
-    assert (found.code, len(json.loads(found.out))) == (0, 3)
+    (row,) = json.loads(found.out)
+    assert found.code == 0
+    assert row["row"].count("time of") == 3  # in one rotation
+    assert 0 < row["least_s"] < row["most_s"]
 
 
 @pytest.mark.parametrize(

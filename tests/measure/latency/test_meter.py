@@ -10,12 +10,12 @@ from typing import TypeVar
 
 import pytest
 
+from backbone_bench.base.choices import LatencyMode
 from backbone_bench.measure.latency import plan as latency_plan
 from backbone_bench.measure.latency.meter import MeasuredLatency, measure, sample
 from backbone_bench.measure.latency.plan import FULL, QUICK, LatencyPlan
 from backbone_bench.measure.latency.rules import StoppingRule, WarmUpRule
 from backbone_bench.measure.latency.timers import Wall
-from backbone_bench.measure.protocols import LatencyMode
 from backbone_bench.records import Latency, Missing
 from tests.measure.world import NOTHING, World
 

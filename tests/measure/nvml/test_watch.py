@@ -105,6 +105,15 @@ def test_processes_beside_ours_are_counted_once_each(world, card, compute, graph
     assert ("shared_gpu" in verdict.flags) == bool(others)
 
 
+@pytest.mark.parametrize(("compute", "others"), [((os.getpid(), 4711), 0), ((70001, 70002, 70003), 1), ((70001,), 0)])
+def test_a_process_that_takes_turns_with_ours_is_no_other(world, card, compute, others):
+    gpu = world.gpu
+    gpu.compute_pids[: len(compute)], gpu.computes = compute, len(compute)
+    watch = CardWatcher(card, partners=1)
+    watch.poll()
+    assert summary(watch).other_processes == others
+
+
 def test_the_most_company_at_any_look_is_told(world, card):
     watch = CardWatcher(card)
     for others in (0, 2, 1):

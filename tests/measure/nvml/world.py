@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 from math import inf
 from pathlib import Path
 
+from backbone_bench.base.choices import LatencyMode
 from backbone_bench.measure.nvml.card import Identity
-from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, HoldFailed, LatencyMode
+from backbone_bench.measure.protocols import CaptureFailed, EventsFailed, HoldFailed
 from backbone_bench.records import Known, Memory, Missing
 
 TRACE, LOG, FAULTS = 1 << 16, 1 << 16, 16
