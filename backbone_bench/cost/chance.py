@@ -6,14 +6,20 @@ that the model makes anew in each call, or keeps elsewhere, is not seen.
 
 import random
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import NoneType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 TRIED_SEEDS = {"meta": 8, "cpu": 2}  # by where a pass runs: on the CPU it takes long
+
+
+# Types of nearly all attributes of a module: a look at each takes longer than counting the module.
+_NO_SOURCES = {bool, int, float, str, tuple, list, set, dict, OrderedDict, NoneType}
 
 
 class _Source(NamedTuple):
@@ -33,7 +39,7 @@ class Chance:
         if (numpy := _numpy_random()) is not None:
             self._common.append(_of_legacy_numpy(numpy))
         modules = () if model is None else model.modules()
-        kept = (value for module in modules for value in vars(module).values())
+        kept = (value for module in modules for value in vars(module).values() if type(value) not in _NO_SOURCES)
         self._own = [source for value in kept if (source := _of_object(value)) is not None]
 
     @contextmanager
