@@ -24,7 +24,7 @@ _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 _PYTHON = (torch._C.DispatchKey.Python, torch._C.DispatchKey.PythonTLSSnapshot)
 
 
-class Kept(NamedTuple):
+class Saved(NamedTuple):
     """What autograd keeps for the backward pass of one call, besides tensors that live anyway."""
 
     saved: Sequence[Tensor]  # of the arguments and results
@@ -34,7 +34,7 @@ class Kept(NamedTuple):
 class FusedLayer(NamedTuple):
     """What one layer keeps, and the cost of its backward pass; all are given the arguments of the aten operation."""
 
-    keeps: Callable[[Sequence[Any], Sequence[Tensor]], Kept]  # from the arguments and the results
+    keeps: Callable[[Sequence[Any], Sequence[Tensor]], Saved]  # from the arguments and the results
     backward: Callable[[Sequence[Any], Tensor, Needed], Arithmetic]  # from the arguments, the first result, the needed
     applies: Callable[[Sequence[Any]], bool] = lambda args: True
 
@@ -122,9 +122,9 @@ def _unseen() -> Iterator[None]:
 # The layers. Torch's FlopCounterMode counts the same products for a fused attention.
 
 
-def _attention_keeps(args: Sequence[Any], results: Sequence[Tensor]) -> Kept:
+def _attention_keeps(args: Sequence[Any], results: Sequence[Tensor]) -> Saved:
     out = results[0]
-    return Kept([*tensors_of(args), out], [(out.shape[:-1], torch.float32)])  # the logarithm of each row's sum
+    return Saved([*tensors_of(args), out], [(out.shape[:-1], torch.float32)])  # the logarithm of each row's sum
 
 
 def _attention_backward(args: Sequence[Any], out: Tensor, needed: Needed) -> Arithmetic:
@@ -133,8 +133,8 @@ def _attention_backward(args: Sequence[Any], out: Tensor, needed: Needed) -> Ari
     return formulas.attention_backward(query.shape, key.shape, out.shape, needs)
 
 
-def _dropout_keeps(args: Sequence[Any], results: Sequence[Tensor]) -> Kept:
-    return Kept((), [(args[0].shape, torch.bool)])
+def _dropout_keeps(args: Sequence[Any], results: Sequence[Tensor]) -> Saved:
+    return Saved((), [(args[0].shape, torch.bool)])
 
 
 def _dropout_drops(args: Sequence[Any]) -> bool:
@@ -163,15 +163,15 @@ class _Recurrent(NamedTuple):
         return self.weights[: step * self.directions : step]
 
 
-def _recurrent_keeps(states: int) -> Callable[[Sequence[Any], Sequence[Tensor]], Kept]:
+def _recurrent_keeps(states: int) -> Callable[[Sequence[Any], Sequence[Tensor]], Saved]:
     """All that goes in and out, and of every step and layer the gates and as many states."""
 
-    def keeps(args: Sequence[Any], results: Sequence[Tensor]) -> Kept:
+    def keeps(args: Sequence[Any], results: Sequence[Tensor]) -> Saved:
         layer = _Recurrent.of(args)
         gates = layer.weights[0].shape[0]
         hidden = layer.weights[1].shape[1]
         shape = (*layer.data.shape[:-1], layer.layers * layer.directions * (gates + states * hidden))
-        return Kept([*tensors_of(args), *results], [(shape, layer.data.dtype)])
+        return Saved([*tensors_of(args), *results], [(shape, layer.data.dtype)])
 
     return keeps
 

@@ -18,14 +18,14 @@ from torch.jit import ScriptModule
 
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.storage import Some, parts, sizes, storages
-from backbone_bench.records import Missing, OpCost, Phase
+from backbone_bench.records import Missing, OpCost, TrainingPhase
 from backbone_bench.records.missing import Known
 
 _NO_STORAGE = Missing("no_storage", "torch does not show what some activations store (mkldnn)")
 
 # Indices into a row of the ledger.
 CALLS, FLOPS, ACCESS, CIO, TRAFFIC, BYTES, OUT, DEPTH = range(8)
-_Key = tuple[str, str, Phase, int]  # module, operation, phase, and groups: 0 if it is not a convolution
+_Key = tuple[str, str, TrainingPhase, int]  # module, operation, phase, and groups: 0 if it is not a convolution
 
 
 Booked = tuple[str, int, int, Arithmetic | None]  # operation, elements and bytes of its traffic, cost
@@ -46,7 +46,7 @@ class Ledger:
         self.images = images
         self.parameters = parameters
         self._get_state = state
-        self.phase: Phase = "forward"
+        self.phase: TrainingPhase = "forward"
         self._modules = [""]
         self._rows: dict[_Key, list[int]] = {}
         self._unknown: set[_Key] = set()

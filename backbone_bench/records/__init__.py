@@ -6,7 +6,7 @@ What was not measured is a `Missing` with its reason, never 0, -1 or an absent
 key; `None` means that the question does not apply (no compile mode, say).
 """
 
-from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCost, Phase, Uncounted
+from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCost, TrainingPhase, Uncounted
 from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.flags import FLAGS, Flag, meanings
@@ -42,7 +42,6 @@ __all__ = [
     "ModelSource",
     "OpCost",
     "PaperEnergy",
-    "Phase",
     "Rate",
     "Rates",
     "Record",
@@ -50,6 +49,7 @@ __all__ = [
     "Setting",
     "TensorSpec",
     "Tool",
+    "TrainingPhase",
     "Turn",
     "Uncounted",
     "WarmUp",

@@ -5,13 +5,13 @@ Every total stays; a paired comparison of two deep networks shrinks from megabyt
 
 from dataclasses import replace
 
-from backbone_bench.records import Known, Missing, OpCost, Phase, Record
+from backbone_bench.records import Known, Missing, OpCost, Record, TrainingPhase
 
 
 def condensed(record: Record) -> Record:
     if isinstance(record.cost, Missing):
         return record
-    rows: dict[tuple[str, Phase, int | None, bool], OpCost] = {}
+    rows: dict[tuple[str, TrainingPhase, int | None, bool], OpCost] = {}
     for row in record.cost.by_op:
         kind = row.op, row.phase, row.groups, isinstance(row.flops, Missing)
         rows[kind] = _added(rows[kind], row) if kind in rows else replace(row, module="")

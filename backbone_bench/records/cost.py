@@ -8,7 +8,9 @@ from pydantic.dataclasses import dataclass
 
 from backbone_bench.records.missing import STRICT, Count, Known, Missing, SignedCount
 
-Phase = Literal["forward", "backward", "optimizer"]  # of a training step; a call in evaluation has the first only
+TrainingPhase = Literal[
+    "forward", "backward", "optimizer"
+]  # of a training step; a call in evaluation has the first only
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -28,7 +30,7 @@ class OpCost:
     cio_elems: Count
     traffic_elems: Count
     traffic_bytes: Count
-    phase: Phase = "forward"
+    phase: TrainingPhase = "forward"
     groups: Count | None = None
     out_elems: Count | None = None  # elements of all outputs, at the workload's batch
     reduction_depth: Count | None = None  # Σ over calls of ci/groups·kh·kw: products in one element of an output
@@ -74,7 +76,7 @@ class ModelCost:
         """FLOPs of convolutions and matrix products, one per multiply-add; a lower bound if `uncounted` has any."""
         return _known(self.by_op)
 
-    def flops_of(self, phase: Phase, chosen: Callable[[OpCost], bool] = lambda row: True) -> int:
+    def flops_of(self, phase: TrainingPhase, chosen: Callable[[OpCost], bool] = lambda row: True) -> int:
         """FLOPs of one phase, of the chosen rows only; 0 if it was not counted."""
         return _known(row for row in self.by_op if row.phase == phase and chosen(row))
 
