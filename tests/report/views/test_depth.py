@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.records import Missing, OpCost, Record, store
-from backbone_bench.report.views.depth import reduction_depth
+from backbone_bench.report.views.depth import reduction_depth, remark
 from tests.report.samples import RESNET50
 
 # `bench run` of these networks on the first GPU, before the depth was counted.
-OLD = store.read([Path(__file__).parents[3] / "results" / "records" / "h200" / "batch32.jsonl"], pytest.fail)
+RECORDS = Path(__file__).parents[3] / "results" / "records" / "h200"
+OLD = store.read([RECORDS / "batch32.jsonl"], pytest.fail)
 
 
 def test_the_depth_of_resnet50_is_the_sum_over_its_convolutions():
@@ -24,6 +25,8 @@ def test_the_depth_of_resnet50_is_the_sum_over_its_convolutions():
     assert not isinstance(old.cost, Missing)
     assert isinstance(old.cost.reduction_depth, Missing)
     assert reduction_depth(old) == depth
+    assert remark([RESNET50, old])
+    assert not remark([RESNET50])
 
 
 def _without_depth(row: OpCost) -> OpCost:
