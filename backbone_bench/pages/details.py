@@ -54,7 +54,7 @@ def _macros() -> Any:
 
 def plots(drawn: Sequence[Plot]) -> list[Detail]:
     """Make a detail of each plot."""
-    return [Detail(plot.name, plot.title, "", str(_macros().picture(picture(plot)))) for plot in drawn]
+    return [Detail(plot.name, plot.title, "", str(_macros().picture(picture(plot), titled=False))) for plot in drawn]
 
 
 def layers(records: Sequence[Record]) -> list[Detail]:

@@ -50,6 +50,14 @@ function fold(button) {
   button.closest("table").classList.toggle(`no-${button.dataset.group}`, !open);
 }
 
+// Folds what says least, the last group first, until the table fits the screen.
+function foldToFit(table) {
+  for (const button of Array.from(table.querySelectorAll(".fold")).reverse()) {
+    const fits = table.offsetWidth <= table.parentElement.clientWidth;
+    if (!fits || button.dataset.group === "more") fold(button);
+  }
+}
+
 function draw(detail) {
   const part = parts[detail.dataset.part];
   if (part === undefined || detail.dataset.drawn) return;
@@ -95,7 +103,7 @@ function listen(within) {
 }
 
 listen(document);
-for (const button of document.querySelectorAll(".fold")) fold(button);
+for (const table of document.querySelectorAll(".records")) foldToFit(table);
 document.getElementById("filter").addEventListener("input", (event) => filter(event.target.value));
 for (const detail of document.querySelectorAll("details[data-part]")) {
   detail.addEventListener("toggle", () => draw(detail));

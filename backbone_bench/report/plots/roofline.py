@@ -11,7 +11,7 @@ from backbone_bench.records import Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
 from backbone_bench.report.plots.alike import Alike
-from backbone_bench.report.plots.points import latency_column, number, record_points
+from backbone_bench.report.plots.points import MIN_MODELS, latency_column, number, record_points
 from backbone_bench.report.tables.table import Column
 from backbone_bench.report.views.columns import COLUMNS, at, over
 from backbone_bench.report.views.families import STYLES, family
@@ -29,6 +29,14 @@ def how_to_get(record: Record) -> str:
         f"on the same device with `bench run {PRODUCT} {COPY}{size} --device {device} --precision {workload.precision} "
         "-o ceilings.jsonl`, and give that file to `bench report` too."
     )
+
+
+def offer(records: Sequence[Record]) -> str:
+    """The offer to measure a GPU's ceilings after a sweep that has none; empty for a CPU or fewer than three models."""
+    networks, ceilings = split_ceilings(records)
+    on_gpu = [record for record in networks if not record.environment.is_host]
+    models = {record.workload.model for record in on_gpu}
+    return "" if ceilings or len(models) < MIN_MODELS else how_to_get(on_gpu[0])
 
 
 class Ceiling(NamedTuple):
