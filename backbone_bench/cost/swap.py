@@ -29,7 +29,7 @@ _BOOKKEEPING = vars(nn.Module()).keys() - {
 
 # Torch's own layers keep state only in their tables of parameters and buffers; recurrent layers are left out because
 # they keep their weights in a list as well.
-_LAYERS = {
+LAYERS = {
     kind
     for kind in vars(nn).values()
     if isinstance(kind, type) and issubclass(kind, nn.Module) and not issubclass(kind, nn.RNNBase)
@@ -153,7 +153,7 @@ def _is_stateless(module: nn.Module, attributes: dict[str, Any]) -> bool:
         return False
     if isinstance(module, nn.Sequential):
         return type(module).forward is nn.Sequential.forward
-    return type(module) in _LAYERS
+    return type(module) in LAYERS
 
 
 def as_meta(tensor: Tensor) -> Tensor:
