@@ -13,7 +13,7 @@ from backbone_bench.report.views.conditions import machine, shared
 from backbone_bench.stats.ratios import CONFIDENCE
 from backbone_bench.versus.compare import AskedPair
 from backbone_bench.versus.report import names, verdict_value
-from backbone_bench.versus.rule import Comparison, ComparisonQuestion
+from backbone_bench.versus.rule import Comparison, ComparisonQuestion, quantity
 
 _WORDS = {"no_difference": "no difference", "unclear": "unclear"}
 
@@ -43,7 +43,7 @@ def answer_of_many(found: Sequence[Comparison]) -> Answer:
         f"The intervals hold for all {len(found)} ratios together with {CONFIDENCE * 100:.0f} % confidence; "
         f"no difference means: none above {first.question.rule.threshold * 100:g} %."
     )
-    title = f"Ratio of {first.question.by} of every two"
+    title = f"Ratios of {quantity(first.question.by).title}, every two models"
     table = tabulate(found, _COLUMNS, title=title, caption=f"{caption} {together}")
     return Answer(
         lambda: [table],
