@@ -61,7 +61,7 @@ class NotLive(Exception):
 class TurnPlan:
     """The bursts of a round: their length and their number."""
 
-    wall_s: float = 0.010  # of the waiting calls of a burst: noise of a shared machine lasts some tenths of a second
+    wall_s: float = 0.005  # of the waiting calls of a burst: one call, if it takes so long, shares most noise
     work_s: float = 0.050  # of the device's own work: each change of process costs a GPU time
     least_s: float = 3.0  # of the bursts of a round of two; more where starting the processes took longer
     most_s: float = 15.0  # of a round of two

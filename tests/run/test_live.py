@@ -77,8 +77,8 @@ def per_burst(one):
     return one.latency.wall.per_burst
 
 
-def test_a_burst_has_as_many_calls_as_fill_ten_milliseconds_of_the_slower_side():
-    assert [per_burst(one) for one in taken(job(call_s=0.002), job(call_s=0.004))] == [3, 3]
+def test_a_burst_has_as_many_calls_as_fill_five_milliseconds_of_the_slower_side():
+    assert [per_burst(one) for one in taken(job(call_s=0.001), job(call_s=0.002))] == [3, 3]
     assert [per_burst(one) for one in taken(job(call_s=0.2), job(call_s=0.2))] == [1, 1]
 
 
@@ -180,4 +180,4 @@ def test_a_plan_is_at_least_as_long_as_the_start_of_the_processes():
     assert PLAN.bursts_s(start_s=8.0, turn_s=0.02) == 8.0
     assert PLAN.bursts_s(start_s=1.0, turn_s=0.1) == pytest.approx(6.0)
     assert PLAN.bursts_s(start_s=40.0, turn_s=0.02) == 15.0
-    assert PLAN.calls("wall", 0.0031) == math.ceil(10 / 3.1)
+    assert PLAN.calls("wall", 0.0031) == math.ceil(5 / 3.1)
