@@ -145,9 +145,7 @@ class _Call:
         if self.training is None:
             return counted
         with self.survey.left_as_found(), autocast_on_meta():
-            state = self.survey.put_on_meta()
-            with gradients_restored(self.parameters()):  # a model that was built on meta keeps its own parameters
-                return self._with_training(counted, state)
+            return self._with_training(counted, self.survey.put_on_meta())
 
     def on_cpu(self) -> ModelCost:
         state = [place.tensor for place in self.survey.places]
@@ -155,7 +153,7 @@ class _Call:
             counted = self._forward_on_cpu(state)
         if self.training is None:
             return counted
-        with self.survey.left_as_found(), buffers_restored(self.model), gradients_restored(self.parameters()):
+        with self.survey.left_as_found(), buffers_restored(self.model):
             return self._with_training(counted, state)
 
     def _forward_on_cpu(self, state: list[Tensor]) -> ModelCost:
@@ -220,11 +218,13 @@ class _Call:
     def _with_training(self, counted: ModelCost, state: list[Tensor]) -> ModelCost:
         """The counted forward pass, and what follows it in a training step."""
         assert self.training is not None
-        path = counted.path
-        ledger = TrainingLedger(self.parameters(), lambda: [*state, *self.survey.buffers()], self.batch)
+        path, parameters = counted.path, self.parameters()
+        ledger = TrainingLedger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
         args, kwargs = self._inputs(path, ledger)
+        own = gradients_restored([*parameters, *tensors_of((args, kwargs))])
         recorder = Recorder(ledger) if path == "meta" else _plain_kernels(ledger, fused=False)
-        with self.chance.watched(), ledger.attributing_to(self.survey.modules), uncompiled(), as_one(ledger, path):
+        attributing = ledger.attributing_to(self.survey.modules)
+        with own, self.chance.watched(), attributing, uncompiled(), as_one(ledger, path):
             training.run(lambda: self.model(*args, **kwargs), self.training, ledger, recorder)
         peak = ledger.peak_activation_bytes
         return replace(counted, peak_activation_bytes=peak, by_op=(*counted.by_op, *ledger.rows()))

@@ -8,7 +8,7 @@ the pass and restored in `finally`.
 
 import copy
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
@@ -198,16 +198,16 @@ def buffers_restored(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def gradients_restored(parameters: list[Tensor]) -> Iterator[None]:
-    """Set the gradients of the parameters to None, and restore them afterwards."""
-    before = [parameter.grad for parameter in parameters]
+def gradients_restored(tensors: Iterable[Tensor]) -> Iterator[None]:
+    """Set the gradients of those tensors that can have one to None, and restore them afterwards."""
+    before = [(tensor, tensor.grad) for tensor in tensors if tensor.is_leaf]
     try:
-        for parameter in parameters:
-            parameter.grad = None
+        for tensor, _ in before:
+            tensor.grad = None
         yield
     finally:
-        for parameter, gradient in zip(parameters, before, strict=True):
-            parameter.grad = gradient
+        for tensor, gradient in before:
+            tensor.grad = gradient
 
 
 def real(tensor: Tensor) -> Tensor:

@@ -47,6 +47,13 @@ class TwoConvolutions(nn.Module):
         return self.second(F.relu(self.first(x)))
 
 
+class Undecided(TwoConvolutions):
+    """A model that reads a value, so that it is counted with real tensors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * float(x.mean().item() > -100)
+
+
 IMAGE = torch.empty(1, 3, 8, 8, device="meta")
 FIRST, SECOND = 64 * 27 * 4, 64 * 36 * 8  # multiply-adds of the two convolutions
 
@@ -70,9 +77,10 @@ def test_frozen_parameters_need_none() -> None:
         count(model, [IMAGE], training=STEP)
 
 
-def test_an_input_that_requires_a_gradient_gets_it() -> None:
+@pytest.mark.parametrize("kind", [TwoConvolutions, Undecided])
+def test_an_input_that_requires_a_gradient_is_counted_with_it_and_has_none_afterwards(kind: Any) -> None:
     image = torch.rand(1, 3, 8, 8, requires_grad=True)
-    assert by_module(count(TwoConvolutions(), [image], training=STEP))["first"] == 2 * FIRST
+    assert by_module(count(kind(), [image], training=STEP))["first"] == 2 * FIRST
     assert image.grad is None
 
 
@@ -266,13 +274,6 @@ def test_the_step_of_frozen_parameters_is_not_counted() -> None:
 
 
 # The model stays as it was.
-
-
-class Undecided(TwoConvolutions):
-    """A model that reads a value, so that it is counted with real tensors."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) * float(x.mean().item() > -100)
 
 
 def test_the_cpu_counts_what_meta_counts() -> None:
