@@ -247,7 +247,8 @@ def test_the_peak_of_linear_layers_is_the_allocators() -> None:
 
 
 def test_the_peak_of_a_network_is_the_allocators_but_for_the_kernels_buffers() -> None:
-    model, image = registry.build(registry.load_all()["resnet18"], {}, on_meta=False).train(), torch.rand(4, 3, 64, 64)
+    model = registry.build(registry.load_all()["resnet18"], {}, on_meta=False).train()
+    image = torch.rand(4, 3, 64, 64)
     peak = count(model, [image], training=STEP).peak_activation_bytes
     assert peak == pytest.approx(allocated(model, image) + image.numel() * 4, rel=0.03)
 
