@@ -52,6 +52,7 @@ from backbone_bench.cli.options import (
     QuietOption,
     RecordFormatOption,
     VerboseOption,
+    WideOption,
     arguments,
 )
 
@@ -118,6 +119,7 @@ def run(
     ] = False,
     layers: LayersOption = False,
     depth: DepthOption = 2,
+    wide: WideOption = False,
     convention: ConventionOption = "1",
     form: RecordFormatOption = None,
     to: OutputsOption = None,
@@ -152,7 +154,7 @@ def run(
         from backbone_bench.report.views.columns import RUN
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
-        output.emit(output.of_records(records, RUN, convention, depth if layers else None), form, whole)
+        output.emit(output.of_records(records, RUN, convention, depth if layers else None, wide=wide), form, whole)
     if sweep.ended is not None:
         complain(f"{str(sweep.ended).rstrip('.')}: {len(sweep.results)} of {len(left)} rows are finished.")
     raise typer.Exit(sweep.exit_code)
