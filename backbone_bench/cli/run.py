@@ -128,8 +128,9 @@ def run(
 ) -> None:
     """Profile models on a device: counts, latency, memory, energy.
 
-    Each row runs in a fresh process, so a crash costs only that row. A .jsonl output gets each record as soon as its
-    row is finished. Options can also be set in bench.toml or in the environment: see `bench config`.
+    Device, batch size, precision, memory format and threads take several values, comma-separated: one row for each
+    combination. Each row runs in a fresh process, so a crash costs only that row. A .jsonl output gets each record as
+    soon as its row is finished. Options can also be set in bench.toml or in the environment: see `bench config`.
     """
     # The options that define a row are not named in this body: `settings_in` takes them by name from the context.
     paths = to or []

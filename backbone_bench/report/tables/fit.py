@@ -16,7 +16,7 @@ from backbone_bench.report.tables.table import Column, Table, with_columns
 
 GAP = 3  # rich's padding on both sides of a column, and its divider
 _TEXT_WIDTH = 16  # the least width of a column of text, in characters; a quarter of the screen if that is more
-_BRIEF_TEXT = 12  # the same in a brief table, but for the first column
+_BRIEF_TEXT = 10  # the same in a brief table, but for the first column
 
 
 def brief(table: Table, width: int) -> Table:
@@ -47,9 +47,10 @@ def fold(table: Table, width: int) -> Iterator[tuple[int, ...]]:
 def least(table: Table, index: int, width: int) -> int:
     """The least width of a column: numbers and words of the heading stay whole, text may wrap or be cut."""
     cells = widest(table, index)
-    if table.columns[index].unit is None:
-        cells = min(cells, _BRIEF_TEXT if table.brief and index else max(_TEXT_WIDTH, width // 4))
-    return max(cells, _longest_word(table.columns[index]))
+    column = table.columns[index]
+    if column.unit is None:
+        cells = min(cells, column.least or _BRIEF_TEXT if table.brief and index else max(_TEXT_WIDTH, width // 4))
+    return max(cells, _longest_word(column))
 
 
 def _longest_word(column: Column[Any]) -> int:

@@ -34,6 +34,7 @@ class Column(NamedTuple, Generic[T]):
     if_shared: Callable[[str], str] | None = None  # of a text column: the sentence that replaces it if all rows agree
     part_of: str = ""  # the key of the column it belongs to: if both are left out, only that one is reported
     tone: Callable[[T], Tone] | None = None
+    least: int = 0  # characters that a terminal keeps of its text, if it is typed again
 
     @property
     def heading(self) -> str:
@@ -109,7 +110,7 @@ def tabulate(things: Sequence[T], columns: Sequence[Column[T]], *, title: str = 
 def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
     value = column.value(thing)
     if isinstance(value, Missing):
-        note = notes.setdefault(f"{value.missing}: {value.message}", len(notes) + 1)
+        note = notes.setdefault(f"{value.missing}: {_as_clause(value.message)}", len(notes) + 1)
         return Cell(None, value.missing, note)
     if isinstance(value, str):
         return Cell(value, value, tone=column.tone(thing) if column.tone else "")
@@ -123,6 +124,12 @@ def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
         interval=bounds,
         taken=column.taken(thing) if column.taken else "",
     )
+
+
+def _as_clause(sentence: str) -> str:
+    """The sentence as part of another: without a capital, but for `GPU` and the like, and without a full stop."""
+    small = sentence[:1].lower() + sentence[1:]
+    return (sentence if sentence[1:2].isupper() else small).rstrip(".")
 
 
 def without_empty(table: Table) -> Table:
