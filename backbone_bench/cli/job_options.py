@@ -40,6 +40,9 @@ BatchSizesOption = Annotated[
         show_default="1",
     ),
 ]
+InputSizesOption = Annotated[
+    str | None, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS")
+]
 PrecisionsOption = Annotated[
     str | None,
     typer.Option(
