@@ -244,3 +244,10 @@ def test_a_failed_row_is_said_and_the_others_are_kept(bench, elsewhere, scripted
     names = [made["workload"]["model"] for made in json.loads(again.out)["records"]]
     assert names == ["resnet18", "resnet50", "resnet34"]
     assert len((elsewhere / "out.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_size_that_a_network_cannot_take_is_said_before_the_first_row(bench):
+    done = bench("run", "vgg16", "cifar_resnet20", "--input-size", "64,16,8", "--device", "cpu")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert "vgg16 at 16, 8. Leave them out." in line
