@@ -10,6 +10,7 @@ from backbone_bench.base.choices import Tracker
 from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.base.program import __version__, now_utc
 from backbone_bench.cli import output
+from backbone_bench.cli.app import complain
 from backbone_bench.cli.options import GATE
 from backbone_bench.report.tables.formats import write
 
@@ -84,11 +85,17 @@ def export(records: "Sequence[Record]", to: Destinations) -> None:
 
 
 def update_baseline(path: Path, compared: "Compared", report: "GateReport", *, whole: bool) -> None:
-    """Add the result to the baseline file, read again under its lock: another gate may have changed it meanwhile."""
+    """Add the result to the baseline file, read again under its lock: another gate may have changed it meanwhile.
+
+    A change is not accepted if anything could not be run.
+    """
     from backbone_bench.gate import baseline
     from backbone_bench.gate.report.sentences import headlines
     from backbone_bench.gate.verdicts import Acknowledgement
 
+    if (failed := report.could_not_run) and not compared.calibrations:
+        complain(f"{path} is not written, because {', '.join(failed)} could not be run.")
+        return
     with baseline.locked(path) as old:
         fresh = old.calibrated(compared.calibrations)
         if report.acknowledged is not None:

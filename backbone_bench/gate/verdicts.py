@@ -65,11 +65,14 @@ VERDICTS: Mapping[GateVerdict, VerdictRow] = {
         "a count differs from the baseline, and the change is not accepted", exit_code=1, next_steps=(_ACCEPT,)
     ),
     GateVerdict.MISSING: VerdictRow(
-        "in the baseline, but not measured now",
+        "in the baseline, but not compared now",
         exit_code=3,
         junit="error",
-        says="is in the baseline, but was not measured now",
-        next_steps=(_ACCEPT,),
+        says="is in the baseline, but was not compared now",
+        next_steps=(
+            NextStep("Add what is missing to the run, or say that the run is a part of the baseline (--part)."),
+            NextStep("If it is gone for good or has a new name, drop the old entry and give the reason:", "accept"),
+        ),
     ),
     GateVerdict.INCOMPARABLE: VerdictRow(
         "not measured under the same conditions",
@@ -93,7 +96,7 @@ VERDICTS: Mapping[GateVerdict, VerdictRow] = {
             ),
         ),
     ),
-    GateVerdict.NEW: VerdictRow("not in the baseline", warns=False),
+    GateVerdict.NEW: VerdictRow("not in the baseline", junit="error", warns=False),
     GateVerdict.IMPROVED: VerdictRow(
         "significantly better, and by more than the allowed change", warns=False, decided=True
     ),
@@ -199,6 +202,11 @@ class GateReport:
         """The exit code of the gate: the first of 2, 3, 1, 4 that any finding has, else 0."""
         codes = set(map(self.code, self.findings))
         return next((code for code in _FIRST if code in codes), max(codes, default=0))
+
+    @property
+    def could_not_run(self) -> tuple[str, ...]:
+        """The workloads of which a side could not be run: then nothing is accepted."""
+        return tuple(found.subject for found in self.findings if found.verdict is GateVerdict.INVALID)
 
     @property
     def verdict(self) -> GateVerdict:

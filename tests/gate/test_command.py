@@ -98,6 +98,85 @@ def test_a_workload_that_is_gone_can_be_taken_off_the_baseline(bench, old, tmp_p
     assert {record.workload.model for record in baseline.read(old).records} == {"net"}
 
 
+@pytest.fixture
+def here(bench, tmp_path, monkeypatch):
+    """A folder with two models in net.py and a baseline of both; `gate` compares the models named with it, exactly."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(TWO)
+
+    def gate(*words, models=("wide", "deep"), **how):
+        named = [word for name in models for word in ("--model", f"net.py:{name}")]
+        return bench("gate", "--baseline", "counts.json", "--exact", *words, *named, "--input", "3x8x8", **how)
+
+    assert gate("--update-baseline").code == 0
+    return gate
+
+
+TWO = """from torch import nn
+
+
+def wide():
+    return nn.Conv2d(3, 32, 3)
+
+
+def deep():
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3))
+"""
+
+
+@pytest.mark.slow
+def test_what_the_words_no_longer_name_is_missing_unless_they_say_that_the_run_is_a_part(here):
+    fewer = here(models=["wide"])
+    assert fewer.code == 3
+    assert "net.py:deep 1x3x8x8 is in the baseline, but was not compared now." in fewer.out
+    for words, models in (("--part",), ["wide"]), (("--shard", "1/2"), ["wide", "deep"]):
+        part = here(*words, models=models)
+        assert part.code == 0
+        assert "1 of the baseline's workloads were left out: net.py:deep 1x3x8x8." in part.out
+
+
+@pytest.mark.slow
+def test_the_old_name_of_a_renamed_model_is_missing_and_dropped_with_a_reason(here):
+    Path("net.py").write_text(TWO.replace("deep", "deeper"))
+    renamed = here(models=["wide", "deeper"])
+    assert renamed.code == 3
+    assert "Perhaps it has a new name: net.py:deeper 1x3x8x8 has the same counts" in renamed.out
+    assert here("--update-baseline", "--reason", "renamed", models=["wide", "deeper"]).code == 0
+    stored = baseline.read(Path("counts.json"))
+    assert [record.workload.model for record in stored.records] == ["net.py:wide", "net.py:deeper"]
+    assert any("net.py:deep 1x3x8x8 is in the baseline" in change for change in stored.notes.log[-1].changes)
+
+
+@pytest.mark.slow
+def test_an_update_by_a_part_keeps_the_other_entries(here):
+    assert here("--part", "--update-baseline", "--reason", "again", models=["wide"]).code == 0
+    assert {record.workload.model for record in baseline.read(Path("counts.json")).records} == {
+        "net.py:wide", "net.py:deep",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_could_not_be_run_is_invalid_not_missing_and_no_baseline_is_written(here):
+    before = Path("counts.json").read_bytes()
+    Path("net.py").write_text(TWO.replace("def deep():", "def deep():\n    raise ValueError('no')"))
+    output = here("--update-baseline", "--reason", "because", "-f", "json")
+    assert output.code == 2
+    assert {one["verdict"] for one in json.loads(output.out)["findings"]} == {"pass", "invalid"}
+    assert "counts.json is not written, because net.py:deep" in output.err
+    assert Path("counts.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_first_run_without_a_baseline_says_what_to_do_and_writes_its_reports(here):
+    Path("counts.json").unlink()
+    output = here("-o", "report.json", "-o", "report.xml")
+    assert output.code == json.loads(Path("report.json").read_text())["exit_code"] == 4
+    assert "There is no file counts.json" in output.out
+    assert "gate --update-baseline" in output.out
+    assert ElementTree.parse("report.xml").getroot().attrib["errors"] == "2"
+    assert not Path("counts.json").exists()
+
+
 def test_fail_on_adds_verdicts(bench, old, tmp_path):
     more = tmp_path / "more.json"
     more.write_text(store.dumps([*processes(0.04, QUIET), counted("other"), counted("fresh")]))
@@ -116,7 +195,9 @@ def test_thresholds_are_the_users(bench, old, new):
     [
         ([], 2, "--baseline FILE or --base-ref REVISION"),
         (["--baseline", "a.json", "--base-ref", "main"], 2, "either"),
-        (["--baseline", "a.json", "--exact", "--model", "resnet18"], 4, "--update-baseline"),
+        (["--base-ref", "main", "--part", "--model", "resnet18"], 2, "part of a baseline"),
+        (["--baseline", "OLD", "--current", "OLD", "--shard", "1/2"], 2, "use --part"),
+        (["--baseline", "OLD", "--exact", "--shard", "3/2", "--model", "resnet18"], 2, "--shard 3/2"),
         (["--baseline", "a.json", "--current", "b.json", "--model", "resnet18"], 2, "nothing is run"),
         (["--current", "b.json"], 2, "--baseline FILE"),
         (["--base-ref", "main", "--update-baseline"], 2, "--update-baseline needs"),

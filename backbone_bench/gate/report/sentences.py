@@ -46,8 +46,10 @@ def quantity(value: int | float | str | None, metric: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text with a capital letter and a full stop."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """The text with a full stop and, unless it begins with a name such as `net.py:small`, a capital letter."""
+    first, *_ = text.split(maxsplit=1) or [""]
+    capital = text[:1].upper() if first.rstrip(".,:;").isalpha() else text[:1]
+    return f"{capital}{text[1:].rstrip('.')}."
 
 
 def headlines(report: GateReport) -> Iterator[Headline]:
@@ -205,6 +207,8 @@ def steps(report: GateReport) -> Iterator[Advice]:
         return
     if GateVerdict.REGRESSED in verdicts:
         yield Advice(_suspect(report))
+    if any(found.verdict is GateVerdict.NEW and found.exit_code for found in report.findings):
+        yield Advice("There is no baseline yet. Create it, and commit the file:", report.accept)
     commands = {"again": report.again, "accept": report.accept, "": ""}
     needed = (step for verdict in GateVerdict if verdict in verdicts for step in VERDICTS[verdict].next_steps)
     yield from (Advice(step.text, commands[step.command]) for step in dict.fromkeys(needed))
