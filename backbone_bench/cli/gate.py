@@ -153,12 +153,14 @@ def gate(
     except signals.Interrupted as interrupted:
         complain(f"{interrupted}: nothing was compared.")
         raise typer.Exit(interrupted.exit_code) from None
-    if options.accepts and not report.could_not_run:
+    if update_baseline and not report.could_not_run:
         report = replace(report, acknowledged=reason or "the first baseline")
     report = replace(report, fail_on=failing)
     with signals.deferred():
         gate_output.write_report(report, form, to_write)
         gate_output.export(compared.heads, to_write)
+        if base_ref is not None and reason is not None:
+            gate_output.accept(report, reason)
         if baseline is not None and (update_baseline or calibrate):
             gate_output.update_baseline(baseline, compared, report, whole=not options.is_part)
     raise typer.Exit(report.exit_code)

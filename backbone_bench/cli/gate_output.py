@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
@@ -82,6 +83,21 @@ def export(records: "Sequence[Record]", to: Destinations) -> None:
 
     for path, tracker in to.exports:
         store.write(path, trackers.export(records, tracker))
+
+
+def accept(report: "GateReport", reason: str) -> None:
+    """Write what this run accepts into the tree, for the pull request to hold."""
+    from backbone_bench.gate import accepted
+    from backbone_bench.gate.report.sentences import headlines
+
+    findings = tuple(found for found in report.findings if found.accepted == reason)
+    if not findings:
+        complain("Nothing was accepted: no count differs and no measurement has regressed.")
+        return
+    changes = tuple(one.lead for one in headlines(replace(report, findings=findings)))
+    entry = accepted.AcceptedChanges(now_utc(), reason, __version__, changes, accepted.numbers(findings))
+    path = accepted.write(Path.cwd() / accepted.FOLDER, entry)
+    complain(f"The changes are accepted in {accepted.FOLDER}/{path.name}: commit it with them.")
 
 
 def update_baseline(path: Path, compared: "Compared", report: "GateReport", *, whole: bool) -> None:

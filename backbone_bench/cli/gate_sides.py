@@ -44,11 +44,6 @@ class GateOptions(NamedTuple):
         """Whether this run compares only a part of what the baseline holds."""
         return self.part or self.shard is not None
 
-    @property
-    def accepts(self) -> bool:
-        """Whether the user accepts the changes."""
-        return self.update or self.reason is not None
-
     def check(self) -> None:
         """Raise UserError for options that contradict each other or are incomplete."""
         if self.calibrate:
@@ -96,11 +91,13 @@ class GateOptions(NamedTuple):
 
 def rules(rounds: int, latency: float, energy: float) -> "GateRules":
     """The rules of a gate: thresholds as shares (0.03 is 3 %), and processes per side."""
+    from backbone_bench.gate import tolerances
     from backbone_bench.gate.measured import THRESHOLDS
     from backbone_bench.gate.noisy import RoundPlan
     from backbone_bench.gate.session import GateRules
 
-    return GateRules(RoundPlan(rounds), {**THRESHOLDS, "latency": latency, "energy": energy})
+    thresholds = {**THRESHOLDS, "latency": latency, "energy": energy}
+    return GateRules(RoundPlan(rounds), thresholds, tolerances=tolerances.read(Path.cwd()))
 
 
 class _Work(NamedTuple):
@@ -121,6 +118,14 @@ class _Work(NamedTuple):
 
 def compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateReport]":
     """Run what the options request, and compare base with head."""
+    from backbone_bench.gate.tolerances import unused
+
+    compared, report = _compare(options, rules)
+    remarks = unused(rules.tolerances, compared.heads) if compared.heads else ()
+    return compared, replace(report, remarks=(*report.remarks, *remarks))
+
+
+def _compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateReport]":
     from backbone_bench.cli.progress.choose import shown
 
     if options.current is not None:
@@ -172,7 +177,7 @@ def _compare_with_baseline(work: _Work) -> "tuple[Compared, GateReport]":
 
 
 def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateReport]":
-    from backbone_bench.gate import checkout, comparisons, sides
+    from backbone_bench.gate import accepted, checkout, comparisons, sides
 
     path = work.options.base_python
     python = None if path is None else sides.interpreter(path)
@@ -182,8 +187,10 @@ def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateR
                 f"{base} asks for other packages ({', '.join(others)}), so base and head cannot share one environment: "
                 f"make an environment for the base and name its interpreter with --base-python."
             )
+        files = accepted.pending(folder := Path.cwd() / accepted.FOLDER, base.place(folder))
         take = sides.with_revision(base, python, work.timeout_s, work.progress.say)
         compared = comparisons.revisions(work.jobs, work.rules, take, str(base), work.progress.whole)
+        compared = comparisons.accepting(compared, files, work.options.reason)
         return compared, _report(compared, str(base), checkout.describe(Path.cwd()), "")
 
 

@@ -21,6 +21,7 @@ class Stored:
         self._absent = baseline.absent
         self._run = run
         self.heads: list[Record] = []
+        self.new: list[Record] = []  # one for each workload that the baseline does not have
 
     def take(self, name: str, count: int) -> Sequence[BaseHead]:
         """As many rounds as both sides have records; raise Unpaired if the baseline has none of this workload."""
@@ -29,6 +30,7 @@ class Stored:
         workload = heads[0].workload
         same = self._baseline.get(matching.on_paper(workload))
         if same is None:
+            self.new.append(heads[0])
             raise self._new(matching.subject(workload))
         same_key = [record for record in same if record.workload.key == workload.key]
         return [BaseHead(base, head) for base, head in zip(same_key or same, heads, strict=False)]

@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,7 +20,7 @@ from backbone_bench.records import store
 from backbone_bench.run.runner import JobResult
 from backbone_bench.versus.rounds import FreshRounds
 from tests.gate.conftest import git, widen
-from tests.gate.samples import COST, WIDER, counted, processes
+from tests.gate.samples import COST, WIDER, counted, processes, timed
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
 
@@ -264,7 +265,124 @@ def test_a_revision_that_costs_the_same_passes_and_a_change_since_it_is_accepted
     costs[1] = WIDER
     assert bench(*words).code == 1
     output = bench(*words, "--reason", "wider on purpose")
-    assert (output.code, "Accepted: wider on purpose" in output.out) == (0, True)
+    assert (output.code, "Accepted: Wider on purpose." in output.out) == (0, True)
+    (file,) = Path("bench-accepted").iterdir()
+    assert f"The changes are accepted in bench-accepted/{file.name}" in output.err
+    assert json.loads(file.read_text())["reason"] == "wider on purpose"
+    again = bench(*words)
+    assert (again.code, "bench gate passed: 5 accepted" in again.out) == (0, True)
+
+
+def test_other_numbers_than_the_accepted_ones_are_red_again(bench, scripted):
+    costs, _ = scripted
+    words = ("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    costs[1] = WIDER
+    assert bench(*words, "--reason", "wider on purpose").code == 0
+    costs[1] = replace(WIDER, params=WIDER.params + 1)
+    output = bench(*words)
+    assert output.code == 1
+    assert "parameters +20.1 %" in output.out
+    assert "4 accepted" in output.out  # the counts that are as they were accepted
+
+
+def test_what_was_accepted_and_merged_accepts_nothing_more(bench, scripted, repository):
+    costs, _ = scripted
+    words = ("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    costs[1] = WIDER
+    assert bench(*words, "--reason", "wider on purpose").code == 0
+    git(repository, "add", ".")
+    git(repository, "commit", "--message=Accepted")
+    assert bench(*words).code == 1
+
+
+def test_an_acceptance_without_any_change_writes_nothing(bench, scripted):
+    output = bench("gate", "--base-ref", "main", "--exact", "--model", "net.py:small", "--reason", "because")
+    assert (output.code, Path("bench-accepted").exists()) == (0, False)
+    assert "Nothing was accepted" in output.err
+
+
+def test_a_file_that_accepts_nothing_readable_is_refused_in_one_line(bench, scripted):
+    Path("bench-accepted").mkdir()
+    Path("bench-accepted", "x.json").write_text('{"reason": 1}')
+    output = bench("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    assert (output.code, output.out, output.err.count("\n")) == (2, "", 1)
+
+
+TOLERANCES = """
+[gate.counts]
+flops = {{ increase_percent = {flops} }}
+access_elems = {{ increase_percent = 100 }}
+traffic_elems = {{ increase_percent = 100 }}
+params = {{ max = {params} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("flops", "params", "code", "verdicts"),
+    [
+        (80, 1200, 0, {"pass"}),
+        (78, 1200, 1, {"pass", "changed"}),  # FLOPs rise by 78.4 %
+        (80, 1199, 1, {"pass", "exceeded"}),
+    ],
+)
+def test_tolerances_of_counts_stand_in_bench_toml(bench, scripted, flops, params, code, verdicts):
+    costs, _ = scripted
+    costs[1] = WIDER
+    Path("bench.toml").write_text(TOLERANCES.format(flops=flops, params=params))
+    output = bench("gate", "--base-ref", "main", "--exact", "-f", "json", "--model", "net.py:small")
+    assert output.code == code
+    assert {one["verdict"] for one in json.loads(output.out)["findings"]} == verdicts
+
+
+def test_a_cheaper_model_is_red_and_said_to_be_cheaper_unless_tolerances_allow_it(bench, scripted):
+    costs, _ = scripted
+    costs[0] = WIDER
+    words = ("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    red = bench(*words)
+    assert red.code == 1
+    assert "It is cheaper, but so is a network that lost a layer by accident" in red.out
+    Path("bench.toml").write_text(TOLERANCES.format(flops=0, params=5000))
+    allowed = bench(*words)
+    assert allowed.code == 0
+    assert "bench gate passed: 4 improved, 1 pass" in allowed.out
+    assert "net 1x3x224x224 has lower counts: parameters −16.7 %" in allowed.out
+
+
+def test_a_tolerance_of_one_model_replaces_that_of_all_and_a_model_that_was_not_compared_is_named(bench, scripted):
+    costs, _ = scripted
+    costs[1] = WIDER
+    own = "[gate.models.net]\nflops = { increase_percent = 80 }\n[gate.models.nett]\nops = {}\n"
+    Path("bench.toml").write_text(TOLERANCES.format(flops=0, params=5000) + own)
+    output = bench("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    assert output.code == 0
+    assert "bench.toml has tolerances for nett, which was not compared." in output.out
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("[gate.counts]\nflop = {}\n", "Did you mean 'flops'"),
+        ("[gate.counts]\nflops = { increase_percent = -1 }\n", "gate.counts.flops.increase_percent"),
+        ("[gate.counts]\nflops = 5\n", "gate.counts.flops"),
+        ("gate = 5\n", "gate"),
+        ("[gate.count]\n", "gate.count"),
+    ],
+)
+def test_a_wrong_tolerance_is_told_in_one_line_and_disturbs_no_other_command(bench, scripted, table, message):
+    Path("bench.toml").write_text(table)
+    output = bench("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    assert (output.code, output.out, output.err.count("\n")) == (2, "", 1)
+    assert message in output.err
+    assert bench("config").code == 0
+
+
+def test_a_file_compared_with_itself_says_little(bench, tmp_path):
+    file = tmp_path / "many.json"
+    file.write_text(store.dumps([timed(0.04, f"net{n}") for n in range(24)]))
+    output = bench("gate", "--baseline", file, "--current", file)
+    assert output.code == 0
+    assert len(output.out.splitlines()) < 10
+    assert "48 measured quantities of 24 workloads are not judged." in output.out
 
 
 def test_a_base_that_needs_other_packages_asks_for_an_interpreter_and_runs_under_it(bench, scripted, repository):
