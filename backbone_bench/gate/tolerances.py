@@ -21,6 +21,7 @@ from backbone_bench.records import Record
 from backbone_bench.records.quantities import EXACT
 
 _FORBID = ConfigDict(extra="forbid")
+_Number = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 _NAMES = tuple(quantity.key for quantity in EXACT)
 
 
@@ -28,12 +29,8 @@ _NAMES = tuple(quantity.key for quantity in EXACT)
 class CountTolerance:
     """How much one count may change; a tolerance without fields allows nothing but a lower count."""
 
-    increase_percent: Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)] | None = (
-        None  # above the baseline
-    )
-    max: Annotated[float, Field(gt=0, strict=True, allow_inf_nan=False)] | None = (
-        None  # in units of one: 30e6 parameters
-    )
+    increase_percent: _Number | None = None  # above the baseline
+    max: _Number | None = None  # in units of one: 30e6 parameters
 
     def allows(self, base: int, head: int) -> bool:
         """Whether this difference is allowed; the limit itself is judged by `exceeds`."""
