@@ -11,20 +11,17 @@ from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.plots.alike import largest
 from backbone_bench.report.tables.table import Cell, Column, Table, without_empty
 from backbone_bench.report.views import depth
-from backbone_bench.report.views.columns import COLUMNS as ALL
-from backbone_bench.report.views.columns import GRADE, named, per_image
+from backbone_bench.report.views.columns import GRADE, PER_IMAGE, named, per_image
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.conditions import CONDITIONS, ENVIRONMENT, STARTED
 
-_REASONS = ALL[GRADE]._replace(key="reasons", title="grade and its reasons")
-_SHOWN = named(
+COLUMNS = named(
     "model,grade,device_work_s,wall_s,graph_s,device_s,launch_bound,"
     "images_per_s,flops_per_s,gross_per_image_j,energy_half_width,energy_runs,net_per_image_j,wall_per_image_j,"
     "paper_per_image_j,top1_fraction,top1_weights,params,flops,reduction_depth,access_elems,traffic_elems,ops,"
     "peak_activation_bytes,peak_allocated_bytes,peak_resident_bytes,uncounted,cross_check_flops,"
     "cross_check_explanation,record"
 )
-COLUMNS = (*_SHOWN, _REASONS)
 _MODULE = re.compile(r"^[\w.]+\.(?=\w+:)")  # the packages of `package.module:model`
 # The keys of each group; the first few stay when it is folded. A column of no group stands under "more".
 _MEMORY = ("peak_allocated_bytes", "peak_resident_bytes", "peak_activation_bytes", "peak_reserved_bytes")
@@ -61,12 +58,16 @@ class Grid(NamedTuple):
 
 def grids(records: Sequence[Record], view: View) -> tuple[Grid, ...]:
     """Make one grid per environment: the largest group of equal conditions first, and in it the least device work."""
-    columns = per_image(view.columns) if any(record.workload.batch > 1 for record in records) else view.columns
+    batched = any(record.workload.batch > 1 for record in records)
+    columns = per_image(view.columns) if batched else view.columns
     wide = replace(view, columns=columns, all_conditions=True)
     ordered = [record for group in largest(records) for record in sorted(group.records, key=_work_s)]
-    remark = depth.remark(records)
+    caption, remarks = PER_IMAGE if batched else "", tuple(filter(None, [depth.remark(records)]))
     tables = (without_empty(table) for table in compare(ordered, wide))
-    return tuple(_grid(replace(table, remarks=(*table.remarks, *filter(None, [remark])))) for table in tables)
+    return tuple(
+        _grid(replace(table, caption=f"{table.caption} {caption}".rstrip(), remarks=(*table.remarks, *remarks)))
+        for table in tables
+    )
 
 
 def _work_s(record: Record) -> float:
@@ -75,7 +76,7 @@ def _work_s(record: Record) -> float:
 
 
 def _grid(table: Table) -> Grid:
-    table = _with_arguments(table)
+    table = _with_reasons(_with_arguments(table))
     keys = [column.key.removesuffix("_per_image") for column in table.columns]
     constant = [
         (len(table.rows) > 1 or key in _IN_CAPTION) and _is_constant(row[place] for row in table.rows)
@@ -105,6 +106,15 @@ def _grid(table: Table) -> Grid:
         ),
         table.below,
     )
+
+
+def _with_reasons(table: Table) -> Table:
+    """The table with a last column that has the grade in words, for those who cannot point at its mark."""
+    place = next((number for number, column in enumerate(table.columns) if column.key == GRADE), None)
+    if place is None:
+        return table
+    reasons = table.columns[place]._replace(key="reasons", title="grade and its reasons", glossary=None)
+    return replace(table, columns=(*table.columns, reasons), rows=tuple((*row, row[place]) for row in table.rows))
 
 
 def _with_arguments(table: Table) -> Table:

@@ -230,6 +230,11 @@ def test_without_a_script_it_is_still_a_table_with_every_column(window: Browser,
     assert window.run(f"{cells}.length") > 10
 
 
+def test_the_page_says_that_a_figure_is_of_one_image(text: str):
+    assert "All quantities are per image" in text
+    assert "All quantities are per image" not in page([RESNET50])
+
+
 def test_the_operations_of_a_network_are_there_once(text: str):
     """However often, at whatever batch and on whatever machine it ran."""
     parts = json.loads(text.partition('id="parts">')[2].partition("</script>")[0])

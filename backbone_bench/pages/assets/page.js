@@ -2,7 +2,7 @@
 // Sorts, filters and folds tables, steps through the marks of a plot, draws a detail when it is opened, and all for print.
 // The tables and the first plots are readable without it.
 
-const parts = JSON.parse(document.getElementById("parts").textContent);
+let parts; // what details draw, by name: read when the first is opened
 
 function compare(left, right) {
   const [a, b] = [left.dataset.v, right.dataset.v];
@@ -59,10 +59,10 @@ function foldToFit(table) {
 }
 
 function draw(detail) {
-  const part = parts[detail.dataset.part];
-  if (part === undefined || detail.dataset.drawn) return;
+  if (detail.dataset.part === undefined || detail.dataset.drawn) return;
+  parts ??= JSON.parse(document.getElementById("parts").textContent);
   detail.dataset.drawn = "yes";
-  detail.insertAdjacentHTML("beforeend", part);
+  detail.insertAdjacentHTML("beforeend", parts[detail.dataset.part]);
   listen(detail);
 }
 
