@@ -17,7 +17,7 @@ from backbone_bench.report.views.conditions import CONDITIONS, ENVIRONMENT, STAR
 
 COLUMNS = named(
     "model,grade,device_work_s,wall_s,graph_s,device_s,launch_bound,"
-    "images_per_s,flops_per_s,gross_per_image_j,energy_half_width,energy_runs,net_per_image_j,wall_per_image_j,"
+    "images_per_s,flops_per_s,gross_per_image_j,energy_runs,net_per_image_j,wall_per_image_j,"
     "paper_per_image_j,top1_fraction,top1_weights,params,flops,reduction_depth,access_elems,traffic_elems,ops,"
     "peak_activation_bytes,peak_allocated_bytes,peak_resident_bytes,uncounted,cross_check_flops,"
     "cross_check_explanation,record"
@@ -28,7 +28,7 @@ _MEMORY = ("peak_allocated_bytes", "peak_resident_bytes", "peak_activation_bytes
 _GROUPS = {
     "": ("model", GRADE, *(one.key for one in CONDITIONS)),
     "time": ("device_work_s", "wall_s", "launch_bound"),
-    "energy": ("gross_per_image_j", "energy_half_width", "energy_runs"),
+    "energy": ("gross_per_image_j", "energy_runs"),
     "accuracy": ("top1_fraction", "top1_weights"),
     "cost": ("flops", "reduction_depth", "params", "access_elems", "traffic_elems", "ops"),
     "memory": _MEMORY,
