@@ -14,6 +14,7 @@ from backbone_bench.base.prints import prints_to_stderr
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.claims_measure import (
+    ComparisonBudgetOption,
     KeepOption,
     MeasureDryRunOption,
     MeasureOption,
@@ -26,7 +27,6 @@ from backbone_bench.cli.claims_measure import (
 )
 from backbone_bench.cli.job_options import (
     BatchSizesOption,
-    BudgetOption,
     ChannelsLastOption,
     CompileOption,
     DeviceOption,
@@ -94,7 +94,7 @@ def claims(
     threads: ThreadsOption = None,
     rounds: PairRoundsOption = 12,
     quick: QuickOption = None,
-    budget: BudgetOption = None,
+    budget: ComparisonBudgetOption = None,
     timeout: TimeoutOption = None,
     no_energy: NoEnergyClaimsOption = False,
     keep: KeepOption = None,
@@ -116,10 +116,11 @@ def claims(
     from backbone_bench.claims.report.working import answer_with_working
     from backbone_bench.records import store
 
-    options = {**settings_in(context.params), "energy": None}  # each claim says itself what is measured
+    options = {**settings_in(context.params), "energy": None, "budget": None}  # a claim says what is measured
     paths = to or []
     output.check(paths, ROWS)
-    _check_measuring({**options, "keep": keep, "dry-run": dry_run, "no-energy": no_energy}, measure=measure)
+    measuring = {"keep": keep, "dry-run": dry_run, "no-energy": no_energy, "budget": budget}
+    _check_measuring({**options, **measuring}, measure=measure)
     names, given = _without_files(names or [], records or [])
     chosen = engine.select(_entries(file or []), names)
     found = store.read(given, warn=complain) if given else ()
@@ -127,7 +128,7 @@ def claims(
     if measure:
         check_keep(keep)
         planned = plan.planned(chosen, counter.gather_evidence(), ("time",) if no_energy else ("time", "energy"))
-        jobs, timeout_s = comparison_jobs(planned, options, rounds)
+        jobs, timeout_s = comparison_jobs(planned, options, rounds, budget)
         if dry_run:
             output.emit(forecast(jobs), form)
             return

@@ -149,7 +149,7 @@ def _phrase(decided: SpeedVerdict, by: By) -> str:
     return words.worse if decided == "more" else words.better
 
 
-def _verdict_value(found: Comparison) -> str:
+def verdict_value(found: Comparison) -> str:
     """The verdict as JSON has it."""
     if found.verdict not in ("less", "more"):
         return found.verdict
@@ -228,7 +228,7 @@ def _document(found: Comparison, called: SideNames) -> dict[str, Any]:
         "b": {"name": called.b, "workload": asdict(found.b.workload)},
         "environment": asdict(found.a.environment),
         "by": found.question.by,
-        "verdict": _verdict_value(found),
+        "verdict": verdict_value(found),
         "ratio": found.ratio.estimate,
         "interval": [found.ratio.low, found.ratio.high],
         "confidence": CONFIDENCE,
