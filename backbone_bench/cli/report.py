@@ -34,4 +34,11 @@ def report(
     found = store.read(records, warn=complain)
     if not found:
         raise UserError(f"No record in {', '.join(map(str, records))}.")
+    _check_own(to / "index.html")
     output.put(f"{write(found, to, png=png, relative_to=relative_to)}\n")
+
+
+def _check_own(page: Path) -> None:
+    """Raise UserError if there is a page that this program did not write: it would be overwritten."""
+    if page.is_file() and "backbone-bench" not in page.read_text(encoding="utf-8", errors="replace"):
+        raise UserError(f"{page} is not a page of backbone-bench: choose another folder with --output, or remove it.")
