@@ -9,11 +9,23 @@ from typing import TYPE_CHECKING
 from backbone_bench.base.program import __version__ as __version__
 
 if TYPE_CHECKING:
-    from backbone_bench.api import check, count, load, profile, save
+    from backbone_bench.api import check, count, frame, load, profile, save
     from backbone_bench.base.errors import CouldNotMeasure, UserError
     from backbone_bench.records import Missing, Record, known
 
-__all__ = ["CouldNotMeasure", "Missing", "Record", "UserError", "check", "count", "known", "load", "profile", "save"]
+__all__ = [
+    "CouldNotMeasure",
+    "Missing",
+    "Record",
+    "UserError",
+    "check",
+    "count",
+    "frame",
+    "known",
+    "load",
+    "profile",
+    "save",
+]
 
 _MODULES = {
     **dict.fromkeys(("CouldNotMeasure", "UserError"), "base.errors"),

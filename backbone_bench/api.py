@@ -10,6 +10,8 @@ import os
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
@@ -173,6 +175,21 @@ def check(
         entries, counter.gather_evidence(counter=counter.NetworkCounter(request.job.inputs, request.in_memory))
     )
     return {metric: outcome.judged[0].finding for metric, outcome in zip(given, outcomes, strict=True)}
+
+
+def frame(records: Iterable[Record]) -> Any:
+    """Turn records into a data frame: of pandas if it is installed, else of polars.
+
+    One row a record; the columns are those of `bench compare --columns` and of CSV, in base units. A value that was
+    not measured is null, and the column `missing` has the reasons. Parquet is a method of the frame: `to_parquet` of
+    pandas, `write_parquet` of polars. Raises UserError if neither is installed.
+    """
+    from backbone_bench.report.views.frame import frame_columns
+
+    library = next((name for name in ("pandas", "polars") if find_spec(name)), None)
+    if library is None:
+        raise UserError("frame() needs pandas or polars, and neither is installed: install one of them.")
+    return import_module(library).DataFrame(frame_columns(tuple(records)))
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Record, ...]:

@@ -1,6 +1,7 @@
 """Latency: raw samples, warm-up and status of each mode, and the statistics derived from them."""
 
 import statistics
+from functools import lru_cache
 from typing import Annotated, Literal
 
 from pydantic import Field, computed_field
@@ -9,6 +10,7 @@ from pydantic.dataclasses import dataclass
 from backbone_bench.base.choices import DeviceMethod
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, Missing, SomeTimes, Times
 from backbone_bench.stats import samples
+from backbone_bench.stats.samples import Interval
 
 WarmUpStatus = Literal["steady", "not_steady", "cut_short"]
 CLOCK_TOO_COARSE = Missing("clock_too_coarse", "the clock reads 0 s for one call: raise --batch-size")
@@ -16,6 +18,20 @@ CLOCK_TOO_COARSE = Missing("clock_too_coarse", "the clock reads 0 s for one call
 EAGER_EVENTS = Missing(
     "eager_events", "events around an eager call hold the time of a slow host too: they are not the device's work"
 )
+
+
+_KEPT = 4096  # medians and intervals: as many as a report of a thousand records asks for again and again
+
+
+@lru_cache(_KEPT)
+def _interval_of(samples_s: tuple[float, ...]) -> Interval | None:
+    """The interval of a median, computed once: grade, digits, mark and column of a value all need it."""
+    return samples.median_interval(samples_s)
+
+
+@lru_cache(_KEPT)
+def _median_of(samples_s: tuple[float, ...]) -> float:
+    return statistics.median(samples_s)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -61,13 +77,13 @@ class Latency:
     @computed_field
     @property
     def median_s(self) -> float:
-        return statistics.median(self.samples_s)
+        return _median_of(self.samples_s)
 
     @computed_field
     @property
     def ci95_s(self) -> tuple[float, float] | Missing:
         """95 % confidence interval of the median, valid under autocorrelation (`samples.median_interval`)."""
-        interval = samples.median_interval(self.samples_s)
+        interval = _interval_of(self.samples_s)
         if interval is None:
             return self._too_few("a 95 % confidence interval", samples.FEWEST)
         return interval.low, interval.high

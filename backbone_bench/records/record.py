@@ -99,6 +99,12 @@ class Record:
     wall_energy: Known[Energy] | None = None  # of calls that are waited for; None if not requested beside `energy`
     schema_version: Literal["1"] = SCHEMA_VERSION
 
+    def __repr__(self) -> str:
+        """One line: what ran where and when; the fields have the rest."""
+        workload = self.workload
+        what = f"{workload.model}, {' '.join(workload.inputs)}, {workload.precision}, {workload.mode}"
+        return f"<Record {self.id[:8]}: {what} on {self.environment.device_name}, {self.started_utc}>"
+
     @computed_field
     @property
     def rates(self) -> Known[Rates]:

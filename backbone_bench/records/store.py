@@ -231,6 +231,9 @@ def _parse_lines(text: str, path: Path, warn: Callable[[str], None]) -> list[Rec
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
+        if (record := _current(line)) is not None:
+            records.append(record)
+            continue
         where = f"{path}, line {number}"
         try:
             data = strict_json.loads(line)
@@ -241,6 +244,21 @@ def _parse_lines(text: str, path: Path, warn: Callable[[str], None]) -> list[Rec
             raise UserError(f"{where} is not JSON: {_reason(error)}.") from None
         records.append(_revive(data, where))
     return records
+
+
+# What a line of the current schema version holds, as this program or `json.dumps` writes it.
+_CURRENT = (f'"schema_version":"{SCHEMA_VERSION}"', f'"schema_version": "{SCHEMA_VERSION}"')
+_NOT_JSON = ("NaN", "Infinity")  # some parsers accept them
+
+
+def _current(line: str) -> Record | None:
+    """The record of a line, parsed in one pass; None for a line that needs an upgrade or an error message."""
+    if not any(words in line for words in _CURRENT) or any(word in line for word in _NOT_JSON):
+        return None
+    try:
+        return _RECORD.validate_json(line)
+    except ValidationError:
+        return None
 
 
 def _reason(error: Exception) -> str:

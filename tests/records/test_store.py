@@ -324,3 +324,22 @@ def test_a_record_with_any_part_replaced_is_read_or_refused(tmp_path_factory, pa
         store.read([path], lambda _: None)
     except UserError as error:
         assert str(path) in str(error)  # noqa: PT017  # a value that fits is read
+
+
+@pytest.mark.parametrize("word", ["NaN", "Infinity"])
+def test_a_line_that_is_no_json_is_refused_wherever_the_word_stands(tmp_path, word):
+    path = tmp_path / "some.jsonl"
+    path.write_text(store.dump_line(ONE).replace("{", f'{{"extra": {word}, ', 1))
+    path.write_text(path.read_text() + store.dump_line(ONE))
+    with pytest.raises(UserError, match=f"line 1 is not JSON: {word}"):
+        store.read([path], silent)
+
+
+def test_a_line_without_a_version_is_refused_though_its_text_names_one(tmp_path):
+    data = json.loads(store.dump_line(ONE))
+    del data["schema_version"]
+    data["tool"]["argv"] = ['"schema_version": "1"']
+    path = tmp_path / "some.jsonl"
+    path.write_text(json.dumps(data) + "\n")
+    with pytest.raises(UserError, match="line 1 has schema version None"):
+        store.read([path], silent)

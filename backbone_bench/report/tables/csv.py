@@ -29,7 +29,7 @@ def delimited(tables: Iterable[Table]) -> str:
     writer.writerow([*_headings(first.columns, with_ratio), "missing"])
     for table in (first, *others):
         for row in table.rows:
-            writer.writerow([*_values(row, with_ratio), _reasons(table.columns, row)])
+            writer.writerow([*_values(row, with_ratio), reasons(table.columns, row)])
     return stream.getvalue()
 
 
@@ -63,6 +63,6 @@ def _value(value: str | int | float | None) -> str | int | float:
     return f"'{text}" if _FORMULA.match(text) else text
 
 
-def _reasons(columns: Iterable[Column[Any]], row: Iterable[Cell]) -> str:
+def reasons(columns: Iterable[Column[Any]], row: Iterable[Cell]) -> str:
     """Why cells are empty: `device_s=no_events graph_s=no_graph`."""
     return " ".join(f"{column.key}={cell.text}" for column, cell in zip(columns, row, strict=True) if cell.note)

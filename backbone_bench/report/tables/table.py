@@ -55,6 +55,13 @@ class Cell(NamedTuple):
     taken: str = ""  # how it was taken, if there are several ways
     tone: Tone = ""
 
+    def in_unit(self, unit: Unit) -> "Cell":
+        """The cell with its number in this unit, in the digits that its interval leaves certain."""
+        if not isinstance(self.value, int | float):
+            return self
+        low, high = self.interval or (0, 0)
+        return self._replace(text=unit.write_known(self.value, (high - low) / 2))
+
     @property
     def shown(self) -> str:
         """The text with footnote number, `≥` and ratio, as every format for people shows it."""
@@ -115,15 +122,14 @@ def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
     if isinstance(value, str):
         return Cell(value, value, tone=column.tone(thing) if column.tone else "")
     interval = column.interval(thing) if column.interval else None
-    unit = column.unit or PLAIN
-    bounds = None if isinstance(interval, Missing) else interval
-    return Cell(
+    cell = Cell(
         value,
-        unit.write_known(value, (bounds[1] - bounds[0]) / 2) if bounds else unit.write(value),
+        "",
         lower_bound=column.lower_bound is not None and column.lower_bound(thing),
-        interval=bounds,
+        interval=None if isinstance(interval, Missing) else interval,
         taken=column.taken(thing) if column.taken else "",
     )
+    return cell.in_unit(column.unit or PLAIN)
 
 
 def _as_clause(sentence: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.grouping import group_by
-from backbone_bench.base.units import readable
+from backbone_bench.base.units import PLAIN, readable
 from backbone_bench.records import Record
 from backbone_bench.records.grade import graded
 from backbone_bench.records.quantities import EAGER
@@ -144,16 +144,22 @@ def _table(records: Sequence[Record], view: View, title: str, caption: str) -> T
     if view.all_conditions:
         return tabulate(records, columns, title=title, caption=caption)
     columns, remarks = _said_once(columns, records)
-    table = tabulate(records, [_readable(column, records) for column in columns], title=title, caption=caption)
+    table = _readable(tabulate(records, columns, title=title, caption=caption))
     return replace(table, remarks=remarks, brief=not view.wide)
 
 
-def _readable(column: Column[Record], records: Sequence[Record]) -> Column[Record]:
-    """The column in the unit that its values read best in."""
-    if column.unit is None:
-        return column
-    values = (value for record in records if isinstance(value := column.value(record), int | float))
-    return column._replace(unit=readable(column.unit, values))
+def _readable(table: Table) -> Table:
+    """The table with each column in the unit that its values read best in."""
+    columns = list(table.columns)
+    rows = [list(row) for row in table.rows]
+    for place, column in enumerate(columns):
+        values = (row[place].value for row in rows)
+        unit = readable(column.unit, [one for one in values if isinstance(one, int | float)]) if column.unit else None
+        if unit != column.unit:
+            columns[place] = column._replace(unit=unit)
+            for row in rows:
+                row[place] = row[place].in_unit(unit or PLAIN)
+    return replace(table, columns=tuple(columns), rows=tuple(map(tuple, rows)))
 
 
 def _said_once(

@@ -51,7 +51,7 @@ def published() -> tuple[Top1, ...]:
 def published_top1(record: Record) -> Top1 | Missing:
     """The published accuracy that applies to a record, or the reason why none does."""
     size = _size(record)
-    named = [row for row in published() if record.workload.model in _names(row)]
+    named = _by_name().get(record.workload.model, [])
     if not named or isinstance(record.cost, Missing):
         return Missing("no_top1", "no published accuracy is known for this network")
     same = [row for row in named if row.params_m == f"{record.cost.params / 1e6:.2f}"]
@@ -60,6 +60,16 @@ def published_top1(record: Record) -> Top1 | Missing:
     tested = [row for row in same if row.size == size]
     inputs = f"an input of {size} pixels" if size else "an input that is not a square image"
     return tested[0] if tested else Missing("other_size", f"no published accuracy for {inputs}")
+
+
+@cache
+def _by_name() -> dict[str, list[Top1]]:
+    """The rows that apply to a model name, the preferred one first."""
+    found: dict[str, list[Top1]] = {}
+    for row in published():
+        for name in _names(row):
+            found.setdefault(name, []).append(row)
+    return found
 
 
 def _names(row: Top1) -> set[str]:
