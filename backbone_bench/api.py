@@ -137,6 +137,7 @@ def check(
     conv_access: Figure = None,
     cio: Figure = None,
     traffic: Figure = None,
+    reduction_depth: Figure = None,
     tolerance: str | None = None,
     flops_convention: Literal[1, 2] = 1,
     name: str | None = None,
@@ -157,7 +158,7 @@ def check(
 
     figures = {
         "flops": flops, "params": params, "access": access, "conv_flops": conv_flops, "conv_access": conv_access,
-        "cio": cio, "traffic": traffic,
+        "cio": cio, "traffic": traffic, "reduction_depth": reduction_depth,
     }  # fmt: skip
     given = {metric: str(figure) for metric, figure in figures.items() if figure is not None}
     if not given:

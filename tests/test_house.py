@@ -25,7 +25,7 @@ FREE_OF_TORCH = {"zoo/catalogue.py", "zoo/defaults.py"}  # and the other way rou
 ONE_USER = {
     "pynvml": {"measure/nvml/card.py"},
     "fvcore": {"cost/crosscheck.py"},
-    "rich": {"report/tables/terminal.py", "cli/progress/bar.py"},
+    "rich": {"report/tables/terminal.py", "report/tables/fit.py", "cli/progress/bar.py"},
 }
 
 

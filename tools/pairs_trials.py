@@ -74,7 +74,7 @@ class Design(NamedTuple):
 
 def trial(design: Design) -> dict[str, Any]:
     """Run one trial: the logarithms of A over B of every round that the time allows, wall and CPU time."""
-    jobs, take, allowance = design.jobs(), design.rounds(), Allowance(design.seconds, ROUNDS)
+    jobs, take, allowance = design.jobs(), design.rounds(), Allowance(design.seconds, RULE.interims[0])
     logs: list[float] = []
     cpu_logs: list[float] = []
     while len(logs) < ROUNDS and not allowance.is_over:

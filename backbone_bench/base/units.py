@@ -4,6 +4,7 @@ A cell holds a number and nothing else, so that printed numbers can be parsed
 again: no exponents, no thousands separators.
 """
 
+from collections.abc import Iterable
 from math import floor, log10
 from typing import NamedTuple
 
@@ -12,7 +13,8 @@ def significant(value: float, digits: int) -> str:
     """The number with at least so many significant digits, and with every digit before the decimal point."""
     if value == 0:
         return "0"
-    return f"{value:.{max(0, digits - 1 - _magnitude(value))}f}"
+    rounded = float(f"{value:.{digits - 1}e}")  # 0.99996 has the digits of 1.000
+    return f"{value:.{max(0, digits - 1 - _magnitude(rounded))}f}"
 
 
 def _magnitude(value: float) -> int:
@@ -35,6 +37,22 @@ class Unit(NamedTuple):
             return significant(scaled, 4)
         return f"{scaled:.{max(self.decimals, 1 - _magnitude(scaled))}f}"
 
+    def write_known(self, value: float, half_width: float) -> str:
+        """The number with the digits that an interval of this half-width leaves certain, at most those of `write`.
+
+        The last digit is the first of the half-width, or its second if the first is a 1.
+
+        >>> MILLISECONDS.write_known(0.0032784, 0.000052), MILLISECONDS.write_known(0.0032784, 0.000015)
+        ('3.28', '3.278')
+        """
+        text = self.write(value)
+        if not value or half_width <= 0 or "." not in text:
+            return text
+        scaled = half_width * self.per_base
+        first = int(scaled / 10 ** _magnitude(scaled) + 1e-9)
+        decimals = max(0, (first == 1) - _magnitude(scaled), -_magnitude(value * self.per_base))
+        return f"{value * self.per_base:.{min(decimals, len(text.partition('.')[2]))}f}"
+
 
 PLAIN = Unit("")
 MILLIONS = Unit("M", 1e-6, 3)
@@ -44,6 +62,33 @@ MEGABYTES = Unit("MB", 1e-6, 1)
 MILLISECONDS = Unit("ms", 1e3)
 PERCENT = Unit("%", 100, 1)
 MILLIJOULES = Unit("mJ", 1e3)
+
+
+# Units of one kind, the largest first. A column is written in its own unit, or in a smaller one for small values.
+_COUNTS = (BILLIONS, MILLIONS, Unit("k", 1e-3, 3), PLAIN)
+_LADDERS = (
+    _COUNTS,
+    (M_ELEMENTS, Unit("k elements", 1e-3, 3), Unit("elements")),
+    (MEGABYTES, Unit("kB", 1e-3, 1), Unit("B")),
+    (MILLISECONDS, Unit("µs", 1e6)),
+    (MILLIJOULES, Unit("µJ", 1e6)),
+)
+
+
+def readable(unit: Unit, values: Iterable[float]) -> Unit:
+    """Choose the unit of a column: its own, or a smaller one if its values would read `0.00045`.
+
+    >>> readable(MILLIONS, [450]).name, readable(MILLIONS, [450, 25_557_032]).name, readable(MILLIONS, [2e5, 2e7]).name
+    ('', 'k', 'M')
+    """
+    known = [abs(value) for value in values if value]
+    ladder = next((ladder for ladder in _LADDERS if unit in ladder), (unit,))
+    smaller = ladder[ladder.index(unit) :]
+    if not known:
+        return unit
+    largest = 1 if ladder is _COUNTS else 0.1
+    fits = (one for one in smaller if max(known) * one.per_base >= largest and min(known) * one.per_base >= 0.01)
+    return next(fits, smaller[-1])
 
 
 def span(seconds: float) -> str:

@@ -35,6 +35,9 @@ def check(
     conv_access: Annotated[str | None, _figure("--conv-access", "Memory access cost of convolutions")] = None,
     cio: Annotated[str | None, _figure("--cio", "Inputs and outputs of convolutions (CIO), in elements")] = None,
     traffic: Annotated[str | None, _figure("--traffic", "Elements that all operations read and write")] = None,
+    reduction_depth: Annotated[
+        str | None, _figure("--reduction-depth", "Products in one output element, summed over convolutions")
+    ] = None,
     tolerance: Annotated[
         str | None,
         typer.Option(help="Allowed difference, such as 2%; without it, the precision of the figure.", metavar="SHARE"),

@@ -9,10 +9,12 @@ import typer
 
 from backbone_bench.base import signals
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.grouping import group_by
 from backbone_bench.base.prints import prints_to_stderr
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.claims_measure import (
+    ComparisonBudgetOption,
     KeepOption,
     MeasureDryRunOption,
     MeasureOption,
@@ -25,7 +27,6 @@ from backbone_bench.cli.claims_measure import (
 )
 from backbone_bench.cli.job_options import (
     BatchSizesOption,
-    BudgetOption,
     ChannelsLastOption,
     CompileOption,
     DeviceOption,
@@ -36,10 +37,12 @@ from backbone_bench.cli.job_options import (
     TimeoutOption,
     settings_in,
 )
-from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RowFormatOption
+from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RowFormatOption, WideOption
 
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
     from backbone_bench.claims.data.papers import ClaimEntry
+    from backbone_bench.claims.evidence.evidence import Evidence
+    from backbone_bench.claims.judges.engine import ClaimResult
     from backbone_bench.claims.judges.plan import PlannedComparison
 
 UNEXPECTED = 1  # exit code: a verdict is not the expected one
@@ -71,7 +74,7 @@ ClaimFilesOption = Annotated[
 ]
 RecordsOption = Annotated[
     list[Path] | None,
-    typer.Option("--records", help="Records to judge latency and energy by. Repeatable.", metavar="FILE"),
+    typer.Option("--records", help="Records to judge latency and energy by: one or more files.", metavar="FILE …"),
 ]
 
 
@@ -91,20 +94,21 @@ def claims(
     threads: ThreadsOption = None,
     rounds: PairRoundsOption = 12,
     quick: QuickOption = None,
-    budget: BudgetOption = None,
+    budget: ComparisonBudgetOption = None,
     timeout: TimeoutOption = None,
     no_energy: NoEnergyClaimsOption = False,
     keep: KeepOption = None,
     dry_run: MeasureDryRunOption = False,
     form: RowFormatOption = None,
     to: OutputsOption = None,
+    wide: WideOption = False,
     quiet: QuietOption = False,
 ) -> None:
     """Check published claims.
 
-    Counts are made at once. Latency and energy come from --records, or with --measure from paired rounds as in
-    `bench versus`. Measurements that others published are shown separately. Exits with 1 if a verdict is not the
-    expected one.
+    One line a claim, what fails first; `bench claims ID` shows the working of one. Counts are made at once. Latency
+    and energy come from --records, or with --measure from paired rounds as in `bench versus`. Measurements that others
+    published are shown separately. Exits with 1 if a verdict is not the expected one.
     """
     from backbone_bench.claims.evidence import counter
     from backbone_bench.claims.judges import engine, plan
@@ -112,17 +116,19 @@ def claims(
     from backbone_bench.claims.report.working import answer_with_working
     from backbone_bench.records import store
 
-    options = {**settings_in(context.params), "energy": None}  # each claim says itself what is measured
+    options = {**settings_in(context.params), "energy": None, "budget": None}  # a claim says what is measured
     paths = to or []
     output.check(paths, ROWS)
-    _check_measuring({**options, "keep": keep, "dry-run": dry_run, "no-energy": no_energy}, measure=measure)
-    chosen = engine.select(_entries(file or []), names or [])
-    found = store.read(records, warn=complain) if records else ()
+    measuring = {"keep": keep, "dry-run": dry_run, "no-energy": no_energy, "budget": budget}
+    _check_measuring({**options, **measuring}, measure=measure)
+    names, given = _without_files(names or [], records or [])
+    chosen = engine.select(_entries(file or []), names)
+    found = store.read(given, warn=complain) if given else ()
     ended = None
     if measure:
         check_keep(keep)
         planned = plan.planned(chosen, counter.gather_evidence(), ("time",) if no_energy else ("time", "energy"))
-        jobs, timeout_s = comparison_jobs(planned, options, rounds)
+        jobs, timeout_s = comparison_jobs(planned, options, rounds, budget)
         if dry_run:
             output.emit(forecast(jobs), form)
             return
@@ -133,15 +139,35 @@ def claims(
             if not chosen:
                 raise typer.Exit(ended.exit_code)
     gc.disable()  # as in `bench count`: a collection finds nothing, and takes a fifth of the time
-    with prints_to_stderr():
-        outcomes = engine.judge_all(chosen, counter.gather_evidence(found))
-    with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names or [])
+    outcomes = _judged(chosen, counter.gather_evidence(found), quiet=quiet)
+    with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names)
     unexpected = [sentence for outcome in outcomes for sentence in outcome.unexpected]
+    wide = wide or (form or output.default_format()) != "table"
     with signals.deferred():
-        output.emit(answer_with_working(outcomes) if with_working else answer(outcomes), form, paths, ROWS)
+        output.emit(answer_with_working(outcomes) if with_working else answer(outcomes, wide=wide), form, paths, ROWS)
         for sentence in unexpected:
             complain(sentence)
     raise typer.Exit((ended.exit_code if ended else 0) or (UNEXPECTED if unexpected else 0))
+
+
+def _judged(entries: "Sequence[ClaimEntry]", evidence: "Evidence", *, quiet: bool) -> "list[ClaimResult]":
+    """The results of the claims, in order, with progress by paper."""
+    from backbone_bench.claims.judges import engine
+    from backbone_bench.cli.progress.choose import shown
+
+    outcomes: list[ClaimResult] = []
+    papers = group_by(entries, lambda entry: entry.paper.short)
+    with shown(quiet=quiet or len(papers) == 1) as progress, prints_to_stderr():
+        for number, (paper, members) in enumerate(papers.items(), start=1):
+            progress.row(paper, number, len(papers))
+            outcomes += engine.judge_all(members, evidence)
+    return outcomes
+
+
+def _without_files(names: list[str], records: list[Path]) -> tuple[list[str], list[Path]]:
+    """The claims, and all files of records: after --records come several, and all but the first are arguments."""
+    files = [name for name in names if records and name.endswith((".json", ".jsonl"))]
+    return [name for name in names if name not in files], [*records, *map(Path, files)]
 
 
 def _decided_by(

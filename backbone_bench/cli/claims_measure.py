@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # they load pydantic
 MeasureOption = Annotated[
     bool, typer.Option("--measure", help="Measure the pairs of networks that the claims compare, on --device.")
 ]
+ComparisonBudgetOption = Annotated[
+    float | None, typer.Option("--budget", help="With --measure: time for each line of --dry-run.", metavar="SECONDS")
+]
 PairRoundsOption = Annotated[
     int, typer.Option(help="With --measure: most rounds per pair; a clear result needs half of them.", min=4)
 ]
@@ -41,7 +44,7 @@ MeasureDryRunOption = Annotated[
 
 
 def comparison_jobs(
-    planned: "Sequence[PlannedComparison]", options: Mapping[str, object], rounds: int
+    planned: "Sequence[PlannedComparison]", options: Mapping[str, object], rounds: int, budget_s: float | None
 ) -> "tuple[list[ComparisonJob], float | None]":
     """The planned comparisons as jobs under the settings in force, and the timeout of a row in seconds."""
     from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
@@ -52,7 +55,7 @@ def comparison_jobs(
         ComparisonJob(
             f"{one} ({', '.join(one.claims)})",
             (_job(template, one.request, one.request.of), _job(template, one.request, one.request.to)),
-            ComparisonQuestion(_by(one.request, template), DecisionRule(rounds, bound=one.request.bound)),
+            ComparisonQuestion(_by(one.request, template), DecisionRule(rounds, bound=one.request.bound), budget_s),
         )
         for one in planned
     ]

@@ -7,7 +7,9 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.options import ConventionOption, OutputsOption, RecordFormatOption, RecordsArgument
+from backbone_bench.cli.options import ConventionOption, OutputsOption, RecordFormatOption, RecordsArgument, WideOption
+
+Pivot = Literal["batch", "inputs", "precision", "memory_format", "compile", "cache", "threads", "mode"]
 
 
 def complete_column(incomplete: str) -> list[str]:
@@ -39,13 +41,19 @@ def compare(
     relative_to: Annotated[
         str | None, typer.Option(help="Show every value as a ratio to that of this model.", metavar="MODEL")
     ] = None,
+    pivot: Annotated[
+        Pivot | None,
+        typer.Option(help="One row a model: the values of this condition stand side by side. Not in CSV and JSON."),
+    ] = None,
+    wide: WideOption = False,
     convention: ConventionOption = "1",
     form: RecordFormatOption = None,
     to: OutputsOption = None,
 ) -> None:
     """Compare records side by side.
 
-    The best value is marked. Records of different environments are shown in separate tables.
+    The best value is marked. Records of different environments are shown in separate tables, as are input sizes. A
+    terminal shows the most telling columns; --wide or --columns shows others.
     """
     from backbone_bench.records import store
     from backbone_bench.report.views.columns import COMPARE, doubled, named  # pydantic waits until a command needs it
@@ -58,6 +66,8 @@ def compare(
         sort=named(sort)[0] if sort else None,
         group=family if group_by else None,
         relative_to=relative_to,
+        wide=wide,
+        pivot=pivot,
     )
     paths = to or []
     output.check(paths)

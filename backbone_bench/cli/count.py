@@ -28,6 +28,7 @@ from backbone_bench.cli.options import (
     OutputsOption,
     PrecisionOption,
     RecordFormatOption,
+    WideOption,
     arguments,
     format_of,
 )
@@ -50,6 +51,7 @@ def count(
     cross_check: CrossCheckOption = False,
     layers: LayersOption = False,
     depth: DepthOption = 2,
+    wide: WideOption = False,
     convention: ConventionOption = "1",
     form: RecordFormatOption = None,
     to: OutputsOption = None,
@@ -66,7 +68,7 @@ def count(
 
     mode = mode_of(train=train, optimizer=optimizer)
     changed = (arg, inputs, input_size is not None, batch_size > 1, precision != "fp32", train, cross_check, layers)
-    _print_listed(() if any(changed) else names, convention, form, paths)
+    _print_listed(() if any(changed) else names, convention, form, paths, wide=wide)
     from backbone_bench.records import Record
     from backbone_bench.records.workload import input_specs
     from backbone_bench.report.views.columns import COUNT
@@ -103,14 +105,16 @@ def count(
     for message in failures:
         complain(message)
     if records:
-        output.emit(output.of_records(records, COUNT, convention, depth if layers else None), form, paths)
+        output.emit(output.of_records(records, COUNT, convention, depth if layers else None, wide=wide), form, paths)
     if ended is not None:
         complain(f"{ended}: {len(records)} of {len(jobs)} models were counted.")
         raise typer.Exit(ended.exit_code)
     raise typer.Exit(min(failures.values(), default=0))
 
 
-def _print_listed(names: Sequence[str], convention: str, form: str | None, paths: Sequence[Path]) -> None:
+def _print_listed(
+    names: Sequence[str], convention: str, form: str | None, paths: Sequence[Path], *, wide: bool
+) -> None:
     """Print what the catalogue has of these networks and end, without torch; return if it has not all of it."""
     from backbone_bench.report.views import listed
     from backbone_bench.report.views.columns import COUNT
@@ -122,5 +126,5 @@ def _print_listed(names: Sequence[str], convention: str, form: str | None, paths
     if torch is None:
         return
     records = [listed.row(name, torch) for name in names]
-    output.emit(output.of_records(records, COUNT, convention), form, paths)
+    output.emit(output.of_records(records, COUNT, convention, wide=wide), form, paths)
     raise typer.Exit

@@ -13,8 +13,6 @@ from backbone_bench.base.errors import UserError
 if TYPE_CHECKING:  # it loads pydantic, which `--help` need not wait for
     from backbone_bench.jobs.settings import ResolvedSettings
 
-_MORE = "`bench run` takes several, comma-separated: one row each."
-
 
 def _either(choices: object, comma: str = "") -> str:
     """The values of a Literal as text: `a, b or c`; `comma` goes before the `or`."""
@@ -27,7 +25,7 @@ DeviceOption = Annotated[
     typer.Option(
         "--device",
         "-d",
-        help=f"auto, cpu, cuda, cuda:1 or any accelerator that torch reports. {_MORE}",
+        help="auto, cpu, cuda, cuda:1 or any accelerator that torch reports.",
         metavar="DEVICE",
         show_default="auto",
     ),
@@ -37,16 +35,19 @@ BatchSizesOption = Annotated[
     typer.Option(
         "--batch-size",
         "-b",
-        help=f"Images in one call; auto is the largest power of two that fits. {_MORE}",
+        help="Images in one call; auto is the largest power of two that fits.",
         metavar="N|auto",
         show_default="1",
     ),
+]
+InputSizesOption = Annotated[
+    str | None, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS")
 ]
 PrecisionsOption = Annotated[
     str | None,
     typer.Option(
         "--precision",
-        help=f"Precision of the arithmetic: {_either(Precision)}. {_MORE}",
+        help=f"Precision of the arithmetic: {_either(Precision)}.",
         metavar="PRECISION",
         show_default="fp32",
     ),
@@ -55,7 +56,7 @@ MemoryFormatsOption = Annotated[
     str | None,
     typer.Option(
         "--memory-format",
-        help=f"{_either(MemoryFormat)}. {_MORE}",
+        help=f"{_either(MemoryFormat)}.",
         metavar="FORMAT",
         show_default="contiguous",
     ),
@@ -80,7 +81,7 @@ ThreadsOption = Annotated[
     typer.Option(
         "--threads",
         "-t",
-        help=f"CPU threads; auto is torch's choice. {_MORE}",
+        help="CPU threads; auto is torch's choice.",
         metavar="N|auto",
         show_default="auto",
     ),

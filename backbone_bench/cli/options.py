@@ -99,6 +99,10 @@ OutputsOption = Annotated[
 RecordsArgument = Annotated[
     list[Path], typer.Argument(help="Record files, .json or .jsonl; - is standard input.", metavar="RECORDS")
 ]
+WideOption = Annotated[
+    bool,
+    typer.Option("--wide", help="Show all columns in a terminal, in several tables if need be."),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only errors.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show every phase of a row as a line.")]
 

@@ -34,14 +34,19 @@ def check(paths: Sequence[Path], faces: Sequence[Face] = RECORDS) -> None:
 
 
 def of_records(
-    records: "Sequence[Record]", columns: "Sequence[Column[Record]]", convention: str, depth: int | None = None
+    records: "Sequence[Record]",
+    columns: "Sequence[Column[Record]]",
+    convention: str,
+    depth: int | None = None,
+    *,
+    wide: bool = False,
 ) -> Answer:
     """The answer for records in these columns, with layers down to `depth`; `convention`: FLOPs per multiply-add."""
     from backbone_bench.report.views.columns import doubled
     from backbone_bench.report.views.compare import View
 
     twice = convention == "2"
-    view = View(tuple(doubled(columns) if twice else columns), mark_best=False)
+    view = View(tuple(doubled(columns) if twice else columns), mark_best=False, wide=wide)
     return with_page(records, view, depth, twice=twice)
 
 

@@ -1,6 +1,7 @@
 """`bench run`: profile models on a device, one row per model and combination of settings."""
 
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from backbone_bench.cli.job_options import (
     EnergyOfOption,
     EnergySourceOption,
     EnergyWindowOption,
+    InputSizesOption,
     LatencyOption,
     LockClocksOption,
     MemoryFormatsOption,
@@ -43,7 +45,6 @@ from backbone_bench.cli.options import (
     DepthOption,
     FamilyOption,
     InputOption,
-    InputSizeOption,
     LayersOption,
     ModelsArgument,
     ModelsOption,
@@ -52,6 +53,7 @@ from backbone_bench.cli.options import (
     QuietOption,
     RecordFormatOption,
     VerboseOption,
+    WideOption,
     arguments,
 )
 
@@ -76,7 +78,7 @@ def run(
     device: DeviceOption = None,
     arg: ArgOption = None,
     inputs: InputOption = None,
-    input_size: InputSizeOption = None,
+    input_size: InputSizesOption = None,
     batch_size: BatchSizesOption = None,
     precision: PrecisionsOption = None,
     memory_format: MemoryFormatsOption = None,
@@ -118,6 +120,7 @@ def run(
     ] = False,
     layers: LayersOption = False,
     depth: DepthOption = 2,
+    wide: WideOption = False,
     convention: ConventionOption = "1",
     form: RecordFormatOption = None,
     to: OutputsOption = None,
@@ -126,14 +129,18 @@ def run(
 ) -> None:
     """Profile models on a device: counts, latency, memory, energy.
 
-    Each row runs in a fresh process, so a crash costs only that row. A .jsonl output gets each record as soon as its
-    row is finished. Options can also be set in bench.toml or in the environment: see `bench config`.
+    Device, batch size, input size, precision, memory format and threads take several values, comma-separated: one row
+    for each combination. Each row runs in a fresh process, so a crash costs only that row. A .jsonl output gets each
+    record as soon as its row is finished. Options can also be set in bench.toml or in the environment: see
+    `bench config`.
     """
     # The options that define a row are not named in this body: `settings_in` takes them by name from the context.
     paths = to or []
     output.check(paths)
     settings = resolved(settings_in(context.params)).settings
     jobs = _jobs(settings, shard)
+    if settings.input_size:
+        _check_sizes(jobs)
     before = _already_done(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]
     from backbone_bench.cli.progress.choose import shown
@@ -152,7 +159,7 @@ def run(
         from backbone_bench.report.views.columns import RUN
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
-        output.emit(output.of_records(records, RUN, convention, depth if layers else None), form, whole)
+        output.emit(output.of_records(records, RUN, convention, depth if layers else None, wide=wide), form, whole)
     if sweep.ended is not None:
         complain(f"{str(sweep.ended).rstrip('.')}: {len(sweep.results)} of {len(left)} rows are finished.")
     raise typer.Exit(sweep.exit_code)
@@ -164,6 +171,26 @@ def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
     names = choose.models(settings.model, settings.family, everything=settings.all)
     jobs = settings.jobs(names, arguments(list(settings.arg)))
     return jobs if shard is None else sweep.shard(jobs, *sweep.parse_shard(shard))
+
+
+def _check_sizes(jobs: "Sequence[Job]") -> None:
+    """Raise UserError for an input size that a network of the zoo cannot take, before the first row runs.
+
+    A network from elsewhere is code, which runs in the process of its row alone.
+    """
+    from backbone_bench import profiler  # loads torch
+    from backbone_bench.zoo import catalogue
+
+    asked = {(job.model, job.input_size): job for job in jobs if job.model in catalogue.entries()}
+    refused: dict[str, list[str]] = {}
+    for (model, size), job in asked.items():
+        try:
+            profiler.count(replace(job, batch=1, precision="fp32", cross_check=False))
+        except UserError:
+            refused.setdefault(model, []).append(str(size))
+    if refused:
+        which = "; ".join(f"{model} at {', '.join(sizes)}" for model, sizes in refused.items())
+        raise UserError(f"--input-size: these networks cannot take an image of this size: {which}. Leave them out.")
 
 
 def _already_done(jobs: "Sequence[Job]", paths: list[Path]) -> "Sequence[Record | None]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from backbone_bench.base import signals
-from backbone_bench.base.errors import UserError
+from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.job_options import (
@@ -42,8 +42,9 @@ from backbone_bench.cli.options import (
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.job import Job
     from backbone_bench.records import Record
+    from backbone_bench.versus.compare import AskedPair
     from backbone_bench.versus.rounds import TakeRound
-    from backbone_bench.versus.rule import By, Comparison, ComparisonQuestion
+    from backbone_bench.versus.rule import By, Comparison
 
 _BUDGET_S = 100.0  # for a whole comparison: an answer in under two minutes
 _PROCESS_S = 10.0  # in fresh rounds: many short processes tell more than few long ones (Kalibera and Jones 2013)
@@ -59,6 +60,10 @@ def versus(
         typer.Argument(
             help="The other model; without it, A under other settings.", metavar="B", autocompletion=complete_model
         ),
+    ] = None,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(help="Further models: every two are compared.", metavar="[C]...", autocompletion=complete_model),
     ] = None,
     settings_a: Annotated[
         list[str] | None, typer.Option("--a", help=_SIDE_HELP.format("A"), metavar="KEY=VALUE")
@@ -114,7 +119,7 @@ def versus(
 
     Compares two models, or one under two settings: `bench versus resnet50 --a precision=fp16 --b precision=bf16`. A
     process of each is alive on one device, and they take turns of a few calls, so what slows the machine affects both.
-    The result is a ratio with its 99 % confidence interval.
+    The result is a ratio with its 99 % confidence interval; of more than two models, a table of ratios.
     """
     paths = to or []
     whole = [path for path in paths if path.suffix != ".jsonl"]
@@ -126,13 +131,19 @@ def versus(
     job_b, _ = _side(b or a, "--b", settings_b, common)
     if job_a.device != job_b.device:
         raise UserError("A and B must run on one device: give both the same device.")
+    others = [_side(model, "", None, common)[0] for model in more or ()]
+    if others and (settings_a or settings_b):
+        raise UserError("--a and --b are settings of one of two models: leave them out, or compare two.")
+    from backbone_bench.versus.many import answer_of_many, every_two
     from backbone_bench.versus.report import answer
     from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 
-    limit_s = budget or (None if by == "energy" else _BUDGET_S)
-    question = ComparisonQuestion(by or usual(job_a.device), DecisionRule(rounds, threshold / 100), limit_s)
-    found = _compare((job_a, job_b), question, timeout_s, appended, quiet=quiet)
-    output.emit(answer(found), form, whole, COMPARISON)
+    jobs = [job_a, job_b, *others]
+    limit_s = budget or (None if by == "energy" else _BUDGET_S * len(jobs) / 2)
+    rule = DecisionRule(rounds, threshold / 100, family=len(jobs) * (len(jobs) - 1) // 2)
+    question = ComparisonQuestion(by or usual(job_a.device), rule, limit_s)
+    found = _compare(jobs, every_two(len(jobs), question), timeout_s, appended, quiet=quiet)
+    output.emit(answer_of_many(found) if others else answer(found[0]), form, whole, COMPARISON)
 
 
 def usual(device: str) -> "By":
@@ -180,16 +191,17 @@ def rounds_of(by: "By", timeout_s: float | None, say: Callable[[str], None]) -> 
 
 
 def _compare(
-    sides: "tuple[Job, Job]",
-    question: "ComparisonQuestion",
+    jobs: "Sequence[Job]",
+    asked: "Sequence[AskedPair]",
     timeout_s: float | None,
     paths: Sequence[Path],
     *,
     quiet: bool,
-) -> "Comparison":
+) -> "list[Comparison]":
+    """The comparisons that were possible; raises CouldNotMeasure if there is none."""
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.records import store
-    from backbone_bench.versus.compare import compare_paired
+    from backbone_bench.versus.compare import compare_rotating
 
     def keep(record: "Record") -> None:
         for path in paths:
@@ -197,9 +209,15 @@ def _compare(
 
     try:
         with shown(quiet=quiet) as progress:
-            on_progress = progress.whole(f"{sides[0]} against {sides[1]}")
-            take = rounds_of(question.by, timeout_s, progress.say)
-            return compare_paired(sides, question, on_progress, take, signals.deferred()(keep))
+            on_progress = progress.whole(" against ".join(map(str, jobs)))
+            take = rounds_of(asked[0].question.by, timeout_s, progress.say)
+            found = compare_rotating(jobs, asked, on_progress, take, signals.deferred()(keep))
     except signals.Interrupted as interrupted:
         complain(f"{interrupted}: nothing was decided.")
         raise typer.Exit(interrupted.exit_code) from None
+    failures = [one for one in found if isinstance(one, CouldNotMeasure)]
+    if len(failures) == len(found):
+        raise failures[0]
+    for failure in dict.fromkeys(map(str, failures)):
+        complain(failure)
+    return [one for one in found if not isinstance(one, CouldNotMeasure)]

@@ -7,13 +7,15 @@ that the model makes anew in each call, or keeps elsewhere, is not seen.
 import random
 import sys
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import NoneType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+
+from backbone_bench.cost.swap import LAYERS
 
 TRIED_SEEDS = {"meta": 8, "cpu": 2}  # by where a pass runs: on the CPU it takes long
 
@@ -31,29 +33,23 @@ class _Source(NamedTuple):
 
 
 class Chance:
-    """All random sources of a model, and whether the model has drawn from one."""
+    """All random sources of the modules of a model, and whether the model has drawn from one."""
 
-    def __init__(self, model: nn.Module | None = None) -> None:
+    def __init__(self, modules: Iterable[nn.Module] = ()) -> None:
         self.was_used = False
         self._common = [_Source(random.getstate, random.setstate, random.seed), _of_torch(torch.default_generator)]
         if (numpy := _numpy_random()) is not None:
             self._common.append(_of_legacy_numpy(numpy))
-        modules = () if model is None else model.modules()
-        kept = (value for module in modules for value in vars(module).values() if type(value) not in _NO_SOURCES)
+        own = (module for module in modules if type(module) not in LAYERS)
+        kept = (value for module in own for value in vars(module).values() if type(value) not in _NO_SOURCES)
         self._own = [source for value in kept if (source := _of_object(value)) is not None]
 
     @contextmanager
     def seeded(self, seed: int, *, own: bool = False) -> Iterator[None]:
         """Give all sources this seed, the model's own only if `own`; afterwards every one is as it was."""
-        with self.restored():
-            for source in [*self._common, *self._own] if own else self._common:
-                source.seed(seed)
-            yield
-
-    @contextmanager
-    def restored(self) -> Iterator[None]:
-        """Set every source back afterwards, so that the next pass makes the same choices."""
         before = [(source, source.read()) for source in [*self._common, *self._own]]
+        for source in [*self._common, *self._own] if own else self._common:
+            source.seed(seed)
         try:
             yield
         finally:
@@ -62,11 +58,15 @@ class Chance:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """Note whether something within the block draws."""
-        sources = [*self._common, *self._own]
-        before = [source.read() for source in sources]
-        yield
-        self.was_used = not all(_same(source.read(), state) for source, state in zip(sources, before, strict=True))
+        """Note whether something within the block draws, and set every source back: the next pass draws the same."""
+        before = [(source, source.read()) for source in [*self._common, *self._own]]
+        try:
+            yield
+        finally:
+            for source, state in before:
+                if not _same(source.read(), state):
+                    self.was_used = True
+                    source.write(state)
 
 
 def _same(one: Any, other: Any) -> bool:

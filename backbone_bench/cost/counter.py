@@ -67,11 +67,11 @@ def count(  # noqa: PLR0913  # a call and its conditions
     # Peak activations must not depend on when reference cycles are collected; also, a collection takes longer than the
     # pass.
     with _ONE_PASS, collector.gc_disabled():
-        original = unwrapped(model)
-        call = _Call(original, tuple(args), dict(kwargs or {}), batch, Chance(original), training)
-        counted = _seeded(call, seed)
+        call = _Call(unwrapped(model), tuple(args), dict(kwargs or {}), batch, training)
+        counted = _count(call)
         if not call.chance.was_used:
             return counted
+        counted = _seeded(call, seed)
         others = range(seed + 1, seed + 1 + TRIED_SEEDS[counted.path])
         return replace(counted, varies=any(_seeded(call, other, own=True) != counted for other in others))
 
@@ -110,13 +110,16 @@ class _Call:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     batch: int
-    chance: Chance
     training: TrainingStep | None
     fused: bool = False  # attention may run as one kernel
 
     @cached_property
     def survey(self) -> Survey:
         return Survey(self.model)
+
+    @cached_property
+    def chance(self) -> Chance:
+        return Chance(module for _, module in self.survey.modules)
 
     def parameters(self) -> list[Tensor]:
         """Every parameter once; during the meta pass, the meta tensors in their place."""
@@ -132,25 +135,25 @@ class _Call:
         args, kwargs = map_tensors((self.args, self.kwargs), real)
         with torch.random.fork_rng(devices=()), torch.no_grad():
             model(*args, **kwargs)
-        return _Call(model, self.args, self.kwargs, self.batch, self.chance, self.training)
+        initialised = _Call(model, self.args, self.kwargs, self.batch, self.training)
+        initialised.chance = self.chance  # the caller asks it whether the model has drawn
+        return initialised
 
     def on_meta(self) -> ModelCost:
-        with self.chance.restored(), self.survey.left_as_found(), autocast_on_meta():
+        with self.survey.left_as_found(), autocast_on_meta():
             counted = self._run("meta", self.survey.put_on_meta(), torch.inference_mode)
         if self.training is None:
             return counted
         with self.survey.left_as_found(), autocast_on_meta():
-            state = self.survey.put_on_meta()
-            with gradients_restored(self.parameters()):  # a model that was built on meta keeps its own parameters
-                return self._with_training(counted, state)
+            return self._with_training(counted, self.survey.put_on_meta())
 
     def on_cpu(self) -> ModelCost:
         state = [place.tensor for place in self.survey.places]
-        with self.chance.restored(), self.survey.left_as_found(), buffers_restored(self.model):
+        with self.survey.left_as_found(), buffers_restored(self.model):
             counted = self._forward_on_cpu(state)
         if self.training is None:
             return counted
-        with self.survey.left_as_found(), buffers_restored(self.model), gradients_restored(self.parameters()):
+        with self.survey.left_as_found(), buffers_restored(self.model):
             return self._with_training(counted, state)
 
     def _forward_on_cpu(self, state: list[Tensor]) -> ModelCost:
@@ -215,11 +218,13 @@ class _Call:
     def _with_training(self, counted: ModelCost, state: list[Tensor]) -> ModelCost:
         """The counted forward pass, and what follows it in a training step."""
         assert self.training is not None
-        path = counted.path
-        ledger = TrainingLedger(self.parameters(), lambda: [*state, *self.survey.buffers()], self.batch)
+        path, parameters = counted.path, self.parameters()
+        ledger = TrainingLedger(parameters, lambda: [*state, *self.survey.buffers()], self.batch)
         args, kwargs = self._inputs(path, ledger)
+        own = gradients_restored([*parameters, *tensors_of((args, kwargs))])
         recorder = Recorder(ledger) if path == "meta" else _plain_kernels(ledger, fused=False)
-        with ledger.attributing_to(self.survey.modules), uncompiled(), as_one(ledger, path):
+        attributing = ledger.attributing_to(self.survey.modules)
+        with own, self.chance.watched(), attributing, uncompiled(), as_one(ledger, path):
             training.run(lambda: self.model(*args, **kwargs), self.training, ledger, recorder)
         peak = ledger.peak_activation_bytes
         return replace(counted, peak_activation_bytes=peak, by_op=(*counted.by_op, *ledger.rows()))

@@ -5,10 +5,11 @@ by the tensors that it holds, and none of them by its shape.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.masked import MaskedTensor
 
 _DENSE = (torch.strided, torch._mkldnn)  # type: ignore[attr-defined]  # missing in torch's stubs
@@ -16,6 +17,7 @@ _INDICES = {
     torch.sparse_csr: ("crow_indices", "col_indices"), torch.sparse_bsr: ("crow_indices", "col_indices"),
     torch.sparse_csc: ("ccol_indices", "row_indices"), torch.sparse_bsc: ("ccol_indices", "row_indices"),
 }  # fmt: skip
+_TORCHS_OWN = {Tensor, nn.Parameter}
 _MASKED = ("_masked_data", "_masked_mask")  # a masked tensor does not name its parts itself
 
 
@@ -36,6 +38,7 @@ def is_plain(tensor: Tensor) -> bool:
     return tensor.layout is torch.strided and not tensor.is_nested and not tensor.is_quantized
 
 
+@cache
 def is_wrapper(kind: type) -> bool:
     """Whether tensors of this type hold other tensors, to which they pass every operation on, and name them."""
     if getattr(kind, "__torch_dispatch__", None) in (None, Tensor.__torch_dispatch__):
@@ -70,6 +73,8 @@ def storages(tensor: Tensor | None) -> tuple[int, ...]:
     """Identities of the storages of a tensor while they are alive, that of its values first; mkldnn shows none."""
     if tensor is None:
         return ()
+    if type(tensor) in _TORCHS_OWN and tensor.layout is torch.strided:  # nearly all: this is called often
+        return (tensor.untyped_storage()._cdata,)
     return tuple(part.untyped_storage()._cdata for part in parts(tensor) if torch._C._has_storage(part))
 
 

@@ -8,7 +8,7 @@ the pass and restored in `finally`.
 
 import copy
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple, TypeAlias
 
@@ -29,7 +29,7 @@ _BOOKKEEPING = vars(nn.Module()).keys() - {
 
 # Torch's own layers keep state only in their tables of parameters and buffers; recurrent layers are left out because
 # they keep their weights in a list as well.
-_LAYERS = {
+LAYERS = {
     kind
     for kind in vars(nn).values()
     if isinstance(kind, type) and issubclass(kind, nn.Module) and not issubclass(kind, nn.RNNBase)
@@ -153,7 +153,7 @@ def _is_stateless(module: nn.Module, attributes: dict[str, Any]) -> bool:
         return False
     if isinstance(module, nn.Sequential):
         return type(module).forward is nn.Sequential.forward
-    return type(module) in _LAYERS
+    return type(module) in LAYERS
 
 
 def as_meta(tensor: Tensor) -> Tensor:
@@ -198,16 +198,16 @@ def buffers_restored(model: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def gradients_restored(parameters: list[Tensor]) -> Iterator[None]:
-    """Set the gradients of the parameters to None, and restore them afterwards."""
-    before = [parameter.grad for parameter in parameters]
+def gradients_restored(tensors: Iterable[Tensor]) -> Iterator[None]:
+    """Set the gradients of those tensors that can have one to None, and restore them afterwards."""
+    before = [(tensor, tensor.grad) for tensor in tensors if tensor.is_leaf]
     try:
-        for parameter in parameters:
-            parameter.grad = None
+        for tensor, _ in before:
+            tensor.grad = None
         yield
     finally:
-        for parameter, gradient in zip(parameters, before, strict=True):
-            parameter.grad = gradient
+        for tensor, gradient in before:
+            tensor.grad = gradient
 
 
 def real(tensor: Tensor) -> Tensor:

@@ -85,7 +85,7 @@ def run(
     with torch.enable_grad(), recorder:
         output = forward()
         outputs = differentiable(output)
-        gradients = [torch.empty_like(tensor) for tensor in outputs]
+        gradients = [torch.zeros_like(tensor) for tensor in outputs]
         ledger.phase = "backward"
         torch.autograd.backward(outputs, gradients)
     if step.optimizer is not None:

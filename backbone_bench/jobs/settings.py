@@ -72,7 +72,7 @@ class Settings:
     device: Many[Word] = ("auto",)
     batch_size: Many[PositiveCount | Literal["auto"]] = (1,)
     input: Many[Word] = ()
-    input_size: PositiveCount | None = None
+    input_size: Many[PositiveCount] = ()
     precision: Many[Precision] = ("fp32",)
     memory_format: Many[MemoryFormat] = ("contiguous",)
     threads: Many[ThreadCount | Literal["auto"]] = ("auto",)  # auto: torch's default
@@ -97,13 +97,15 @@ class Settings:
 
     def jobs(self, models: Iterable[str], arguments: Mapping[str, Scalar]) -> list[Job]:
         """One job for each model and each combination of settings; the batch sizes of a combination are adjacent."""
-        inputs, mode = input_specs(self.input, self.input_size), mode_of(train=self.train, optimizer=self.optimizer)
-        matrix = product(models, self.device, self.precision, self.memory_format, self.threads, self.batch_size)
+        sizes: tuple[int | None, ...] = self.input_size or (None,)
+        inputs, mode = input_specs(self.input, sizes[0]), mode_of(train=self.train, optimizer=self.optimizer)
+        matrix = product(models, self.device, self.precision, self.memory_format, self.threads, sizes, self.batch_size)
         return [
             Job(
                 model=model,
                 arguments=arguments,
                 inputs=inputs,
+                input_size=size,
                 batch=batch,
                 device=device,
                 mode=mode,
@@ -115,12 +117,12 @@ class Settings:
                 locked_clock_hz=self.lock_clocks * 1e6 if isinstance(self.lock_clocks, float) else self.lock_clocks,
                 **{name: getattr(self, name) for name in _SAME_IN_JOB},
             )
-            for model, device, precision, layout, threads, batch in matrix
+            for model, device, precision, layout, threads, size, batch in matrix
         ]
 
 
 # Settings with a single value that a job has under the same name and in the same unit.
-_WITH_MANY_VALUES = {"model", "device", "precision", "memory_format", "threads"}
+_WITH_MANY_VALUES = {"model", "device", "precision", "memory_format", "threads", "input_size"}
 _SAME_IN_JOB = {field.name for field in fields(Job)} & {field.name for field in fields(Settings)} - _WITH_MANY_VALUES
 
 _SETTINGS: TypeAdapter[Settings] = TypeAdapter(Settings)

@@ -102,5 +102,10 @@ FLAGS: Mapping[str, FlagMeaning] = {
 
 def meanings(texts: Iterable[str]) -> str:
     """The meanings of all flags that occur in these texts, each once; empty if none occurs."""
+    return " ".join(glossary(texts))
+
+
+def glossary(texts: Iterable[str]) -> tuple[str, ...]:
+    """One sentence for each flag that occurs in these texts: `quick: a preliminary result from few samples.`"""
     words = dict.fromkeys(word for text in texts for word in re.findall(r"\w+", text) if word in FLAGS)
-    return " ".join(f"{word}: {FLAGS[word].meaning}." for word in words)
+    return tuple(f"{word}: {FLAGS[word].meaning}." for word in words)

@@ -61,12 +61,13 @@ class NotLive(Exception):
 class TurnPlan:
     """The bursts of a round: their length and their number."""
 
-    wall_s: float = 0.010  # of the waiting calls of a burst: noise of a shared machine lasts some tenths of a second
+    wall_s: float = 0.005  # of the waiting calls of a burst: one call, if it takes so long, shares most noise
     work_s: float = 0.050  # of the device's own work: each change of process costs a GPU time
     least_s: float = 3.0  # of the bursts of a round of two; more where starting the processes took longer
     most_s: float = 15.0  # of a round of two
     least_turns: int = 60
-    fewest_turns: int = 6  # even where time is up
+    shortest_s: float = 2.0  # of the bursts of a round of two, even where time is up: a shorter round shows nothing
+    fewest_turns: int = 6  # even then
     answer_s: float = 60.0  # a process that does not answer a burst within this time hangs
     timeout_s: float | None = None  # for the start of a process, and for its end
     allowed_s: float = math.inf  # for the whole round
@@ -78,7 +79,8 @@ class TurnPlan:
     def bursts_s(self, start_s: float, turn_s: float, sides: int = 2) -> float:
         """Duration of all bursts, if the processes took `start_s` to start and a turn of all takes `turn_s`."""
         usual_s = max(self.least_s * sides / 2, start_s, self.least_turns * turn_s)
-        return min(usual_s, self.most_s * sides / 2, self.allowed_s - start_s)
+        allowed_s = max(self.shortest_s * sides / 2, self.allowed_s - start_s)
+        return min(usual_s, self.most_s * sides / 2, allowed_s)
 
 
 PLAN = TurnPlan()

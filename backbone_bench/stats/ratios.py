@@ -68,7 +68,10 @@ MOST_INTERIMS = 2
 
 
 def interim_ratio(pairs: Sequence[Pair], interims: int = MOST_INTERIMS) -> Ratio:
-    """`signed_rank_ratio` at one of several interim analyses; their joint confidence is `CONFIDENCE` (Bonferroni)."""
+    """`signed_rank_ratio` at one of several interim analyses; their joint confidence is `CONFIDENCE` (Bonferroni).
+
+    Analyses of several ratios count like further analyses of one.
+    """
     return signed_rank_ratio(pairs, 1 - (1 - CONFIDENCE) / interims)
 
 

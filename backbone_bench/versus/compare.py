@@ -65,7 +65,8 @@ def compare_rotating(
     """
     pairings = [_Pairing(one) for one in asked]
     rounds, comparison = max(one.question.rule.rounds for one in asked), str(uuid.uuid4())
-    allowance = Allowance(max(one.question.budget_s or math.inf for one in asked), rounds)
+    fitting = max(one.question.rule.interims[0] for one in asked)
+    allowance = Allowance(max(one.question.budget_s or math.inf for one in asked), fitting)
     number = 0
     while (running := [pairing for pairing in pairings if not pairing.is_over]) and not allowance.is_over:
         needed = sorted({place for pairing in running for place in pairing.places})

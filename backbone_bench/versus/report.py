@@ -90,6 +90,28 @@ def expectation(found: Comparison, called: SideNames) -> str:
     return "Nothing was counted, so the counts predict nothing."
 
 
+def sizes(found: Comparison) -> str:
+    """How much: `FLOPs predicted 0.39, memory access 0.57; measured 0.85 (0.75 to 0.97).`"""
+    (first, ratio), *more = found.count_ratios.items() or [("", 1.0)]
+    if not first:
+        return ""
+    predicted = [f"{QUANTITIES[first].title} predicted {_plain(ratio)}"]
+    predicted += [f"{QUANTITIES[name].title} {_plain(ratio)}" for name, ratio in more]
+    low, estimate, high = map(_plain, (found.ratio.low, found.ratio.estimate, found.ratio.high))
+    return f"{', '.join(predicted)}; measured {estimate} ({low} to {high})."
+
+
+def _disagreement(found: Comparison) -> str:
+    """Why the medians of A and B do not have the ratio that was found; empty if they do."""
+    a, b = _medians(found.pairs)
+    if found.ratio.low <= a / b <= found.ratio.high:
+        return ""
+    return (
+        f"The medians above have the ratio {_plain(a / b)}: each is of all rounds, and the machine changed its pace "
+        "between rounds. The ratio found is that within each round, which such a change does not touch."
+    )
+
+
 def _listed(ratios: Mapping[str, float]) -> str:
     """`FLOPs (0.69×) and memory access (0.57×)`."""
     words = [f"{QUANTITIES[name].title} ({_plain(ratio)}×)" for name, ratio in ratios.items()]
@@ -127,7 +149,7 @@ def _phrase(decided: SpeedVerdict, by: By) -> str:
     return words.worse if decided == "more" else words.better
 
 
-def _verdict_value(found: Comparison) -> str:
+def verdict_value(found: Comparison) -> str:
     """The verdict as JSON has it."""
     if found.verdict not in ("less", "more"):
         return found.verdict
@@ -154,7 +176,8 @@ def answer(found: Comparison) -> Answer:
     def parts() -> list[AnswerPart]:
         shown = columns("per image", *called)
         table = tabulate(_figures(found), shown, title=verdict(found, called), caption=_caption(found))
-        return [table, *map(Paragraph, filter(None, (expectation(found, called), _flags(found))))]
+        said = (f"{expectation(found, called)} {sizes(found)}".rstrip(), _disagreement(found), _flags(found))
+        return [table, *map(Paragraph, filter(None, said))]
 
     return Answer(
         parts,
@@ -205,7 +228,7 @@ def _document(found: Comparison, called: SideNames) -> dict[str, Any]:
         "b": {"name": called.b, "workload": asdict(found.b.workload)},
         "environment": asdict(found.a.environment),
         "by": found.question.by,
-        "verdict": _verdict_value(found),
+        "verdict": verdict_value(found),
         "ratio": found.ratio.estimate,
         "interval": [found.ratio.low, found.ratio.high],
         "confidence": CONFIDENCE,
@@ -213,5 +236,5 @@ def _document(found: Comparison, called: SideNames) -> dict[str, Any]:
         "rounds": [{"a": a, "b": b} for a, b in found.pairs],
         "per_image": figures,
         "flags": dict(found.flags),
-        "sentences": [verdict(found, called), expectation(found, called)],
+        "sentences": [text for text in (verdict(found, called), expectation(found, called), sizes(found)) if text],
     }

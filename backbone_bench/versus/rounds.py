@@ -116,10 +116,12 @@ def _placed(records: Sequence[Record], place: RoundPlace) -> tuple[Record, ...]:
 
 @dataclass(slots=True)
 class Allowance:
-    """The time of a comparison, shared out over its rounds; without a limit every round takes what it needs."""
+    """The time of a comparison, shared out over the rounds of its first analysis: a round that is too short shows
+    nothing. Without a limit every round takes what it needs.
+    """
 
     budget_s: float  # infinite: no limit
-    rounds: int
+    rounds: int  # that should fit into it; there are more if they take less
     clock: Callable[[], float] = time.monotonic
     _taken: int = 0
     _spent_s: float = 0.0

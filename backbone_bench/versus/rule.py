@@ -32,6 +32,7 @@ class DecisionRule:
     rounds: int = USUAL
     threshold: float = THRESHOLD
     bound: float = 1.0  # the ratio is compared with this value
+    family: int = 1  # ratios whose confidence intervals hold together
 
     @property
     def interims(self) -> tuple[int, ...]:
@@ -41,7 +42,7 @@ class DecisionRule:
 
     def ratio(self, pairs: Sequence[ratios.Pair]) -> Ratio:
         """The ratio with the confidence interval of one interim analysis."""
-        return ratios.interim_ratio(pairs, len(self.interims))
+        return ratios.interim_ratio(pairs, len(self.interims) * self.family)
 
     def is_over(self, pairs: Sequence[ratios.Pair]) -> bool:
         """Whether these rounds are all, or an interim analysis after them decides.

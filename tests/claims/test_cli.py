@@ -5,10 +5,16 @@ import io
 import json
 import subprocess
 import sys
+from itertools import takewhile
+from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
+from backbone_bench.claims.report.tables import answer
 from backbone_bench.records import store
+from backbone_bench.report.tables.terminal import terminal
 from tests.claims.data.test_files import file
 from tests.report.samples import gpu_record
 from tools import claims_page
@@ -58,7 +64,7 @@ def test_a_paper_is_a_table_and_an_id_is_the_working(bench):
     table = bench("claims", "vgg", "--format", "md").out
     assert "| vgg-three3x3-vs-7x7 |" in table
     working = bench("claims", "resnet50-flops").out
-    assert "resnet50@224: FLOPs 4.089 G (multiply-adds of convolutions and matrix products, one each)" in working
+    assert "resnet50@224: FLOPs 4.089 G (multiply-adds of convolutions and matrix products" in working
     assert "resnet50_v1@224: FLOPs 3.858 G" in working
     assert "published 3.800 G ±2 %: one decimal, truncated" in working
 
@@ -97,7 +103,7 @@ def test_the_sentence_of_a_users_claim_cannot_break_the_table(bench, tmp_path):
     mine.write_text(text.replace('"Said."', r'"| a |<b>\n\u001b[31m"'))
     done = bench("claims", "--file", mine, "--format", "md")
     assert done.code == 0
-    assert r"\| a \|\<b\>" in done.out
+    assert r"\| a \|\<b>" in done.out
     assert "\x1b" not in bench("claims", "one", "--file", mine).out
 
 
@@ -137,3 +143,53 @@ def test_the_page_of_results_holds_every_claim(outcomes, evidence):
     assert all(f"| {name} |" in page for name in outcomes)
     assert "## Measured by others" in page
     assert "Apache-2.0" in page
+
+
+@pytest.fixture
+def files(tmp_path) -> list[Path]:
+    """Two files that decide a claim only together."""
+    made = [gpu_record("densenet201", 1, 0.002), gpu_record("densenet161", 1, 0.001)]
+    paths = [tmp_path / "one.jsonl", tmp_path / "two.jsonl"]
+    for path, record in zip(paths, made, strict=True):
+        store.write(path, store.dump_line(record))
+    return paths
+
+
+@pytest.mark.parametrize("order", ["claim first", "files first"])
+def test_several_files_of_records_follow_one_option(bench, files, order):
+    claim, records = ["densenet201-slower-than-161"], ["--records", *files]
+    words = [*claim, *records] if order == "claim first" else [*records, *claim]
+    (found,) = json.loads(bench("claims", *words, "--format", "json").out)["claims"]
+    assert found["id"] == claim[0]
+    assert "Example GPU 9" in json.dumps(found["checks"])
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_terminal_has_one_line_a_claim_and_what_fails_stands_first(outcomes, width):
+    found = list(outcomes.values())
+    screen = Console(file=io.StringIO(), width=width, color_system=None)
+    text = terminal(answer(found, wide=False).parts(), screen).splitlines()
+    assert max(map(cell_len, text)) <= width
+    rule = next(number for number, line in enumerate(text) if line.startswith("──"))
+    rows = list(takewhile(lambda line: line.startswith(" "), text[rule + 1 :]))
+    assert len(rows) == len(found)
+    verdicts = [row.split()[0] for row in rows]
+    assert list(dict.fromkeys(verdicts)) == ["fails", "explained", "unmeasured", "holds"]
+    assert "found" in text[rule - 1]
+
+
+def test_a_verdict_has_a_colour_and_piped_output_a_line_a_paper(outcomes, bench):
+    screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
+    text = terminal(answer(list(outcomes.values()), wide=False).parts(), screen)
+    assert "\x1b[1;31mfails" in text
+    assert "\x1b[32mholds" in text
+    done = bench("claims", "vgg", "inception_v3")
+    assert [line.partition(" (")[0] for line in done.err.splitlines()] == ["[1/2] VGG", "[2/2] Inception v3"]
+
+
+def test_measurements_by_others_are_listed_on_request(bench):
+    narrow = bench("claims", "vovnet", "--format", "table").out
+    assert "findings; --wide lists them." in narrow
+    assert "Published measurements, not ours." not in narrow
+    for words in (["--format", "table", "--wide"], ["--format", "md"]):
+        assert "Published measurements, not ours." in bench("claims", "vovnet", *words).out

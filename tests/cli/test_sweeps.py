@@ -177,6 +177,34 @@ def test_versus_takes_one_model_under_two_settings(bench, elsewhere, scripted):
     assert output.out.splitlines()[-1].startswith("wall_per_image_s,0.00")
 
 
+def test_versus_of_three_models_compares_every_two_with_joint_intervals(bench, elsewhere, scripted):
+    output = bench("versus", "resnet18", "resnet34", "resnet50", "-d", "cpu", "-q", "-f", "csv", "-o", "rounds.jsonl")
+    rows = list(csv.DictReader(output.out.splitlines()))
+    assert [(row["a"], row["b"], row["verdict"]) for row in rows] == [
+        ("resnet18", "resnet34", "faster"),
+        ("resnet18", "resnet50", "faster"),
+        ("resnet34", "resnet50", "no difference"),
+    ]
+    assert (
+        "all 3 ratios together with 99 % confidence"
+        in bench("versus", "resnet18", "resnet34", "resnet50", "-d", "cpu", "-q").out
+    )
+    order = [made.workload.model for made in store.read([elsewhere / "rounds.jsonl"], pytest.fail)]
+    assert order == ["resnet18", "resnet34", "resnet50"] * 6
+
+
+def test_of_several_models_one_that_dies_costs_its_own_ratios(bench, elsewhere, scripted):
+    output = bench("versus", "resnet18", "vgg19", "resnet34", "-d", "cpu", "-q", "-f", "json")
+    assert output.code == 0
+    assert "vgg19 (fp32, cpu): was killed" in output.err
+    assert [(one["a"], one["b"]) for one in json.loads(output.out)["pairs"]] == [("resnet18", "resnet34")]
+
+
+def test_settings_of_one_side_are_for_two_models(bench, elsewhere, scripted):
+    output = bench("versus", "resnet18", "resnet34", "resnet50", "--a", "precision=fp16", "-d", "cpu", "-q")
+    assert (output.code, output.out, output.err.count("\n")) == (2, "", 1)
+
+
 def test_versus_of_a_model_that_dies_is_exit_3_with_the_reason(bench, elsewhere, scripted):
     output = bench("versus", "resnet18", "vgg19", "-d", "cpu", "-q")
     assert (output.code, output.out) == (3, "")
@@ -216,3 +244,10 @@ def test_a_failed_row_is_said_and_the_others_are_kept(bench, elsewhere, scripted
     names = [made["workload"]["model"] for made in json.loads(again.out)["records"]]
     assert names == ["resnet18", "resnet50", "resnet34"]
     assert len((elsewhere / "out.jsonl").read_text().splitlines()) == 3
+
+
+def test_a_size_that_a_network_cannot_take_is_said_before_the_first_row(bench):
+    done = bench("run", "vgg16", "cifar_resnet20", "--input-size", "64,16,8", "--device", "cpu")
+    assert (done.code, done.out) == (2, "")
+    (line,) = done.err.splitlines()
+    assert "vgg16 at 16, 8. Leave them out." in line

@@ -66,8 +66,21 @@ def test_cio_takes_the_input_and_the_output_each_at_its_own_size(ci: int, co: in
 def test_access_is_that_of_one_image_whatever_the_batch(ci: int, co: int, k: int, h: int, batch: int) -> None:
     one = formulas.convolution([1, ci, 2 * h, h], [co, ci, k, k], [1, co, h, h], 1)
     many = formulas.convolution([batch, ci, 2 * h, h], [co, ci, k, k], [batch, co, h, h], batch)
-    assert many.flops == batch * one.flops
-    assert many[1:] == one[1:]
+    assert (many.flops, many.out_elems) == (batch * one.flops, batch * one.out_elems)
+    assert many == one._replace(flops=many.flops, out_elems=many.out_elems)
+
+
+@given(size, size, st.integers(1, 8), sizes, st.booleans())
+def test_the_depth_of_a_convolution_is_what_makes_one_element_of_its_output(
+    ci: int, co: int, groups: int, kernel: list[int], transposed: bool
+) -> None:
+    maps = [9] * len(kernel)
+    weight = [ci * groups, co, *kernel] if transposed else [co * groups, ci, *kernel]
+    made = formulas.convolution([2, ci * groups, *maps], weight, [2, co * groups, *maps], 2, transposed=transposed)
+    assert (made.groups, made.reduction_depth) == (groups, ci * prod(kernel))
+    assert made.out_elems == 2 * co * groups * prod(maps)
+    if not transposed:
+        assert made.flops == made.out_elems * made.reduction_depth
 
 
 @given(sizes, size, size)

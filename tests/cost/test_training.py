@@ -18,7 +18,7 @@ from backbone_bench.cost.aten import BACKWARD_MOVES
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.training import TrainingLedger, TrainingStep
 from backbone_bench.records import Missing, ModelCost, OpCost
-from backbone_bench.zoo import registry
+from backbone_bench.zoo import catalogue, registry
 from tests.cost import torchs_counter
 
 STEP = TrainingStep()
@@ -47,6 +47,13 @@ class TwoConvolutions(nn.Module):
         return self.second(F.relu(self.first(x)))
 
 
+class Undecided(TwoConvolutions):
+    """A model that reads a value, so that it is counted with real tensors."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * float(x.mean().item() > -100)
+
+
 IMAGE = torch.empty(1, 3, 8, 8, device="meta")
 FIRST, SECOND = 64 * 27 * 4, 64 * 36 * 8  # multiply-adds of the two convolutions
 
@@ -70,9 +77,10 @@ def test_frozen_parameters_need_none() -> None:
         count(model, [IMAGE], training=STEP)
 
 
-def test_an_input_that_requires_a_gradient_gets_it() -> None:
+@pytest.mark.parametrize("kind", [TwoConvolutions, Undecided])
+def test_an_input_that_requires_a_gradient_is_counted_with_it_and_has_none_afterwards(kind: Any) -> None:
     image = torch.rand(1, 3, 8, 8, requires_grad=True)
-    assert by_module(count(TwoConvolutions(), [image], training=STEP))["first"] == 2 * FIRST
+    assert by_module(count(kind(), [image], training=STEP))["first"] == 2 * FIRST
     assert image.grad is None
 
 
@@ -180,13 +188,21 @@ def test_a_backward_pass_that_moves_has_no_flops(name: str) -> None:
 # Against torch's counter.
 
 
-NETWORKS = ("resnet18", "vgg11_bn", "googlenet", "densenet121", "vovnet27_slim", "resnext50_32x4d", "mobilenetv2")
+NETWORKS = (
+    "resnet18",
+    "vgg11_bn",
+    "googlenet",
+    "cifar_densenet40_k12",
+    "vovnet27_slim",
+    "resnext50_32x4d",
+    "mobilenetv2",
+)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_backward_pass_has_torchs_flops(name: str) -> None:
     model = registry.build(registry.load_all()[name], {}, on_meta=True).train()
-    image = torch.empty(2, 3, 96, 96, device="meta")
+    image = torch.empty(2, 3, *(min(96, size) for size in catalogue.find(name).input[1:]), device="meta")
     cost = count(model, [image], training=STEP)
     assert not cost.uncounted
     ours = cost.flops_of("forward"), cost.flops_of("backward") + torchs_counter.explained(model, cost)
@@ -230,9 +246,9 @@ def test_the_peak_of_linear_layers_is_the_allocators() -> None:
     assert peak == pytest.approx(allocated(model, image) + image.numel() * 4, abs=512)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "mobilenetv2"])
-def test_the_peak_of_a_network_is_the_allocators_but_for_the_kernels_buffers(name: str) -> None:
-    model, image = registry.build(registry.load_all()[name], {}, on_meta=False).train(), torch.rand(4, 3, 64, 64)
+def test_the_peak_of_a_network_is_the_allocators_but_for_the_kernels_buffers() -> None:
+    model = registry.build(registry.load_all()["resnet18"], {}, on_meta=False).train()
+    image = torch.rand(4, 3, 64, 64)
     peak = count(model, [image], training=STEP).peak_activation_bytes
     assert peak == pytest.approx(allocated(model, image) + image.numel() * 4, rel=0.03)
 
@@ -266,13 +282,6 @@ def test_the_step_of_frozen_parameters_is_not_counted() -> None:
 
 
 # The model stays as it was.
-
-
-class Undecided(TwoConvolutions):
-    """A model that reads a value, so that it is counted with real tensors."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x) * float(x.mean().item() > -100)
 
 
 def test_the_cpu_counts_what_meta_counts() -> None:

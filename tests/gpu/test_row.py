@@ -76,6 +76,7 @@ def test_energy_is_that_of_replays_and_apart_from_it_that_of_calls_that_are_wait
         {"precision": "amp"},
         {"memory_format": "channels_last"},
         {"batch": 8, "mode": "train"},
+        {"batch": 8, "mode": "train", "optimizer": "sgd"},
         pytest.param({"compile": "default"}, marks=pytest.mark.slow),
     ],
     ids=str,
@@ -86,6 +87,18 @@ def test_every_setting_can_be_captured_and_its_graph_computes_the_same(setting):
     graph = latencies(made(**setting)).graph
     assert isinstance(graph, Latency), graph
     assert "output_not_repeatable" not in graph.flags
+
+
+def test_a_training_step_allocates_what_was_counted_and_the_kernels_workspace(show):
+    record = isolated(batch=32, mode="train")
+    assert not isinstance(record.cost, Missing)
+    assert not isinstance(record.memory, Missing)
+    allocated, peak = record.memory.peak_allocated_bytes, record.cost.peak_activation_bytes
+    assert isinstance(allocated, int), allocated
+    assert isinstance(peak, int), peak
+    counted = record.cost.params_bytes + peak
+    show(f"a training step allocates {allocated / counted:.2f} of what was counted")
+    assert 0.95 < allocated / counted < 1.5
 
 
 @pytest.mark.slow

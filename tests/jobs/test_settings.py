@@ -184,7 +184,7 @@ def test_every_setting_is_an_option_of_run_and_every_option_that_says_what_a_row
 
 # Another value of every setting that says what a job is. The others choose models or say how to run the rows.
 OTHERS = {
-    "device": ("cuda",), "batch_size": (2,), "input": ("3x8x8",), "input_size": 64, "precision": ("bf16",),
+    "device": ("cuda",), "batch_size": (2,), "input": ("3x8x8",), "input_size": (64,), "precision": ("bf16",),
     "memory_format": ("channels_last",), "threads": (2,), "compile": "default", "train": True, "cache": "cold",
     "seed": 1, "latency": False, "energy": "required", "energy_of": "both", "energy_window": 2.0,
     "energy_source": "rapl", "protocol": "paper", "allow_whole_card": True, "lock_clocks": "base",
@@ -203,3 +203,8 @@ def test_every_setting_reaches_the_job():
 
 def test_every_shared_field_is_told_as_a_condition():
     assert {condition.key for condition in SETTING_CONDITIONS} == {field.name for field in fields(Setting)} - {"model"}
+
+
+def test_each_input_size_is_a_row_and_the_batches_of_a_size_are_adjacent():
+    jobs = settings(input_size="224,320", batch_size="1,32").jobs(["net"], {})
+    assert [(job.input_size, job.batch) for job in jobs] == [(224, 1), (224, 32), (320, 1), (320, 32)]

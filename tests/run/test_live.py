@@ -77,8 +77,8 @@ def per_burst(one):
     return one.latency.wall.per_burst
 
 
-def test_a_burst_has_as_many_calls_as_fill_ten_milliseconds_of_the_slower_side():
-    assert [per_burst(one) for one in taken(job(call_s=0.002), job(call_s=0.004))] == [3, 3]
+def test_a_burst_has_as_many_calls_as_fill_five_milliseconds_of_the_slower_side():
+    assert [per_burst(one) for one in taken(job(call_s=0.001), job(call_s=0.002))] == [3, 3]
     assert [per_burst(one) for one in taken(job(call_s=0.2), job(call_s=0.2))] == [1, 1]
 
 
@@ -154,7 +154,7 @@ def test_memory_is_kept_in_both_processes_unless_the_user_has_said_otherwise(mon
 
 
 def test_a_round_takes_no_longer_than_it_may_but_has_some_turns():
-    plan = replace(PLAN, allowed_s=0.0)
+    plan = replace(PLAN, allowed_s=0.0, shortest_s=0.0)
     a, _ = taken(job(), job(), plan=plan)
     assert a.live is not None
     assert len(a.live.start_s) == PLAN.fewest_turns
@@ -180,4 +180,15 @@ def test_a_plan_is_at_least_as_long_as_the_start_of_the_processes():
     assert PLAN.bursts_s(start_s=8.0, turn_s=0.02) == 8.0
     assert PLAN.bursts_s(start_s=1.0, turn_s=0.1) == pytest.approx(6.0)
     assert PLAN.bursts_s(start_s=40.0, turn_s=0.02) == 15.0
-    assert PLAN.calls("wall", 0.0031) == math.ceil(10 / 3.1)
+
+
+def test_a_round_that_may_take_no_time_is_long_enough_to_show_something():
+    plan = replace(PLAN, allowed_s=10.0)
+    assert plan.bursts_s(start_s=4.0, turn_s=0.02) == 4.0
+    assert plan.bursts_s(start_s=7.0, turn_s=0.02) == 3.0
+    assert plan.bursts_s(start_s=12.0, turn_s=0.02) == 2.0
+    assert plan.bursts_s(start_s=12.0, turn_s=0.02, sides=4) == 4.0
+
+
+def test_a_burst_is_no_shorter_than_planned():
+    assert PLAN.calls("wall", 0.0031) == math.ceil(5 / 3.1)

@@ -7,7 +7,7 @@ import pytest
 from backbone_bench.records import FLAGS, Missing
 from backbone_bench.report.tables.formats import write
 from backbone_bench.stats.ratios import Pair
-from backbone_bench.versus.report import answer, expectation, names, verdict
+from backbone_bench.versus.report import answer, expectation, names, sizes, verdict
 from backbone_bench.versus.rule import Comparison, ComparisonQuestion, DecisionRule
 from tests.report.samples import cost, gpu_record, record
 
@@ -183,6 +183,23 @@ def test_the_document_says_in_base_units_what_the_sentences_say():
 @pytest.mark.parametrize("form", ["md", "table"])
 def test_what_was_odd_is_told_with_the_number_of_processes_and_what_it_means(form):
     found = replace(comparison(AGREE[0], AGREE[1], "less"), flags={"host_busy": 5})
-    end = f"and it is.\n\nFlags of the 12 processes: host_busy in 5. host_busy: {FLAGS['host_busy'].meaning}.\n"
+    meaning = FLAGS["host_busy"].meaning
+    flagged = f"Flags of the 12 processes: host_busy in 5. host_busy: {meaning}.\n"
+    end = f"measured 0.500 (0.500 to 0.500).\n\n{flagged}"
     assert write(answer(found), form).endswith(end)
     assert "processes" not in write(answer(replace(found, flags={})), form)
+
+
+def test_the_size_that_counts_predict_stands_beside_the_one_measured():
+    # 4 of 8 G FLOPs and 22.6 of 50 M parameters
+    words = sizes(comparison(*AGREE, "less"))
+    assert words.startswith("parameters predicted 0.452, FLOPs 0.500, ")
+    assert words.endswith("; measured 0.500 (0.500 to 0.500).")
+
+
+def test_medians_that_have_another_ratio_than_the_rounds_are_explained():
+    # A takes 0.9 of B's time in ten of twelve rounds; the two at the median pace, where both take 2 s, are odd ones.
+    fast, slow = (Pair(0.9, 1.0),) * 5, (Pair(2.7, 3.0),) * 5
+    found = replace(comparison(*AGREE, "less"), pairs=(*fast, Pair(2.0, 2.0), Pair(2.0, 2.0), *slow))
+    assert "The medians above have the ratio 1.00: " in write(answer(found), "md")
+    assert "The medians above" not in write(answer(replace(found, pairs=(*fast, *slow))), "md")

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import log
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from backbone_bench.base.units import Unit
 from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict
 from backbone_bench.claims.judges.engine import CheckResult, ClaimResult
 from backbone_bench.report.tables.answer import Answer
-from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate, without_empty
+from backbone_bench.report.tables.table import CellValue, Column, Table, Tone, tabulate, without_empty
 
 MOST_PARTS = 3  # checks of a claim that one row of a table shows
 
@@ -26,14 +26,39 @@ class Shown(NamedTuple):
     finding: CheckFinding
 
 
-def answer(outcomes: Sequence[ClaimResult]) -> Answer:
-    """The answer: a table with one row per claim, and a table of published measurements."""
+def answer(outcomes: Sequence[ClaimResult], *, wide: bool = True) -> Answer:
+    """The answer: one row per claim, what needs attention first; `wide`: also all published measurements."""
     return Answer(
-        parts=lambda: [without_empty(table) for table in (table_of(outcomes), _published(outcomes)) if table.rows],
+        parts=lambda: [without_empty(table) for table in _parts(outcomes, wide=wide) if table.rows],
         exact=lambda: [table_of(outcomes)],
         json=lambda: _json(outcomes),
         jsonl=lambda: "".join(f"{json.dumps(plain(outcome), ensure_ascii=False)}\n" for outcome in outcomes),
     )
+
+
+def _parts(outcomes: Sequence[ClaimResult], *, wide: bool) -> Sequence[Table]:
+    published = _published(outcomes)
+    table = tabulate(sorted(outcomes, key=_urgency), AT_A_GLANCE, caption=summary(outcomes))
+    table = replace(table, brief=not wide).adding("The working of a claim: bench claims ID.")
+    if wide:
+        return table, published
+    count = len(published.rows)
+    return (table.adding(f"Measured by others: {count} findings; --wide lists them.") if count else table,)
+
+
+def _urgency(outcome: ClaimResult) -> tuple[bool, int]:
+    """The sort key: unexpected verdicts first, then by verdict."""
+    return not outcome.unexpected, _URGENCY.index(outcome.verdict)
+
+
+_URGENCY = tuple(ClaimVerdict[name] for name in ("FAILS", "UNCLEAR", "EXPLAINED", "UNMEASURED", "HOLDS"))
+_TONES: Mapping[ClaimVerdict, Tone] = {
+    ClaimVerdict.HOLDS: "good",
+    ClaimVerdict.EXPLAINED: "doubtful",
+    ClaimVerdict.UNCLEAR: "doubtful",
+    ClaimVerdict.UNMEASURED: "",
+    ClaimVerdict.FAILS: "bad",
+}
 
 
 def _json(outcomes: Sequence[ClaimResult]) -> str:
@@ -106,17 +131,30 @@ def published(outcome: ClaimResult) -> str:
 
 
 COLUMNS: tuple[Column[ClaimResult], ...] = (
-    Column("id", "claim", lambda outcome: outcome.entry.claim.id),
-    Column("sentence", "sentence", sentence),
+    Column("id", "claim", lambda outcome: outcome.entry.claim.id, least=34),
+    Column("sentence", "sentence", sentence, least=40),
     Column("expected", "expected", _of(lambda finding: finding.expected)),
     Column("found", "counted", counted),
     Column("measured", "measured by us", measured),
     Column("ratio", "ratio", _ratio, RATIO),
-    Column("verdict", "verdict", verdict_of),
-    Column("why", "why", reasons),
+    Column("verdict", "verdict", verdict_of, tone=lambda outcome: _TONES[outcome.verdict]),
+    Column("why", "why", reasons, least=40),
     Column("command", "to measure it", lambda outcome: outcome.command),
     Column("published", "published by others", published),
     Column("source", "source", source),
+)
+
+
+_FIRST = ("verdict", "id", "expected", "found", "source", "ratio", "sentence", "why", "command", "published")
+_OWN: Mapping[str, Column[ClaimResult]] = {
+    "found": Column("found", "found", lambda outcome: counted(outcome) or measured(outcome) or published(outcome)),
+    "source": Column(
+        "source", "source", lambda outcome: f"{outcome.entry.claim.where}, {outcome.entry.paper.source}", least=20
+    ),
+}
+# For people: the first columns tell most.
+AT_A_GLANCE: tuple[Column[ClaimResult], ...] = tuple(
+    _OWN.get(key) or next(column for column in COLUMNS if column.key == key) for key in _FIRST
 )
 
 

@@ -8,7 +8,10 @@ import re
 
 from backbone_bench.base.errors import visible as visible
 
-_MARKDOWN = re.compile(r"([\\`*\[\]<>|~&$@#!]|(?<![^\W_])_|_(?![^\W_]))")
+# What Markdown reads as markup, some of it only in some places: `a@b`, `1 < 2` and `!` are text.
+_MARKDOWN = re.compile(
+    r"([\\`*\[\]|~$]|<(?=[\w/!?])|^>|&(?=#|\w+;)|(?<!\w)@(?=\w)|#(?=\d)|^#|(?<![^\W_])_|_(?![^\W_]))"
+)
 
 
 def lines(text: str) -> str:

@@ -31,6 +31,12 @@ def _markdown(answer: Answer) -> str:
     return markdown(answer.parts())
 
 
+def _latex(answer: Answer) -> str:
+    from backbone_bench.report.tables.latex import latex
+
+    return latex(answer.parts())
+
+
 def _csv(answer: Answer) -> str:
     from backbone_bench.report.tables.csv import delimited
 
@@ -45,6 +51,7 @@ def _text(face: Face) -> Callable[[Answer], str]:
 FORMATS: Mapping[str, Format] = {
     "table": Format(".txt", "parts", _table),
     "md": Format(".md", "parts", _markdown),
+    "latex": Format(".tex", "parts", _latex),
     "csv": Format(".csv", "exact", _csv),
     "json": Format(".json", "json", _text("json")),
     "jsonl": Format(".jsonl", "jsonl", _text("jsonl")),

@@ -5,18 +5,18 @@ from typing import Any
 
 from backbone_bench.report.tables import escape
 from backbone_bench.report.tables.answer import AnswerPart, Heading, ItemList, ListItem, Paragraph, Verbatim
-from backbone_bench.report.tables.table import Cell, Column, Table
+from backbone_bench.report.tables.table import Cell, Column, Table, said_once
 
 
 def markdown(parts: Iterable[AnswerPart]) -> str:
     """Write the parts as Markdown, a blank line after each."""
-    return "\n".join(line for part in parts for line in _lines(part))
+    return "\n".join(line for part, below in said_once(list(parts)) for line in _lines(part, below))
 
 
-def _lines(part: AnswerPart) -> Iterator[str]:
+def _lines(part: AnswerPart, below: Iterable[str]) -> Iterator[str]:
     match part:
         case Table():
-            yield from _table(part)
+            yield from _table(part, below)
         case Heading(text=text, level=level):
             yield from (f"{'#' * level} {escape.markdown(text)}", "")
         case Paragraph(text=text):
@@ -35,7 +35,7 @@ def _item(item: ListItem, mark: str) -> str:
     return " ".join(filter(None, words))
 
 
-def _table(table: Table) -> Iterator[str]:
+def _table(table: Table, below: Iterable[str]) -> Iterator[str]:
     if table.title:
         yield from (f"**{escape.markdown(table.title)}**", "")
     if table.caption:
@@ -45,8 +45,8 @@ def _table(table: Table) -> Iterator[str]:
     for row in table.rows:
         yield _row(_cell(column, cell) for column, cell in zip(table.columns, row, strict=True))
     yield ""
-    for below in table.below:
-        yield from (escape.markdown(below), "")
+    for line in below:
+        yield from (escape.markdown(line), "")
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -15,6 +15,7 @@ from backbone_bench.records import NOT_REQUESTED, Missing
 T = TypeVar("T")
 CellValue = str | int | float | Missing
 Bounds = tuple[float, float]
+Tone = Literal["good", "bad", "doubtful", ""]  # how a terminal colours a cell
 
 
 class Column(NamedTuple, Generic[T]):
@@ -28,10 +29,12 @@ class Column(NamedTuple, Generic[T]):
     lower_bound: Callable[[T], bool] | None = None  # whether the value is only a lower bound
     interval: Callable[[T], Bounds | Missing] | None = None  # the 95 % confidence interval, in base units
     remark: str = ""  # an explanation of the column, written once under the table
-    glossary: Callable[[Iterable[str]], str] | None = None  # explains the words in its cells, under the table
+    glossary: Callable[[Iterable[str]], Sequence[str]] | None = None  # explains the words in its cells, below
     taken: Callable[[T], str] | None = None  # how a value was taken: others are no better and have no ratio to it
     if_shared: Callable[[str], str] | None = None  # of a text column: the sentence that replaces it if all rows agree
     part_of: str = ""  # the key of the column it belongs to: if both are left out, only that one is reported
+    tone: Callable[[T], Tone] | None = None
+    least: int = 0  # characters that a terminal keeps of its text, if it is typed again
 
     @property
     def heading(self) -> str:
@@ -50,6 +53,7 @@ class Cell(NamedTuple):
     best: bool = False
     ratio: float | None = None  # to the same column of the baseline
     taken: str = ""  # how it was taken, if there are several ways
+    tone: Tone = ""
 
     @property
     def shown(self) -> str:
@@ -73,18 +77,23 @@ class Table:
     rows: tuple[TableRow, ...]
     notes: tuple[str, ...] = ()  # the first is note 1
     remarks: tuple[str, ...] = ()  # about the whole table
+    brief: bool = False  # in a terminal one line a row: the first columns that fit; the first columns tell most
+
+    def adding(self, *remarks: str) -> "Table":
+        """The table with more remarks."""
+        return replace(self, remarks=(*self.remarks, *remarks))
 
     @property
     def below(self) -> tuple[str, ...]:
         """Every line under the table: footnotes, remarks of the columns and of the table, and glossaries."""
         notes = (f"{superscript(number)} {note}" for number, note in enumerate(self.notes, start=1))
         of_columns = dict.fromkeys(column.remark for column in self.columns if column.remark)
-        return (*notes, *of_columns, *self.remarks, *filter(None, self._glossaries()))
+        return tuple(dict.fromkeys((*notes, *of_columns, *self.remarks, *self._glossaries())))
 
     def _glossaries(self) -> Iterable[str]:
         for index, column in enumerate(self.columns):
             if column.glossary:
-                yield column.glossary(row[index].text for row in self.rows)
+                yield from column.glossary(row[index].text for row in self.rows)
 
 
 def superscript(number: int) -> str:
@@ -101,18 +110,26 @@ def tabulate(things: Sequence[T], columns: Sequence[Column[T]], *, title: str = 
 def _cell(column: Column[T], thing: T, notes: dict[str, int]) -> Cell:
     value = column.value(thing)
     if isinstance(value, Missing):
-        note = notes.setdefault(f"{value.missing}: {value.message}", len(notes) + 1)
+        note = notes.setdefault(f"{value.missing}: {_as_clause(value.message)}", len(notes) + 1)
         return Cell(None, value.missing, note)
     if isinstance(value, str):
-        return Cell(value, value)
+        return Cell(value, value, tone=column.tone(thing) if column.tone else "")
     interval = column.interval(thing) if column.interval else None
+    unit = column.unit or PLAIN
+    bounds = None if isinstance(interval, Missing) else interval
     return Cell(
         value,
-        (column.unit or PLAIN).write(value),
+        unit.write_known(value, (bounds[1] - bounds[0]) / 2) if bounds else unit.write(value),
         lower_bound=column.lower_bound is not None and column.lower_bound(thing),
-        interval=None if isinstance(interval, Missing) else interval,
+        interval=bounds,
         taken=column.taken(thing) if column.taken else "",
     )
+
+
+def _as_clause(sentence: str) -> str:
+    """The sentence as part of another: without a capital, but for `GPU` and the like, and without a full stop."""
+    small = sentence[:1].lower() + sentence[1:]
+    return (sentence if sentence[1:2].isupper() else small).rstrip(".")
 
 
 def without_empty(table: Table) -> Table:
@@ -123,7 +140,13 @@ def without_empty(table: Table) -> Table:
     if not table.rows:
         return table
     filled = [any(row[index].value not in (None, "") for row in table.rows) for index in range(len(table.columns))]
+    empty = [index for index, has_value in enumerate(filled) if not has_value]
     kept = [index for index, has_value in enumerate(filled) if has_value]
+    return with_columns(table, kept).adding(*_absences(table, empty))
+
+
+def with_columns(table: Table, kept: Sequence[int]) -> Table:
+    """The table with these columns alone, and only the footnotes of their cells."""
     used = dict.fromkeys(note for row in table.rows for i in kept if (note := row[i].note))
     renumbered: dict[int | None, int] = {old: new for new, old in enumerate(used, start=1)}
     return replace(
@@ -131,7 +154,6 @@ def without_empty(table: Table) -> Table:
         columns=tuple(table.columns[i] for i in kept),
         rows=tuple(tuple(row[i]._replace(note=renumbered.get(row[i].note)) for i in kept) for row in table.rows),
         notes=tuple(table.notes[old - 1] for old in used),
-        remarks=(*table.remarks, *_absences(table, [i for i, has_value in enumerate(filled) if not has_value])),
     )
 
 
@@ -150,3 +172,18 @@ def _absences(table: Table, indices: Sequence[int]) -> list[str]:
         for reasons, names in titles.items()
     )
     return [f"Not shown: {'; '.join(absences)}."] if titles else []
+
+
+def said_once(parts: Sequence[T]) -> list[tuple[T, tuple[str, ...]]]:
+    """Each part with the lines below it; of a line that several tables have, only the last table keeps it.
+
+    Footnotes stay: they have a number, and belong to their own table.
+    """
+    below = [part.below if isinstance(part, Table) else () for part in parts]
+    paired = []
+    for place, part in enumerate(parts):
+        later = {line for lines in below[place + 1 :] for line in lines}
+        notes = len(part.notes) if isinstance(part, Table) else 0
+        kept = (line for number, line in enumerate(below[place]) if number < notes or line not in later)
+        paired.append((part, tuple(kept)))
+    return paired

@@ -5,7 +5,7 @@ heading has the unit for people. A multiply-add counts as one FLOP; `doubled`
 returns columns that count it as two.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -18,11 +18,12 @@ from backbone_bench.base.units import (
     PLAIN,
     Unit,
 )
-from backbone_bench.records import Missing, Record, meanings, quantities
+from backbone_bench.records import Missing, Record, quantities
+from backbone_bench.records.flags import glossary
 from backbone_bench.records.grade import Graded, graded, noted
 from backbone_bench.records.quantities import QUANTITIES, Quantity
 from backbone_bench.report.tables.table import Bounds, CellValue, Column
-from backbone_bench.report.views import top1
+from backbone_bench.report.views import depth, top1
 from backbone_bench.report.views.conditions import measured
 
 T = TypeVar("T")
@@ -103,6 +104,14 @@ def _latency(mode: str) -> tuple[Column[Record], ...]:
     )
 
 
+def _energy_interval(record: Record) -> Bounds | Missing:
+    """The interval of the gross energy per image, by the spread of its trials."""
+    value, share = at("energy.gross_per_image_j")(record), at("energy.repeat_relative")(record)
+    if isinstance(value, Missing):
+        return value
+    return share if isinstance(share, Missing) else (value * (1 - share), value * (1 + share))
+
+
 def _first_call(mode: str) -> Callable[[Record], NumberOrMissing]:
     def first(record: Record) -> NumberOrMissing:
         calls = at(f"latency.{mode}.first_calls_s")(record)
@@ -129,13 +138,18 @@ def _noted(record: Record) -> str:
 GRADE = "grade"
 
 
-def grade_column(shared: frozenset[str] = frozenset(), grade_of: Callable[[Record], Graded] = graded) -> Column[Record]:
-    """The grade of each row with its reasons, except those that all rows share."""
+def grade_column(
+    shared: frozenset[str] = frozenset(),
+    grade_of: Callable[[Record], Graded] = graded,
+    explained: Iterable[str] = (),
+) -> Column[Record]:
+    """The grade of each row with its reasons, except those that all rows share; `explained`: more words to explain."""
+    more = sorted(explained)
 
     def grade(record: Record) -> str:
         return grade_of(record).without(shared) if measured(record) else ""
 
-    return Column(GRADE, "grade", grade, glossary=meanings)
+    return Column(GRADE, "grade", grade, glossary=lambda texts: glossary((*more, *texts)))
 
 
 def _uncounted(record: Record) -> CellValue:
@@ -151,7 +165,7 @@ def _top1(record: Record) -> NumberOrMissing:
 
 def _weights(record: Record) -> str:
     found = top1.published_top1(record)
-    return "" if isinstance(found, Missing) else found.weights
+    return "" if isinstance(found, Missing) else found.weights_and_recipe
 
 
 _flops = at("cost.flops")
@@ -160,9 +174,11 @@ _flops = at("cost.flops")
 _EXTRAS: Mapping[str, Mapping[str, Any]] = {
     "flops": {"lower_bound": _has_unknown, "remark": ONCE},
     "conv_flops": {"remark": ONCE},
+    "reduction_depth": {"value": depth.reduction_depth},
     "flops_per_s": {"lower_bound": _has_unknown},
     **{f"{mode}_s": {"interval": _interval(mode)} for mode in _MODES},
     "device_work_s": {"interval": at("device_work.ci95_s")},
+    "gross_per_image_j": {"interval": _energy_interval},
 }
 
 # The columns that stand right behind that of a quantity.
@@ -230,7 +246,7 @@ COLUMNS: dict[str, Column[Record]] = {
         Column("top1_fraction", "published top-1", _top1, Unit("%", 100, 2), remark=top1.REMARK),
         Column("top1_weights", "weights.recipe", _weights),
         grade_column(),
-        Column("flags", "flags", _noted, glossary=meanings),
+        Column("flags", "flags", _noted, glossary=glossary),
         Column("record", "record", attrgetter("id")),
     )
 }
@@ -249,16 +265,18 @@ def _named(key: str) -> Column[Record]:
 
 
 _CROSS_CHECK = "cross_check_flops,cross_check_explanation"
-_MEASURED = (
-    "model,params,flops,access_elems,traffic_elems,ops,wall_s,wall_half_width,device_s,device_half_width,graph_s,"
-    "graph_half_width,launch_bound,images_per_s,flops_per_s,gross_per_image_j,energy_half_width,energy_runs,"
-    "wall_per_image_j,paper_per_image_j,peak_allocated_bytes"
+# The first columns tell most: a terminal shows as many as fit.
+_TELLING = "model,flops,wall_s,graph_s,launch_bound,gross_per_image_j,grade,params,access_elems,ops,images_per_s"
+_REST = (
+    "flops_per_s,peak_allocated_bytes,device_s,traffic_elems,wall_half_width,graph_half_width,device_half_width,"
+    f"energy_half_width,energy_runs,wall_per_image_j,paper_per_image_j,uncounted,{_CROSS_CHECK}"
 )
 COUNT = named(
-    f"model,params,flops,reduction_depth,access_elems,cio_elems,traffic_elems,ops,peak_activation_bytes,uncounted,{_CROSS_CHECK},flags"
+    "model,flops,params,access_elems,traffic_elems,ops,reduction_depth,cio_elems,peak_activation_bytes,uncounted,"
+    f"{_CROSS_CHECK},flags"
 )
-RUN = named(f"{_MEASURED},uncounted,{_CROSS_CHECK},grade")
-COMPARE = named(f"{_MEASURED},top1_fraction,top1_weights,uncounted,{_CROSS_CHECK},grade")
+RUN = named(f"{_TELLING},{_REST}")
+COMPARE = named(f"{_TELLING},top1_fraction,top1_weights,{_REST}")
 
 
 def doubled(columns: Sequence[Column[T]]) -> tuple[Column[T], ...]:
@@ -279,7 +297,7 @@ _PER_CALL = frozenset(
 
 
 def per_image(columns: Sequence[Column[Record]]) -> tuple[Column[Record], ...]:
-    """The same columns with everything for one image; the keys and titles of those that change say so."""
+    """The same columns with everything for one image, as `PER_IMAGE` says; the keys of those that change say so."""
     divided = {column.key for column in columns if column.key.removesuffix(_TWICE) in _PER_CALL}
     return tuple(
         (_per_image(column) if column.key in divided else column)._replace(
@@ -304,7 +322,6 @@ def _per_image(column: Column[Record]) -> Column[Record]:
 
     return column._replace(
         key=f"{column.key}{_PER_IMAGE}",
-        title=f"{column.title} per image",
         value=value,
         interval=interval if column.interval else None,
     )

@@ -1,12 +1,14 @@
 """Tables that compare records: one per environment (and group), best values marked, ratios to a baseline."""
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.base.grouping import group_by
-from backbone_bench.records import Record, meanings
+from backbone_bench.base.units import readable
+from backbone_bench.records import Record
 from backbone_bench.records.grade import graded
 from backbone_bench.records.quantities import EAGER
 from backbone_bench.report.tables.table import Cell, Column, Table, TableRow, tabulate
@@ -14,17 +16,24 @@ from backbone_bench.report.views.columns import GRADE, PER_IMAGE, RUN, grade_col
 from backbone_bench.report.views.conditions import (
     CONDITIONS,
     ENVIRONMENT,
+    INPUTS,
     STARTED,
+    EnvironmentGroup,
     column_of,
     conditions,
     differing,
     environment_groups,
 )
+from backbone_bench.report.views.pivot import pivoted
 
 _MARKED = (
     "Marked: the best value among rows with the same conditions, and every value that equals it or whose 95 % "
     "confidence interval overlaps its interval."
 )
+
+
+_OWN_TABLE = 3  # records of one input size that get a table of their own
+_OTHER_SIZES = "other input sizes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +46,8 @@ class View:
     relative_to: str | None = None  # the model that is the baseline
     mark_best: bool = True
     all_conditions: bool = False  # a column for every condition, even if it does not vary: for programs
+    wide: bool = False  # all columns in a terminal, else one line a row
+    pivot: str | None = None  # the key of the condition whose values stand side by side
 
 
 def compare(records: Sequence[Record], view: View) -> tuple[Table, ...]:
@@ -44,15 +55,45 @@ def compare(records: Sequence[Record], view: View) -> tuple[Table, ...]:
     if view.relative_to is not None:
         _require(view.relative_to, records)
     tables = []
-    for same_environment in environment_groups(records):
-        baselines = _baselines(same_environment.records, view.relative_to)
-        groups = group_by(same_environment.records, view.group or (lambda record: ""))
-        for title, members in sorted(groups.items()):
-            rows = sorted([*_other_baselines(baselines, members), *members], key=_order(view))
-            table = _table(rows, view, title, same_environment.caption)
-            table = _with_ratios(table, rows, baselines, view.relative_to)
-            tables.append(_mark_best(table, [conditions(row) for row in rows]) if view.mark_best else table)
+    for environment in environment_groups(records):
+        tables += _of_environment(environment, view)
     return tuple(tables)
+
+
+def _of_environment(environment: EnvironmentGroup, view: View) -> list[Table]:
+    """The tables of one environment; only the first says which it is."""
+    caption, records = environment.caption, environment.records
+    baselines = _baselines(records, view.relative_to)
+    if not view.all_conditions and any(record.workload.batch > 1 for record in records):
+        view, caption = replace(view, columns=per_image(view.columns)), f"{caption} {PER_IMAGE}"
+    tables: list[Table] = []
+    for title, members in _groups(records, view):
+        rows = sorted([*_other_baselines(baselines, members), *members], key=_order(view))
+        table = _table(rows, view, title, "" if tables and not view.all_conditions else caption)
+        table = _with_ratios(table, rows, baselines, view.relative_to)
+        table = _mark_best(table, [conditions(row) for row in rows]) if view.mark_best else table
+        tables.append(pivoted(table, rows, view.pivot) if view.pivot and not view.all_conditions else table)
+    return tables
+
+
+def _groups(records: Sequence[Record], view: View) -> list[tuple[str, list[Record]]]:
+    """The records of each table with its title, in the order of the titles; what is of no size comes last."""
+    size = (lambda record: "") if view.all_conditions else _size_groups(records)
+    group = view.group or (lambda record: "")
+    grouped = group_by(records, lambda record: ", ".join(filter(None, (group(record), size(record)))))
+    if view.group is None:
+        return sorted(grouped.items(), key=lambda item: item[0] == _OTHER_SIZES)
+    return sorted(grouped.items())
+
+
+def _size_groups(records: Sequence[Record]) -> Callable[[Record], str]:
+    """Which inputs get a table of their own: those of three records or more; no title if all have the same."""
+    inputs = {id(record): INPUTS.text(record) for record in records}
+    count = Counter(inputs.values())
+    large = {text for text, number in count.items() if number >= _OWN_TABLE}
+    if len(count) == 1 or not large:
+        return lambda record: ""
+    return lambda record: inputs[id(record)] if inputs[id(record)] in large else _OTHER_SIZES
 
 
 def _require(model: str, records: Sequence[Record]) -> None:
@@ -102,10 +143,17 @@ def _table(records: Sequence[Record], view: View, title: str, caption: str) -> T
     columns = (view.columns[0], *extra, *view.columns[1:])
     if view.all_conditions:
         return tabulate(records, columns, title=title, caption=caption)
-    if any(record.workload.batch > 1 for record in records):
-        columns, caption = per_image(columns), f"{caption} {PER_IMAGE}"
     columns, remarks = _said_once(columns, records)
-    return replace(tabulate(records, columns, title=title, caption=caption), remarks=remarks)
+    table = tabulate(records, [_readable(column, records) for column in columns], title=title, caption=caption)
+    return replace(table, remarks=remarks, brief=not view.wide)
+
+
+def _readable(column: Column[Record], records: Sequence[Record]) -> Column[Record]:
+    """The column in the unit that its values read best in."""
+    if column.unit is None:
+        return column
+    values = (value for record in records if isinstance(value := column.value(record), int | float))
+    return column._replace(unit=readable(column.unit, values))
 
 
 def _said_once(
@@ -120,20 +168,24 @@ def _said_once(
         if column.if_shared and len(values) == 1:
             remarks.append(column.if_shared(values.pop()))
         elif column.key == GRADE and len(records) > 1:
-            own, shared = _grades(records)
+            has_device = any(one.key.startswith("device_") for one in columns)
+            own, said = _grades(records, frozenset() if has_device else frozenset({EAGER}))
             kept.append(own)
-            said = sorted(shared if any(one.key.startswith("device_") for one in columns) else shared - {EAGER})
-            remarks += [f"All rows: {', '.join(said)}. {meanings(said)}".rstrip()] if said else []
+            remarks += [f"All rows: {', '.join(sorted(said))}."] if said else []
         else:
             kept.append(column)
     return tuple(kept), tuple(remarks)
 
 
-def _grades(records: Sequence[Record]) -> tuple[Column[Record], frozenset[str]]:
-    """The column of grades without the reasons that all rows share, and these; a grade takes milliseconds to find."""
+def _grades(records: Sequence[Record], ignored: frozenset[str]) -> tuple[Column[Record], frozenset[str]]:
+    """The column of grades without the reasons that all rows share, and these but for ignored ones.
+
+    A grade takes milliseconds to find.
+    """
     grades = {id(record): graded(record) for record in records}
     shared = frozenset.intersection(*(frozenset(grade.reasons) for grade in grades.values()))
-    return grade_column(shared, lambda record: grades[id(record)]), shared
+    said = shared - ignored
+    return grade_column(shared, lambda record: grades[id(record)], said), said
 
 
 def _with_ratios(

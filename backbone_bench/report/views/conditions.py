@@ -50,9 +50,10 @@ _CHANGED = {
     "mode": lambda condition: condition._replace(usual=None),
     "precision": lambda condition: condition._replace(usual=None, text=_precision),
 }
+INPUTS: Condition[Record] = Condition("inputs", "inputs", _inputs)
 CONDITIONS: tuple[Condition[Record], ...] = (
     Condition("batch", "batch", lambda record: str(record.workload.batch), "batch {}".format, is_number=True),
-    Condition("inputs", "inputs", _inputs),
+    INPUTS,
     *(
         _CHANGED.get(condition.key, lambda same: same)(_of_workload(condition))
         for condition in sorted(SETTING_CONDITIONS, key=lambda one: one.key != "precision")  # which comes first

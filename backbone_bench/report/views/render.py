@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from backbone_bench.records import Record, store
-from backbone_bench.report.tables.answer import Answer, AnswerPart
+from backbone_bench.report.tables.answer import Answer, AnswerPart, Paragraph
 from backbone_bench.report.tables.table import Table, without_empty
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.layers import layers, operation_table
+from backbone_bench.report.views.sentence import sentence
 
 
 def answer(records: Sequence[Record], view: View, depth: int | None = None, *, twice: bool = False) -> Answer:
@@ -18,10 +19,10 @@ def answer(records: Sequence[Record], view: View, depth: int | None = None, *, t
     """
 
     def parts() -> Sequence[AnswerPart]:
-        tables = [without_empty(table) for table in compare(records, view)]
-        if depth is None:
-            return tables
-        return [*tables, *(table for record in records for table in layers(record, depth, twice=twice))]
+        tables: list[AnswerPart] = [without_empty(table) for table in compare(records, view)]
+        if depth is not None:
+            tables += [table for record in records for table in layers(record, depth, twice=twice)]
+        return [*tables, *map(Paragraph, filter(None, map(sentence, records if len(records) == 1 else ())))]
 
     def exact() -> Sequence[Table]:
         if depth is not None:
