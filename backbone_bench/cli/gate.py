@@ -32,7 +32,7 @@ BaseRefOption = Annotated[
     str | None,
     typer.Option(
         "--base-ref",
-        help="Compare with this git revision; base and head take turns here.",
+        help="Compare with this git revision; base and head take turns here. auto: what a CI job is about.",
         metavar="REVISION",
     ),
 ]

@@ -29,10 +29,10 @@ def history(
     form: RowFormatOption = None,
     to: OutputsOption = None,
 ) -> None:
-    """Show how a quantity changed over time.
+    """Show how a quantity changed over time, and at which commits.
 
-    One table per workload and kind of machine: the median, its 95 % confidence interval, the change since the first
-    record, a sparkline.
+    A workload on one kind of machine is one history. One history is a table of its records; several are one table with
+    a row for each: a sparkline, the change from the first record to the last, and the change points with their commits.
     """
     from backbone_bench.records import store
     from backbone_bench.report.views.columns import named

@@ -5,7 +5,6 @@ import path of the base, every folder of the repository is replaced by the same
 folder of the checkout.
 """
 
-import subprocess
 import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,8 @@ from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.base.signals import deferred
+from backbone_bench.gate.ci import BaseRevision
+from backbone_bench.gate.git import git, succeeds
 
 # Files that declare dependencies; pyproject.toml does too, but holds other settings as well: see `_declared`.
 _DEPENDENCIES = (
@@ -50,20 +51,21 @@ class Checkout(NamedTuple):
 
 
 @contextmanager
-def checkout(revision: str, folder: Path) -> Iterator[Checkout]:
-    """Check out a revision of the repository that holds `folder`; remove it at the end. Raises UserError."""
+def checkout(base: BaseRevision, folder: Path) -> Iterator[Checkout]:
+    """Check out the base from the repository that holds `folder`; remove it at the end. Raises UserError."""
     outside = f"{folder} is not in a git repository, which --base-ref needs: run it in one, or use --baseline FILE."
-    repository = Path(_git(folder, "rev-parse", "--show-toplevel", message=outside))
+    repository = Path(git(folder, "rev-parse", "--show-toplevel", message=outside))
+    revision = base.revision
     if revision.startswith("-"):
         raise UserError(f"--base-ref {revision}: a revision cannot begin with a dash.")
-    unknown = f"git does not know the revision {revision!r}. Fetch it first (actions/checkout: with fetch-depth: 0)."
-    commit = _git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", message=unknown)
+    unknown = f"git does not know the revision {revision!r}. Fetch it first: git fetch origin."
+    commit = git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", message=unknown)
     with ExitStack() as end:
         root = Path(_temporary_folder(end)).resolve() / repository.name
         with deferred():
-            _git(repository, "worktree", "add", "--detach", str(root), commit)
+            git(repository, "worktree", "add", "--detach", str(root), commit)
             end.callback(_remove, repository, root)
-        yield Checkout(revision, commit, root, repository.resolve())
+        yield Checkout(base.name, commit, root, repository.resolve())
 
 
 def _temporary_folder(end: ExitStack) -> str:
@@ -75,12 +77,12 @@ def _temporary_folder(end: ExitStack) -> str:
 
 def _remove(repository: Path, root: Path) -> None:
     with deferred():
-        _git(repository, "worktree", "remove", "--force", str(root))
+        git(repository, "worktree", "remove", "--force", str(root))
 
 
 def changed_dependencies(at: Checkout) -> list[str]:
     """Files in which the revision declares other dependencies: then one environment cannot serve both sides."""
-    changed = _git(at.repository, "diff", "--name-only", "-z", at.commit, "--").split("\0")
+    changed = git(at.repository, "diff", "--name-only", "-z", at.commit, "--").split("\0")
     return [path for path in changed if _declares_others(at, PurePosixPath(path))]
 
 
@@ -110,24 +112,9 @@ def _at(table: object, *path: str) -> object:
 
 def describe(folder: Path) -> str:
     """Describe the working tree: its commit, and whether it has changes."""
-    commit = _git(folder, "rev-parse", "--short=9", "HEAD")
-    return f"the working tree ({commit}{' with changes' if _git(folder, 'status', '--porcelain') else ''})"
+    commit = git(folder, "rev-parse", "--short=9", "HEAD")
+    return f"the working tree ({commit}{' with changes' if git(folder, 'status', '--porcelain') else ''})"
 
 
 def _is_ignored(repository: Path, path: Path) -> bool:
-    command = ["git", "-C", str(repository), "check-ignore", "--quiet", str(path)]
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def _git(folder: Path, *words: str, message: str = "") -> str:
-    """Output of a git command; raise UserError with `message`, or with git's own, if it fails."""
-    try:
-        result = subprocess.run(
-            ["git", "-C", str(folder), *words], capture_output=True, text=True, errors="surrogateescape", check=False,
-            start_new_session=True,  # Ctrl-C must not interrupt it
-        )  # fmt: skip
-    except OSError as error:  # for example: git is not installed
-        raise UserError(f"--base-ref needs git, which cannot be run: {error.strerror}.") from None
-    if result.returncode:
-        raise UserError(message or f"git {' '.join(words)}: {result.stderr.strip() or 'failed'}")
-    return result.stdout.rstrip("\n")
+    return succeeds(repository, "check-ignore", "--quiet", str(path))

@@ -48,7 +48,7 @@ def _limits_of_new(sides: stored.Stored, rules: GateRules) -> Iterator[GateFindi
     """Findings on what the baseline does not have and a tolerance limits all the same."""
     for record in sides.new:
         allowed = rules.tolerances.of(record.workload.model)
-        yield from exact.limits(matching.subject(record.workload), record.cost, allowed)
+        yield from exact.limits(matching.subject_on_paper(record.workload), record.cost, allowed)
 
 
 def now(baseline: Baseline, jobs: Jobs, rules: GateRules, run: stored.FetchRecords, *, part: bool = False) -> Compared:

@@ -81,7 +81,8 @@ def gate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[GateF
         rounds = session.rounds[name]
         base, head = rounds[0]
         subject = matching.subject(head.workload)
-        findings += exact.compare(subject, base.cost, head.cost, rules.tolerances.of(head.workload.model))
+        on_paper = matching.subject_on_paper(head.workload)
+        findings += exact.compare(on_paper, base.cost, head.cost, rules.tolerances.of(head.workload.model))
         findings += measured.one_sided(subject, rounds)
         findings += [
             measured.finding(subject, QUANTITIES[key.metric], decision, rounds, rules.plan)

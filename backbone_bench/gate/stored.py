@@ -31,7 +31,7 @@ class Stored:
         same = self._baseline.get(matching.on_paper(workload))
         if same is None:
             self.new.append(heads[0])
-            raise self._new(matching.subject(workload))
+            raise self._new(matching.subject_on_paper(workload))
         same_key = [record for record in same if record.workload.key == workload.key]
         return [BaseHead(base, head) for base, head in zip(same_key or same, heads, strict=False)]
 
@@ -50,11 +50,11 @@ def missing(baseline: Iterable[Record], heads: Iterable[Record]) -> list[GateFin
 
 
 def _missing(lost: Record, added: Iterable[Record]) -> GateFinding:
-    same = [matching.subject(record.workload) for record in added if _is_renamed(lost, record)]
+    same = [matching.subject_on_paper(record.workload) for record in added if _is_renamed(lost, record)]
     reason = "nothing that was compared now has this name and these settings"
     if same:
         reason = f"perhaps it has a new name: {same[0]} has the same counts, parameters and shapes"
-    return GateFinding(matching.subject(lost.workload), "", GateVerdict.MISSING, reason=reason)
+    return GateFinding(matching.subject_on_paper(lost.workload), "", GateVerdict.MISSING, reason=reason)
 
 
 def _is_renamed(lost: Record, added: Record) -> bool:

@@ -26,9 +26,18 @@ def by_workload(records: Iterable[Record]) -> Mapping[str, list[Record]]:
     return group_by(records, lambda record: record.workload.key)
 
 
+def subject_on_paper(workload: Workload) -> str:
+    """The workload in a few words, without what changes no count: `resnet18 1x3x224x224, fp16`."""
+    uncounted = (one.key for one in SETTING_CONDITIONS if not one.counted)
+    return ", ".join((_name(workload), *unusual(workload, "arguments", *uncounted)))
+
+
 def subject(workload: Workload) -> str:
     """The workload in a few words, without usual settings: `resnet18 1x3x224x224, fp16, 1 thread`."""
+    return ", ".join((_name(workload), *unusual(workload, "arguments")))
+
+
+def _name(workload: Workload) -> str:
     inputs = " ".join(str(spec).removesuffix(":float32") for spec in workload.specs)
     arguments = " ".join(f"{name}={value}" for name, value in sorted(workload.arguments.items()))
-    name = " ".join(filter(None, (workload.model, arguments, inputs)))
-    return ", ".join((name, *unusual(workload, "arguments")))
+    return " ".join(filter(None, (workload.model, arguments, inputs)))

@@ -185,7 +185,7 @@ def test_every_setting_is_an_option_of_run_and_every_option_that_says_what_a_row
 # Another value of every setting that says what a job is. The others choose models or say how to run the rows.
 OTHERS = {
     "device": ("cuda",), "batch_size": (2,), "input": ("3x8x8",), "input_size": (64,), "precision": ("bf16",),
-    "memory_format": ("channels_last",), "threads": (2,), "compile": "default", "train": True, "cache": "cold",
+    "memory_format": ("channels_last",), "threads": (2,), "compile": "default", "train": True, "optimizer": "sgd", "cache": "cold",
     "seed": 1, "latency": False, "energy": "required", "energy_of": "both", "energy_window": 2.0,
     "energy_source": "rapl", "protocol": "paper", "allow_whole_card": True, "lock_clocks": "base",
     "cross_check": True, "quick": True, "budget": 3.0,
@@ -197,8 +197,14 @@ def test_every_setting_reaches_the_job():
     assert {field.name for field in fields(Settings)} == OTHERS.keys() | ABOUT_NO_JOB
     (usual,) = settings().jobs(["net"], {})
     for name, value in OTHERS.items():
-        (job,) = settings(**{name: value}).jobs(["net"], {})
+        needed = {"train": True} if name == "optimizer" else {}
+        (job,) = settings(**needed, **{name: value}).jobs(["net"], {})
         assert job != usual, name
+
+
+def test_an_optimizer_without_training_is_refused():
+    with pytest.raises(UserError, match="give --train too"):
+        settings(optimizer="sgd").jobs(["net"], {})
 
 
 def test_every_shared_field_is_told_as_a_condition():

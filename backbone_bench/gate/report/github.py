@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.gate.report import source
 from backbone_bench.gate.report.sentences import headlines
 from backbone_bench.gate.verdicts import VERDICTS, GateReport
 
@@ -41,7 +42,7 @@ def fit(text: str, limit_bytes: int) -> str:
     return "".join(kept) + _CUT if kept else ""
 
 
-def annotations(report: GateReport) -> Iterator[str]:
+def annotations(report: GateReport, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
     """GitHub workflow commands, one per line: errors for failures, warnings for other verdicts worth reading."""
     kinds = dict.fromkeys(("error", "warning"), 0)
     for one in headlines(report):
@@ -51,7 +52,14 @@ def annotations(report: GateReport) -> Iterator[str]:
         kinds[kind] += 1
         if kinds[kind] <= _MOST:
             title, message = _property(f"bench gate: {one.verdict.value}"), _data(f"{one.lead} {one.rest}".strip())
-            yield f"::{kind} title={title}::{message}"
+            yield f"::{kind} {_place(one.subject, environ)}title={title}::{message}"
+
+
+def _place(subject: str, environ: Mapping[str, str]) -> str:
+    """The properties with file and line of the model's factory; empty if it is not in the repository."""
+    folder = Path.cwd()
+    found = source.of_model(subject, folder, Path(environ.get("GITHUB_WORKSPACE") or folder))
+    return "" if found is None else f"file={_property(found.path)},line={found.line},"
 
 
 def is_github(environ: Mapping[str, str] = os.environ) -> bool:

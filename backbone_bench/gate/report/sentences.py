@@ -26,6 +26,7 @@ class Headline(NamedTuple):
     rest: str  # how sure it is, and why it fails or not
     verdict: GateVerdict
     fails: bool = False
+    subject: str = ""  # the workload, if it is about one
 
 
 class Advice(NamedTuple):
@@ -66,7 +67,7 @@ def headlines(report: GateReport) -> Iterator[Headline]:
 def _headline(report: GateReport, found: GateFinding, lead: str, *rest: str) -> Headline:
     """A headline, with a sentence on why the finding fails or does not fail, if that is not obvious."""
     text = " ".join(filter(None, (*rest, _why_it_fails(report, found))))
-    return Headline(lead, text, found.verdict, report.fails(found))
+    return Headline(lead, text, found.verdict, report.fails(found), found.subject)
 
 
 def _why_it_fails(report: GateReport, found: GateFinding) -> str:
@@ -242,7 +243,8 @@ def _suspect(report: GateReport) -> str:
     """Where to search the cause of a regression: in the changed modules, or in how the model runs."""
     regressed = [found.subject for found in report.findings if found.verdict is GateVerdict.REGRESSED]
     changed = {found.subject for found in report.findings if found.verdict is GateVerdict.CHANGED}
-    if all(subject in changed for subject in regressed):
+    # Counts have subjects without what changes no count, such as the number of threads, which stands at the end.
+    if all(any(f"{subject}, ".startswith(f"{one}, ") for one in changed) for subject in regressed):
         return "Check the modules with changed counts first: the regression came together with that change."
     return (
         "The counts are the same, so check how the model runs: another code path, library, memory layout, "

@@ -29,10 +29,12 @@ def export(records: Sequence[Record], tracker: Tracker) -> str:
 
 
 def _points(records: Sequence[Record]) -> Iterator[TrackerPoint]:
+    for same_cost in matching.by_cost(records).values():
+        subject, cost = matching.subject_on_paper(same_cost[0].workload), same_cost[0].cost
+        if not isinstance(cost, Missing):
+            yield from (TrackerPoint(subject, one.key, *(float(known(one.of(same_cost[0]))),) * 3) for one in EXACT)
     for group in matching.by_workload(records).values():
         subject = matching.subject(group[0].workload)
-        if not isinstance(group[0].cost, Missing):
-            yield from (TrackerPoint(subject, one.key, *(float(known(one.of(group[0]))),) * 3) for one in EXACT)
         for metric in MEASURED:
             found = [value for record in group if not isinstance(value := measured.value(record, metric), Missing)]
             if found:

@@ -1,22 +1,25 @@
-"""The history of a quantity: one table per workload and fingerprint, with a sparkline.
+"""The history of a quantity: its change points, each with the commit, and a sparkline.
 
-Records of different machines never share a history. No change point is
-detected; the reader has to see a step in the table.
+Records of different machines never share a history. One history is a table of
+its records; several are one table with a row for each.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from operator import attrgetter
+from typing import NamedTuple
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.base.units import percent
 from backbone_bench.records import Record, fingerprint, matching, store
 from backbone_bench.records.quantities import QUANTITIES
-from backbone_bench.report.tables.answer import Answer
+from backbone_bench.report.tables.answer import Answer, AnswerPart
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
 from backbone_bench.report.views.columns import COLUMNS
 from backbone_bench.report.views.conditions import machine
+from backbone_bench.stats.changes import ChangePoint, change_points, steps
 
+_WIDEST = 40  # values in the sparkline of an overview
 _BARS = "▁▂▃▄▅▆▇█"
 # Without --metric a table shows the first of these that its records have.
 _PREFERRED = ("graph_s", "wall_s", "gross_per_image_j", "flops")
@@ -30,7 +33,7 @@ def answer(records: Sequence[Record], metric: str | None = None) -> Answer:
         return [tabulate(rows, _for_programs(metric or _chosen(rows)))]
 
     return Answer(
-        parts=lambda: [_table(group, metric or _chosen(group)) for group in histories(records)],
+        parts=lambda: _parts(histories(records), metric),
         exact=exact,
         json=lambda: store.dumps(records),
         jsonl=lambda: store.dump_lines(records),
@@ -54,11 +57,75 @@ def _chosen(group: Sequence[Record]) -> str:
     return next(available, _PREFERRED[-1])
 
 
-def _table(group: Sequence[Record], metric: str) -> Table:
-    values = [value for record in group if isinstance(value := COLUMNS[metric].value(record), int | float)]
+def _parts(groups: Sequence[Sequence[Record]], metric: str | None) -> list[AnswerPart]:
+    found = [_History(group, metric or _chosen(group)) for group in groups]
+    return [_table(found[0])] if len(found) == 1 else [_overview(found)]
+
+
+class _History(NamedTuple):
+    """The records of one workload on one kind of machine, and the quantity to follow."""
+
+    group: Sequence[Record]
+    metric: str
+
+    @property
+    def measured(self) -> list[tuple[Record, float]]:
+        """The records that have the quantity, taken as in the newest one, with its value."""
+        column = COLUMNS[self.metric]
+        found = [(record, value) for record in self.group if isinstance(value := column.value(record), int | float)]
+        if column.taken is None or not found:
+            return found
+        newest = column.taken(found[-1][0])
+        return [(record, value) for record, value in found if column.taken(record) == newest]
+
+    @property
+    def values(self) -> list[float]:
+        return [value for _, value in self.measured]
+
+    @property
+    def changes(self) -> Sequence[ChangePoint]:
+        """Where the level changes; of a count, which has no noise, wherever it is another."""
+        quantity = QUANTITIES.get(self.metric)
+        return steps(self.values) if quantity is not None and quantity.exact else change_points(self.values)
+
+    def sentence(self, change: ChangePoint) -> str:
+        """`+4.9 % at 1a2b3c4 (after 0f9e8d7), 2026-11-12`."""
+        (before, _), (record, _) = self.measured[change.start - 1 : change.start + 1]
+        at = f" at {record.tool.git[:9]}" if record.tool.git else ""
+        after = f" (after {before.tool.git[:9]})" if before.tool.git else ""
+        return f"{percent(change.ratio if change.before else None)}{at}{after}, {record.started_utc[:10]}"
+
+
+def _overview(found: Sequence[_History]) -> Table:
+    """One row for each history, those with the latest change points first."""
+    rows = sorted(found, key=lambda one: one.measured[one.changes[-1].start][0].started_utc if one.changes else "")
+    return without_empty(tabulate(rows[::-1], _OVERVIEW))
+
+
+def _overall(one: _History) -> str:
+    values = one.values
+    return percent(values[-1] / values[0]) if values and values[0] else ""
+
+
+_OVERVIEW: tuple[Column[_History], ...] = (
+    Column("model", "workload", lambda one: matching.subject(one.group[0].workload)),
+    Column("machine", "machine", lambda one: machine(one.group[0])),
+    Column("metric", "quantity", lambda one: COLUMNS[one.metric].title),
+    Column("records", "records", lambda one: str(len(one.values))),
+    Column("course", "course", lambda one: sparkline(one.values[-_WIDEST:])),
+    Column("change", "last to first", _overall),
+    Column("changes", "change points", lambda one: "; ".join(map(one.sentence, one.changes[::-1]))),
+)
+
+
+def _table(one: _History) -> Table:
+    group, metric = one.group, one.metric
     title = f"{matching.subject(group[0].workload)}: {COLUMNS[metric].title}"
-    caption = f"{sparkline(values)} {machine(group[0])}.".lstrip()
-    return replace(without_empty(tabulate(group, _columns(metric, group))), title=title, caption=caption)
+    caption = f"{sparkline(one.values)} {machine(group[0])}.".lstrip()
+    changes = "; ".join(map(one.sentence, one.changes))
+    remarks = (f"Change points: {changes}.",) if changes else ()
+    table = without_empty(tabulate(group, _columns(metric, group)))
+    return replace(table, title=title, caption=caption, remarks=(*table.remarks, *remarks))
 
 
 def sparkline(values: Sequence[float]) -> str:

@@ -19,10 +19,10 @@ from backbone_bench.gate.report.junit import junit
 from backbone_bench.gate.report.text import answer
 from backbone_bench.gate.session import GateRules, gate
 from backbone_bench.gate.verdicts import VERDICTS, GateFinding, GateReport, GateVerdict, MeasuredChange
-from backbone_bench.records import matching
+from backbone_bench.records import Tool, matching
 from backbone_bench.report.tables.formats import write
 from backbone_bench.report.views import history
-from tests.gate.samples import HERE, WIDER, counted, processes, timed
+from tests.gate.samples import COST, HERE, WIDER, counted, processes, timed
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
 ELSEWHERE = replace(HERE, cpu="Another CPU 2", torch="2.12.1")
@@ -210,6 +210,26 @@ def test_github_is_told_no_more_than_it_shows():
     assert len(list(github.annotations(GateReport("then", "now", tuple(slower))))) == 10
 
 
+def test_an_annotation_points_to_the_factory_of_the_model(tmp_path, monkeypatch):
+    package = tmp_path / "work" / "nets"
+    package.mkdir(parents=True)
+    (package / "a,b.py").write_text("import torch\n\n\ndef small():\n    pass\n\n\nclass Large:\n    pass\n")
+    (package / "__init__.py").write_text("def net(:\n")
+    monkeypatch.chdir(tmp_path / "work")
+    places = {
+        "nets/a,b.py:small 1x3x8x8": "file=work/nets/a%2Cb.py,line=4,",
+        "nets/a,b.py:Large (fp32, cpu)": "file=work/nets/a%2Cb.py,line=8,",
+        "nets:net 1x3x8x8": "file=work/nets/__init__.py,line=1,",
+        "timm:resnet18 1x3x8x8": "",
+        "resnet18 1x3x8x8": "",
+        "/elsewhere/net.py:small": "",
+    }
+    for subject, place in places.items():
+        report = GateReport("then", "now", (GateFinding(subject, "", GateVerdict.INVALID, reason="why"),))
+        (line,) = github.annotations(report, {"GITHUB_WORKSPACE": str(tmp_path)})
+        assert line.startswith(f"::error {place}title=")
+
+
 def test_percent_signs_and_line_ends_cannot_start_another_command():
     report = GateReport(
         "then", "now", (GateFinding("a%0A::set-output\n::error::", "", GateVerdict.INVALID, reason="why\r\n"),)
@@ -223,7 +243,10 @@ def test_percent_signs_and_line_ends_cannot_start_another_command():
 def test_trackers_get_every_quantity_of_every_workload():
     records = [*processes(0.04, QUIET), counted("other")]
     bencher = json.loads(trackers.export(records, "bencher"))
-    assert set(bencher) == {"net 1x3x224x224, 1 thread", "other 1x3x224x224"}
+    exact = {"params", "flops", "access-elems", "traffic-elems", "ops"}
+    assert bencher.keys() == {"net 1x3x224x224, 1 thread", "net 1x3x224x224", "other 1x3x224x224"}
+    assert bencher["net 1x3x224x224"].keys() == exact  # they are the same with any number of threads
+    assert not bencher["net 1x3x224x224, 1 thread"].keys() & exact
     wall = bencher["net 1x3x224x224, 1 thread"]["wall-s"]
     assert wall["lower_value"] < wall["value"] < wall["upper_value"]
     rows = json.loads(trackers.export(records, "github-action-benchmark"))
@@ -242,6 +265,22 @@ def test_a_history_is_in_order_and_unlike_machines_have_their_own():
     text = write(history.answer(days), "md")
     assert "▁▅█" in text
     assert "+5.0 %" in text
+    several = write(history.answer([*days, timed(0.02, environment=ELSEWHERE)]), "md")
+    assert several.count("\n| --- ") == 1  # one table has both
+    assert several.count("net 1x3x224x224, 1 thread") == 2
+
+
+def test_a_history_names_the_commit_at_which_a_level_or_a_count_changed():
+    def day(number, wall_s, **changes):
+        tool = Tool("0.1.0", f"c0ffee{number:03}abcd", ("bench",))
+        return timed(wall_s, started_utc=f"2026-11-{10 + number}T06:00:00Z", tool=tool, **changes)
+
+    noise = (0.0, 0.01, -0.01, 0.005, -0.005, 0.0, 0.01)
+    days = [day(n, (0.04 if n < 7 else 0.044) * (1 + noise[n % 7])) for n in range(14)]
+    slower = write(history.answer(days), "md")
+    assert "Change points: +10.0 % at c0ffee007 (after c0ffee006), 2026-11-17." in slower
+    counted_days = [day(n, 0.04, cost=COST if n < 13 else WIDER) for n in range(14)]
+    assert "Change points: +78.4 % at c0ffee013" in write(history.answer(counted_days, "flops"), "md")
 
 
 @given(st.lists(st.floats(1e-6, 1e6), max_size=30))
