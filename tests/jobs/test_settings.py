@@ -185,8 +185,8 @@ def test_every_setting_is_an_option_of_run_and_every_option_that_says_what_a_row
 # Another value of every setting that says what a job is. The others choose models or say how to run the rows.
 OTHERS = {
     "device": ("cuda",), "batch_size": (2,), "input": ("3x8x8",), "input_size": (64,), "precision": ("bf16",),
-    "memory_format": ("channels_last",), "threads": (2,), "compile": "default", "train": True, "optimizer": "sgd", "cache": "cold",
-    "seed": 1, "latency": False, "energy": "required", "energy_of": "both", "energy_window": 2.0,
+    "memory_format": ("channels_last",), "threads": (2,), "compile": "default", "train": True, "cache": "cold",
+    "optimizer": "sgd", "seed": 1, "latency": False, "energy": "required", "energy_of": "both", "energy_window": 2.0,
     "energy_source": "rapl", "protocol": "paper", "allow_whole_card": True, "lock_clocks": "base",
     "cross_check": True, "quick": True, "budget": 3.0,
 }  # fmt: skip
