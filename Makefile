@@ -76,6 +76,7 @@ $(EXTRAS_READY): pyproject.toml
 
 test-extras: $(EXTRAS_READY) ## torchvision's and timm's models against their published figures (a large second environment)
 	OMP_NUM_THREADS=1 $(EXTRAS)/bin/pytest tests/extras -s
+	OMP_NUM_THREADS=1 $(EXTRAS)/bin/python -m tests.speed
 
 # Each torch has an environment of its own, of some 6 GB: the package index has only CUDA builds of the older ones.
 TORCH_ENV = .venv-torch-$(TORCH)

@@ -24,7 +24,8 @@ from backbone_bench.records.setting import unusual
 from backbone_bench.report.drawing import svg
 from backbone_bench.report.drawing.plot import Axis, BarSegment, Panel, Plot
 from backbone_bench.report.plots.points import record_points
-from backbone_bench.report.plots.which import PREDICTORS, energy, predictors
+from backbone_bench.report.plots.prediction import PREDICTORS
+from backbone_bench.report.plots.which import energy, predictors
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, tabulate, without_empty
 from backbone_bench.report.views.columns import COLUMNS, named

@@ -11,8 +11,9 @@ from backbone_bench.report.drawing import svg
 from backbone_bench.report.drawing.plot import Plot
 from backbone_bench.report.plots.kinds import stacks
 from backbone_bench.report.plots.points import record_points
+from backbone_bench.report.plots.prediction import PREDICTORS
 from backbone_bench.report.plots.roofline import split_ceilings
-from backbone_bench.report.plots.which import PREDICTORS, draw
+from backbone_bench.report.plots.which import draw
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, Table, tabulate, without_empty
 from backbone_bench.report.views.columns import COLUMNS, named

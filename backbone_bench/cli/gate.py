@@ -66,6 +66,13 @@ UpdateBaselineOption = Annotated[
 ReasonOption = Annotated[
     str | None, typer.Option(help="Accept the changes for this reason.", metavar="TEXT", show_default=False)
 ]
+PartOption = Annotated[
+    bool,
+    typer.Option("--part", help="This run is a part of the baseline: what it leaves out is not missing."),
+]
+ShardOption = Annotated[
+    str | None, typer.Option("--shard", help="Run one of several parts, such as 1/4 to 4/4.", metavar="NUMBER/OF")
+]
 LatencyThresholdOption = Annotated[
     float,
     typer.Option("--latency-threshold", help="Allowed increase of latency, in percent.", min=0, metavar="PERCENT"),
@@ -107,6 +114,8 @@ def gate(
     calibrate: CalibrateOption = False,
     update_baseline: UpdateBaselineOption = False,
     reason: ReasonOption = None,
+    part: PartOption = False,
+    shard: ShardOption = None,
     latency_threshold: LatencyThresholdOption = 3.0,
     energy_threshold: EnergyThresholdOption = 5.0,
     fail_on: FailOnOption = None,
@@ -130,6 +139,8 @@ def gate(
         calibrate=calibrate,
         update=update_baseline,
         reason=reason,
+        part=part,
+        shard=shard,
         quiet=quiet,
     )
     options.check()
@@ -142,12 +153,14 @@ def gate(
     except signals.Interrupted as interrupted:
         complain(f"{interrupted}: nothing was compared.")
         raise typer.Exit(interrupted.exit_code) from None
-    if options.accepts:
+    if update_baseline and not report.could_not_run:
         report = replace(report, acknowledged=reason or "the first baseline")
     report = replace(report, fail_on=failing)
     with signals.deferred():
         gate_output.write_report(report, form, to_write)
         gate_output.export(compared.heads, to_write)
+        if base_ref is not None and reason is not None:
+            gate_output.accept(report, reason)
         if baseline is not None and (update_baseline or calibrate):
-            gate_output.update_baseline(baseline, compared, report, whole=current is not None)
+            gate_output.update_baseline(baseline, compared, report, whole=not options.is_part)
     raise typer.Exit(report.exit_code)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
@@ -10,6 +11,7 @@ from backbone_bench.base.choices import Tracker
 from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.base.program import __version__, now_utc
 from backbone_bench.cli import output
+from backbone_bench.cli.app import complain
 from backbone_bench.cli.options import GATE
 from backbone_bench.report.tables.formats import write
 
@@ -83,12 +85,33 @@ def export(records: "Sequence[Record]", to: Destinations) -> None:
         store.write(path, trackers.export(records, tracker))
 
 
+def accept(report: "GateReport", reason: str) -> None:
+    """Write what this run accepts into the tree, for the pull request to hold."""
+    from backbone_bench.gate import accepted
+    from backbone_bench.gate.report.sentences import headlines
+
+    findings = tuple(found for found in report.findings if found.accepted == reason)
+    if not findings:
+        complain("Nothing was accepted: no count differs and no measurement has regressed.")
+        return
+    changes = tuple(one.lead for one in headlines(replace(report, findings=findings)))
+    entry = accepted.AcceptedChanges(now_utc(), reason, __version__, changes, accepted.numbers(findings))
+    path = accepted.write(Path.cwd() / accepted.FOLDER, entry)
+    complain(f"The changes are accepted in {accepted.FOLDER}/{path.name}: commit it with them.")
+
+
 def update_baseline(path: Path, compared: "Compared", report: "GateReport", *, whole: bool) -> None:
-    """Add the result to the baseline file, read again under its lock: another gate may have changed it meanwhile."""
+    """Add the result to the baseline file, read again under its lock: another gate may have changed it meanwhile.
+
+    A change is not accepted if anything could not be run.
+    """
     from backbone_bench.gate import baseline
     from backbone_bench.gate.report.sentences import headlines
     from backbone_bench.gate.verdicts import Acknowledgement
 
+    if (failed := report.could_not_run) and not compared.calibrations:
+        complain(f"{path} is not written, because {', '.join(failed)} could not be run.")
+        return
     with baseline.locked(path) as old:
         fresh = old.calibrated(compared.calibrations)
         if report.acknowledged is not None:

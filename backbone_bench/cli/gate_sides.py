@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -17,6 +18,7 @@ if TYPE_CHECKING:  # they load pydantic, which `--help` need not wait for
     from backbone_bench.gate.session import GateRules
     from backbone_bench.gate.sides import Jobs
     from backbone_bench.gate.verdicts import GateReport
+    from backbone_bench.jobs.job import Job
     from backbone_bench.jobs.settings import Settings
     from backbone_bench.run.runner import RunJob
 
@@ -33,12 +35,14 @@ class GateOptions(NamedTuple):
     calibrate: bool
     update: bool
     reason: str | None
+    part: bool
+    shard: str | None
     quiet: bool
 
     @property
-    def accepts(self) -> bool:
-        """Whether the user accepts the changes."""
-        return self.update or self.reason is not None
+    def is_part(self) -> bool:
+        """Whether this run compares only a part of what the baseline holds."""
+        return self.part or self.shard is not None
 
     def check(self) -> None:
         """Raise UserError for options that contradict each other or are incomplete."""
@@ -53,7 +57,14 @@ class GateOptions(NamedTuple):
             raise UserError("--current FILE is compared with --baseline FILE, and nothing is run.")
         if self.base_python is not None and self.base_ref is None:
             raise UserError("--base-python needs --base-ref: add it, or leave --base-python out.")
+        self._check_part()
         self._check_reason()
+
+    def _check_part(self) -> None:
+        if self.is_part and self.baseline is None:
+            raise UserError("--part and --shard compare a part of a baseline: add --baseline FILE, or leave them out.")
+        if self.shard is not None and self.current is not None:
+            raise UserError("--shard says what to run, and --current FILE runs nothing: use --part.")
 
     def _check_reason(self) -> None:
         if self.update and self.baseline is None:
@@ -70,22 +81,23 @@ class GateOptions(NamedTuple):
             raise UserError("--update-baseline changes a baseline that others rely on: say why with --reason TEXT.")
 
     def stored(self) -> "Baseline":
-        """The baseline; empty if its file is only about to be written."""
+        """The baseline; an empty one if its file is about to be written."""
         from backbone_bench.gate import baseline
 
         assert self.baseline is not None
-        if (self.update or self.calibrate) and not self.baseline.exists():
-            return baseline.Baseline()
-        return baseline.read(self.baseline)
+        found = baseline.read(self.baseline)
+        return replace(found, absent=None) if self.update or self.calibrate else found
 
 
 def rules(rounds: int, latency: float, energy: float) -> "GateRules":
     """The rules of a gate: thresholds as shares (0.03 is 3 %), and processes per side."""
+    from backbone_bench.gate import tolerances
     from backbone_bench.gate.measured import THRESHOLDS
     from backbone_bench.gate.noisy import RoundPlan
     from backbone_bench.gate.session import GateRules
 
-    return GateRules(RoundPlan(rounds), {**THRESHOLDS, "latency": latency, "energy": energy})
+    thresholds = {**THRESHOLDS, "latency": latency, "energy": energy}
+    return GateRules(RoundPlan(rounds), thresholds, tolerances=tolerances.read(Path.cwd()))
 
 
 class _Work(NamedTuple):
@@ -106,12 +118,20 @@ class _Work(NamedTuple):
 
 def compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateReport]":
     """Run what the options request, and compare base with head."""
+    from backbone_bench.gate.tolerances import unused
+
+    compared, report = _compare(options, rules)
+    remarks = unused(rules.tolerances, compared.heads) if compared.heads else ()
+    return compared, replace(report, remarks=(*report.remarks, *remarks))
+
+
+def _compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateReport]":
     from backbone_bench.cli.progress.choose import shown
 
     if options.current is not None:
         return _compare_files(options, options.current, rules)
     settings = settings_of(options.words)
-    jobs = _jobs(settings, exact=options.exact)
+    jobs = _jobs(settings, options)
     with shown(quiet=options.quiet) as progress:
         work = _Work(options, rules, jobs, settings.timeout, progress)
         if options.calibrate:
@@ -121,13 +141,16 @@ def compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateRe
         return _compare_with_revision(work, options.base_ref)
 
 
-def _jobs(settings: "Settings", *, exact: bool) -> "Jobs":
+def _jobs(settings: "Settings", options: GateOptions) -> "Jobs":
     from backbone_bench.gate import sides
+    from backbone_bench.run import sweep
 
-    jobs = jobs_of(settings)
+    jobs: Sequence[Job] = jobs_of(settings)
     if any(job.batch == "auto" for job in jobs):
         raise UserError("--batch-size auto may choose different batches for base and head: give a number.")
-    return sides.named(replace(job, latency=False, energy="off") if exact else job for job in jobs)
+    if options.shard is not None:
+        jobs = sweep.shard(jobs, *sweep.parse_shard(options.shard))
+    return sides.named(replace(job, latency=False, energy="off") if options.exact else job for job in jobs)
 
 
 def _compare_files(options: GateOptions, current: Path, rules: "GateRules") -> "tuple[Compared, GateReport]":
@@ -135,7 +158,7 @@ def _compare_files(options: GateOptions, current: Path, rules: "GateRules") -> "
     from backbone_bench.records import store
 
     old, new = options.stored(), store.read([current], warn=complain)
-    compared = comparisons.files(old, new, replace(rules, noise=old.noise))
+    compared = comparisons.files(old, new, replace(rules, noise=old.noise), part=options.is_part)
     if not compared.findings:
         raise NotComparable(f"Nothing was compared: neither {options.baseline} nor {current} has a record.")
     return compared, _report(compared, str(options.baseline), str(current), "--update-baseline ")
@@ -149,12 +172,12 @@ def _compare_with_baseline(work: _Work) -> "tuple[Compared, GateReport]":
         run = sides.counted(work.jobs)
     else:
         run = sides.fresh(work.jobs, work.run, work.progress.whole)
-    compared = comparisons.now(old, work.jobs, replace(work.rules, noise=old.noise), run)
+    compared = comparisons.now(old, work.jobs, replace(work.rules, noise=old.noise), run, part=work.options.is_part)
     return compared, _report(compared, str(work.options.baseline), "this run", "--update-baseline ")
 
 
 def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateReport]":
-    from backbone_bench.gate import checkout, comparisons, sides
+    from backbone_bench.gate import accepted, checkout, comparisons, sides
 
     path = work.options.base_python
     python = None if path is None else sides.interpreter(path)
@@ -164,8 +187,10 @@ def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateR
                 f"{base} asks for other packages ({', '.join(others)}), so base and head cannot share one environment: "
                 f"make an environment for the base and name its interpreter with --base-python."
             )
+        files = accepted.pending(folder := Path.cwd() / accepted.FOLDER, base.place(folder))
         take = sides.with_revision(base, python, work.timeout_s, work.progress.say)
         compared = comparisons.revisions(work.jobs, work.rules, take, str(base), work.progress.whole)
+        compared = comparisons.accepting(compared, files, work.options.reason)
         return compared, _report(compared, str(base), checkout.describe(Path.cwd()), "")
 
 

@@ -1,7 +1,7 @@
 """`bench report`: write all tables and plots of records to a folder."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import RecordsArgument
+
+if TYPE_CHECKING:
+    from backbone_bench.report.drawing.image import ImageForm
 
 
 @app.command()
@@ -20,6 +23,17 @@ def report(
     png: Annotated[
         bool, typer.Option("--png", help="Also write the plots as PNG, with matplotlib (extra `plot`).")
     ] = False,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="Also write the plots as PDF for a paper, with matplotlib (extra `plot`).")
+    ] = False,
+    plot_width: Annotated[
+        float | None,
+        typer.Option(
+            min=60,
+            help="Width of PNG and PDF plots in mm: 85 is a paper's column, with text of 8 points.",
+            metavar="MM",
+        ),
+    ] = None,
     relative_to: Annotated[
         str | None, typer.Option(help="Show every value as a ratio to that of this model.", metavar="MODEL")
     ] = None,
@@ -28,14 +42,17 @@ def report(
 
     Published claims are judged by these records; nothing is counted or measured.
     """
-    from backbone_bench.pages.folder import write
+    from backbone_bench.pages.folder import Images, write
     from backbone_bench.records import store  # pydantic waits until a command needs it
 
     found = store.read(records, warn=complain)
     if not found:
         raise UserError(f"No record in {', '.join(map(str, records))}.")
     _check_own(to / "index.html")
-    output.put(f"{write(found, to, png=png, relative_to=relative_to)}\n")
+    if plot_width is not None and not (png or pdf):
+        raise UserError("--plot-width is for PNG and PDF: add --png or --pdf.")
+    forms: tuple[ImageForm, ...] = (*(("png",) if png else ()), *(("pdf",) if pdf else ()))
+    output.put(f"{write(found, to, images=Images(forms, plot_width), relative_to=relative_to)}\n")
 
 
 def _check_own(page: Path) -> None:

@@ -160,9 +160,18 @@ def run(
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
         output.emit(output.of_records(records, RUN, convention, depth if layers else None, wide=wide), form, whole)
+        _offer_ceilings(records, quiet=quiet)
     if sweep.ended is not None:
         complain(f"{str(sweep.ended).rstrip('.')}: {len(sweep.results)} of {len(left)} rows are finished.")
     raise typer.Exit(sweep.exit_code)
+
+
+def _offer_ceilings(records: "Sequence[Record]", *, quiet: bool) -> None:
+    """Say how to get a roofline of the networks that ran on a GPU."""
+    from backbone_bench.report.plots.roofline import offer
+
+    if not quiet and (line := offer(records)):
+        complain(line)
 
 
 def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":

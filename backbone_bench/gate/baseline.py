@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from backbone_bench.base.errors import NotComparable, UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.base.validation import first_problem
 from backbone_bench.gate.measured import Noise
 from backbone_bench.gate.noisy import Spread
@@ -53,6 +53,7 @@ class Baseline:
 
     records: tuple[Record, ...] = ()
     notes: Notes = Notes()
+    absent: Path | None = None  # the file, if it does not exist yet
 
     @property
     def noise(self) -> Noise:
@@ -76,9 +77,9 @@ _NOTES: TypeAdapter[Notes] = TypeAdapter(Notes)
 
 
 def read(path: Path) -> Baseline:
-    """Read a baseline. Raises NotComparable if there is no such file, UserError if it is not a baseline."""
+    """Read a baseline; a file that does not exist is an empty one. Raises UserError if it is not a baseline."""
     if not os.path.exists(path):  # never raises, whatever the name
-        raise NotComparable(f"There is no baseline file {path}: create it with --update-baseline.")
+        return Baseline(absent=path)
     try:
         text = store.read_text(path)
         return Baseline(tuple(store.parse(text, path, warn=_refuse)), _notes(text, path))
@@ -122,7 +123,7 @@ def locked(path: Path) -> Iterator[Baseline]:
     """Lock the baseline against other writers and read it; a file that does not exist is an empty baseline."""
     folder = _lock(path)
     try:
-        yield read(path) if path.exists() else Baseline()
+        yield replace(read(path), absent=None)
     finally:
         os.close(folder)  # this also releases the lock
 

@@ -7,6 +7,7 @@ whole network for one changed convolution.
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+from backbone_bench.gate.tolerances import NOTHING_ALLOWED, Allowed, CountTolerance
 from backbone_bench.gate.verdicts import CostChange, Direction, GateFinding, GateVerdict
 from backbone_bench.records import Missing, ModelCost, OpCost
 from backbone_bench.records.quantities import EXACT
@@ -17,26 +18,68 @@ _Costs = tuple[int, int, int, int]  # FLOPs, access, traffic, operations
 _NOTHING: _Costs = (0, 0, 0, 0)
 
 
-def compare(subject: str, base: ModelCost | Missing, head: ModelCost | Missing) -> list[GateFinding]:
-    """A finding for each count that differs; a single `pass` if none does."""
+def compare(
+    subject: str, base: ModelCost | Missing, head: ModelCost | Missing, allowed: Allowed = NOTHING_ALLOWED
+) -> list[GateFinding]:
+    """A finding for each count that differs or is above its limit; a single `pass` if none does."""
     if isinstance(head, Missing):
         return [GateFinding(subject, "cost", GateVerdict.MISSING, reason=head.message)]
+    above = limits(subject, head, allowed)
     if isinstance(base, Missing):
-        return [GateFinding(subject, "cost", GateVerdict.NEW, reason=f"the baseline has no counts: {base.message}")]
-    changed = list(_changed(subject, base, head))
-    return changed or [GateFinding(subject, "cost", GateVerdict.PASS, reason="every count is the same")]
+        new = GateFinding(subject, "cost", GateVerdict.NEW, reason=f"the baseline has no counts: {base.message}")
+        return [*above, new]
+    exceeded = {found.metric for found in above}
+    changed = [found for found in _changed(subject, base, head, allowed) if found.metric not in exceeded]
+    same = GateFinding(subject, "cost", GateVerdict.PASS, reason="every count is the same")
+    return [*above, *changed] or [same]
 
 
-def _changed(subject: str, base: ModelCost, head: ModelCost) -> Iterator[GateFinding]:
+def limits(subject: str, head: ModelCost | Missing, allowed: Allowed) -> list[GateFinding]:
+    """A finding for each count above the limit that its tolerance sets, whatever the baseline has."""
+    found = []
+    for metric, tolerance in allowed.items():
+        after = Missing("not_counted", "no counts") if isinstance(head, Missing) else getattr(head, metric)
+        if not isinstance(after, Missing) and tolerance.exceeds(after):
+            reason = f"it is {after}, and bench.toml allows {tolerance.max:.0f}"
+            found.append(
+                GateFinding(subject, metric, GateVerdict.EXCEEDED, head=after, limit=tolerance.max, reason=reason)
+            )
+    return found
+
+
+def _changed(subject: str, base: ModelCost, head: ModelCost, allowed: Allowed) -> Iterator[GateFinding]:
     where = moved(base, head)
     for metric in (*(quantity.key for quantity in EXACT), _SHAPES):
         before, after = getattr(base, metric), getattr(head, metric)
         if before != after and not isinstance(before, Missing) and not isinstance(after, Missing):
             direction = _direction(before, after)
+            verdict = _verdict(metric, base, head, allowed)
             yield GateFinding(
-                subject, metric, GateVerdict.CHANGED, before, after,
-                moved=where, direction=direction, reason=_REASONS[direction],
+                subject, metric, verdict, before, after, threshold=_threshold(allowed.get(metric)),
+                moved=where, direction=direction, reason=_reason(direction, verdict),
             )  # fmt: skip
+
+
+def _verdict(metric: str, base: ModelCost, head: ModelCost, allowed: Allowed) -> GateVerdict:
+    """`changed`, unless a tolerance allows the difference.
+
+    Other parameters have other shapes, so a tolerance of their number is one of the shapes, if the number differs.
+    """
+    judged = "params" if metric == _SHAPES and base.params != head.params else metric
+    tolerance = allowed.get(judged)
+    if tolerance is None or not tolerance.allows(getattr(base, judged), getattr(head, judged)):
+        return GateVerdict.CHANGED
+    is_lower = metric != _SHAPES and getattr(head, metric) < getattr(base, metric)
+    return GateVerdict.IMPROVED if is_lower else GateVerdict.PASS
+
+
+def _threshold(tolerance: CountTolerance | None) -> float | None:
+    return None if tolerance is None or tolerance.increase_percent is None else tolerance.increase_percent / 100
+
+
+def _reason(direction: Direction, verdict: GateVerdict) -> str:
+    tolerated = "" if verdict is GateVerdict.CHANGED else ", which a tolerance allows"
+    return f"{_REASONS[direction]}{tolerated}"
 
 
 def _direction(base: int | str, head: int | str) -> Direction:

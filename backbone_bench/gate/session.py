@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from backbone_bench.gate import exact, measured
 from backbone_bench.gate.measured import THRESHOLDS, BaseHead, Noise
 from backbone_bench.gate.noisy import RoundPlan, Series, SeriesKey, decide
+from backbone_bench.gate.tolerances import Tolerances
 from backbone_bench.gate.verdicts import GateFinding, GateVerdict
 from backbone_bench.records import Record, matching
 from backbone_bench.records.quantities import QUANTITIES, MeasuredKind
@@ -33,11 +34,12 @@ Take = Callable[[str, int], Sequence[BaseHead]]  # a workload's name and a numbe
 
 @dataclass(frozen=True, slots=True)
 class GateRules:
-    """The rules of a gate: rounds, thresholds, and the noise known from calibrations."""
+    """The rules of a gate: rounds, thresholds, tolerances of counts, and the noise known from calibrations."""
 
     plan: RoundPlan = field(default_factory=RoundPlan)
     thresholds: Mapping[MeasuredKind, float] = field(default_factory=lambda: THRESHOLDS)
     noise: Noise = field(default_factory=dict)
+    tolerances: Tolerances = field(default_factory=Tolerances)
 
 
 @dataclass(slots=True)
@@ -79,7 +81,7 @@ def gate(names: Sequence[str], take: Take, rules: GateRules) -> tuple[list[GateF
         rounds = session.rounds[name]
         base, head = rounds[0]
         subject = matching.subject(head.workload)
-        findings += exact.compare(subject, base.cost, head.cost)
+        findings += exact.compare(subject, base.cost, head.cost, rules.tolerances.of(head.workload.model))
         findings += measured.one_sided(subject, rounds)
         findings += [
             measured.finding(subject, QUANTITIES[key.metric], decision, rounds, rules.plan)

@@ -14,6 +14,7 @@ class GateVerdict(StrEnum):
 
     INVALID = "invalid"  # a side could not be run
     REGRESSED = "regressed"  # significantly worse, and by more than is allowed
+    EXCEEDED = "exceeded"  # a count is above the limit that a tolerance sets
     CHANGED = "changed"  # a count differs, for better or worse
     MISSING = "missing"  # only the baseline has it
     INCOMPARABLE = "incomparable"  # the two sides were not measured under the same conditions
@@ -61,15 +62,24 @@ VERDICTS: Mapping[GateVerdict, VerdictRow] = {
         exit_code=1,
         next_steps=(NextStep("Run the gate again after a fix:", "again"),),
     ),
+    GateVerdict.EXCEEDED: VerdictRow(
+        "a count is above its limit in bench.toml",
+        exit_code=1,
+        says="is above its limit",
+        next_steps=(NextStep("Bring the count below its limit, or change the limit where it stands: in bench.toml."),),
+    ),
     GateVerdict.CHANGED: VerdictRow(
         "a count differs from the baseline, and the change is not accepted", exit_code=1, next_steps=(_ACCEPT,)
     ),
     GateVerdict.MISSING: VerdictRow(
-        "in the baseline, but not measured now",
+        "in the baseline, but not compared now",
         exit_code=3,
         junit="error",
-        says="is in the baseline, but was not measured now",
-        next_steps=(_ACCEPT,),
+        says="is in the baseline, but was not compared now",
+        next_steps=(
+            NextStep("Add what is missing to the run, or say that the run is a part of the baseline (--part)."),
+            NextStep("If it is gone for good or has a new name, drop the old entry and give the reason:", "accept"),
+        ),
     ),
     GateVerdict.INCOMPARABLE: VerdictRow(
         "not measured under the same conditions",
@@ -93,12 +103,15 @@ VERDICTS: Mapping[GateVerdict, VerdictRow] = {
             ),
         ),
     ),
-    GateVerdict.NEW: VerdictRow("not in the baseline", warns=False),
+    GateVerdict.NEW: VerdictRow("not in the baseline", junit="error", warns=False),
     GateVerdict.IMPROVED: VerdictRow(
-        "significantly better, and by more than the allowed change", warns=False, decided=True
+        "significantly better, and by more than the allowed change; of a count: lower, where a tolerance allows it",
+        warns=False,
+        decided=True,
     ),
     GateVerdict.PASS: VerdictRow("the same, or shown to be no worse than is allowed", warns=False, decided=True),
 }
+_NEVER_ACCEPTED = (GateVerdict.INVALID, GateVerdict.EXCEEDED)
 _FIRST = (2, 3, 1, 4)  # precedence of exit codes if several apply
 
 
@@ -136,14 +149,22 @@ class GateFinding:
     base: int | float | str | None = None
     head: int | float | str | None = None
     change: MeasuredChange | None = None
-    threshold: float | None = None  # the share by which it may get worse; None for a count
+    threshold: float | None = None  # the share by which it may get worse; None for a count without a tolerance
+    limit: float | None = None  # of a count, from a tolerance
     detectable: float | None = None  # minimum detectable effect at 80 % power, as a share
     confirmed: MeasuredChange | None = None  # the rerun of a regression
     moved: tuple[CostChange, ...] = ()  # modules whose counts changed
     direction: Direction | None = None  # of a changed count
     reason: str = ""
     informal: bool = False  # for information, no reason to fail: one process per side, or an informational quantity
-    exit_code: int | None = None  # of a side that could not be run
+    exit_code: int | None = None  # of a side that could not be run, or of a file that does not exist
+    accepted: str | None = None  # the reason, if the tree accepts these numbers
+
+    @property
+    def is_unjudged(self) -> bool:
+        """Whether one process per side measured it, which shows nothing of the noise between processes."""
+        once = self.change is not None and self.change.rounds == 1
+        return self.verdict is GateVerdict.INCONCLUSIVE and self.informal and once
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -179,10 +200,12 @@ class GateReport:
     def code(self, found: GateFinding) -> int:
         """The exit code of a finding; 0 if it is not a failure.
 
-        An accepted finding is not a failure, unless a side could not be run. Otherwise a verdict in `fail_on` is one,
-        for an informational finding too.
+        An accepted finding is not a failure, unless a side could not be run or a limit is exceeded. Otherwise a
+        verdict in `fail_on` is one, for an informational finding too.
         """
-        if self.acknowledged is not None and found.verdict is not GateVerdict.INVALID:
+        if self.acknowledged is not None and found.verdict not in _NEVER_ACCEPTED:
+            return 0
+        if found.accepted is not None:
             return 0
         if found.exit_code is not None:
             return found.exit_code
@@ -201,7 +224,12 @@ class GateReport:
         return next((code for code in _FIRST if code in codes), max(codes, default=0))
 
     @property
+    def could_not_run(self) -> tuple[str, ...]:
+        """The workloads of which a side could not be run: then nothing is accepted."""
+        return tuple(found.subject for found in self.findings if found.verdict is GateVerdict.INVALID)
+
+    @property
     def verdict(self) -> GateVerdict:
-        """The most serious verdict of the findings that are not informational."""
-        counting = [found for found in self.ordered if not found.informal]
+        """The most serious verdict of the findings that are neither informational nor accepted."""
+        counting = [found for found in self.ordered if not found.informal and found.accepted is None]
         return counting[0].verdict if counting else GateVerdict.PASS

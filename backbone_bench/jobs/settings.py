@@ -33,6 +33,7 @@ from backbone_bench.records import Scalar
 from backbone_bench.records.workload import input_specs
 
 PREFIX = "BACKBONE_BENCH_"
+GATE = "gate"  # the table with the tolerances of `bench gate`: it is no setting of a run
 T = TypeVar("T")
 
 
@@ -218,6 +219,12 @@ def here(environ: Mapping[str, str], folder: Path) -> Iterator[SettingSource]:
     """The sources outside the command line, in order of precedence."""
     variables = ((name.removeprefix(PREFIX), text) for name, text in environ.items() if name.startswith(PREFIX))
     yield SettingSource("environment", {name.lower().replace("_", "-"): text for name, text in variables})
+    for origin, values in files(folder):
+        yield SettingSource(origin, {name: value for name, value in values.items() if name != GATE})
+
+
+def files(folder: Path) -> Iterator[SettingSource]:
+    """The tables of the nearest `bench.toml` and `pyproject.toml`, whole, in order of precedence."""
     if found := _nearest("bench.toml", folder):
         yield SettingSource(str(found), _read(found))
     if found := _nearest("pyproject.toml", folder):

@@ -75,7 +75,7 @@ def gate(name: str, repository: Path, options: list[str]) -> None:
         return
     found = {one["metric"]: one for one in json.loads(ended.stdout)["findings"]}
     wall = found["wall_s"]
-    exact = sorted({one["verdict"] for metric, one in found.items() if one["threshold"] is None})
+    exact = sorted({one["verdict"] for metric, one in found.items() if one["change"] is None})
     places = [row["module"] for one in found.values() for row in one["moved"]][:2]
     change = wall["change"]
     point, low, high = (f"{100 * (change[bound] - 1):+.1f} %" for bound in ("ratio", "low", "high"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench.base.errors import NotComparable, UserError
+from backbone_bench.base.errors import UserError
 from backbone_bench.gate import baseline
 from backbone_bench.gate.baseline import Baseline, Calibration
 from backbone_bench.gate.noisy import Spread
@@ -82,9 +82,8 @@ def test_a_new_calibration_replaces_the_old_one_of_the_same_quantity():
     assert Baseline().calibrated([old, other]).calibrated([new]).notes.calibrations == (other, new)
 
 
-def test_an_absent_baseline_is_not_comparable(tmp_path):
-    with pytest.raises(NotComparable, match="--update-baseline"):
-        baseline.read(tmp_path / "none.json")
+def test_an_absent_baseline_is_an_empty_one_that_knows_its_file(tmp_path):
+    assert baseline.read(tmp_path / "none.json") == Baseline(absent=tmp_path / "none.json")
 
 
 def _older(document):

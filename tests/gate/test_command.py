@@ -4,6 +4,7 @@ import json
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,7 +20,7 @@ from backbone_bench.records import store
 from backbone_bench.run.runner import JobResult
 from backbone_bench.versus.rounds import FreshRounds
 from tests.gate.conftest import git, widen
-from tests.gate.samples import COST, WIDER, counted, processes
+from tests.gate.samples import COST, WIDER, counted, processes, timed
 
 QUIET = (-0.002, 0.001, 0.0, 0.002, -0.001)
 
@@ -98,6 +99,85 @@ def test_a_workload_that_is_gone_can_be_taken_off_the_baseline(bench, old, tmp_p
     assert {record.workload.model for record in baseline.read(old).records} == {"net"}
 
 
+@pytest.fixture
+def here(bench, tmp_path, monkeypatch):
+    """A folder with two models in net.py and a baseline of both; `gate` compares the models named with it, exactly."""
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(TWO)
+
+    def gate(*words, models=("wide", "deep"), **how):
+        named = [word for name in models for word in ("--model", f"net.py:{name}")]
+        return bench("gate", "--baseline", "counts.json", "--exact", *words, *named, "--input", "3x8x8", **how)
+
+    assert gate("--update-baseline").code == 0
+    return gate
+
+
+TWO = """from torch import nn
+
+
+def wide():
+    return nn.Conv2d(3, 32, 3)
+
+
+def deep():
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3))
+"""
+
+
+@pytest.mark.slow
+def test_what_the_words_no_longer_name_is_missing_unless_they_say_that_the_run_is_a_part(here):
+    fewer = here(models=["wide"])
+    assert fewer.code == 3
+    assert "net.py:deep 1x3x8x8 is in the baseline, but was not compared now." in fewer.out
+    for words, models in (("--part",), ["wide"]), (("--shard", "1/2"), ["wide", "deep"]):
+        part = here(*words, models=models)
+        assert part.code == 0
+        assert "1 of the baseline's workloads were left out: net.py:deep 1x3x8x8." in part.out
+
+
+@pytest.mark.slow
+def test_the_old_name_of_a_renamed_model_is_missing_and_dropped_with_a_reason(here):
+    Path("net.py").write_text(TWO.replace("deep", "deeper"))
+    renamed = here(models=["wide", "deeper"])
+    assert renamed.code == 3
+    assert "Perhaps it has a new name: net.py:deeper 1x3x8x8 has the same counts" in renamed.out
+    assert here("--update-baseline", "--reason", "renamed", models=["wide", "deeper"]).code == 0
+    stored = baseline.read(Path("counts.json"))
+    assert [record.workload.model for record in stored.records] == ["net.py:wide", "net.py:deeper"]
+    assert any("net.py:deep 1x3x8x8 is in the baseline" in change for change in stored.notes.log[-1].changes)
+
+
+@pytest.mark.slow
+def test_an_update_by_a_part_keeps_the_other_entries(here):
+    assert here("--part", "--update-baseline", "--reason", "again", models=["wide"]).code == 0
+    assert {record.workload.model for record in baseline.read(Path("counts.json")).records} == {
+        "net.py:wide", "net.py:deep",
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_could_not_be_run_is_invalid_not_missing_and_no_baseline_is_written(here):
+    before = Path("counts.json").read_bytes()
+    Path("net.py").write_text(TWO.replace("def deep():", "def deep():\n    raise ValueError('no')"))
+    output = here("--update-baseline", "--reason", "because", "-f", "json")
+    assert output.code == 2
+    assert {one["verdict"] for one in json.loads(output.out)["findings"]} == {"pass", "invalid"}
+    assert "counts.json is not written, because net.py:deep" in output.err
+    assert Path("counts.json").read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_first_run_without_a_baseline_says_what_to_do_and_writes_its_reports(here):
+    Path("counts.json").unlink()
+    output = here("-o", "report.json", "-o", "report.xml")
+    assert output.code == json.loads(Path("report.json").read_text())["exit_code"] == 4
+    assert "There is no file counts.json" in output.out
+    assert "gate --update-baseline" in output.out
+    assert ElementTree.parse("report.xml").getroot().attrib["errors"] == "2"
+    assert not Path("counts.json").exists()
+
+
 def test_fail_on_adds_verdicts(bench, old, tmp_path):
     more = tmp_path / "more.json"
     more.write_text(store.dumps([*processes(0.04, QUIET), counted("other"), counted("fresh")]))
@@ -116,7 +196,9 @@ def test_thresholds_are_the_users(bench, old, new):
     [
         ([], 2, "--baseline FILE or --base-ref REVISION"),
         (["--baseline", "a.json", "--base-ref", "main"], 2, "either"),
-        (["--baseline", "a.json", "--exact", "--model", "resnet18"], 4, "--update-baseline"),
+        (["--base-ref", "main", "--part", "--model", "resnet18"], 2, "part of a baseline"),
+        (["--baseline", "OLD", "--current", "OLD", "--shard", "1/2"], 2, "use --part"),
+        (["--baseline", "OLD", "--exact", "--shard", "3/2", "--model", "resnet18"], 2, "--shard 3/2"),
         (["--baseline", "a.json", "--current", "b.json", "--model", "resnet18"], 2, "nothing is run"),
         (["--current", "b.json"], 2, "--baseline FILE"),
         (["--base-ref", "main", "--update-baseline"], 2, "--update-baseline needs"),
@@ -183,7 +265,124 @@ def test_a_revision_that_costs_the_same_passes_and_a_change_since_it_is_accepted
     costs[1] = WIDER
     assert bench(*words).code == 1
     output = bench(*words, "--reason", "wider on purpose")
-    assert (output.code, "Accepted: wider on purpose" in output.out) == (0, True)
+    assert (output.code, "Accepted: Wider on purpose." in output.out) == (0, True)
+    (file,) = Path("bench-accepted").iterdir()
+    assert f"The changes are accepted in bench-accepted/{file.name}" in output.err
+    assert json.loads(file.read_text())["reason"] == "wider on purpose"
+    again = bench(*words)
+    assert (again.code, "bench gate passed: 5 accepted" in again.out) == (0, True)
+
+
+def test_other_numbers_than_the_accepted_ones_are_red_again(bench, scripted):
+    costs, _ = scripted
+    words = ("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    costs[1] = WIDER
+    assert bench(*words, "--reason", "wider on purpose").code == 0
+    costs[1] = replace(WIDER, params=WIDER.params + 1)
+    output = bench(*words)
+    assert output.code == 1
+    assert "parameters +20.1 %" in output.out
+    assert "4 accepted" in output.out  # the counts that are as they were accepted
+
+
+def test_what_was_accepted_and_merged_accepts_nothing_more(bench, scripted, repository):
+    costs, _ = scripted
+    words = ("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    costs[1] = WIDER
+    assert bench(*words, "--reason", "wider on purpose").code == 0
+    git(repository, "add", ".")
+    git(repository, "commit", "--message=Accepted")
+    assert bench(*words).code == 1
+
+
+def test_an_acceptance_without_any_change_writes_nothing(bench, scripted):
+    output = bench("gate", "--base-ref", "main", "--exact", "--model", "net.py:small", "--reason", "because")
+    assert (output.code, Path("bench-accepted").exists()) == (0, False)
+    assert "Nothing was accepted" in output.err
+
+
+def test_a_file_that_accepts_nothing_readable_is_refused_in_one_line(bench, scripted):
+    Path("bench-accepted").mkdir()
+    Path("bench-accepted", "x.json").write_text('{"reason": 1}')
+    output = bench("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    assert (output.code, output.out, output.err.count("\n")) == (2, "", 1)
+
+
+TOLERANCES = """
+[gate.counts]
+flops = {{ increase_percent = {flops} }}
+access_elems = {{ increase_percent = 100 }}
+traffic_elems = {{ increase_percent = 100 }}
+params = {{ max = {params} }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("flops", "params", "verdicts"),
+    [
+        (80, 1200, {"pass"}),
+        (78, 1200, {"pass", "changed"}),  # FLOPs rise by 78.4 %
+        (80, 1199, {"pass", "exceeded"}),
+    ],
+)
+def test_tolerances_of_counts_stand_in_bench_toml(bench, scripted, flops, params, verdicts):
+    costs, _ = scripted
+    costs[1] = WIDER
+    Path("bench.toml").write_text(TOLERANCES.format(flops=flops, params=params))
+    output = bench("gate", "--base-ref", "main", "--exact", "-f", "json", "--model", "net.py:small")
+    assert output.code == (verdicts != {"pass"})
+    assert {one["verdict"] for one in json.loads(output.out)["findings"]} == verdicts
+
+
+def test_a_cheaper_model_is_red_and_said_to_be_cheaper_unless_tolerances_allow_it(bench, scripted):
+    costs, _ = scripted
+    costs[0] = WIDER
+    words = ("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    red = bench(*words)
+    assert red.code == 1
+    assert "It is cheaper, but so is a network that lost a layer by accident" in red.out
+    Path("bench.toml").write_text(TOLERANCES.format(flops=0, params=5000))
+    allowed = bench(*words)
+    assert allowed.code == 0
+    assert "bench gate passed: 4 improved, 1 pass" in allowed.out
+    assert "net 1x3x224x224 has lower counts: parameters −16.7 %" in allowed.out
+
+
+def test_a_tolerance_of_one_model_replaces_that_of_all_and_a_model_that_was_not_compared_is_named(bench, scripted):
+    costs, _ = scripted
+    costs[1] = WIDER
+    own = "[gate.models.net]\nflops = { increase_percent = 80 }\n[gate.models.nett]\nops = {}\n"
+    Path("bench.toml").write_text(TOLERANCES.format(flops=0, params=5000) + own)
+    output = bench("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    assert output.code == 0
+    assert "bench.toml has tolerances for nett, which was not compared." in output.out
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("[gate.counts]\nflop = {}\n", "Did you mean 'flops'"),
+        ("[gate.counts]\nflops = { increase_percent = -1 }\n", "gate.counts.flops.increase_percent"),
+        ("[gate.counts]\nflops = 5\n", "gate.counts.flops"),
+        ("gate = 5\n", "gate"),
+        ("[gate.count]\n", "gate.count"),
+    ],
+)
+def test_a_wrong_tolerance_is_told_in_one_line_and_disturbs_no_other_command(bench, scripted, table, message):
+    Path("bench.toml").write_text(table)
+    output = bench("gate", "--base-ref", "main", "--exact", "--model", "net.py:small")
+    assert (output.code, output.out, output.err.count("\n")) == (2, "", 1)
+    assert message in output.err
+    assert bench("config").code == 0
+
+
+def test_a_file_compared_with_itself_says_little(bench, tmp_path):
+    file = tmp_path / "many.json"
+    file.write_text(store.dumps([timed(0.04, f"net{n}") for n in range(24)]))
+    output = bench("gate", "--baseline", file, "--current", file)
+    assert output.code == 0
+    assert len(output.out.splitlines()) < 10
+    assert "48 measured quantities of 24 workloads are not judged." in output.out
 
 
 def test_a_base_that_needs_other_packages_asks_for_an_interpreter_and_runs_under_it(bench, scripted, repository):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from backbone_bench.gate import stored
+from backbone_bench.gate.baseline import Baseline
 from backbone_bench.gate.measured import BaseHead, value
 from backbone_bench.gate.noisy import RoundPlan, Spread
 from backbone_bench.gate.session import GateRules, Unpaired, gate
@@ -20,7 +21,7 @@ ONCE = GateRules(plan=RoundPlan(double=False, confirm=False))
 def compared(base, head, rules=ONCE):
     """The findings on two files of records, by metric."""
     groups = matching.by_workload(head)
-    sides = stored.Stored(base, lambda name, _count: groups[name])
+    sides = stored.Stored(Baseline(tuple(base)), lambda name, _count: groups[name])
     findings, remarks = gate(list(groups), sides.take, rules)
     return {found.metric: found for found in [*findings, *stored.missing(base, head)]}, remarks
 

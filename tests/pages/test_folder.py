@@ -9,8 +9,9 @@ import pytest
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.pages import folder
+from backbone_bench.pages.folder import Images
 from backbone_bench.records import store
-from backbone_bench.report.drawing import png
+from backbone_bench.report.drawing import image
 from tests.report.samples import EVERY, RESNET50, UNKNOWN, VOVNET39, cost, counted
 
 ALONE = """
@@ -41,29 +42,52 @@ def test_a_report_is_a_page_tables_plots_and_the_whole_records(records: Path, tm
     assert done.stdout.strip() == str(folder_made / "index.html")
     assert store.read([folder_made / "records.jsonl"], pytest.fail) == EVERY
     assert {"index.html", "tables.md", "tables.csv", "plots"} <= {path.name for path in folder_made.iterdir()}
-    assert (folder_made / "plots" / "thesis.svg").exists()
+    assert (folder_made / "plots" / "spread.svg").exists()
 
 
 @pytest.mark.parametrize(("params", "holds"), [(143_667_240, True), (160_000_000, False)])
 def test_a_claim_is_judged_by_the_counts_of_the_records(tmp_path: Path, params: int, holds: bool):
     vgg19 = counted("vgg19", 19_632_062_464, cost=cost(19_632_062_464, params=params))
-    page = folder.write([vgg19], tmp_path, png=False, relative_to=None).read_text(encoding="utf-8")
+    page = folder.write([vgg19], tmp_path).read_text(encoding="utf-8")
     assert ("vgg-E-params: holds" in page) == holds
 
 
-def test_png_comes_beside_svg_where_it_is_asked_for(tmp_path: Path):
-    folder.write([RESNET50, VOVNET39, UNKNOWN], tmp_path, png=True, relative_to=None)
+def test_png_and_pdf_come_beside_svg_where_they_are_asked_for(tmp_path: Path):
+    folder.write([RESNET50, VOVNET39, UNKNOWN], tmp_path, images=Images(("png", "pdf")))
     pictures = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert "thesis.png" in pictures
-    assert [Path(name).stem for name in pictures[::2]] == [Path(name).stem for name in pictures[1::2]]
+    stems = {Path(name).stem for name in pictures}
+    assert set(pictures) == {f"{stem}.{form}" for stem in stems for form in ("svg", "png", "pdf")}
+    assert "spread" in stems
+
+
+def test_a_page_of_somebody_else_is_not_overwritten(records: Path, tmp_path: Path):
+    (tmp_path / "index.html").write_text("<h1>my site</h1>", encoding="utf-8")
+    done = bench("report", str(records), "-o", str(tmp_path))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "not a page of bench report" in done.stderr
+    assert (tmp_path / "index.html").read_text(encoding="utf-8") == "<h1>my site</h1>"
+    assert not (tmp_path / "plots").exists()
+
+
+def test_a_page_of_its_own_is_written_again(tmp_path: Path):
+    folder.write([RESNET50], tmp_path)
+    first = (tmp_path / "index.html").read_text(encoding="utf-8")
+    folder.write([VOVNET39], tmp_path)
+    assert (tmp_path / "index.html").read_text(encoding="utf-8") != first
+
+
+def test_a_width_without_an_image_is_refused(records: Path, tmp_path: Path):
+    done = bench("report", str(records), "-o", str(tmp_path / "new"), "--plot-width", "85")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "add --png or --pdf" in done.stderr
 
 
 def test_png_that_cannot_be_drawn_is_found_out_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(png, "available", lambda: False)
+    monkeypatch.setattr(image, "available", lambda: False)
     with pytest.raises(UserError, match="matplotlib"):
-        folder.write([RESNET50], tmp_path / "new", png=True, relative_to=None)
+        folder.write([RESNET50], tmp_path / "new", images=Images(("pdf",)))
     assert not (tmp_path / "new").exists()
 
 

@@ -47,7 +47,7 @@ def hostile(text: str) -> list[Record]:
 
 @pytest.fixture
 def written(tmp_path: Path) -> Path:
-    folder.write([*hostile(SCRIPT), VOVNET39], tmp_path / "report", png=False, relative_to=None)
+    folder.write([*hostile(SCRIPT), VOVNET39], tmp_path / "report", relative_to=None)
     return tmp_path / "report"
 
 
@@ -95,7 +95,7 @@ def test_nothing_that_a_record_names_is_opened_or_run(tmp_path: Path):
 
     sys.addaudithook(audit)  # it stays: Python cannot remove an audit hook
     records = hostile(f"{name}:Net")
-    folder.write(records, tmp_path / "report", png=False, relative_to=records[0].workload.model)
+    folder.write(records, tmp_path / "report", relative_to=records[0].workload.model)
     assert all(str(Job.from_record(record)) for record in records)
     (bait / "net.py").read_text()
     watching = False

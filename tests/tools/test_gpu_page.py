@@ -11,7 +11,7 @@ from backbone_bench.claims.data.verdicts import ClaimVerdict
 from backbone_bench.records import Latencies, Missing, Record, store
 from backbone_bench.records.grade import graded, noted
 from backbone_bench.report.plots.points import number
-from backbone_bench.report.plots.which import PREDICTORS
+from backbone_bench.report.plots.prediction import PREDICTORS
 from backbone_bench.report.views.columns import COLUMNS
 from tests.report.samples import gpu_record
 from tests.tools.test_zoo_page import rows

@@ -8,14 +8,14 @@ from scipy.stats import spearmanr
 from backbone_bench.base.units import PLAIN
 from backbone_bench.records import store
 from backbone_bench.report.plots.points import number
+from backbone_bench.report.plots.prediction import PREDICTORS
 from backbone_bench.report.plots.roofline import COPY, PRODUCT
-from backbone_bench.report.plots.which import PREDICTORS
 from backbone_bench.report.views.columns import COLUMNS
 from tests.report.samples import CPU, cost, op, record
 from tests.tools.test_zoo_page import rows
 from tools import measure, measured
 
-SIZES = (3, 1, 4, 6, 5, 9, 2)
+SIZES = (3, 1, 4, 6, 5, 9, 2, 7)
 
 
 def network(n: int):

@@ -36,8 +36,19 @@ def _case(report: GateReport, found: GateFinding) -> ElementTree.Element:
     row = VERDICTS[found.verdict]
     if row.decided and not report.fails(found):
         return case
-    sentences = (f"{one.lead} {one.rest}".strip() for one in headlines(replace(report, findings=(found,))))
+    sentences = (f"{one.lead} {one.rest}".strip() for one in headlines(replace(report, findings=_told(report, found))))
     message = escape.visible(" ".join(sentences))
     outcome = row.junit if report.fails(found) else "skipped"
     ElementTree.SubElement(case, outcome, {"type": found.verdict.value, "message": message}).text = message
     return case
+
+
+def _told(report: GateReport, found: GateFinding) -> tuple[GateFinding, ...]:
+    """The findings that one sentence is about: all counts of a workload that changed alike, else one finding."""
+    if not found.moved:
+        return (found,)
+    return tuple(
+        one
+        for one in report.findings
+        if (one.subject, one.verdict, one.accepted) == (found.subject, found.verdict, found.accepted) and one.moved
+    )

@@ -46,8 +46,10 @@ def quantity(value: int | float | str | None, metric: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """The text with a capital letter and a full stop."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    """The text with a full stop and, unless it begins with a name such as `net.py:small`, a capital letter."""
+    first, *_ = text.split(maxsplit=1) or [""]
+    capital = text[:1].upper() if first.rstrip(".,:;").isalpha() else text[:1]
+    return f"{capital}{text[1:].rstrip('.')}."
 
 
 def headlines(report: GateReport) -> Iterator[Headline]:
@@ -68,6 +70,8 @@ def _headline(report: GateReport, found: GateFinding, lead: str, *rest: str) -> 
 
 
 def _why_it_fails(report: GateReport, found: GateFinding) -> str:
+    if found.accepted is not None:
+        return f"Accepted: {sentence(found.accepted)}"
     if report.fails(found) and not replace(report, fail_on=()).fails(found):
         return "This fails because --fail-on names it."
     if report.fails(found) or report.acknowledged is not None or not VERDICTS[found.verdict].warns:
@@ -81,8 +85,14 @@ def _regressed(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[
 
 
 def _improved(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
+    counts = [found for found in findings if found.change is None]
+    for subject, rows in groupby(counts, key=lambda one: one.subject):
+        lower = list(rows)
+        lead = f"{subject} has lower counts: {', '.join(map(_exact, lower))}."
+        yield _headline(report, lower[0], lead, "A tolerance allows it.", _where(lower[0].moved))
     for found in findings:
-        assert found.change is not None
+        if found.change is None:
+            continue
         bound = f"With 95 % confidence, the change is at most {percent(found.change.high)}."
         yield _headline(report, found, f"{_became(found)}.", bound, _rounds(found.change))
 
@@ -114,10 +124,18 @@ def _rerun(found: GateFinding) -> str:
 
 
 def _changed(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
-    for subject, rows in groupby(findings, key=lambda one: one.subject):
+    for (subject, _), rows in groupby(findings, key=lambda one: (one.subject, one.accepted)):
         changed = list(rows)
         changes = ", ".join(_exact(one) for one in changed)
-        yield _headline(report, changed[0], f"{subject} {_direction(changed)}: {changes}.", _where(changed[0].moved))
+        lead = f"{subject} {_direction(changed)}: {changes}."
+        yield _headline(report, changed[0], lead, _where(changed[0].moved), _cheaper(report, changed))
+
+
+def _cheaper(report: GateReport, changed: Sequence[GateFinding]) -> str:
+    """Why a network that costs less fails."""
+    if not report.fails(changed[0]) or {found.direction for found in changed} - {"other"} != {"better"}:
+        return ""
+    return "It is cheaper, but so is a network that lost a layer by accident: accept it, or allow it by a tolerance."
 
 
 def _exact(found: GateFinding) -> str:
@@ -163,7 +181,10 @@ def _reason(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Hea
 
 
 def _inconclusive(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
+    unjudged = [found for found in findings if found.is_unjudged and not report.fails(found)]
     for found in findings:
+        if found in unjudged:
+            continue
         change = found.change
         estimate = percent(change.ratio if change else None)
         bounds = ""
@@ -171,6 +192,10 @@ def _inconclusive(report: GateReport, findings: Sequence[GateFinding]) -> Iterat
             bounds = f" (95 % confidence bounds {percent(change.low)} to {percent(change.high)})"
         lead = f"{found.subject}: {TITLES[found.metric]} {estimate}{bounds} is inconclusive."
         yield _headline(report, found, lead, sentence(found.reason))
+    if unjudged:
+        workloads = len({found.subject for found in unjudged})
+        lead = f"{len(unjudged)} measured quantities of {workloads} workloads are not judged."
+        yield _headline(report, unjudged[0], lead, sentence(unjudged[0].reason))
 
 
 def _new(report: GateReport, findings: Sequence[GateFinding]) -> Iterator[Headline]:
@@ -200,11 +225,14 @@ _HEADLINES: Mapping[GateVerdict, Callable[[GateReport, Sequence[GateFinding]], I
 
 def steps(report: GateReport) -> Iterator[Advice]:
     """Next steps for the user, the most urgent first, each once."""
-    verdicts = {found.verdict for found in report.findings if not found.informal or report.fails(found)}
+    open_findings = [found for found in report.findings if found.accepted is None]
+    verdicts = {found.verdict for found in open_findings if not found.informal or report.fails(found)}
     if report.acknowledged is not None:
         return
     if GateVerdict.REGRESSED in verdicts:
         yield Advice(_suspect(report))
+    if any(found.verdict is GateVerdict.NEW and found.exit_code for found in report.findings):
+        yield Advice("There is no baseline yet. Create it, and commit the file:", report.accept)
     commands = {"again": report.again, "accept": report.accept, "": ""}
     needed = (step for verdict in GateVerdict if verdict in verdicts for step in VERDICTS[verdict].next_steps)
     yield from (Advice(step.text, commands[step.command]) for step in dict.fromkeys(needed))

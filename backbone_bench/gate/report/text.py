@@ -43,9 +43,15 @@ def _document(report: GateReport) -> dict[str, Any]:
 
 def title(report: GateReport) -> str:
     """`bench gate failed: 1 regressed, 5 changed, 2 pass`."""
-    counts = Counter(found.verdict for found in report.findings)
-    listed = ", ".join(f"{counts[one]} {one.value}" for one in GateVerdict if counts[one])
+    counts = Counter(map(_counted_as, report.ordered))
+    listed = ", ".join(f"{count} {word}" for word, count in counts.items())
     return f"bench gate {_ENDS[report.exit_code]}: {listed or 'nothing to compare'}"
+
+
+def _counted_as(found: GateFinding) -> str:
+    if found.accepted is not None:
+        return "accepted"
+    return "not judged" if found.is_unjudged else found.verdict.value
 
 
 def _summary(report: GateReport) -> str:
@@ -62,12 +68,23 @@ def parts(report: GateReport) -> list[AnswerPart]:
         found.append(ItemList(sentences))
     if advice:
         found += [Heading("What to do next", level=3), ItemList(advice, numbered=True)]
-    *others, last = tables(report)
+    if not (shown := tables(report)):
+        return [*found, *map(Paragraph, _remarks(report))]
+    *others, last = shown
     return [*found, *others, replace(last, remarks=(*last.remarks, *_remarks(report)))]
 
 
+def _listed(report: GateReport) -> list[GateFinding]:
+    """The findings that people need to see: a long list of what passed would hide them."""
+    shown = (GateVerdict.PASS, GateVerdict.NEW)
+    return [
+        found for found in report.ordered if report.fails(found) or not (found.verdict in shown or found.is_unjudged)
+    ]
+
+
 def _remarks(report: GateReport) -> Iterator[str]:
-    present = [verdict for verdict in GateVerdict if any(found.verdict is verdict for found in report.findings)]
+    listed = {found.verdict for found in _listed(report)}
+    present = [verdict for verdict in GateVerdict if verdict in listed]
     if present:
         yield f"Verdicts. {'; '.join(f'{verdict.value}: {VERDICTS[verdict].meaning}' for verdict in present)}."
     tested = sum(found.change is not None and not found.informal for found in report.findings)
@@ -80,10 +97,11 @@ def _remarks(report: GateReport) -> Iterator[str]:
 
 
 def tables(report: GateReport) -> list[Table]:
-    """One table of all findings, then one table per workload of the modules whose cost changed."""
-    whole = without_empty(tabulate(report.ordered, _for_people(report)))
-    changed = {found.subject: found.moved for found in report.ordered if found.moved}
-    return [whole, *(_modules(subject, moved) for subject, moved in changed.items())]
+    """One table of all findings but those that passed, then one per workload of the modules whose cost changed."""
+    listed = _listed(report)
+    whole = [without_empty(tabulate(listed, _for_people(report)))] if listed else []
+    changed = {found.subject: found.moved for found in listed if found.moved}
+    return [*whole, *(_modules(subject, moved) for subject, moved in changed.items())]
 
 
 def _modules(subject: str, moved: tuple[CostChange, ...]) -> Table:
@@ -109,6 +127,10 @@ def _share(value: float | None) -> str:
     return "" if value is None else percent(1 + value, signed=False)
 
 
+def _allowed(found: GateFinding) -> str:
+    return _share(found.threshold) if found.limit is None else f"up to {quantity(found.limit, found.metric)}"
+
+
 def _for_people(report: GateReport) -> tuple[Column[GateFinding], ...]:
     return (
         Column("subject", "workload", lambda found: found.subject),
@@ -118,7 +140,7 @@ def _for_people(report: GateReport) -> tuple[Column[GateFinding], ...]:
         Column("head", "now", lambda found: _quantity(found, found.head)),
         Column("change", "change", _ratio),
         Column("bounds", "95 % confidence bounds", _bounds, remark=_BOUNDS),
-        Column("allowed", "allowed", lambda found: _share(found.threshold)),
+        Column("allowed", "allowed", _allowed),
         Column("detectable", "detectable", lambda found: _share(found.detectable), remark=_DETECTABLE),
         Column("rounds", "rounds", lambda found: str(found.change.rounds) if found.change else ""),
     )
@@ -129,6 +151,8 @@ _DETECTABLE = "Detectable: the minimum detectable effect at 80 % power, with the
 
 
 def _verdict(report: GateReport, found: GateFinding) -> str:
+    if found.accepted is not None:
+        return f"{found.verdict.value}, accepted"
     return f"{found.verdict.value}{' (for information)' * (found.informal and not report.fails(found))}"
 
 
@@ -160,6 +184,8 @@ def _for_programs(report: GateReport) -> tuple[Column[GateFinding], ...]:
         Column("rounds", "rounds", _of_change("rounds"), PLAIN),
         Column("threshold", "allowed", lambda found: _plain(found.threshold), PLAIN),
         Column("detectable", "detectable", lambda found: _plain(found.detectable), PLAIN),
+        Column("limit", "limit", lambda found: _plain(found.limit), PLAIN),
+        Column("accepted", "accepted", lambda found: found.accepted or ""),
         Column("reason", "reason", lambda found: found.reason),
     )
 

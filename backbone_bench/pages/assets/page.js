@@ -1,5 +1,8 @@
 "use strict";
-// Sorts and filters tables, steps through the marks of a plot, opens all sections for print. The page is readable without it.
+// Sorts, filters and folds tables, steps through the marks of a plot, draws a detail when it is opened, and all for print.
+// The tables and the first plots are readable without it.
+
+let parts; // what details draw, by name: read when the first is opened
 
 function compare(left, right) {
   const [a, b] = [left.dataset.v, right.dataset.v];
@@ -27,14 +30,40 @@ function sort(head) {
 }
 
 function filter(text) {
-  const needle = text.toLowerCase();
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const rows = document.querySelectorAll("#summary tbody tr");
   let shown = 0;
   for (const row of rows) {
-    row.hidden = !row.textContent.toLowerCase().includes(needle);
+    const content = row.textContent.toLowerCase();
+    row.hidden = !words.every((word) => content.includes(word));
     if (!row.hidden) shown += 1;
   }
-  document.getElementById("found").textContent = needle ? `${shown} of ${rows.length}` : "";
+  document.getElementById("found").textContent = words.length ? `${shown} of ${rows.length}` : "";
+}
+
+function fold(button) {
+  const open = button.getAttribute("aria-expanded") !== "true";
+  const head = button.parentElement;
+  head.dataset.all ??= head.colSpan;
+  head.colSpan = open ? head.dataset.all : Math.max(1, head.dataset.stays);
+  button.setAttribute("aria-expanded", open);
+  button.closest("table").classList.toggle(`no-${button.dataset.group}`, !open);
+}
+
+// Folds what says least, the last group first, until the table fits the screen.
+function foldToFit(table) {
+  for (const button of Array.from(table.querySelectorAll(".fold")).reverse()) {
+    const fits = table.offsetWidth <= table.parentElement.clientWidth;
+    if (!fits || button.dataset.group === "more") fold(button);
+  }
+}
+
+function draw(detail) {
+  if (detail.dataset.part === undefined || detail.dataset.drawn) return;
+  parts ??= JSON.parse(document.getElementById("parts").textContent);
+  detail.dataset.drawn = "yes";
+  detail.insertAdjacentHTML("beforeend", parts[detail.dataset.part]);
+  listen(detail);
 }
 
 function step(plot, by) {
@@ -53,23 +82,35 @@ function showValues(plot, mark) {
   if (title && place) place.textContent = title.textContent.replaceAll("\n", ", ");
 }
 
-for (const button of document.querySelectorAll("thead button")) {
-  button.addEventListener("click", () => sort(button.parentElement));
+function listen(within) {
+  for (const button of within.querySelectorAll("thead button")) {
+    const act = button.classList.contains("fold") ? () => fold(button) : () => sort(button.parentElement);
+    button.addEventListener("click", act);
+  }
+  for (const plot of within.querySelectorAll("svg[tabindex]")) {
+    plot.addEventListener("keydown", (event) => {
+      const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (by) {
+        event.preventDefault();
+        step(plot, by);
+      }
+    });
+    plot.addEventListener("pointerover", (event) => {
+      const mark = event.target.closest(".mark");
+      if (mark) showValues(plot, mark);
+    });
+  }
 }
+
+listen(document);
+for (const table of document.querySelectorAll(".records")) foldToFit(table);
 document.getElementById("filter").addEventListener("input", (event) => filter(event.target.value));
-for (const plot of document.querySelectorAll("svg[tabindex]")) {
-  plot.addEventListener("keydown", (event) => {
-    const by = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (by) {
-      event.preventDefault();
-      step(plot, by);
-    }
-  });
-  plot.addEventListener("pointerover", (event) => {
-    const mark = event.target.closest(".mark");
-    if (mark) showValues(plot, mark);
-  });
+for (const detail of document.querySelectorAll("details[data-part]")) {
+  detail.addEventListener("toggle", () => draw(detail));
 }
 addEventListener("beforeprint", () => {
-  for (const part of document.querySelectorAll("details")) part.open = true;
+  for (const detail of document.querySelectorAll("details")) {
+    detail.open = true;
+    draw(detail);
+  }
 });

@@ -4,7 +4,7 @@ Lengths are in pixels and y points down. The width of a character is estimated
 as 0.6 of the font size, since no font is loaded here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, floor, log10
 from typing import NamedTuple
 
@@ -96,7 +96,7 @@ class LegendEntry(NamedTuple):
     """One series in a legend: its mark at (`x`, `y`), its name to the right."""
 
     name: str
-    number: int
+    style: int
     x: float
     y: float  # of the baseline
 
@@ -108,16 +108,16 @@ class Legend(NamedTuple):
     height: float
 
 
-def legend(series: Sequence[str], width: float) -> Legend:
+def legend(styles: Mapping[str, int], width: float) -> Legend:
     """Lay the series out in lines of at most `width`; an empty legend for a single series."""
-    if len(series) < 2:
+    if len(styles) < 2:
         return Legend((), 0)
     entries, left, top = [], 16.0, 14.0
-    for number, name in enumerate(map(short, series)):
+    for name, style in ((short(series), style) for series, style in styles.items()):
         needed = 28 + text_width(name)
         if left > 16 and left + needed > width:
             left, top = 16.0, top + 18
-        entries.append(LegendEntry(name, number, left, top))
+        entries.append(LegendEntry(name, style, left, top))
         left += needed
     return Legend(tuple(entries), top + 10)
 
@@ -144,16 +144,23 @@ class Sheet(NamedTuple):
         return self.above + self.legend.height
 
 
-def sheet(plot: Plot) -> Sheet:
-    """Lay a plot out in rows of two panels, or one row of three narrow ones; either nearly fits GitHub's page width."""
-    in_row, width = (3, NARROW) if len(plot.panels) == 3 else (min(2, len(plot.panels)), WIDTH)
+def sheet(plot: Plot, whole: float | None = None) -> Sheet:
+    """Lay a plot out in rows of as many panels as fit the width `whole`.
+
+    Without it in rows of two panels, or one row of three narrow ones: either nearly fits GitHub's page width.
+    """
+    if whole is None:
+        in_row, width = (3, float(NARROW)) if len(plot.panels) == 3 else (min(2, len(plot.panels)), float(WIDTH))
+    else:
+        in_row = max(1, min(len(plot.panels), int(whole // NARROW)))
+        width = whole / in_row
     placed: list[PlacedPanel] = []
     above = 0.0
     for start in range(0, len(plot.panels), in_row):
         row = [(panel, arrange(panel, width)) for panel in plot.panels[start : start + in_row]]
         placed += [PlacedPanel(panel, layout, number * width, above) for number, (panel, layout) in enumerate(row)]
         above += max(layout.height for _, layout in row)
-    return Sheet(tuple(placed), in_row * width, above, legend(plot.series, in_row * width))
+    return Sheet(tuple(placed), in_row * width, above, legend(plot.styles, in_row * width))
 
 
 def short(text: str) -> str:

@@ -1,7 +1,8 @@
 """A plot as data: axes with units, and marks with a tooltip each. `svg.py` and `png.py` draw it."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import NamedTuple, Self
 
 from backbone_bench.report.tables.table import Bounds
@@ -75,12 +76,20 @@ class Plot:
     caption: str
     panels: tuple[Panel, ...]
     order: tuple[str, ...] = ()  # of the series in the legend; empty: by first appearance
+    fixed: Mapping[str, int] = field(default_factory=dict)  # styles that a series has in every plot
 
     @property
     def series(self) -> tuple[str, ...]:
         """Every series once, in the order of the legend."""
         found = dict.fromkeys(series for panel in self.panels for series in panel.series)
         return (*(name for name in self.order if name in found), *(name for name in found if name not in self.order))
+
+    @property
+    def styles(self) -> dict[str, int]:
+        """The number of each series' colour and shape: the fixed one, else the next that no other series has."""
+        found = {name: self.fixed[name] for name in self.series if name in self.fixed}
+        free = (number for number in count() if number not in found.values())
+        return {name: found[name] if name in found else next(free) for name in self.series}
 
     def renamed(self, name: str) -> Self:
         return replace(self, name=name)

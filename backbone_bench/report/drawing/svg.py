@@ -3,7 +3,7 @@
 The `<title>` of a mark is its tooltip. All text from a record is escaped.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from html import escape as html
 
 from backbone_bench.report.drawing.layout import (
@@ -23,11 +23,13 @@ from backbone_bench.report.drawing.plot import BarSegment, Line, Panel, Plot, Po
 from backbone_bench.report.tables import escape
 
 # Six colours that colour-blind people can tell apart (after Okabe and Ito): darker for a white background, lighter for
-# a black one, each with a contrast of at least 3:1. A series beyond the sixth repeats a colour with another shape.
+# a black one, each with a contrast of at least 3:1. Style n has colour n mod 6 and shape n mod 5: thirty pairs, and two
+# series of one colour have different shapes.
 LIGHT = ("#0072b2", "#c04f00", "#007f5f", "#a64d84", "#7d6000", "#555f6b")
 DARK = ("#56b4e9", "#ff9455", "#2fc79a", "#e59ac9", "#e6c84b", "#b3bcc7")
 SHAPES = ("circle", "square", "triangle", "diamond", "cross")
 INK = {"light": ("#1b1f24", "#57606a", "#d5d9de", "#ffffff"), "dark": ("#e8eaed", "#a8b0b9", "#3a4149", "#14171a")}
+HOVER = {"light": "#eef1f4", "dark": "#23282d"}
 _NAMES = ("ink", "soft", "rule", "ground")
 
 MARKS = """
@@ -65,7 +67,7 @@ def file(plot: Plot) -> str:
     drawn = sheet(plot)
     size = f'width="{drawn.width:g}" height="{drawn.height:g}"'
     parts = [
-        f'<g transform="translate({left:g} {top:g})">{_panel(panel, layout, plot.series)}</g>'
+        f'<g transform="translate({left:g} {top:g})">{_panel(panel, layout, plot.styles)}</g>'
         for panel, layout, left, top in drawn.panels
     ]
     parts.append(f'<g transform="translate(0 {drawn.above:g})">{_key(drawn.legend.entries)}</g>')
@@ -77,33 +79,32 @@ def file(plot: Plot) -> str:
     )
 
 
-def inline(panel: Panel, series: Sequence[str]) -> str:
+def inline(panel: Panel, styles: Mapping[str, int]) -> str:
     """Draw one panel as an inline SVG for the HTML page."""
     layout = arrange(panel)
     return (
         f'<svg class="plot" viewBox="0 0 {layout.width:g} {layout.height:g}" tabindex="0" role="group" '
-        f'aria-label="{_text(panel.title)}">{_panel(panel, layout, series)}</svg>'
+        f'aria-label="{_text(panel.title)}">{_panel(panel, layout, styles)}</svg>'
     )
 
 
-def key(series: Sequence[str]) -> str:
+def key(styles: Mapping[str, int]) -> str:
     """Draw the legend for the HTML page; an empty string for a single series."""
-    entries, height = legend(series, WIDTH)
+    entries, height = legend(styles, WIDTH)
     if not entries:
         return ""
     return f'<svg class="plot key" viewBox="0 0 {WIDTH} {height:g}" aria-hidden="true">{_key(entries)}</svg>'
 
 
 def _key(entries: Iterable[LegendEntry]) -> str:
-    return "".join(_mark(e.x, e.y - 4, e.number, "") + _write(e.x + 10, e.y, e.name) for e in entries)
+    return "".join(_mark(e.x, e.y - 4, e.style, "") + _write(e.x + 10, e.y, e.name) for e in entries)
 
 
-def _panel(panel: Panel, layout: Layout, series: Sequence[str]) -> str:
-    numbers = {name: number for number, name in enumerate(series)}
+def _panel(panel: Panel, layout: Layout, styles: Mapping[str, int]) -> str:
     parts = [*_axes(panel, layout)]
-    parts += [_bar(bar, layout, numbers) for bar in panel.bars]
-    parts += [_line(line, layout, numbers) for line in panel.lines]
-    parts += [_point(point, layout, numbers) for point in panel.points]
+    parts += [_bar(bar, layout, styles) for bar in panel.bars]
+    parts += [_line(line, layout, styles) for line in panel.lines]
+    parts += [_point(point, layout, styles) for point in panel.points]
     parts += [_write(label.x, label.y, label.text, anchor=label.anchor, kind="label") for label in layout.labels]
     return "".join(parts)
 
@@ -137,18 +138,18 @@ def _write(x: float, y: float, text: str, *, anchor: str = "start", kind: str = 
     return f'<text{css_class} x="{x:.1f}" y="{y:.1f}"{anchored}>{_text(text)}</text>'
 
 
-def _point(point: Point, layout: Layout, numbers: dict[str, int]) -> str:
-    x, y, number = layout.x.at(point.x), layout.y.at(point.y), numbers[point.series]
-    mark = _mark(x, y, number, point.detail, hollow=point.hollow)
+def _point(point: Point, layout: Layout, styles: Mapping[str, int]) -> str:
+    x, y, style = layout.x.at(point.x), layout.y.at(point.y), styles[point.series]
+    mark = _mark(x, y, style, point.detail, hollow=point.hollow)
     if point.spread is None:
         return mark
     low, high = (layout.y.at(end) for end in point.spread)
-    return f'<path class="spread s{number % len(LIGHT)}" d="M{x:.1f} {low:.1f}V{high:.1f}"/>{mark}'
+    return f'<path class="spread s{style % len(LIGHT)}" d="M{x:.1f} {low:.1f}V{high:.1f}"/>{mark}'
 
 
-def _mark(x: float, y: float, number: int, detail: str, *, hollow: bool = False) -> str:
-    path = _OUTLINES[SHAPES[number // len(LIGHT) % len(SHAPES)]]
-    kind = f"mark s{number % len(LIGHT)}{' hollow' if hollow else ''}"
+def _mark(x: float, y: float, style: int, detail: str, *, hollow: bool = False) -> str:
+    path = _OUTLINES[SHAPES[style % len(SHAPES)]]
+    kind = f"mark s{style % len(LIGHT)}{' hollow' if hollow else ''}"
     return f'<path class="{kind}" transform="translate({x:.1f} {y:.1f})" d="{path}">{_title(detail)}</path>'
 
 
@@ -161,17 +162,17 @@ _OUTLINES = {
 }
 
 
-def _line(line: Line, layout: Layout, numbers: dict[str, int]) -> str:
+def _line(line: Line, layout: Layout, styles: Mapping[str, int]) -> str:
     path = "L".join(f"{layout.x.at(x):.1f} {layout.y.at(y):.1f}" for x, y in line.points)
-    colour = f" s{numbers[line.series] % len(LIGHT)}" if line.series else ""
+    colour = f" s{styles[line.series] % len(LIGHT)}" if line.series else ""
     return f'<path class="line{colour}{" dashed" if line.dashed else ""}" d="M{path}">{_title(line.detail)}</path>'
 
 
-def _bar(bar: BarSegment, layout: Layout, numbers: dict[str, int]) -> str:
+def _bar(bar: BarSegment, layout: Layout, styles: Mapping[str, int]) -> str:
     start, end, middle = layout.x.at(bar.start), layout.x.at(bar.end), layout.y.at(bar.row)
     half = ROW * (0.08 if bar.thin else 0.32)
     return (
-        f'<rect class="mark s{numbers[bar.series] % len(LIGHT)}" x="{start:.1f}" y="{middle - half:.1f}" '
+        f'<rect class="mark s{styles[bar.series] % len(LIGHT)}" x="{start:.1f}" y="{middle - half:.1f}" '
         f'width="{end - start:.1f}" height="{2 * half:g}">{_title(bar.detail)}</rect>'
     )
 

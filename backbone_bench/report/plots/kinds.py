@@ -3,26 +3,33 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
+from backbone_bench.base.grouping import group_by
 from backbone_bench.records import Missing, Record
 from backbone_bench.report.drawing.plot import Axis, BarSegment, Panel, Plot
+from backbone_bench.report.plots.alike import Alike
 from backbone_bench.report.views.families import family
 from backbone_bench.report.views.layers import CostPart, by_kind
 
 COLOURS = 5  # kinds with a colour of their own; all others share one
 REST = "everything else"
+# What most networks spend their traffic on has one colour in every plot.
+_STYLES = {"convolution": 0, "batch_norm": 1, "relu": 2, "cat": 3, "add": 4, REST: 5}
 
 
-def kinds(records: Sequence[Record], caption: str) -> list[Plot]:
-    """Make one plot of FLOPs, traffic and operations per family with at least two networks."""
-    families: dict[str, dict[str, Record]] = {}
-    for record in records:
-        if not isinstance(record.cost, Missing):
-            families.setdefault(family(record), {}).setdefault(record.workload.model, record)
-    return [
-        stacks(f"kinds-{name}", f"{name}: cost by kind of operation", list(members.values()), caption)
-        for name, members in families.items()
-        if len(members) > 1
-    ]
+def kinds(groups: Sequence[Alike], caption: str) -> list[Plot]:
+    """Make one plot of FLOPs, traffic and operations per family, of the first group with two of its networks or more.
+
+    Costs at another batch or size tell the same story: they are not drawn again.
+    """
+    plots: dict[str, Plot] = {}
+    for group in groups:
+        counted = [record for record in group.records if not isinstance(record.cost, Missing)]
+        for name, members in group_by(counted, family).items():
+            networks = list({record.workload.model: record for record in reversed(members)}.values())[::-1]
+            title = f"{name}: cost by kind of operation{f', {group.about}' if group.about else ''}"
+            if len(networks) > 1 and name not in plots:
+                plots[name] = stacks(f"kinds-{name}", title, networks, caption)
+    return list(plots.values())
 
 
 def stacks(name: str, title: str, records: Sequence[Record], caption: str) -> Plot:
@@ -37,7 +44,7 @@ def stacks(name: str, title: str, records: Sequence[Record], caption: str) -> Pl
         _panel("Traffic", "traffic (M elements)", parts, shown, lambda part: part.traffic_elems / 1e6),
         _panel("Operations", "operations", parts, shown, lambda part: part.calls),
     )
-    return Plot(name, title, caption, panels, order=(*shown, REST))
+    return Plot(name, title, caption, panels, order=(*shown, REST), fixed=_STYLES)
 
 
 def _panel(

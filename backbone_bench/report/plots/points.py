@@ -65,5 +65,9 @@ def latency_column(records: Iterable[Record]) -> Column[Record]:
     return work if is_known else COLUMNS["wall_s"]
 
 
+def count_models(points: Sequence[RecordPoint]) -> int:
+    return len({point.record.workload.model for point in points})
+
+
 def enough_models(points: Sequence[RecordPoint]) -> bool:
-    return len({point.record.workload.model for point in points}) >= MIN_MODELS
+    return count_models(points) >= MIN_MODELS

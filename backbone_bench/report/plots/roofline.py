@@ -10,13 +10,33 @@ from backbone_bench.base.units import PLAIN, Unit
 from backbone_bench.records import Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
-from backbone_bench.report.plots.points import latency_column, number, record_points
+from backbone_bench.report.plots.alike import Alike
+from backbone_bench.report.plots.points import MIN_MODELS, latency_column, number, record_points
 from backbone_bench.report.tables.table import Column
 from backbone_bench.report.views.columns import COLUMNS, at, over
-from backbone_bench.report.views.families import family
+from backbone_bench.report.views.families import STYLES, family
 
 # Model names in records of `backbone_bench.zoo.ceilings`, as strings: importing the module would load torch.
 PRODUCT, COPY = "backbone_bench.zoo.ceilings:product", "backbone_bench.zoo.ceilings:copy"
+
+
+def how_to_get(record: Record) -> str:
+    """How to measure the ceilings of the device of a record, whose roofline lacks them."""
+    workload, device = record.workload, "cpu" if record.environment.is_host else "cuda"
+    size = "" if device == "cpu" else " --arg size=8192"
+    return (
+        "No roofline: no record has the device's ceilings, the rates of a matrix product and of a copy. Measure them "
+        f"on the same device with `bench run {PRODUCT} {COPY}{size} --device {device} --precision {workload.precision} "
+        "-o ceilings.jsonl`, and give that file to `bench report` too."
+    )
+
+
+def offer(records: Sequence[Record]) -> str:
+    """The offer to measure a GPU's ceilings after a sweep that has none; empty for a CPU or fewer than three models."""
+    networks, ceilings = split_ceilings(records)
+    on_gpu = [record for record in networks if not record.environment.is_host]
+    models = {record.workload.model for record in on_gpu}
+    return "" if ceilings or len(models) < MIN_MODELS else how_to_get(on_gpu[0])
 
 
 class Ceiling(NamedTuple):
@@ -51,10 +71,20 @@ def _rate(records: Iterable[Record], cost: str) -> Column[Record]:
     return Column(f"{cost}_per_s", cost, over(at(f"cost.{cost}"), QUANTITIES[latency_column(records).key].of), PLAIN)
 
 
-def roofline(records: Sequence[Record], caption: str, ceiling: Ceiling) -> Plot | None:
-    """Plot the records that have the ceiling's precision and threads; None if no record can be drawn."""
+def roofline(groups: Sequence[Alike], caption: str, ceiling: Ceiling) -> Plot | None:
+    """Plot the groups that have the ceiling's precision and threads; None if no record can be drawn."""
+    rates = f"matrix product {ceiling.flops_per_s / 1e9:.4g} GFLOP/s, copy {ceiling.bytes_per_s / 1e9:.4g} GB/s"
+    panels = tuple(panel for group in groups if (panel := _panel(group, ceiling, rates)))
+    text = f"The roof is the rate of a matrix product and of a copy, measured on the same device: {rates}. {caption}"
+    title = "Roofline: achieved and attainable GFLOP/s"
+    return Plot("roofline", title, text, panels, fixed=STYLES) if panels else None
+
+
+def _panel(group: Alike, ceiling: Ceiling, rates: str) -> Panel | None:
     matching = [
-        r for r in records if (r.workload.precision, r.workload.threads) == (ceiling.precision, ceiling.threads)
+        record
+        for record in group.records
+        if (record.workload.precision, record.workload.threads) == (ceiling.precision, ceiling.threads)
     ]
     rate = _rate(matching, "flops")._replace(title=f"GFLOP/s ({latency_column(matching).title})", unit=Unit("", 1e-9))
     found = record_points(matching, COLUMNS["flops_per_byte"], rate)
@@ -63,13 +93,8 @@ def roofline(records: Sequence[Record], caption: str, ceiling: Ceiling) -> Plot 
     top, slope = ceiling.flops_per_s / 1e9, ceiling.bytes_per_s / 1e9
     ridge = top / slope
     low, high = min(ridge / 2, *(point.x for point in found)), max(ridge * 2, *(point.x for point in found))
-    rates = f"matrix product {top:.4g} GFLOP/s, copy {slope:.4g} GB/s"
     roof = Line(((low, low * slope), (ridge, top), (high, top)), detail=rates)
     points = tuple(point.point(family(point.record)) for point in found)
     axes = Axis("FLOPs per byte of traffic", log=True), Axis(rate.heading, log=True)
-    return Plot(
-        "roofline",
-        "Roofline: achieved and attainable GFLOP/s",
-        f"The roof is the rate of a matrix product and of a copy, measured on the same device: {rates}. {caption}",
-        (Panel(f"Roofline, {ceiling.precision}", *axes, points, (roof,)),),
-    )
+    title = ", ".join(filter(None, (group.about, ceiling.precision)))
+    return Panel(title, *axes, points, (roof,))

@@ -5,23 +5,26 @@ from collections.abc import Sequence
 from backbone_bench.records import Latency, Missing, Record
 from backbone_bench.records.grade import latencies, warm_up_of
 from backbone_bench.report.drawing.plot import Axis, BarSegment, Line, Panel, Plot, Point
+from backbone_bench.report.plots.alike import Alike
 
 SERIES = ("samples", "first calls", "outliers")  # of a trace
 MAX_ROWS = 30
 MAX_SAMPLES = 240  # of a trace, to keep the page small; the record has them all
 
 
-def spread(records: Sequence[Record], caption: str) -> Plot | None:
-    """Plot how far samples lie from their median: one panel per mode, one row per record."""
+def spread(groups: Sequence[Alike], caption: str) -> Plot | None:
+    """Plot how far samples lie from their median: one panel per conditions and mode, one row per record."""
     modes: dict[str, list[tuple[str, Latency]]] = {}
-    for record in records:
-        for mode, latency in latencies(record):
-            modes.setdefault(mode, []).append((record.workload.model, latency))
-    panels = tuple(_boxes(mode, rows) for mode, rows in modes.items() if len(rows) > 1)
+    for group in groups:
+        for record in group.records:
+            for mode, latency in latencies(record):
+                title = ", ".join(filter(None, (group.about, f"{mode} latency")))
+                modes.setdefault(title, []).append((record.workload.model, latency))
+    panels = tuple(_boxes(title, rows) for title, rows in modes.items() if len(rows) > 1)
     return Plot("spread", "Spread of latency samples", caption, panels) if panels else None
 
 
-def _boxes(mode: str, rows: Sequence[tuple[str, Latency]]) -> Panel:
+def _boxes(about: str, rows: Sequence[tuple[str, Latency]]) -> Panel:
     bars = []
     shown = sorted(rows, key=lambda row: -row[1].iqr_s / (row[1].median_s or 1))[:MAX_ROWS]
     for row, (model, latency) in enumerate(shown):
@@ -33,7 +36,7 @@ def _boxes(mode: str, rows: Sequence[tuple[str, Latency]]) -> Panel:
         bars.append(BarSegment(row, first, third, "25th to 75th percentile", detail))
     names = tuple(model for model, _ in shown)
     cut = f" ({MAX_ROWS} of {len(rows)})" if len(rows) > MAX_ROWS else ""
-    title = f"{mode} latency, largest spread first{cut}"
+    title = f"{about}, largest spread first{cut}"
     return Panel(title, Axis("difference from the median (%)"), Axis(""), bars=tuple(bars), rows=names)
 
 

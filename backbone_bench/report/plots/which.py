@@ -2,27 +2,30 @@
 
 A latency axis shows the device's work if every record has it, else wall latency,
 and its title says which. Records with different conditions never share a panel,
-except in the plot of latency against batch.
+except in the plot of latency against batch; a plot has one panel per set of
+conditions, and no plot is made twice for one environment.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.records import Record
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
+from backbone_bench.report.plots import accuracy, prediction
+from backbone_bench.report.plots.alike import Alike, alike, told_apart
 from backbone_bench.report.plots.kinds import kinds
-from backbone_bench.report.plots.points import enough_models, latency_column, number, record_points
-from backbone_bench.report.plots.roofline import roofline, split_ceilings
+from backbone_bench.report.plots.points import latency_column, number
+from backbone_bench.report.plots.roofline import Ceiling, roofline, split_ceilings
 from backbone_bench.report.plots.samples import spread
 from backbone_bench.report.tables.table import Column
-from backbone_bench.report.views import top1
+from backbone_bench.report.views import depth
 from backbone_bench.report.views.columns import COLUMNS
 from backbone_bench.report.views.conditions import conditions, environment_groups
-from backbone_bench.report.views.families import family
-from backbone_bench.stats.correlation import rank_correlation
+from backbone_bench.report.views.families import STYLES, family
 
-PREDICTORS = ("flops", "access_elems", "traffic_elems", "ops")  # counts that are said to predict latency
+Panels = Iterable[Panel | None]
+TIME, ENERGY = "Accuracy against latency", "Accuracy against energy"
 
 
 def draw(records: Sequence[Record]) -> tuple[Plot, ...]:
@@ -30,13 +33,36 @@ def draw(records: Sequence[Record]) -> tuple[Plot, ...]:
     plots: list[Plot] = []
     for group in environment_groups(records):
         networks, ceilings = split_ceilings(group.records)
-        for members in by_conditions(networks):
-            caption = environment_groups(members)[0].caption
-            plots += [plot for make in (predictors, accuracy, energy, spread) if (plot := make(members, caption))]
-            plots += [plot for ceiling in ceilings if (plot := roofline(members, caption, ceiling))]
-            plots += kinds(members, caption)
-        plots += batches(networks, group.caption)
+        caption = environment_groups(networks)[0].caption if networks else ""
+        plots += _of_environment(alike(networks), ceilings, caption)
+        plots += batches(networks, caption)
     return _uniquely_named(plots)
+
+
+def _of_environment(groups: Sequence[Alike], ceilings: Sequence[Ceiling], caption: str) -> Iterator[Plot]:
+    found = (
+        _predictors(groups, caption),
+        _plot("accuracy", TIME, f"{accuracy.CAPTION} {caption}", map(_against_time, groups)),
+        _plot("energy", ENERGY, f"{accuracy.CAPTION} {caption}", map(_against_energy, groups)),
+        *(roofline(groups, caption, ceiling) for ceiling in ceilings),
+        spread(groups, caption),
+    )
+    yield from filter(None, found)
+    yield from kinds(groups, caption)
+
+
+def _plot(name: str, title: str, caption: str, panels: Panels) -> Plot | None:
+    """A plot whose series are families, which have one style everywhere; None without a panel."""
+    drawn = tuple(filter(None, panels))
+    return Plot(name, title, caption, drawn, fixed=STYLES) if drawn else None
+
+
+def _against_time(group: Alike) -> Panel | None:
+    return accuracy.panel(group.records, group.time, group.about)
+
+
+def _against_energy(group: Alike) -> Panel | None:
+    return accuracy.panel(group.records, COLUMNS["gross_per_image_j"], group.about)
 
 
 def _uniquely_named(plots: Iterable[Plot]) -> tuple[Plot, ...]:
@@ -48,68 +74,57 @@ def _uniquely_named(plots: Iterable[Plot]) -> tuple[Plot, ...]:
     return tuple(named)
 
 
-def by_conditions(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Group the records by conditions, in order of first appearance."""
-    return iter(group_by(records, conditions).values())
-
-
 def predictors(records: Sequence[Record], caption: str) -> Plot | None:
-    """Plot latency against FLOPs, memory access, traffic and operations, each with its rank correlation."""
-    up = latency_column(records)
-    panels = []
-    for key in PREDICTORS:
-        across = COLUMNS[key]
-        if enough_models(found := record_points(records, across, up)):
-            rho = rank_correlation([point.x for point in found], [point.y for point in found])
-            title = f"{across.title}: rank correlation {rho:.2f}, n = {len(found)}"
-            points = tuple(point.point(family(point.record)) for point in found)
-            panels.append(Panel(title, Axis(across.heading, log=True), Axis(up.heading, log=True), points))
-    if not panels:
-        return None
-    return Plot(
-        "thesis", "What predicts latency?", f"Spearman's rank correlation with latency. {caption}", tuple(panels)
+    """Plot latency against each count, with its rank correlation; None with fewer than eight networks."""
+    return _predictors([Alike(tuple(records), "")], caption)
+
+
+def _predictors(groups: Sequence[Alike], caption: str) -> Plot | None:
+    panels = [
+        prediction.panel(group.records, found, group.about)
+        for group in told_apart([group for group in groups if group.models >= prediction.FEWEST_RANKED])
+        for found in prediction.correlations(group.records, group.time)
+    ]
+    remark = depth.remark(record for group in groups for record in group.records)
+    sentences = (
+        "ρ: Spearman's rank correlation with latency; the count that predicts best comes first.",
+        remark,
+        caption,
     )
-
-
-def accuracy(records: Sequence[Record], caption: str) -> Plot | None:
-    """Plot published accuracy against latency, within the training recipe that most of these networks share."""
-    return _accuracy(records, latency_column(records), "accuracy", "Accuracy against latency", caption)
+    text = " ".join(filter(None, sentences))
+    return _plot("thesis", "What predicts latency", text, panels)
 
 
 def energy(records: Sequence[Record], caption: str) -> Plot | None:
-    """Plot published accuracy against energy per image, within one training recipe as for latency."""
-    return _accuracy(records, COLUMNS["gross_per_image_j"], "energy", "Accuracy against energy", caption)
+    """Plot published accuracy against energy per image, within one training recipe."""
+    return _plot("energy", ENERGY, f"{accuracy.CAPTION} {caption}", [_against_energy(Alike(tuple(records), ""))])
 
 
-def _accuracy(records: Sequence[Record], across: Column[Record], name: str, title: str, caption: str) -> Plot | None:
-    up = COLUMNS["top1_fraction"]
-    found = record_points(records, across, up)
-    recipes = Counter(_recipe(point.record) for point in found)
+def leading(groups: Sequence[Alike]) -> tuple[Plot, ...]:
+    """The two plots that say most: time against what predicts it best, and accuracy against energy, else latency."""
+    ranked = told_apart([group for group in groups if group.models >= prediction.FEWEST_RANKED])
+    first = next((plot for group in ranked if (plot := _best_predictor(group))), None)
+    panels: tuple[tuple[str, Callable[[Alike], Panel | None]], ...] = ((ENERGY, _against_energy), (TIME, _against_time))
+    second = next(
+        (
+            plot
+            for title, panel in panels
+            for group in groups
+            if (plot := _plot("front", title, accuracy.CAPTION, [panel(group)]))
+        ),
+        None,
+    )
+    return tuple(filter(None, (first, second)))
+
+
+def _best_predictor(group: Alike) -> Plot | None:
+    found = prediction.correlations(group.records, group.time)
     if not found:
         return None
-    recipe, _ = recipes.most_common(1)[0]
-    shown = [point for point in found if _recipe(point.record) == recipe]
-    if not enough_models(shown):
-        return None
-    points = tuple(point.point(family(point.record)) for point in shown)
-    front = Line(pareto([(point.x, point.y) for point in shown]), detail="Pareto front", dashed=True)
-    panel = Panel(f"Recipe {recipe}", Axis(across.heading, log=True), Axis(up.heading), points, (front,))
-    source = f"Accuracy as published for the training recipe {recipe}, not measured here; dashed: the Pareto front."
-    return Plot(name, title, f"{source} {caption}", (panel,))
-
-
-def _recipe(record: Record) -> str:
-    found = top1.published_top1(record)
-    return found.recipe if isinstance(found, top1.Top1) else ""
-
-
-def pareto(points: Iterable[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
-    """The Pareto front for small x and large y: the points that no other point dominates, sorted by x."""
-    front: list[tuple[float, float]] = []
-    for x, y in sorted(points, key=lambda point: (point[0], -point[1])):
-        if not front or y > front[-1][1]:
-            front.append((x, y))
-    return tuple(front)
+    title = f"{group.time.title.capitalize()} follows {found[0].predictor.title}"
+    panel = prediction.panel(group.records, found[0], group.about)
+    text = f"ρ: Spearman's rank correlation. {depth.remark(group.records)}".rstrip()
+    return _plot("best", title, text, [panel])
 
 
 def batches(records: Iterable[Record], caption: str) -> list[Plot]:
@@ -117,19 +132,22 @@ def batches(records: Iterable[Record], caption: str) -> list[Plot]:
     plots = []
     for group in group_by(records, lambda record: conditions(record)[1:]).values():  # all but the batch
         up = latency_column(group)
-        lines, points = [], []
+        lines: list[Line] = []
+        points: list[Point] = []
         for model, members in group_by(group, lambda record: record.workload.model).items():
             curve = _curve(members, up)
             if len({x for x, _ in curve}) > 1:
-                lines.append(Line(tuple(curve), model, model))
-                points += [Point(x, y, model, detail=f"{model}\nbatch {x:g}\n{y:.4g} ms per image") for x, y in curve]
+                of = family(members[0])
+                lines.append(Line(tuple(curve), of, model))
+                points += [Point(x, y, of, "", f"{model}\nbatch {x:g}\n{y:.4g} ms per image") for x, y in curve]
+                points[-1] = points[-1]._replace(label=model)
         if lines:
             axes = (
                 Axis("batch", log=True, ticks=tuple(sorted({point.x for point in points}))),
                 Axis(f"{up.title} per image (ms)", log=True),
             )
             panel = Panel("Latency per image", *axes, tuple(points), tuple(lines))
-            plots.append(Plot("batches", "Latency against batch", caption, (panel,)))
+            plots.append(Plot("batches", "Latency against batch", caption, (panel,), fixed=STYLES))
     return plots
 
 

@@ -23,7 +23,7 @@ from backbone_bench.records.flags import glossary
 from backbone_bench.records.grade import Graded, graded, noted
 from backbone_bench.records.quantities import QUANTITIES, Quantity
 from backbone_bench.report.tables.table import Bounds, CellValue, Column
-from backbone_bench.report.views import top1
+from backbone_bench.report.views import depth, top1
 from backbone_bench.report.views.conditions import measured
 
 T = TypeVar("T")
@@ -165,7 +165,7 @@ def _top1(record: Record) -> NumberOrMissing:
 
 def _weights(record: Record) -> str:
     found = top1.published_top1(record)
-    return "" if isinstance(found, Missing) else found.weights
+    return "" if isinstance(found, Missing) else found.weights_and_recipe
 
 
 _flops = at("cost.flops")
@@ -174,6 +174,7 @@ _flops = at("cost.flops")
 _EXTRAS: Mapping[str, Mapping[str, Any]] = {
     "flops": {"lower_bound": _has_unknown, "remark": ONCE},
     "conv_flops": {"remark": ONCE},
+    "reduction_depth": {"value": depth.reduction_depth},
     "flops_per_s": {"lower_bound": _has_unknown},
     **{f"{mode}_s": {"interval": _interval(mode)} for mode in _MODES},
     "device_work_s": {"interval": at("device_work.ci95_s")},

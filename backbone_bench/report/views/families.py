@@ -1,7 +1,17 @@
-"""The family of a record's model."""
+"""The family of a record's model, and the number of each family's style: its colour and shape in every plot."""
 
-from backbone_bench.records import Record
+from collections.abc import Mapping
+from typing import get_args
+
+from backbone_bench.records import ModelSource, Record
 from backbone_bench.zoo import catalogue  # the only part of the zoo that does not load torch
+
+# The order decides colour and shape: the first six have six colours, and vovnetv2 that of vovnet.
+_STYLED = (
+    "resnet", "densenet", "vovnet", "vgg", "cspnet", "resnext",
+    "resnetv2", "inception", "vovnetv2", "darknet", "mobilenetv2", "peleenet",
+)  # fmt: skip
+STYLES: Mapping[str, int] = {name: number for number, name in enumerate((*_STYLED, *get_args(ModelSource)))}
 
 
 def family(record: Record) -> str:

@@ -14,7 +14,8 @@ from backbone_bench.records import Missing, Record
 
 REMARK = (
     "Published top-1: the ImageNet accuracy of the weights named beside it, as tested by pytorch-image-models "
-    "(results-imagenet.csv, commit aa4b5850). The part after the point is the training recipe: compare only within one."
+    "(results-imagenet.csv, commit aa4b5850) or, for VoVNet.pytorch, by the authors of the network (README, commit "
+    "039d9dcb). The last part of the name is the training recipe: compare only within one."
 )
 
 
@@ -22,11 +23,17 @@ class Top1(NamedTuple):
     """One row of `top1.csv`."""
 
     model: str  # the zoo's name
-    weights: str  # timm's name
+    weights: str  # timm's name, or the repository of the network's authors
     recipe: str
     size: int
     params_m: str  # as printed: in millions, two decimals
     percent: str  # as printed, in percent
+    tested_by: str  # `timm` or `authors`
+
+    @property
+    def weights_and_recipe(self) -> str:
+        """The name of the weights, which ends in their recipe: `resnet50.tv_in1k`."""
+        return self.weights if self.weights.endswith(self.recipe) else f"{self.weights}.{self.recipe}"
 
 
 @cache
@@ -36,7 +43,8 @@ def published() -> tuple[Top1, ...]:
     rows = csv.reader(line for line in lines if not line.startswith("#"))
     next(rows)
     return tuple(
-        Top1(model, weights, recipe, int(size), params, top1) for model, weights, recipe, size, params, top1 in rows
+        Top1(model, weights, recipe, int(size), params, top1, tested_by)
+        for model, weights, recipe, size, params, top1, tested_by in rows
     )
 
 
@@ -66,6 +74,8 @@ def _by_name() -> dict[str, list[Top1]]:
 
 def _names(row: Top1) -> set[str]:
     """The model names of records that the row applies to; torchvision's names only for torchvision's recipe."""
+    if row.tested_by == "authors":
+        return {row.model}
     architecture = row.weights.partition(".")[0]
     names = {row.model, f"timm:{architecture}", f"timm:{row.weights}"}
     return names | {f"torchvision:{row.model}"} if row.recipe == "tv_in1k" else names

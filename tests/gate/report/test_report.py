@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from backbone_bench.gate import stored
+from backbone_bench.gate.baseline import Baseline
 from backbone_bench.gate.noisy import RoundPlan
 from backbone_bench.gate.report import github, trackers
 from backbone_bench.gate.report.junit import junit
@@ -44,7 +45,7 @@ def made() -> GateReport:
         counted("fresh"),
     ]
     groups = matching.by_workload(heads)
-    sides = stored.Stored(base, lambda name, _count: groups[name])
+    sides = stored.Stored(Baseline(tuple(base)), lambda name, _count: groups[name])
     findings, remarks = gate(list(groups), sides.take, GateRules(plan=RoundPlan(double=False, confirm=False)))
     command = "bench gate --baseline baseline.json -- run --model net"
     return GateReport(

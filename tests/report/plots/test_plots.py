@@ -1,5 +1,6 @@
 """Plots show the values of the records: nothing is lost, mixed up, covered or invented."""
 
+import re
 import struct
 import xml.etree.ElementTree as ET
 from dataclasses import replace
@@ -14,13 +15,20 @@ from scipy.stats import spearmanr
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.records import Latencies, ModelCost
-from backbone_bench.report.drawing import png, svg
+from backbone_bench.report.drawing import image, svg
 from backbone_bench.report.drawing.layout import Scale, arrange, legend, sheet, tick_text
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
+from backbone_bench.report.plots.accuracy import panel as accuracy
+from backbone_bench.report.plots.accuracy import pareto
+from backbone_bench.report.plots.alike import Alike, alike, told_apart
 from backbone_bench.report.plots.kinds import kinds
+from backbone_bench.report.plots.prediction import PREDICTORS, correlations
 from backbone_bench.report.plots.roofline import COPY, PRODUCT, roofline, split_ceilings
 from backbone_bench.report.plots.samples import MAX_SAMPLES, spread, trace
-from backbone_bench.report.plots.which import accuracy, batches, draw, pareto, predictors
+from backbone_bench.report.plots.which import batches, draw, leading, predictors
+from backbone_bench.report.views.columns import COLUMNS
+from backbone_bench.report.views.families import STYLES
+from backbone_bench.zoo import catalogue
 from tests.conftest import Golden
 from tests.report.samples import (
     EVERY,
@@ -36,8 +44,9 @@ from tests.report.samples import (
     record,
 )
 
+GPU_ENERGY = gpu_record("net", 10**9, 0.001)
 FLOPS, WALL_S = attrgetter("cost.flops"), attrgetter("latency.wall.median_s")
-MANY = [record(f"net{n}", n * 1_000_000_000, 0.01 * (n % 3 + 1) + 0.001 * n) for n in range(1, 8)]
+MANY = [record(f"net{n}", n * 1_000_000_000, 0.01 * (n % 3 + 1) + 0.001 * n) for n in range(1, 10)]
 
 
 def titled(name: str, params: int, wall_s: float):
@@ -55,43 +64,55 @@ TRAINED = [
 def test_the_rank_correlation_is_that_of_an_independent_program():
     plot = predictors(MANY, "")
     assert plot is not None
-    flops = plot.panels[0]
+    assert len(plot.panels) == len(PREDICTORS)
+    flops = next(panel for panel in plot.panels if panel.x.title == "FLOPs (G)")
     expected = spearmanr([p.x for p in flops.points], [p.y for p in flops.points]).statistic
-    assert flops.title == f"FLOPs: rank correlation {expected:.2f}, n = 7"
+    assert flops.title == f"FLOPs: ρ = {expected:.2f}, n = 9"
+    found = [one.rho for one in correlations(MANY, COLUMNS["wall_s"])]
+    assert found == sorted(found, reverse=True)
 
 
 def test_a_plot_of_the_thesis_holds_every_record_in_the_units_of_its_axes():
     plot = predictors(MANY, "")
     assert plot is not None
-    assert [panel.x.title for panel in plot.panels] == [
+    panels = {panel.x.title: panel for panel in plot.panels}
+    assert panels.keys() == {
         "FLOPs (G)",
         "memory access (M elements)",
+        "reduction depth",
         "traffic (M elements)",
         "operations",
-    ]
-    assert {p.label: (p.x, p.y) for p in plot.panels[0].points} == {
+    }
+    assert {p.label: (p.x, p.y) for p in panels["FLOPs (G)"].points} == {
         made.workload.model: pytest.approx((FLOPS(made) / 1e9, WALL_S(made) * 1e3)) for made in MANY
     }
 
 
-def test_two_networks_make_no_correlation():
-    assert predictors([RESNET50, VOVNET39], "") is None
+def test_seven_networks_make_no_correlation_and_eight_do():
+    assert predictors(MANY[:7], "") is None
+    assert predictors([*MANY[:7], *MANY[:7]], "") is None
+    assert predictors(MANY[:8], "") is not None
 
 
 def test_the_clock_is_the_device_s_where_every_record_has_it():
-    on_gpu = [gpu_record(f"net{n}", n * 10**9, 0.001 * n) for n in range(1, 4)]
+    on_gpu = [gpu_record(f"net{n}", n * 10**9, 0.001 * n) for n in range(1, 9)]
     plot = predictors(on_gpu, "")
     assert plot is not None
     assert plot.panels[0].y.title == "device work (ms)"
 
 
 def test_accuracy_is_compared_within_one_recipe():
-    plot = accuracy(TRAINED, "")
-    assert plot is not None
-    (panel,) = plot.panels
-    assert panel.title == "Recipe tv_in1k"
+    panel = accuracy(TRAINED, COLUMNS["wall_s"])
+    assert panel is not None
+    assert panel.title == "recipe tv_in1k"
     assert {point.label for point in panel.points} == {"resnet50", "densenet121", "vgg19"}  # darknet53's is another
-    assert accuracy(TRAINED[:2], "") is None
+    assert accuracy(TRAINED[:2], COLUMNS["wall_s"]) is None
+
+
+def test_an_accuracy_that_its_authors_report_is_hollow():
+    panel = accuracy([*TRAINED, titled("vovnet39", 22_600_296, 0.05)], COLUMNS["wall_s"])
+    assert panel is not None
+    assert [point.label for point in panel.points if point.hollow] == ["vovnet39"]
 
 
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 100)), min_size=1, max_size=30))
@@ -117,7 +138,7 @@ COPY_RUN = ceiling_record(COPY, 0, 100_000_000, 0.02)  # 4 bytes an element: 20 
 def test_the_roof_is_the_product_and_the_copy_and_bends_where_they_meet():
     networks, (ceiling,) = split_ceilings([RESNET50, PRODUCT_RUN, VOVNET39, COPY_RUN])
     assert networks == [RESNET50, VOVNET39]
-    plot = roofline(networks, "", ceiling)
+    plot = roofline([Alike(tuple(networks), "")], "", ceiling)
     assert plot is not None
     (roof,) = plot.panels[0].lines
     assert roof.points[1] == pytest.approx((20, 400))
@@ -132,7 +153,7 @@ def test_a_roof_is_of_one_precision_and_needs_both_its_parts():
     assert split_ceilings([RESNET50, half, COPY_RUN]) == ([RESNET50], [])
     half_copy = replace(COPY_RUN, workload=replace(COPY_RUN.workload, precision="fp16"))
     _, (ceiling,) = split_ceilings([half, half_copy])
-    assert roofline([RESNET50, VOVNET39], "", ceiling) is None
+    assert roofline([Alike((RESNET50, VOVNET39), "")], "", ceiling) is None
 
 
 def test_a_product_is_no_network_of_the_other_plots():
@@ -157,7 +178,7 @@ def test_latency_against_batch_is_an_image_s_share_of_the_call():
 def test_a_stack_is_as_long_as_the_model_s_traffic_and_has_no_gap():
     rows = tuple(op(f"m{n}", f"kind{n}", n, n, 1_000_000 * n) for n in range(1, 10))
     made = replace(VOVNET39, cost=ModelCost(1, 4, 0, "meta", rows))
-    (plot,) = kinds([made, replace(made, workload=replace(made.workload, model="vovnet57"))], "")
+    (plot,) = kinds([Alike((made, replace(made, workload=replace(made.workload, model="vovnet57"))), "")], "")
     flops, traffic, ops = plot.panels
     for panel, whole in ((flops, 45e-9), (traffic, 45), (ops, 9)):
         bars = [bar for bar in panel.bars if bar.row == 0]
@@ -181,7 +202,8 @@ def test_a_long_trace_is_thinned_but_keeps_its_ends_and_every_outlier():
 
 def test_spread_puts_the_least_steady_first():
     noisy = replace(latency(0.05), samples_s=tuple(0.05 * (1 + 0.2 * (n % 5)) for n in range(40)))
-    plot = spread([RESNET50, record("noisy", 4_000_000, 1.0, latency=Latencies(noisy, NO_EVENTS, NO_GRAPH))], "")
+    noisy_record = record("noisy", 4_000_000, 1.0, latency=Latencies(noisy, NO_EVENTS, NO_GRAPH))
+    plot = spread([Alike((RESNET50, noisy_record), "")], "")
     assert plot is not None
     assert plot.panels[0].rows == ("noisy", "resnet50")
 
@@ -235,9 +257,40 @@ def test_ticks_lie_on_the_axis_in_order_and_say_where_they_are(low: float, facto
 
 def test_a_legend_has_every_series_and_none_where_there_is_one():
     names = [f"family{n}" for n in range(30)]
-    assert [entry.name for entry in legend(names, 440).entries] == names
-    assert max(entry.x for entry in legend(names, 440).entries) < 440
-    assert legend(names[:1], 440).entries == ()
+    styles = {name: number for number, name in enumerate(names)}
+    assert [entry.name for entry in legend(styles, 440).entries] == names
+    assert max(entry.x for entry in legend(styles, 440).entries) < 440
+    assert legend({names[0]: 0}, 440).entries == ()
+
+
+def test_a_family_has_one_style_in_every_plot_and_shares_it_with_no_other():
+    assert {entry.family for entry in catalogue.entries().values()} < STYLES.keys()
+    assert len({(n % len(svg.LIGHT), n % len(svg.SHAPES)) for n in STYLES.values()}) == len(STYLES)
+    trained = [replace(made, energy=GPU_ENERGY.energy) for made in TRAINED]
+    for plot in (*draw(trained), *leading(alike(trained))):
+        of_families = {name: style for name, style in plot.styles.items() if name in STYLES}
+        assert all(STYLES[name] == style for name, style in of_families.items())
+
+
+def test_a_series_without_a_style_of_its_own_takes_no_other_s():
+    panel = Panel("", Axis("x"), Axis("y"), tuple(Point(1, 1, name) for name in ("new", "vovnet", "newer")))
+    styles = Plot("", "", "", (panel,), fixed=STYLES).styles
+    assert styles["vovnet"] == STYLES["vovnet"]
+    assert len(set(styles.values())) == 3
+
+
+def test_groups_are_named_by_what_tells_them_apart():
+    def at(batch: int, size: int, count: int):
+        inputs = (f"{batch}x3x{size}x{size}:float32",)
+        return [
+            replace(made, workload=replace(made.workload, batch=batch, inputs=inputs, model=f"net{n}"))
+            for n, made in enumerate([RESNET50] * count)
+        ]
+
+    groups = alike([*at(1, 224, 2), *at(8, 224, 4), *at(1, 320, 3)])
+    assert [group.about for group in groups] == ["batch 8, 3x224x224", "batch 1, 3x320x320", "batch 1, 3x224x224"]
+    assert [group.about for group in told_apart([groups[0], groups[2]])] == ["batch 8", "batch 1"]
+    assert [group.about for group in told_apart(groups[:1])] == [""]
 
 
 def test_a_picture_is_well_formed_whatever_a_model_is_called():
@@ -247,7 +300,7 @@ def test_a_picture_is_well_formed_whatever_a_model_is_called():
     assert plot is not None
     root = ET.fromstring(svg.file(plot))
     titles = [node.text or "" for node in root.iter("{http://www.w3.org/2000/svg}title")]
-    assert sum("<script>alert(1)</script>" in title for title in titles) == 4 * len(MANY)
+    assert sum("<script>alert(1)</script>" in title for title in titles) == len(PREDICTORS) * len(MANY)
     assert root.find(".//{http://www.w3.org/2000/svg}script") is None
 
 
@@ -260,11 +313,24 @@ def test_a_picture_looks_like_this(golden: Golden):
 def test_png_is_as_large_as_the_layout_says(tmp_path: Path):
     plots = {plot.name: plot for plot in draw([*MANY, *EVERY])}
     for name in ("thesis", "spread", "batches"):
-        header = png.draw(plots[name])[:24]
+        header = image.draw(plots[name])[:24]
         assert header.startswith(b"\x89PNG")
         width, height = struct.unpack(">II", header[16:])
         drawn = sheet(plots[name])
         assert (width, height) == (pytest.approx(2 * drawn.width, abs=2), pytest.approx(2 * drawn.height, abs=2))
+
+
+@pytest.mark.parametrize("width_mm", [60, 85, 170])
+def test_an_image_is_as_wide_as_a_paper_s_column_in_either_form(width_mm: float):
+    plot = predictors(MANY, "")
+    assert plot is not None
+    width, _ = struct.unpack(">II", image.draw(plot, "png", width_mm)[16:24])
+    assert width == pytest.approx(200 * width_mm / 25.4, abs=2)  # 200 pixels an inch
+    pdf = image.draw(plot, "pdf", width_mm)
+    box = re.search(rb"/MediaBox \[ ?0 0 ([\d.]+) ([\d.]+) ?\]", pdf)
+    assert box is not None
+    assert float(box[1]) == pytest.approx(72 * width_mm / 25.4, abs=0.5)
+    assert pdf == image.draw(plot, "pdf", width_mm)
 
 
 @pytest.mark.parametrize("number", range(1, 8))
@@ -280,6 +346,6 @@ def test_panels_of_a_picture_lie_beside_and_below_each_other_and_fit_a_page(numb
 
 
 def test_png_without_matplotlib_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    monkeypatch.setattr(png, "available", lambda: False)
+    monkeypatch.setattr(image, "available", lambda: False)
     with pytest.raises(UserError, match=r"backbone-bench\[plot\]"):
-        png.draw(draw(EVERY)[0])
+        image.draw(draw(EVERY)[0])

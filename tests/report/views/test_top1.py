@@ -37,6 +37,18 @@ def test_the_recipe_is_that_of_the_name(model: str, weights: str):
 
 
 @pytest.mark.parametrize(
+    ("model", "params", "error"), [("vovnet39", 22_600_296, 23.23), ("vovnet57", 36_640_296, 22.27)]
+)
+def test_vovnets_have_the_accuracy_that_their_authors_print(model: str, params: int, error: float):
+    """The README of stigma0617/VoVNet.pytorch prints top-1 errors."""
+    found = top1.published_top1(renamed(model, params))
+    assert isinstance(found, top1.Top1)
+    assert float(found.percent) == pytest.approx(100 - error)
+    assert (found.tested_by, found.weights_and_recipe) == ("authors", "VoVNet.pytorch.tv_in1k")
+    assert isinstance(top1.published_top1(renamed(f"timm:{model}", params)), Missing)
+
+
+@pytest.mark.parametrize(
     ("made", "reason"),
     [
         (renamed("resnet50", 23_528_522), "other_network"),  # ten classes

@@ -1,12 +1,13 @@
-"""PNG plots for papers and slides: the same drawing as `svg.py`, by matplotlib (the extra `plot`).
+"""PNG and PDF plots for papers and slides: the same drawing as `svg.py`, by matplotlib (the extra `plot`).
 
 matplotlib draws on one pair of axes that covers the whole image, in the pixels
-of `layout.py`, so that PNG and SVG look the same.
+of `layout.py`, so that all forms look the same. At its natural size a hundred of these
+pixels are an inch, and the text has 8 points.
 """
 
 from importlib.util import find_spec
 from io import BytesIO
-from typing import Any
+from typing import Any, Literal
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.report.drawing.layout import BOTTOM, ROW, TOP, Layout, sheet, short, tick_text
@@ -14,10 +15,12 @@ from backbone_bench.report.drawing.plot import BarSegment, Line, Panel, Plot, Po
 from backbone_bench.report.drawing.svg import INK, LIGHT, SHAPES
 from backbone_bench.report.tables import escape
 
-MISSING = "PNG plots need matplotlib: pip install 'backbone-bench[plot]'."
+MISSING = "PNG and PDF plots need matplotlib: pip install 'backbone-bench[plot]'."
 
+ImageForm = Literal["png", "pdf"]
 _SHARPNESS = 2  # pixels of the image per pixel of the layout
 _DPI = 100
+_INCH_MM = 25.4
 _POINT = 72 / _DPI  # points per pixel: matplotlib takes sizes in points
 _MARKERS = {"circle": "o", "square": "s", "triangle": "^", "diamond": "D", "cross": "P"}
 _INK, _SOFT, _RULE, _GROUND = INK["light"]
@@ -28,37 +31,38 @@ def available() -> bool:
     return find_spec("matplotlib") is not None
 
 
-def draw(plot: Plot) -> bytes:
-    """Draw a plot as the bytes of a PNG file. Raises UserError if matplotlib is not installed."""
+def draw(plot: Plot, form: ImageForm = "png", width_mm: float | None = None) -> bytes:
+    """Draw a plot as the bytes of a file, as wide as asked. Raises UserError if matplotlib is not installed."""
     if not available():
         raise UserError(MISSING)
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    drawn = sheet(plot)
+    drawn = sheet(plot, None if width_mm is None else width_mm / _INCH_MM * _DPI)
     size = drawn.width / _DPI, drawn.height / _DPI
     figure = Figure(figsize=size, dpi=_DPI, facecolor=_GROUND)
-    FigureCanvasAgg(figure)
+    FigureCanvasAgg(figure)  # it draws without a display; savefig takes the canvas of a PDF itself
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, drawn.width), ylim=(drawn.height, 0))
     axes.axis("off")
-    pen = _Pen(axes, {name: number for number, name in enumerate(plot.series)})
+    pen = _Pen(axes, plot.styles)
     for placed in drawn.panels:
         pen.left, pen.top = placed.left, placed.top
         pen.panel(placed.panel, placed.layout)
     pen.left, pen.top = 0, drawn.above
     for entry in drawn.legend.entries:
-        pen.mark(entry.x, entry.y - 4, entry.number)
+        pen.mark(entry.x, entry.y - 4, entry.style)
         pen.text(entry.x + 10, entry.y, entry.name)
     file = BytesIO()
-    figure.savefig(file, dpi=_SHARPNESS * _DPI)
+    undated = {"CreationDate": None} if form == "pdf" else {}  # the same plot is the same file
+    figure.savefig(file, format=form, dpi=_SHARPNESS * _DPI, metadata=undated)
     return file.getvalue()
 
 
 class _Pen:
     """Draws in pixels relative to the corner (`left`, `top`) of the current panel."""
 
-    def __init__(self, axes: Any, numbers: dict[str, int]) -> None:
-        self.axes, self.numbers, self.left, self.top = axes, numbers, 0.0, 0.0
+    def __init__(self, axes: Any, styles: dict[str, int]) -> None:
+        self.axes, self.styles, self.left, self.top = axes, styles, 0.0, 0.0
 
     def panel(self, panel: Panel, layout: Layout) -> None:
         self._axes(panel, layout)
@@ -77,8 +81,8 @@ class _Pen:
         style = {"color": _INK, "ha": side, "va": "baseline", "fontsize": 11 * _POINT, "parse_math": False, **style}
         self.axes.text(self.left + x, self.top + y, escape.visible(text), **style)
 
-    def mark(self, x: float, y: float, number: int, *, hollow: bool = False) -> None:
-        marker, colour = _MARKERS[SHAPES[number // len(LIGHT) % len(SHAPES)]], LIGHT[number % len(LIGHT)]
+    def mark(self, x: float, y: float, style: int, *, hollow: bool = False) -> None:
+        marker, colour = _MARKERS[SHAPES[style % len(SHAPES)]], LIGHT[style % len(LIGHT)]
         size = 8 * _POINT
         fill = _GROUND if hollow else colour
         self.axes.plot([self.left + x], [self.top + y], marker, color=fill, markersize=size, markeredgecolor=colour)
@@ -105,7 +109,7 @@ class _Pen:
         self.axes.plot(across, down, color=colour, **style)
 
     def _colour(self, series: str) -> str:
-        return LIGHT[self.numbers[series] % len(LIGHT)] if series else _SOFT
+        return LIGHT[self.styles[series] % len(LIGHT)] if series else _SOFT
 
     def _bar(self, bar: BarSegment, layout: Layout) -> None:
         start, end = self.left + layout.x.at(bar.start), self.left + layout.x.at(bar.end)
@@ -122,4 +126,4 @@ class _Pen:
         x = layout.x.at(point.x)
         if point.spread is not None:
             self._stroke([x, x], [layout.y.at(end) for end in point.spread], self._colour(point.series), alpha=0.6)
-        self.mark(x, layout.y.at(point.y), self.numbers[point.series], hollow=point.hollow)
+        self.mark(x, layout.y.at(point.y), self.styles[point.series], hollow=point.hollow)
