@@ -18,7 +18,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.nn.parameter import UninitializedBuffer, is_lazy
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter, is_lazy
 
 from backbone_bench.base import collector
 from backbone_bench.base.pytree import map_tensors, tensors_of
@@ -31,12 +31,13 @@ from backbone_bench.cost.fused import as_one
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
-from backbone_bench.cost.storage import is_wrapper, sizes, values
+from backbone_bench.cost.storage import is_wrapper, weights
 from backbone_bench.cost.swap import Survey, as_meta, buffers_restored, gradients_restored, real
 from backbone_bench.cost.training import TrainingLedger, TrainingStep
 from backbone_bench.records import ModelCost
 
 Path = Literal["meta", "cpu"]
+_LAZY = (UninitializedParameter, UninitializedBuffer)
 _ONE_PASS = threading.RLock()  # a second thread would see the first one's meta tensors in the model
 
 # Words of the errors of models that compute gradients, and of tensors (masked ones) that know no composite operations.
@@ -82,9 +83,9 @@ def _seeded(call: "_Call", seed: int, *, own: bool = False) -> ModelCost:
 
 
 def _count(call: "_Call") -> ModelCost:
-    if any(map(is_lazy, call.parameters())):
+    if any(issubclass(kind, _LAZY) for kind in set(map(type, call.parameters()))):
         call = call.with_lazy_initialised()
-    if any(isinstance(module, torch.jit.ScriptModule) for _, module in call.survey.modules):
+    if any(issubclass(kind, torch.jit.ScriptModule) for kind in {type(module) for _, module in call.survey.modules}):
         return call.on_cpu()
     try:
         return call.on_meta()
@@ -199,9 +200,10 @@ class _Call:
             recording = ShapeRules(ledger)
         with self.chance.watched(), ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
+        params, params_bytes = weights(parameters)
         return ModelCost(
-            params=sum(values(parameter).numel() for parameter in parameters),
-            params_bytes=sizes(parameters)[1],
+            params=params,
+            params_bytes=params_bytes,
             peak_activation_bytes=ledger.peak_activation_bytes,
             path=path,
             by_op=ledger.rows(),

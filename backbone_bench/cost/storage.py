@@ -93,6 +93,19 @@ def sizes(tensors: Iterable[Tensor | Some]) -> tuple[int, int]:
     return elems, size
 
 
+def weights(parameters: Iterable[Tensor]) -> tuple[int, int]:
+    """How many values parameters have, and the bytes of all that they store."""
+    elems = size = 0
+    for parameter in parameters:
+        if type(parameter) in _TORCHS_OWN and parameter.layout is torch.strided:
+            elems += parameter.numel()
+            size += parameter.nbytes
+        else:
+            elems += values(parameter).numel()
+            size += sizes([parameter])[1]
+    return elems, size
+
+
 def _inner(tensor: Tensor) -> list[Tensor]:
     """The tensors within a tensor; none if torch does not show them."""
     if tensor.layout is torch.sparse_coo:
