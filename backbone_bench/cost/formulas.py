@@ -59,7 +59,7 @@ def convolution(x: AnyShape, weight: AnyShape, out: AnyShape, images: int, *, tr
     n, x_map, out_map = (x[0], x[2:], out[2:]) if batched else (1, x[1:], out[1:])
     ci, co = (x[1], out[1]) if batched else (x[0], out[0])
     weights = prod(weight)
-    groups = co // weight[1] if transposed else ci // weight[1]
+    groups = (co if transposed else ci) // (weight[1] or 1) or 1  # torch lets a convolution have no channels
     positions = per_image(n * prod(out_map), images)
     return Arithmetic(
         flops=n * prod(x_map if transposed else out_map) * weights,

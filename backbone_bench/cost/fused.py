@@ -43,7 +43,7 @@ class FusedLayer(NamedTuple):
 def as_one(ledger: Ledger, device: str) -> Iterator[None]:
     """Run the layers of `FUSED` on `device` ("meta" or "cpu") as one operation each, in this thread."""
     thread = get_ident()
-    library = torch.library.Library("aten", "IMPL", f"Autograd{device.upper() if device == 'cpu' else 'Meta'}")
+    library = torch.library.Library("aten", "IMPL", {"cpu": "AutogradCPU", "meta": "AutogradMeta"}[device])
     try:
         for name, layer in FUSED.items():
             library.impl(name, _kernel(ledger, name, layer, thread))

@@ -5,7 +5,7 @@ operation is booked in the same way by either. Activations are tracked by their
 storage: an in-place operation makes no new one, a view keeps its base alive.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from threading import get_ident
@@ -157,19 +157,19 @@ class Ledger:
 
     def track(self, tensor: Tensor) -> None:
         """Count the tensor's storage as live until it is freed; the model's own tensors are no activations."""
+        self._track(tensor, self._model_storages)
+
+    def track_input(self, tensor: Tensor) -> None:
+        """Count an input of the model as live, also if the model has it too."""
+        self._track(tensor, frozenset())
+
+    def _track(self, tensor: Tensor, left_out: Container[int]) -> None:
+        """Count what a tensor of any layout stores, except these storages."""
         for part in parts(tensor):
             key = storage_of(part)
             if key is None:
                 self._peak_is_known = False
-            elif key not in self._model_storages:
-                self.track_new(part)
-
-    def track_input(self, tensor: Tensor) -> None:
-        """Count an input of the model as live, of whatever layout."""
-        for part in parts(tensor):
-            if storage_of(part) is None:
-                self._peak_is_known = False
-            else:
+            elif key not in left_out:
                 self.track_new(part)
 
     @property

@@ -14,6 +14,7 @@ from torch import Tensor
 from backbone_bench.cost import formulas
 from backbone_bench.cost.formulas import Arithmetic
 from backbone_bench.cost.ledger import Ledger
+from backbone_bench.cost.storage import values
 
 ProductCost = Callable[[Ledger, Any, Any], Arithmetic]
 
@@ -54,7 +55,7 @@ def _grouped(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
 def _half_stored(packed: int, dense: int) -> ProductCost:
     def cost(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
         stored, whole = args[packed], args[dense]
-        return _as_layer(ledger, stored, whole, out, stored.numel() * whole.numel() // (2 * stored.shape[-1]))
+        return as_layer(ledger, stored, whole, out, stored.numel() * whole.numel() // (2 * stored.shape[-1]))
 
     return cost
 
@@ -62,19 +63,21 @@ def _half_stored(packed: int, dense: int) -> ProductCost:
 def _half_stored_rows(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
     """cuSPARSELt's form does not tell its shape; an argument tells the number of rows."""
     dense, packed, rows = args[0], args[1], args[3]
-    return _as_layer(ledger, packed, dense, out, dense.numel() * rows // 2)
+    return as_layer(ledger, packed, dense, out, dense.numel() * rows // 2)
 
 
 def _half_stored_linear(ledger: Ledger, args: Any, out: Tensor) -> Arithmetic:
     input, packed = args[:2]
-    return _as_layer(ledger, packed, input, out, input.numel() // input.shape[-1] * packed.numel())
+    return as_layer(ledger, packed, input, out, input.numel() // input.shape[-1] * packed.numel())
 
 
-def _as_layer(ledger: Ledger, weight: Tensor, input: Tensor, out: Tensor, flops: int) -> Arithmetic:
-    if not ledger.is_weight(weight):
+def as_layer(ledger: Ledger, left: Tensor, right: Tensor, out: Tensor, flops: int) -> Arithmetic:
+    """The cost of a product by what its tensors store: a linear layer if exactly one factor is a parameter."""
+    if ledger.is_weight(left) == ledger.is_weight(right):
         return Arithmetic(flops)
-    maps = sum(formulas.per_image(tensor.numel(), ledger.images) for tensor in (input, out))
-    return Arithmetic(flops, maps + weight.numel())
+    weight, activations = (left, right) if ledger.is_weight(left) else (right, left)
+    maps = sum(formulas.per_image(values(tensor).numel(), ledger.images) for tensor in (activations, out))
+    return Arithmetic(flops, maps + values(weight).numel())
 
 
 def _fused_attention(ledger: Ledger, args: Any, out: Any) -> Arithmetic:

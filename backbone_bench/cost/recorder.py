@@ -171,23 +171,23 @@ def _is_composite(func: Any) -> bool:
 def _moves_only(func: Any, op: str) -> bool:
     """Whether the operation has 0 FLOPs: by its name, as a view, or because it is pointwise or a reduction."""
     packet = getattr(torch.ops.aten, op, func._overloadpacket)
-    if op in MOVES or func.is_view or counts_no_flops(op, packet) or op.startswith(_OF_MANY_TENSORS):
+    if op in MOVES or op in BACKWARD_MOVES or func.is_view or counts_no_flops(op, packet):
         return True
-    if op in BACKWARD_MOVES:
-        return True
-    forward = op.removesuffix(_BACKWARD)
-    return forward != op and (bool(MOVES & {forward, f"{forward}_forward"}) or _makes_views_or_no_flops(forward))
+    return op.startswith(_OF_MANY_TENSORS) or (op.endswith(_BACKWARD) and _has_no_flops(op.removesuffix(_BACKWARD)))
 
 
-_BACKWARD = "_backward"  # the backward pass of what has no FLOPs has none
+_BACKWARD = "_backward"
 _OF_MANY_TENSORS = "foreach_"  # pointwise operations and reductions, which optimizers use
 
 
-def _makes_views_or_no_flops(op: str) -> bool:
-    packet = getattr(torch.ops.aten, op, None)
+def _has_no_flops(forward: str) -> bool:
+    """Whether an operation has no FLOPs, by its name alone: then its backward pass has none either."""
+    if MOVES & {forward, f"{forward}_forward"}:
+        return True
+    packet = getattr(torch.ops.aten, forward, None)
     if packet is None:
         return False
-    return counts_no_flops(op, packet) or any(getattr(packet, name).is_view for name in packet.overloads())
+    return counts_no_flops(forward, packet) or any(getattr(packet, name).is_view for name in packet.overloads())
 
 
 @cache

@@ -16,7 +16,7 @@ from backbone_bench.cost import formulas
 from backbone_bench.cost.calls import OpCall
 from backbone_bench.cost.formulas import Arithmetic
 from backbone_bench.cost.ledger import Ledger
-from backbone_bench.cost.products import COSTS
+from backbone_bench.cost.products import COSTS, as_layer
 from backbone_bench.cost.storage import is_dense, values
 
 # Products by canonical name, and the position of their left factor; the right factor follows it.
@@ -32,11 +32,11 @@ KNOWN = {*PRODUCTS, *ATTENTION, *FUSED, "linear", "sparse_sampled_addmm"}
 def arithmetic(ledger: Ledger, call: OpCall) -> Arithmetic | None:
     """Cost of a product on tensors that are not all dense; None if its FLOPs are not known."""
     op, args, out = call.op, call.args, next(tensors_of(call.out))
-    if op in PRODUCTS:
-        left, right = args[PRODUCTS[op]], args[PRODUCTS[op] + 1]
-        return _as_layer(ledger, left, right, out, _product(left, right, out))
-    if op == "linear":
-        return _as_layer(ledger, args[0], args[1], out, _linear(args[0], args[1], out))
+    if op in PRODUCTS or op == "linear":
+        at = PRODUCTS.get(op, 0)
+        left, right = args[at : at + 2]
+        flops = _linear(left, right, out) if op == "linear" else _product(left, right, out)
+        return None if flops is None else formulas.on_numbers(as_layer(ledger, left, right, out, flops), left, right)
     if op == "sparse_sampled_addmm":
         return formulas.on_numbers(Arithmetic(_stored(args[0]) * args[1].shape[-1]), args[1], args[2])
     if op in FUSED:
@@ -45,18 +45,6 @@ def arithmetic(ledger: Ledger, call: OpCall) -> Arithmetic | None:
         shapes = zip(*(_components(tensor, args[0]) for tensor in (args[0], args[1], out)), strict=True)
         return Arithmetic(sum(formulas.attention(q.shape, k.shape, o.shape).flops for q, k, o in shapes))
     return None
-
-
-def _as_layer(ledger: Ledger, left: Tensor, right: Tensor, out: Tensor, flops: int | None) -> Arithmetic | None:
-    """The cost of a product, with memory access if exactly one factor is a parameter: then it is a linear layer."""
-    if flops is None:
-        return None
-    access = 0
-    if ledger.is_weight(left) != ledger.is_weight(right):
-        weight, activations = (left, right) if ledger.is_weight(left) else (right, left)
-        maps = (formulas.per_image(_stored(tensor), ledger.images) for tensor in (activations, out))
-        access = sum(maps) + _stored(weight)
-    return formulas.on_numbers(Arithmetic(flops, access), left, right)
 
 
 def _product(left: Tensor, right: Tensor, out: Tensor) -> int | None:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.masked import MaskedTensor
 
 _DENSE = (torch.strided, torch._mkldnn)  # type: ignore[attr-defined]  # missing in torch's stubs
@@ -17,7 +17,6 @@ _INDICES = {
     torch.sparse_csr: ("crow_indices", "col_indices"), torch.sparse_bsr: ("crow_indices", "col_indices"),
     torch.sparse_csc: ("ccol_indices", "row_indices"), torch.sparse_bsc: ("ccol_indices", "row_indices"),
 }  # fmt: skip
-_TORCHS_OWN = {Tensor, nn.Parameter}
 _MASKED = ("_masked_data", "_masked_mask")  # a masked tensor does not name its parts itself
 
 
@@ -73,8 +72,6 @@ def storages(tensor: Tensor | None) -> tuple[int, ...]:
     """Identities of the storages of a tensor while they are alive, that of its values first; mkldnn shows none."""
     if tensor is None:
         return ()
-    if type(tensor) in _TORCHS_OWN and tensor.layout is torch.strided:  # nearly all: this is called often
-        return (tensor.untyped_storage()._cdata,)
     return tuple(part.untyped_storage()._cdata for part in parts(tensor) if torch._C._has_storage(part))
 
 
@@ -90,19 +87,6 @@ def sizes(tensors: Iterable[Tensor | Some]) -> tuple[int, int]:
             count = part.numel()
             elems += count
             size += count * part.element_size()
-    return elems, size
-
-
-def weights(parameters: Iterable[Tensor]) -> tuple[int, int]:
-    """How many values parameters have, and the bytes of all that they store."""
-    elems = size = 0
-    for parameter in parameters:
-        if type(parameter) in _TORCHS_OWN and parameter.layout is torch.strided:
-            elems += parameter.numel()
-            size += parameter.nbytes
-        else:
-            elems += values(parameter).numel()
-            size += sizes([parameter])[1]
     return elems, size
 
 

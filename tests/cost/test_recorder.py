@@ -362,6 +362,11 @@ def test_a_deformable_convolution_reads_its_offsets_its_mask_and_its_bias() -> N
     assert row.traffic_elems == sum(tensor.numel() for tensor in (*given, out))
 
 
+def test_a_convolution_without_channels_does_nothing() -> None:
+    rows = recorded(lambda: torch.conv2d(torch.rand(1, 0, 6, 6), torch.rand(4, 0, 3, 3)))
+    assert (rows["convolution"].flops, rows["convolution"].groups) == (0, 1)
+
+
 @torch.library.custom_op("backbone_bench_tests::secret", mutates_args=("out",))
 def secret(a: Tensor, out: Tensor) -> None:
     out.copy_(a @ a)
