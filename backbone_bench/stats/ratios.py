@@ -52,13 +52,15 @@ def logs(pairs: Sequence[Pair]) -> list[float]:
     return [math.log(pair.numerator / pair.denominator) for pair in pairs]
 
 
-def of_turns(pair: Pair, turns: Sequence[Pair]) -> Pair:
+def of_turns(pair: Pair, turns: Sequence[tuple[float, float]]) -> Pair:
     """The pair of a live round: its ratio is the Hodges-Lehmann estimate of the ratios of its turns.
 
     Both values are moved alike, so that their geometric mean stays. The turns share their two processes: they are one
-    pair together, and never pairs of a test.
+    pair together, and never pairs of a test. Without turns it is the pair itself.
     """
-    half = (samples.centre(logs(turns)) - logs([pair])[0]) / 2
+    if not turns:
+        return pair
+    half = (samples.centre(logs([Pair(*turn) for turn in turns])) - logs([pair])[0]) / 2
     return Pair(pair.numerator * math.exp(half), pair.denominator * math.exp(-half))
 
 

@@ -135,9 +135,7 @@ def value_pair(a: Record, b: Record, quantity: Quantity, *, per_image: bool) -> 
         return denominator
     if numerator <= 0 or denominator <= 0:
         return Missing("zero", "nothing was measured")
-    pair = ratios.Pair(float(numerator), float(denominator))
-    taken = [ratios.Pair(*each) for each in turns(a, b, quantity)]
-    return ratios.of_turns(pair, taken) if taken else pair
+    return ratios.of_turns(ratios.Pair(float(numerator), float(denominator)), turns(a, b, quantity))
 
 
 def cpu_pairs(a: Record, b: Record) -> list[ratios.Pair]:

@@ -222,8 +222,7 @@ def _group(groups: dict[str, MeasuredSetting], record: Record) -> MeasuredSettin
 
 def _pair(a: Record, b: Record, pair: ratios.Pair, quantity: ClockQuantity) -> ratios.Pair:
     """The pair of a round; of two processes that took turns, by the ratio of their turns."""
-    taken = turns(a, b, QUANTITIES["device_work_s"]) if quantity == "time" else []
-    return ratios.of_turns(pair, [ratios.Pair(*each) for each in taken]) if taken else pair
+    return ratios.of_turns(pair, turns(a, b, QUANTITIES["device_work_s"]) if quantity == "time" else ())
 
 
 def _rounds(records: Sequence[Record]) -> Iterator[tuple[Record, Record]]:
