@@ -1,5 +1,6 @@
 """`bench claims --measure`: measure the pairs of networks that claims compare, in paired rounds on this machine."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -26,7 +27,8 @@ MeasureOption = Annotated[
     bool, typer.Option("--measure", help="Measure the pairs of networks that the claims compare, on --device.")
 ]
 ComparisonBudgetOption = Annotated[
-    float | None, typer.Option("--budget", help="With --measure: time for each line of --dry-run.", metavar="SECONDS")
+    float | None,
+    typer.Option("--budget", help="With --measure: time for each line of --dry-run.", metavar="SECONDS", min=1),
 ]
 PairRoundsOption = Annotated[
     int, typer.Option(help="With --measure: most rounds per pair; a clear result needs half of them.", min=4)
@@ -104,8 +106,12 @@ def forecast(jobs: "Sequence[ComparisonJob]") -> "Answer":
         members = [jobs[place] for place in rotation.members]
         rule, is_fresh = members[0].question.rule, members[0].question.by == "energy"
         least, most = estimate.fresh_round(rotation.jobs) if is_fresh else estimate.live_round(rotation.jobs)
-        title = "; ".join(one.title for one in members)
-        rows.append(Forecast(number, title, rule.interims[0] * least, rule.rounds * most))
+        title, budget_s = "; ".join(one.title for one in members), members[0].question.budget_s or math.inf
+        shortest_s, longest_s = (
+            min(count * round_s, max(budget_s, 2 * round_s))  # two rounds are taken however long they last
+            for count, round_s in ((rule.interims[0], least), (rule.rounds, most))
+        )
+        rows.append(Forecast(number, title, shortest_s, longest_s))
     return drawn(rows)
 
 

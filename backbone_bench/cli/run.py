@@ -139,10 +139,10 @@ def run(
     output.check(paths)
     settings = resolved(settings_in(context.params)).settings
     jobs = _jobs(settings, shard)
-    if settings.input_size:
-        _check_sizes(jobs)
     before = _already_done(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]
+    if settings.input_size:
+        _check_sizes(left)
     from backbone_bench.cli.progress.choose import shown
 
     if dry_run:
@@ -187,14 +187,22 @@ def _check_sizes(jobs: "Sequence[Job]") -> None:
 
     A network from elsewhere is code, which runs in the process of its row alone.
     """
-    from backbone_bench import profiler  # loads torch
     from backbone_bench.zoo import catalogue
 
-    asked = {(job.model, job.input_size): job for job in jobs if job.model in catalogue.entries()}
+    zoo = catalogue.entries()
+    asked = {
+        (job.model, job.input_size): job
+        for job in jobs
+        if job.model in zoo and job.input_size != zoo[job.model].input[1]  # its own size needs no trial
+    }
+    if not asked:
+        return
+    from backbone_bench import profiler  # loads torch
+
     refused: dict[str, list[str]] = {}
     for (model, size), job in asked.items():
-        try:
-            profiler.count(replace(job, batch=1, precision="fp32", cross_check=False))
+        try:  # in evaluation: a batch norm in training refuses a batch of one, and not the size
+            profiler.count(replace(job, batch=1, mode="eval", optimizer=None, precision="fp32", cross_check=False))
         except UserError:
             refused.setdefault(model, []).append(str(size))
     if refused:

@@ -251,3 +251,19 @@ def test_a_size_that_a_network_cannot_take_is_said_before_the_first_row(bench):
     assert (done.code, done.out) == (2, "")
     (line,) = done.err.splitlines()
     assert "vgg16 at 16, 8. Leave them out." in line
+
+
+def test_a_size_that_only_a_batch_of_one_in_training_refuses_is_taken(bench):
+    """At 32 pixels the last maps have one position: a batch norm in training needs two images."""
+    words = ("run", "resnet18", "--input-size", "32", "--train", "--batch-size", "8", "--device", "cpu", "--dry-run")
+    assert bench(*words).code == 0
+
+
+def test_the_forecast_of_claims_holds_the_budget_but_for_two_rounds(bench):
+    words = ("claims", "vovnet-2x-faster", "--measure", "--device", "cpu", "--dry-run", "-f", "json")
+    free, held, short = (
+        json.loads(bench(*words, *more).out)[0]["least_s"] for more in ((), ("--budget", "100"), ("--budget", "1"))
+    )
+    assert held == 100 < free
+    assert short == pytest.approx(free / 3)  # two of the six rounds before the first analysis
+    assert bench(*words, "--budget", "0").code == 2
