@@ -178,11 +178,11 @@ def _compare_with_baseline(work: _Work) -> "tuple[Compared, GateReport]":
 
 
 def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateReport]":
-    from backbone_bench.gate import accepted, checkout, ci, comparisons, sides
+    from backbone_bench.gate import accepted, checkout, comparisons, sides
 
     path = work.options.base_python
     python = None if path is None else sides.interpreter(path)
-    with checkout.checkout(ci.resolve(revision, Path.cwd(), os.environ), Path.cwd()) as base:
+    with checkout.checkout(revision, Path.cwd(), os.environ) as base:
         if python is None and (others := checkout.changed_dependencies(base)):
             raise UserError(
                 f"{base} asks for other packages ({', '.join(others)}), so base and head cannot share one environment: "

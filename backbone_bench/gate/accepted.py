@@ -18,7 +18,7 @@ from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.validation import first_problem
-from backbone_bench.gate.verdicts import GateFinding, GateVerdict
+from backbone_bench.gate.verdicts import Acknowledgement, GateFinding, GateVerdict
 from backbone_bench.records import STRICT, store
 
 FOLDER = "bench-accepted"  # in the folder where the gate runs
@@ -45,13 +45,9 @@ class AcceptedNumbers:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class AcceptedChanges:
-    """The content of one file: accepted numbers, and the reason."""
+class AcceptedChanges(Acknowledgement):
+    """The content of one file: what was accepted and why, for the review, and the numbers that count."""
 
-    at_utc: str
-    reason: str
-    tool: str  # version of backbone-bench
-    changes: tuple[str, ...]  # in words, for the review
     numbers: tuple[AcceptedNumbers, ...]
     accepted_version: Literal["1"] = "1"
 
@@ -68,11 +64,9 @@ class AcceptedFile(NamedTuple):
 
 def pending(folder: Path, merged: Path) -> list[AcceptedFile]:
     """The files in `folder` that are not in `merged`, the same folder of the base. Raises UserError for a wrong one."""
-    return [AcceptedFile(path, _read(path)) for path in _files(folder) if not (merged / path.name).exists()]
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    yield from sorted(folder.glob("*.json"))
+    return [
+        AcceptedFile(path, _read(path)) for path in sorted(folder.glob("*.json")) if not (merged / path.name).exists()
+    ]
 
 
 def _read(path: Path) -> AcceptedChanges:

@@ -7,7 +7,7 @@ folder of the checkout.
 
 import tempfile
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.base.signals import deferred
-from backbone_bench.gate.ci import BaseRevision
+from backbone_bench.gate import ci
 from backbone_bench.gate.git import git, succeeds
 
 # Files that declare dependencies; pyproject.toml does too, but holds other settings as well: see `_declared`.
@@ -28,7 +28,7 @@ _DEPENDENCIES = (
 class Checkout(NamedTuple):
     """A revision in its own folder, beside the working tree."""
 
-    revision: str  # as the user named it
+    revision: str  # as reports name it
     commit: str
     root: Path  # of this checkout
     repository: Path  # root of the working tree
@@ -51,13 +51,16 @@ class Checkout(NamedTuple):
 
 
 @contextmanager
-def checkout(base: BaseRevision, folder: Path) -> Iterator[Checkout]:
-    """Check out the base from the repository that holds `folder`; remove it at the end. Raises UserError."""
+def checkout(wanted: str, folder: Path, environ: Mapping[str, str]) -> Iterator[Checkout]:
+    """Check out a revision, or `auto`, from the repository that holds `folder`; remove it at the end.
+
+    Raises UserError, and NotComparable if `auto` finds nothing to compare with.
+    """
     outside = f"{folder} is not in a git repository, which --base-ref needs: run it in one, or use --baseline FILE."
     repository = Path(git(folder, "rev-parse", "--show-toplevel", message=outside))
-    revision = base.revision
-    if revision.startswith("-"):
-        raise UserError(f"--base-ref {revision}: a revision cannot begin with a dash.")
+    if wanted.startswith("-"):
+        raise UserError(f"--base-ref {wanted}: a revision cannot begin with a dash.")
+    name, revision = ci.resolve(wanted, folder, environ)
     unknown = f"git does not know the revision {revision!r}. Fetch it first: git fetch origin."
     commit = git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", message=unknown)
     with ExitStack() as end:
@@ -65,7 +68,7 @@ def checkout(base: BaseRevision, folder: Path) -> Iterator[Checkout]:
         with deferred():
             git(repository, "worktree", "add", "--detach", str(root), commit)
             end.callback(_remove, repository, root)
-        yield Checkout(base.name, commit, root, repository.resolve())
+        yield Checkout(name, commit, root, repository.resolve())
 
 
 def _temporary_folder(end: ExitStack) -> str:

@@ -36,11 +36,13 @@ def compare(
 
 def limits(subject: str, head: ModelCost | Missing, allowed: Allowed) -> list[GateFinding]:
     """A finding for each count above the limit that its tolerance sets, whatever the baseline has."""
-    found = []
+    found: list[GateFinding] = []
+    if isinstance(head, Missing):
+        return found
     for metric, tolerance in allowed.items():
-        after = Missing("not_counted", "no counts") if isinstance(head, Missing) else getattr(head, metric)
-        if not isinstance(after, Missing) and tolerance.exceeds(after):
-            reason = f"it is {after}, and bench.toml allows {tolerance.max:.0f}"
+        after = getattr(head, metric)
+        if tolerance.exceeds(after):
+            reason = f"it is {after}, and its tolerance allows {tolerance.max:.0f}"
             found.append(
                 GateFinding(subject, metric, GateVerdict.EXCEEDED, head=after, limit=tolerance.max, reason=reason)
             )
@@ -48,16 +50,23 @@ def limits(subject: str, head: ModelCost | Missing, allowed: Allowed) -> list[Ga
 
 
 def _changed(subject: str, base: ModelCost, head: ModelCost, allowed: Allowed) -> Iterator[GateFinding]:
-    where = moved(base, head)
+    differences = list(differing(base, head))
+    where = moved(base, head) if differences else ()
+    for metric, before, after in differences:
+        direction = _direction(before, after)
+        verdict = _verdict(metric, base, head, allowed)
+        yield GateFinding(
+            subject, metric, verdict, before, after, threshold=_threshold(allowed.get(metric)),
+            moved=where, direction=direction, reason=_reason(direction, verdict),
+        )  # fmt: skip
+
+
+def differing(base: ModelCost, head: ModelCost) -> Iterator[tuple[str, int | str, int | str]]:
+    """Key and both values of each count that differs, and of the digest of shapes; none that either side lacks."""
     for metric in (*(quantity.key for quantity in EXACT), _SHAPES):
         before, after = getattr(base, metric), getattr(head, metric)
         if before != after and not isinstance(before, Missing) and not isinstance(after, Missing):
-            direction = _direction(before, after)
-            verdict = _verdict(metric, base, head, allowed)
-            yield GateFinding(
-                subject, metric, verdict, before, after, threshold=_threshold(allowed.get(metric)),
-                moved=where, direction=direction, reason=_reason(direction, verdict),
-            )  # fmt: skip
+            yield metric, before, after
 
 
 def _verdict(metric: str, base: ModelCost, head: ModelCost, allowed: Allowed) -> GateVerdict:

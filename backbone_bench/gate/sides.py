@@ -22,7 +22,7 @@ from backbone_bench.run import runner
 from backbone_bench.run.live import SideFailed
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.process import ENTRY, Worker
-from backbone_bench.run.runner import JobResult, RunJob
+from backbone_bench.run.runner import RunJob
 from backbone_bench.versus.rounds import FreshRounds, LiveRounds, RoundPlace, TakeRound
 
 Begin = Callable[[str], ProgressCallback]  # gets the name of a workload that starts; returns its progress callback
@@ -62,14 +62,15 @@ def counted(jobs: Jobs) -> stored.FetchRecords:
 
 
 def fresh(jobs: Jobs, run: RunJob, begin: Begin) -> stored.FetchRecords:
-    """A function that runs a workload of the head `count` times, each in a fresh process."""
-    run = head_side(run)
+    """A function that runs a workload of the head `count` times, each in a fresh process; a failure is `invalid`."""
 
     def take(name: str, count: int) -> Sequence[Record]:
         on_progress = begin(name)
         found = []
         for number in range(count):
             outcome = run(jobs[name], within(on_progress, f"process {number + 1}", number, count))
+            if outcome.failure is not None:
+                raise _invalid(outcome.failure)
             assert outcome.record is not None  # a job that has not failed has a record
             found.append(outcome.record)
         return found
@@ -92,18 +93,6 @@ def in_turn(jobs: Jobs, take: TakeRound, failed: FailedSide, begin: Begin) -> Ta
         return found
 
     return rounds
-
-
-def head_side(run: RunJob) -> RunJob:
-    """Run the head: a failure raises Unpaired with the verdict `invalid` and the exit code of the failure."""
-
-    def attempt(job: Job, on_progress: ProgressCallback) -> JobResult:
-        outcome = run(job, on_progress)
-        if outcome.failure is not None:
-            raise _invalid(outcome.failure)
-        return outcome
-
-    return attempt
 
 
 def failed_here(error: SideFailed) -> Unpaired:

@@ -88,4 +88,4 @@ def unused(tolerances: Tolerances, heads: Iterable[Record]) -> Iterator[str]:
     models = {record.workload.model for record in heads}
     for model in tolerances.models:
         if model not in models:
-            yield f"bench.toml has tolerances for {model}, which was not compared."
+            yield f"There are tolerances for {model}, which was not compared."

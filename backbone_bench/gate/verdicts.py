@@ -63,14 +63,12 @@ VERDICTS: Mapping[GateVerdict, VerdictRow] = {
         next_steps=(NextStep("Run the gate again after a fix:", "again"),),
     ),
     GateVerdict.EXCEEDED: VerdictRow(
-        "a count is above its limit in bench.toml",
+        "a count is above the limit of its tolerance",
         exit_code=1,
         says="is above its limit",
-        next_steps=(NextStep("Bring the count below its limit, or change the limit where it stands: in bench.toml."),),
+        next_steps=(NextStep("Bring the count below its limit, or change the limit where it stands."),),
     ),
-    GateVerdict.CHANGED: VerdictRow(
-        "a count differs from the baseline, and the change is not accepted", exit_code=1, next_steps=(_ACCEPT,)
-    ),
+    GateVerdict.CHANGED: VerdictRow("a count differs from the baseline", exit_code=1, next_steps=(_ACCEPT,)),
     GateVerdict.MISSING: VerdictRow(
         "in the baseline, but not compared now",
         exit_code=3,
@@ -128,7 +126,7 @@ class MeasuredChange:
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class CostChange:
-    """Change of the cost of one kind of operation in one module, per forward pass: head minus base."""
+    """Change of the cost of one kind of operation in one module, per call: head minus base."""
 
     module: str  # dotted path; empty for the model itself
     op: str
@@ -173,7 +171,7 @@ class Acknowledgement:
 
     at_utc: str
     reason: str
-    tool: str  # version and commit
+    tool: str  # version of backbone-bench
     changes: tuple[str, ...]  # the headlines of the report
 
 
@@ -225,7 +223,7 @@ class GateReport:
 
     @property
     def could_not_run(self) -> tuple[str, ...]:
-        """The workloads of which a side could not be run: then nothing is accepted."""
+        """The workloads of which a side could not be run: then no baseline is written."""
         return tuple(found.subject for found in self.findings if found.verdict is GateVerdict.INVALID)
 
     @property

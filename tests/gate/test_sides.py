@@ -10,7 +10,6 @@ from backbone_bench.base.errors import UserError
 from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.gate import checkout, comparisons, sides
 from backbone_bench.gate.baseline import Baseline
-from backbone_bench.gate.ci import BaseRevision
 from backbone_bench.gate.noisy import RoundPlan
 from backbone_bench.gate.session import GateRules
 from backbone_bench.gate.verdicts import GateVerdict
@@ -22,7 +21,7 @@ from tests.gate.conftest import git
 from tests.gate.samples import counted, processes, timed
 
 NOISE = (-0.002, 0.001, 0.0, 0.002, -0.001)
-HEAD, UNKNOWN = BaseRevision("HEAD", "HEAD"), BaseRevision("origin/none", "origin/none")
+HEAD, UNKNOWN = "HEAD", "origin/none"
 JOBS = sides.named([Job("net", {}, threads=1)])
 
 
@@ -128,13 +127,13 @@ def test_two_jobs_of_one_description_are_two_workloads():
 def base(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[checkout.Checkout]:
     (repository / "src").mkdir()
     monkeypatch.chdir(repository)
-    with checkout.checkout(HEAD, repository) as at:
+    with checkout.checkout(HEAD, repository, {}) as at:
         yield at
 
 
 def test_a_worktree_holds_the_revision_and_is_gone_afterwards(repository):
     (repository / "net.py").write_text("changed")
-    with checkout.checkout(HEAD, repository) as at:
+    with checkout.checkout(HEAD, repository, {}) as at:
         assert "nn.Conv2d" in (at.root / "net.py").read_text()
         assert at.root != repository
     assert not at.root.exists()
@@ -160,14 +159,25 @@ def test_an_interpreter_named_from_here_is_the_same_one_in_the_checkout_and_stay
 def test_an_unknown_revision_is_told_with_what_to_do(repository):
     with (
         pytest.raises(UserError, match="git fetch origin"),
-        checkout.checkout(UNKNOWN, repository),
+        checkout.checkout(UNKNOWN, repository, {}),
     ):
         pytest.fail("it was found")
 
 
-def test_a_folder_outside_of_any_repository_is_told_so(tmp_path):
-    with pytest.raises(UserError, match="not in a git repository"), checkout.checkout(HEAD, tmp_path):
+@pytest.mark.parametrize("environ", [{}, {"CI": "true"}], ids=str)
+@pytest.mark.parametrize("revision", [HEAD, "auto", "-x"])
+def test_a_folder_outside_of_any_repository_is_told_so(tmp_path, revision, environ):
+    with pytest.raises(UserError, match="not in a git repository"), checkout.checkout(revision, tmp_path, environ):
         pytest.fail("it was found")
+
+
+@pytest.mark.parametrize("environ", [{}, {"CI": "true"}], ids=str)
+def test_a_revision_that_is_an_option_never_reaches_git(repository, environ):
+    with (
+        pytest.raises(UserError, match="cannot begin with a dash"),
+        checkout.checkout("--output=x", repository, environ),
+    ):
+        pytest.fail("it was taken")
 
 
 @pytest.mark.parametrize(
@@ -186,5 +196,5 @@ def test_only_what_changes_the_environment_asks_for_another(repository, name, te
     git(repository, "add", ".")
     git(repository, "commit", "--message=Before")
     (repository / name).write_text(text)
-    with checkout.checkout(HEAD, repository) as at:
+    with checkout.checkout(HEAD, repository, {}) as at:
         assert bool(checkout.changed_dependencies(at)) is asks_for_others

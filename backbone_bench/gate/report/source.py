@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from backbone_bench.records.workload import source_of
+
 _FILE = re.compile(r"(?P<place>.+?\.py):(?P<name>\w+)")  # at the beginning of a workload in words
 _MODULE = re.compile(r"(?P<place>[\w.]+):(?P<name>\w+)")
 
@@ -23,7 +25,7 @@ def of_model(subject: str, folder: Path, root: Path) -> SourceLine | None:
     """
     if match := _FILE.match(subject):
         paths = [folder / match["place"]]
-    elif match := _MODULE.match(subject):
+    elif (match := _MODULE.match(subject)) and source_of(match[0]) == "import":
         module = folder.joinpath(*match["place"].split("."))
         paths = [module.with_suffix(".py"), module / "__init__.py"]
     else:

@@ -5,9 +5,9 @@ its records; several are one table with a row for each.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from operator import attrgetter
-from typing import NamedTuple
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.base.units import percent
@@ -62,13 +62,14 @@ def _parts(groups: Sequence[Sequence[Record]], metric: str | None) -> list[Answe
     return [_table(found[0])] if len(found) == 1 else [_overview(found)]
 
 
-class _History(NamedTuple):
+@dataclass(frozen=True)
+class _History:
     """The records of one workload on one kind of machine, and the quantity to follow."""
 
     group: Sequence[Record]
     metric: str
 
-    @property
+    @cached_property
     def measured(self) -> list[tuple[Record, float]]:
         """The records that have the quantity, taken as in the newest one, with its value."""
         column = COLUMNS[self.metric]
@@ -78,11 +79,11 @@ class _History(NamedTuple):
         newest = column.taken(found[-1][0])
         return [(record, value) for record, value in found if column.taken(record) == newest]
 
-    @property
+    @cached_property
     def values(self) -> list[float]:
         return [value for _, value in self.measured]
 
-    @property
+    @cached_property
     def changes(self) -> Sequence[ChangePoint]:
         """Where the level changes; of a count, which has no noise, wherever it is another."""
         quantity = QUANTITIES.get(self.metric)
