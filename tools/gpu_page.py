@@ -23,15 +23,13 @@ from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.records.setting import unusual
 from backbone_bench.report.drawing import svg
 from backbone_bench.report.drawing.plot import Axis, BarSegment, Panel, Plot
-from backbone_bench.report.plots.points import record_points
-from backbone_bench.report.plots.prediction import PREDICTORS
+from backbone_bench.report.plots.prediction import PREDICTORS, correlation
 from backbone_bench.report.plots.which import energy, predictors
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, tabulate, without_empty
 from backbone_bench.report.views.columns import COLUMNS, named
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.conditions import environment_groups
-from backbone_bench.stats.correlation import rank_correlation
 
 ROOT = Path(__file__).parent.parent
 BATCHES = (1, 32)
@@ -277,12 +275,8 @@ def _shares(some: Sequence[Record]) -> str:
 
 
 def _rhos(some: Sequence[Record]) -> str:
-    texts = []
-    for key in PREDICTORS:
-        points = record_points(some, COLUMNS[key], COLUMNS["device_work_s"])
-        rho = rank_correlation([point.x for point in points], [point.y for point in points])
-        texts.append(f"{COLUMNS[key].title} {rho:.2f}")
-    return ", ".join(texts)
+    found = (correlation(some, COLUMNS[key], COLUMNS["device_work_s"]) for key in PREDICTORS)
+    return ", ".join(f"{one.predictor.title} {one.rho:.2f}" for one in found if one is not None)
 
 
 def _energies(card: CardPage) -> str:

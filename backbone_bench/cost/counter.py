@@ -1,4 +1,4 @@
-"""Count every operation of one forward pass.
+"""Count every operation of one forward pass, or of one training step.
 
 The pass runs on the meta device: no weights, no arithmetic. Meta tensors (a
 shape, no values) replace the modules' tensors (`cost.swap`), and the model is
@@ -105,7 +105,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 @dataclass
 class _Call:
-    """A model with its arguments: one forward pass to count."""
+    """A model with its arguments: one forward pass, or one training step, to count."""
 
     model: nn.Module
     args: tuple[Any, ...]

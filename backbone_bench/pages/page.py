@@ -68,7 +68,7 @@ def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[Claim
     groups = largest(networks)
     plots = draw(records)
     opened = [plot for plot in plots if not plot.name.startswith(_FOLDED)]
-    folded = details.plots([plot for plot in plots if plot not in opened])
+    folded = details.plots([plot for plot in plots if plot.name.startswith(_FOLDED)])
     layers, traces = details.layers(records), details.traces(records)
     absent = {"plots": not plots, "claims": not outcomes, "layers": not layers, "samples": not traces}
     return template("page.html").render(
@@ -99,8 +99,7 @@ def _data(parts: Sequence[Detail]) -> Markup:
 
 
 def _style() -> str:
-    light, dark = svg.variables("light"), svg.variables("dark")
-    light, dark = (f"{colours}--hover:{svg.HOVER[theme]};" for theme, colours in (("light", light), ("dark", dark)))
+    light, dark = (f"{svg.variables(theme)}--hover:{svg.HOVER[theme]};" for theme in ("light", "dark"))
     themes = f":root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}"
     return themes + svg.style() + asset("page.css")
 

@@ -1,13 +1,13 @@
 """What the records say, in one line and three sentences with numbers computed from them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from backbone_bench.records import Record
 from backbone_bench.records.grade import LAUNCH_BOUND
 from backbone_bench.report.plots import accuracy
 from backbone_bench.report.plots.alike import Alike, told_apart
 from backbone_bench.report.plots.points import RecordPoint, number
-from backbone_bench.report.plots.prediction import FEWEST_RANKED, CountCorrelation, correlations
+from backbone_bench.report.plots.prediction import CountCorrelation, correlations, ranked
 from backbone_bench.report.views.columns import COLUMNS
 from backbone_bench.report.views.conditions import environment_groups
 
@@ -42,16 +42,16 @@ def _listed(batches: Sequence[int]) -> str:
 
 def sentences(groups: Sequence[Alike]) -> tuple[str, ...]:
     """What predicts time, who is launch-bound, and who is fastest and thriftiest; the largest groups come first."""
-    large = told_apart([group for group in groups if group.models >= FEWEST_RANKED] or groups[:1])
-    return tuple(filter(None, (_prediction(large), _launch_bound(large), _winners(large))))
+    large = ranked(groups) or told_apart(groups[:1])
+    return tuple(filter(None, (_of_each(large, _predicted), _of_each(large, _waiting), _winners(large))))
+
+
+def _of_each(groups: Sequence[Alike], part: Callable[[Alike], str]) -> str:
+    """One sentence of what there is to say of each group; empty if there is nothing."""
+    return f"{_joined(parts)}." if (parts := list(filter(None, map(part, groups)))) else ""
 
 
 # What predicts time.
-
-
-def _prediction(groups: Sequence[Alike]) -> str:
-    parts = [part for group in groups if (part := _predicted(group))]
-    return f"{_joined(parts)}." if parts else ""
 
 
 def _predicted(group: Alike) -> str:
@@ -92,11 +92,6 @@ def _joined(parts: Sequence[str]) -> str:
 # Who is launch-bound.
 
 
-def _launch_bound(groups: Sequence[Alike]) -> str:
-    parts = [part for group in groups if (part := _waiting(group))]
-    return f"{_joined(parts)}." if parts else ""
-
-
 def _waiting(group: Alike) -> str:
     """How many networks wait for Python for more than a tenth of a call, and which most."""
     shares = {
@@ -110,7 +105,6 @@ def _waiting(group: Alike) -> str:
     worst = max(shares, key=lambda model: shares[model])
     start = f"{_where(group)}{bound or 'none'} of {len(shares)} networks"
     verb = "is" if bound < 2 else "are"
-    most = f"{worst} most: the GPU waits for Python for {100 * shares[worst]:.0f} % of a call"
     most = f"{worst} most: the GPU waits for Python for {100 * shares[worst]:.0f} % of a call"
     return f"{start} {verb} launch-bound ({most})"
 

@@ -13,7 +13,6 @@ def asset(name: str) -> str:
     return files("backbone_bench.pages").joinpath("assets", name).read_text(encoding="utf-8")
 
 
-@cache
 def template(name: str) -> Template:
     """The template of this name; its macros are functions of `template(name).module`."""
     return _jinja().get_template(name)

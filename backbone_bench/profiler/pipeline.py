@@ -236,12 +236,11 @@ def _measure(  # noqa: PLR0913  # what is measured, and how
     partners = turns.partners if turns else 0
     watch = watch_for(device.name, locked=job.locked_clock_hz is not None, partners=partners)
     with prepared(loaded.model, args, kwargs, draft.workload, device.name) as step:
-        measured = None
-        chosen = latency_plan.choose(quick=job.quick, budget_s=job.budget_s)
+        measured, plan = None, _latency_plan(job, draft, in_turns=turns is not None)
         if turns is not None:
-            measured = turns.measure(step, device, watch, _latency_plan(job, draft, latency_plan.IN_TURNS), on_progress)
+            measured = turns.measure(step, device, watch, plan, on_progress)
         elif job.latency:
-            measured = latency_meter.measure(step, device, watch, _latency_plan(job, draft, chosen), on_progress)
+            measured = latency_meter.measure(step, device, watch, plan, on_progress)
         joules = energy.measure(job, energy.Call(step, batch, measured), device, watch, on_progress)
     return replace(
         draft,
@@ -254,9 +253,10 @@ def _measure(  # noqa: PLR0913  # what is measured, and how
     )
 
 
-def _latency_plan(job: Job, draft: Record, plan: LatencyPlan) -> LatencyPlan:
+def _latency_plan(job: Job, draft: Record, *, in_turns: bool) -> LatencyPlan:
     """The plan for a job. What a call launches is known only if it was counted as it runs."""
-    plan = replace(plan, cold=job.cache == "cold")
+    cold = job.cache == "cold"
+    plan = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=cold, in_turns=in_turns)
     if isinstance(draft.cost, Missing) or job.mode == "train" or job.compile is not None:
         return plan
     return replace(plan, launches=draft.cost.ops)

@@ -61,7 +61,7 @@ class MeasuredCost(NamedTuple):
 
 @dataclass
 class PairedRounds:
-    """The rounds of two networks that ran in turn: one directly after the other, each in its own process."""
+    """The rounds of two networks: in each, a process of both, alive together and in turn or one after the other."""
 
     pairs: list[ratios.Pair] = field(default_factory=list)  # seconds or joules per image of the first and the second
     flags: Counter[str] = field(default_factory=Counter)  # warning flags, and the number of processes that had each

@@ -37,12 +37,11 @@ def answer(outcomes: Sequence[ClaimResult], *, wide: bool = True) -> Answer:
 
 
 def _parts(outcomes: Sequence[ClaimResult], *, wide: bool) -> Sequence[Table]:
-    published = _published(outcomes)
-    table = tabulate(sorted(outcomes, key=_urgency), AT_A_GLANCE, caption=summary(outcomes))
+    table = table_of(sorted(outcomes, key=_urgency), AT_A_GLANCE)
     table = replace(table, brief=not wide).adding("The working of a claim: bench claims ID.")
     if wide:
-        return table, published
-    count = len(published.rows)
+        return table, _published(outcomes)
+    count = len(shown_by_others(outcomes))
     return (table.adding(f"Measured by others: {count} findings; --wide lists them.") if count else table,)
 
 
@@ -51,14 +50,15 @@ def _urgency(outcome: ClaimResult) -> tuple[bool, int]:
     return not outcome.unexpected, _URGENCY.index(outcome.verdict)
 
 
-_URGENCY = tuple(ClaimVerdict[name] for name in ("FAILS", "UNCLEAR", "EXPLAINED", "UNMEASURED", "HOLDS"))
+# The colour of each verdict, the most urgent one first.
 _TONES: Mapping[ClaimVerdict, Tone] = {
-    ClaimVerdict.HOLDS: "good",
-    ClaimVerdict.EXPLAINED: "doubtful",
-    ClaimVerdict.UNCLEAR: "doubtful",
-    ClaimVerdict.UNMEASURED: "",
     ClaimVerdict.FAILS: "bad",
+    ClaimVerdict.UNCLEAR: "doubtful",
+    ClaimVerdict.EXPLAINED: "doubtful",
+    ClaimVerdict.UNMEASURED: "",
+    ClaimVerdict.HOLDS: "good",
 }
+_URGENCY = tuple(_TONES)
 
 
 def _json(outcomes: Sequence[ClaimResult]) -> str:

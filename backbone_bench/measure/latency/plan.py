@@ -47,6 +47,10 @@ QUICK = LatencyPlan(
 IN_TURNS = replace(QUICK, quick=False)  # the turns themselves go on warming, and both sides alike
 
 
-def choose(*, quick: bool = False, budget_s: float | None = None, cold: bool = False) -> LatencyPlan:
-    """Plan for the options `--quick`, `--budget` and `--cold`."""
+def choose(
+    *, quick: bool = False, budget_s: float | None = None, cold: bool = False, in_turns: bool = False
+) -> LatencyPlan:
+    """Plan for the options `--quick`, `--budget` and `--cold`; with `in_turns` another process decides when it ends."""
+    if in_turns:
+        return replace(IN_TURNS, cold=cold)
     return replace(QUICK if quick else FULL, budget_s=budget_s, cold=cold)

@@ -1,1 +1,1 @@
-"""Plots as data: one layout, drawn as SVG or as PNG."""
+"""Plots as data: one layout, drawn as SVG, or as PNG and PDF."""

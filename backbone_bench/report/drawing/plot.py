@@ -1,4 +1,4 @@
-"""A plot as data: axes with units, and marks with a tooltip each. `svg.py` and `png.py` draw it."""
+"""A plot as data: axes with units, and marks with a tooltip each. `svg.py` and `image.py` draw it."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace

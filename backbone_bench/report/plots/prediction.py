@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from backbone_bench.records import Record
 from backbone_bench.report.drawing.plot import Axis, Panel
+from backbone_bench.report.plots.alike import Alike, told_apart
 from backbone_bench.report.plots.points import count_models, record_points
 from backbone_bench.report.tables.table import Column
 from backbone_bench.report.views.columns import COLUMNS
@@ -22,6 +23,11 @@ class CountCorrelation(NamedTuple):
     measured: Column[Record]
     rho: float
     networks: int
+
+
+def ranked(groups: Sequence[Alike]) -> list[Alike]:
+    """The groups with networks enough for a rank correlation, told apart from each other."""
+    return told_apart([group for group in groups if group.models >= FEWEST_RANKED])
 
 
 def correlations(records: Sequence[Record], measured: Column[Record]) -> tuple[CountCorrelation, ...]:

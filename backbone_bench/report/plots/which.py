@@ -13,7 +13,7 @@ from backbone_bench.base.grouping import group_by
 from backbone_bench.records import Record
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
 from backbone_bench.report.plots import accuracy, prediction
-from backbone_bench.report.plots.alike import Alike, alike, told_apart
+from backbone_bench.report.plots.alike import Alike, alike
 from backbone_bench.report.plots.kinds import kinds
 from backbone_bench.report.plots.points import latency_column, number
 from backbone_bench.report.plots.roofline import Ceiling, roofline, split_ceilings
@@ -82,7 +82,7 @@ def predictors(records: Sequence[Record], caption: str) -> Plot | None:
 def _predictors(groups: Sequence[Alike], caption: str) -> Plot | None:
     panels = [
         prediction.panel(group.records, found, group.about)
-        for group in told_apart([group for group in groups if group.models >= prediction.FEWEST_RANKED])
+        for group in prediction.ranked(groups)
         for found in prediction.correlations(group.records, group.time)
     ]
     remark = depth.remark(record for group in groups for record in group.records)
@@ -102,8 +102,7 @@ def energy(records: Sequence[Record], caption: str) -> Plot | None:
 
 def leading(groups: Sequence[Alike]) -> tuple[Plot, ...]:
     """The two plots that say most: time against what predicts it best, and accuracy against energy, else latency."""
-    ranked = told_apart([group for group in groups if group.models >= prediction.FEWEST_RANKED])
-    first = next((plot for group in ranked if (plot := _best_predictor(group))), None)
+    first = next((plot for group in prediction.ranked(groups) if (plot := _best_predictor(group))), None)
     panels: tuple[tuple[str, Callable[[Alike], Panel | None]], ...] = ((ENERGY, _against_energy), (TIME, _against_time))
     second = next(
         (
