@@ -142,7 +142,6 @@ def claims(
     outcomes = _judged(chosen, counter.gather_evidence(found), quiet=quiet)
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names)
     unexpected = [sentence for outcome in outcomes for sentence in outcome.unexpected]
-    wide = wide or (form or output.default_format()) != "table"
     with signals.deferred():
         output.emit(answer_with_working(outcomes) if with_working else answer(outcomes, wide=wide), form, paths, ROWS)
         for sentence in unexpected:

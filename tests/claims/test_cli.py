@@ -12,7 +12,6 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from backbone_bench.claims.report.tables import answer
 from backbone_bench.records import store
 from backbone_bench.report.tables.terminal import terminal
 from tests.claims.data.test_files import file
@@ -164,11 +163,18 @@ def test_several_files_of_records_follow_one_option(bench, files, order):
     assert "Example GPU 9" in json.dumps(found["checks"])
 
 
+def brief(found):
+    """What a terminal gets of these results."""
+    made = answer(found, wide=False)
+    assert made.brief is not None
+    return made.brief()
+
+
 @pytest.mark.parametrize("width", [80, 120, 200])
 def test_a_terminal_has_one_line_a_claim_and_what_fails_stands_first(outcomes, width):
     found = list(outcomes.values())
     screen = Console(file=io.StringIO(), width=width, color_system=None)
-    text = terminal(answer(found, wide=False).parts(), screen).splitlines()
+    text = terminal(brief(found), screen).splitlines()
     assert max(map(cell_len, text)) <= width
     rule = next(number for number, line in enumerate(text) if line.startswith("──"))
     rows = list(takewhile(lambda line: line.startswith(" "), text[rule + 1 :]))
@@ -180,7 +186,7 @@ def test_a_terminal_has_one_line_a_claim_and_what_fails_stands_first(outcomes, w
 
 def test_a_verdict_has_a_colour_and_piped_output_a_line_a_paper(outcomes, bench):
     screen = Console(file=io.StringIO(), width=80, force_terminal=True, color_system="standard")
-    text = terminal(answer(list(outcomes.values()), wide=False).parts(), screen)
+    text = terminal(brief(list(outcomes.values())), screen)
     assert "\x1b[1;31mfails" in text
     assert "\x1b[32mholds" in text
     done = bench("claims", "vgg", "inception_v3")
@@ -193,3 +199,9 @@ def test_measurements_by_others_are_listed_on_request(bench):
     assert "Published measurements, not ours." not in narrow
     for words in (["--format", "table", "--wide"], ["--format", "md"]):
         assert "Published measurements, not ours." in bench("claims", "vovnet", *words).out
+
+
+def test_a_file_holds_the_same_whatever_is_printed(bench, tmp_path):
+    for form in ("table", "md"):
+        bench("claims", "vovnet", "--format", form, "-o", tmp_path / f"{form}.md")
+    assert (tmp_path / "table.md").read_text() == (tmp_path / "md.md").read_text()

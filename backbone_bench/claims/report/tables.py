@@ -27,9 +27,17 @@ class Shown(NamedTuple):
 
 
 def answer(outcomes: Sequence[ClaimResult], *, wide: bool = True) -> Answer:
-    """The answer: one row per claim, what needs attention first; `wide`: also all published measurements."""
+    """The answer: one row per claim, what needs attention first, and what others measured.
+
+    Unless it is `wide`, a terminal gets one line per claim, and the number of what others measured.
+    """
+
+    def parts(*, wide: bool) -> list[Table]:
+        return [without_empty(table) for table in _parts(outcomes, wide=wide) if table.rows]
+
     return Answer(
-        parts=lambda: [without_empty(table) for table in _parts(outcomes, wide=wide) if table.rows],
+        parts=lambda: parts(wide=True),
+        brief=None if wide else lambda: parts(wide=False),
         exact=lambda: [table_of(outcomes)],
         json=lambda: _json(outcomes),
         jsonl=lambda: "".join(f"{json.dumps(plain(outcome), ensure_ascii=False)}\n" for outcome in outcomes),

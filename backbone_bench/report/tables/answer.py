@@ -58,3 +58,4 @@ class Answer:
     jsonl: Callable[[], str] | None = None
     html: Callable[[], str] | None = None
     junit: Callable[[], str] | None = None
+    brief: Callable[[], Sequence[AnswerPart]] | None = None  # for a terminal, if its parts are fewer

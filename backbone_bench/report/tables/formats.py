@@ -22,7 +22,7 @@ class Format(NamedTuple):
 def _table(answer: Answer) -> str:
     from backbone_bench.report.tables.terminal import terminal  # imports rich
 
-    return terminal(answer.parts())
+    return terminal((answer.brief or answer.parts)())
 
 
 def _markdown(answer: Answer) -> str:
