@@ -12,6 +12,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
+from backbone_bench.claims.report.tables import answer
 from backbone_bench.records import store
 from backbone_bench.report.tables.terminal import terminal
 from tests.claims.data.test_files import file
