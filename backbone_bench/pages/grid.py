@@ -9,7 +9,7 @@ from backbone_bench.pages.cells import GridCell, cell_of
 from backbone_bench.records import Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.plots.alike import largest
-from backbone_bench.report.tables.table import Cell, Column, Table, without_empty
+from backbone_bench.report.tables.table import Cell, Column, Table, with_columns, without_empty
 from backbone_bench.report.views import depth
 from backbone_bench.report.views.columns import GRADE, PER_IMAGE, named, per_image
 from backbone_bench.report.views.compare import View, compare
@@ -120,19 +120,18 @@ def _with_reasons(table: Table) -> Table:
 def _with_arguments(table: Table) -> Table:
     """The table with the arguments of a model behind its name, and modules without their packages."""
     keys = [column.key for column in table.columns]
-    names = [row[keys.index("model")].text for row in table.rows]
+    names = [row[0].text for row in table.rows]  # the model is the first column
     short = [name.rpartition("/")[2] if "/" in name else _MODULE.sub("", name) for name in names]
     if len(set(short)) < len(set(names)):
         short = names
     place = keys.index("arguments") if "arguments" in keys else None
-    kept = [number for number in range(1, len(keys)) if number != place]
     rows = []
     for name, row in zip(short, table.rows, strict=True):
         arguments = "" if place is None else row[place].text
         model = row[0]._replace(text=f"{name} {arguments}".rstrip(), value=f"{row[0].text} {arguments}".rstrip())
-        rows.append((model, *(row[number] for number in kept)))
-    kept = [0, *kept]
-    return replace(table, columns=tuple(table.columns[number] for number in kept), rows=tuple(rows))
+        rows.append((model, *row[1:]))
+    named = replace(table, rows=tuple(rows))
+    return named if place is None else with_columns(named, [number for number in range(len(keys)) if number != place])
 
 
 def _classes(group: ColumnGroup, number: int, name: str) -> str:
@@ -168,15 +167,10 @@ _IN_CAPTION = {one.key for one in (*CONDITIONS, STARTED, ENVIRONMENT)}
 
 def _said(table: Table, left_out: Sequence[int]) -> str:
     """What all rows have in common, column by column, but for what the caption says."""
-    shown = ((table.columns[place], table.rows[0][place]) for place in left_out if table.rows)
-    texts = [
-        f"{column.heading} {cell.text}"
-        for column, cell in shown
-        if cell.text and not cell.note and column.key not in _IN_CAPTION and column.if_shared is None
-    ]
-    sentences = [
-        column.if_shared(table.rows[0][place].text)
-        for place in left_out
-        if (column := table.columns[place]).if_shared is not None and table.rows
-    ]
+    texts, sentences = [], []
+    for column, cell in ((table.columns[place], table.rows[0][place]) for place in left_out):
+        if column.if_shared is not None:
+            sentences.append(column.if_shared(cell.text))
+        elif cell.text and not cell.note and column.key not in _IN_CAPTION:
+            texts.append(f"{column.heading} {cell.text}")
     return " ".join((*([f"All rows: {'; '.join(texts)}."] if texts else []), *sentences))
