@@ -5,11 +5,12 @@ import pytest
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Latencies, Missing, Record
+from backbone_bench.run.live import NoRoom
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult
-from backbone_bench.versus.compare import compare_paired
+from backbone_bench.versus.compare import AskedPair, compare_paired, compare_rotating
 from backbone_bench.versus.rounds import FreshRounds, RoundPlace
-from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule, quantity, values
+from backbone_bench.versus.rule import Comparison, ComparisonQuestion, DecisionRule, quantity, values
 from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record
 
 A, B = Job("a", {}), Job("b", {})
@@ -63,6 +64,28 @@ def test_progress_names_the_round_and_the_side():
         ("round 2, B: measuring", 0.25),
         ("round 2, A: measuring", 0.75),
     ]
+
+
+def test_what_has_no_room_takes_turns_in_smaller_groups_within_the_same_time():
+    rounds, shares = [], []
+
+    def take(jobs, place, on_progress):
+        if len(jobs) > 3:
+            raise NoRoom("they need 9 GiB")
+        rounds.append(("".join(job.model for job in jobs), place))
+        on_progress("taking turns", 1.0)
+        return tuple(record(job.model, 4_000_000, ord(job.model)) for job in jobs)
+
+    jobs = [Job(name, {}) for name in "abcdefg"]
+    question = ComparisonQuestion(rule=DecisionRule(4), budget_s=700.0)
+    asked = [AskedPair(a, a + 1, question) for a in range(6)]
+    found = compare_rotating(jobs, asked, lambda phase, share: shares.append(share), take)
+    compared = [(one.a.workload.model, one.b.workload.model) for one in found if isinstance(one, Comparison)]
+    assert compared == [*zip("abcdef", "bcdefg", strict=True)]
+    assert [models for models, _ in rounds] == ["abc"] * 4 + ["cde"] * 4 + ["efg"] * 4
+    assert len({place.comparison for _, place in rounds}) == 3
+    assert rounds[0][1].allowed_s == pytest.approx(700 / 3 / 4, rel=0.01)
+    assert shares == sorted(shares)
 
 
 def test_the_progress_of_a_comparison_never_goes_back_and_has_the_interval_so_far():
