@@ -23,6 +23,7 @@ from backbone_bench.versus.rule import (
     cpu_pair,
     flags,
     quantity,
+    seen_in_turns,
     value_pair,
     values,
 )
@@ -171,6 +172,7 @@ class _Pairing:
             return self._failure or CouldNotMeasure("There was no time for a round.")
         question = self._question
         raised = Counter(flag for pair in self._taken for record in pair for flag in flags(record, question.by))
+        raised.update(flag for pair in self._taken for flag in seen_in_turns(*pair) for _ in pair)
         cpu = [] if question.by == "energy" else [cpu_pair(a, b) for a, b in self._taken]
         worked = tuple(pair for pair in cpu if pair is not None)
         waits = _waits(self._taken, question)

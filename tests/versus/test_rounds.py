@@ -4,13 +4,13 @@ import pytest
 
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs.job import Job
-from backbone_bench.records import Latencies, Missing, Record
+from backbone_bench.records import Latencies, LiveTurns, Missing, Record
 from backbone_bench.run.live import NoRoom
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult
 from backbone_bench.versus.compare import AskedPair, compare_paired, compare_rotating
 from backbone_bench.versus.rounds import FreshRounds, RoundPlace
-from backbone_bench.versus.rule import Comparison, ComparisonQuestion, DecisionRule, quantity, values
+from backbone_bench.versus.rule import Comparison, ComparisonQuestion, DecisionRule, quantity, seen_in_turns, values
 from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record
 
 A, B = Job("a", {}), Job("b", {})
@@ -135,6 +135,37 @@ def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
 
     found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, fresh(crowded))
     assert found.flags == {"nan_output": 8, "host_busy": 4}
+
+
+def turns(model, call_s, faults_per_burst):
+    """A process that made ten bursts of one call, with another call before it that is no sample."""
+    live = LiveTurns(
+        processes=2, seed=1, allocator="kept", cores=(0,), discard=1, start_s=tuple(map(float, range(10))),
+        discarded_s=(call_s,) * 10, cpu_s=(call_s,) * 10, minor_faults=(faults_per_burst,) * 10, preempted=(0,) * 10,
+    )  # fmt: skip
+    made = record(model, 4_000_000, call_s, latency=Latencies(latency(call_s, n=10), NO_EVENTS, NO_GRAPH))
+    return replace(made, live=live)
+
+
+@pytest.mark.parametrize(
+    ("call_s", "faults", "found"),
+    [
+        (0.3, (0, 0), []),
+        (0.3, (1000, 1050), []),  # a twentieth
+        (0.3, (0, 39), []),
+        (0.3, (0, 42), ["faults_differ"]),
+        (0.6, (0, 0), ["slow_turns"]),
+    ],
+)
+def test_slow_calls_and_page_faults_that_differ_are_told_of_a_live_round(call_s, faults, found):
+    sides = [turns(name, call_s, one) for name, one in zip("ab", faults, strict=True)]
+    assert [*seen_in_turns(*sides)] == found
+    compared = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, lambda *_: tuple(sides))
+    assert {name: compared.flags[name] for name in found} == dict.fromkeys(found, 8)
+
+
+def test_fresh_rounds_have_no_turns_to_look_at():
+    assert [*seen_in_turns(record("a", 1, 0.6), record("b", 1, 0.6))] == []
 
 
 def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():
