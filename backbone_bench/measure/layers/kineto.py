@@ -8,7 +8,7 @@ import torch
 from torch._C._autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, supported_activities
 
-from backbone_bench.measure.layers.spans import Span
+from backbone_bench.measure.layers.spans import HostSpan
 from backbone_bench.measure.protocols import Device, Step, Unavailable
 from backbone_bench.records import Missing
 
@@ -18,7 +18,7 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # kineto writes lines of its ow
 class Profiled(NamedTuple):
     """What torch's profiler saw: the outermost spans of the host, and the time of all kernels of the device."""
 
-    roots: tuple[Span, ...]
+    roots: tuple[HostSpan, ...]
     kernels_s: float
 
 
@@ -48,9 +48,9 @@ def _activity(device: Device) -> ProfilerActivity:
     return activity
 
 
-def _span(root: Any) -> Span:
+def _span(root: Any) -> HostSpan:
     """A torch event and all within it as spans, without recursion: modules may be nested deeply."""
-    made: dict[int, Span] = {}
+    made: dict[int, HostSpan] = {}
     pending = [(root, False)]
     while pending:
         event, is_open = pending.pop()
@@ -60,7 +60,7 @@ def _span(root: Any) -> Span:
             continue
         children = tuple(made.pop(id(child)) for child in event.cpu_children)
         kernels = tuple(kernel.duration / 1e6 for kernel in event.kernels)  # microseconds
-        made[id(event)] = Span(event.name, _seconds(event), kernels, children, event.sequence_nr)
+        made[id(event)] = HostSpan(event.name, _seconds(event), kernels, children, event.sequence_nr)
     return made[id(root)]
 
 

@@ -23,13 +23,13 @@ _NAMES = {f"conv{n}d": "convolution" for n in (1, 2, 3)} | {
 }  # fmt: skip
 
 
-class Span(NamedTuple):
+class HostSpan(NamedTuple):
     """One span, with the kernels that it launched itself and the spans within it."""
 
     name: str
     duration_s: float
     kernels_s: tuple[float, ...] = ()
-    children: tuple["Span", ...] = ()
+    children: tuple["HostSpan", ...] = ()
     sequence: int = -1  # the same for an operation and its part of the backward pass; -1: none
 
 
@@ -58,7 +58,7 @@ class Attribution(NamedTuple):
     launched_s: float  # time of all kernels that a span launched
 
 
-def attributed(roots: Sequence[Span], *, by_kernels: bool) -> Attribution:
+def attributed(roots: Sequence[HostSpan], *, by_kernels: bool) -> Attribution:
     """Sum the time of the outermost operations by module and kind: that of their kernels, or their own."""
     work: dict[tuple[str, str], Work] = defaultdict(Work)
     for module, span in _operations(roots):
@@ -67,7 +67,7 @@ def attributed(roots: Sequence[Span], *, by_kernels: bool) -> Attribution:
     return Attribution(work, sum(one_s for root in roots for span in _all(root) for one_s in span.kernels_s))
 
 
-def _operations(roots: Sequence[Span]) -> Iterator[tuple[str, Span]]:
+def _operations(roots: Sequence[HostSpan]) -> Iterator[tuple[str, HostSpan]]:
     """The outermost operations with the module of each, in order of time."""
     made_by: dict[int, str] = {}
     pending = [("", root) for root in reversed(roots)]
@@ -84,7 +84,7 @@ def _operations(roots: Sequence[Span]) -> Iterator[tuple[str, Span]]:
         pending += [(module, child) for child in reversed(span.children)]
 
 
-def _all(span: Span) -> Iterator[Span]:
+def _all(span: HostSpan) -> Iterator[HostSpan]:
     """The span and all within it."""
     pending = [span]
     while pending:

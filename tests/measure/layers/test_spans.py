@@ -2,15 +2,15 @@
 
 import pytest
 
-from backbone_bench.measure.layers.spans import MODULE, Span, Work, attributed, per_call
+from backbone_bench.measure.layers.spans import MODULE, HostSpan, Work, attributed, per_call
 
 
 def module(name, *children):
-    return Span(MODULE + name, 1.0, (), children)
+    return HostSpan(MODULE + name, 1.0, (), children)
 
 
 def op(name, duration_s, *children, kernels=(), sequence=-1):
-    return Span(f"aten::{name}", duration_s, kernels, children, sequence)
+    return HostSpan(f"aten::{name}", duration_s, kernels, children, sequence)
 
 
 def test_the_outermost_operation_counts_with_all_within_it():
@@ -39,11 +39,11 @@ def test_on_a_gpu_the_time_is_that_of_the_kernels_and_not_of_the_host():
 
 def test_the_backward_pass_of_an_operation_belongs_to_its_module():
     forward = module("", module("stem", op("conv2d", 0.01, op("convolution", 0.01, sequence=7), sequence=7)))
-    backward = Span(
+    backward = HostSpan(
         "autograd::engine::evaluate_function: ConvolutionBackward0",
         0.03,
         (),
-        (Span("ConvolutionBackward0", 0.03, (), (op("convolution_backward", 0.02),)),),
+        (HostSpan("ConvolutionBackward0", 0.03, (), (op("convolution_backward", 0.02),)),),
         sequence=7,
     )
     found = attributed([forward, backward], by_kernels=False)
@@ -51,13 +51,13 @@ def test_the_backward_pass_of_an_operation_belongs_to_its_module():
 
 
 def test_what_no_module_asked_for_belongs_to_the_model_itself():
-    unknown = Span("autograd::engine::evaluate_function: Some", 1.0, (), (op("mul", 0.5),), sequence=99)
-    found = attributed([unknown, Span("Optimizer.step#SGD.step", 1.0, (), (op("add_", 0.25),))], by_kernels=False)
+    unknown = HostSpan("autograd::engine::evaluate_function: Some", 1.0, (), (op("mul", 0.5),), sequence=99)
+    found = attributed([unknown, HostSpan("Optimizer.step#SGD.step", 1.0, (), (op("add_", 0.25),))], by_kernels=False)
     assert {key: work.time_s for key, work in found.work.items()} == {("", "mul"): 0.5, ("", "add"): 0.25}
 
 
 def test_a_compiled_region_is_one_operation_with_all_that_it_holds():
-    region = Span("Torch-Compiled Region: 0/0", 0.5, (), (op("mm", 0.2), Span("triton_fused", 0.1, (0.1,))))
+    region = HostSpan("Torch-Compiled Region: 0/0", 0.5, (), (op("mm", 0.2), HostSpan("triton_fused", 0.1, (0.1,))))
     assert attributed([region], by_kernels=False).work["", "compiled region"].time_s == 0.5
     assert attributed([region], by_kernels=True).work["", "compiled region"].time_s == 0.1
 
