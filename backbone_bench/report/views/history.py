@@ -92,9 +92,14 @@ class _History:
     def sentence(self, change: ChangePoint) -> str:
         """`+4.9 % at 1a2b3c4 (after 0f9e8d7), 2026-11-12`."""
         (before, _), (record, _) = self.measured[change.start - 1 : change.start + 1]
-        at = f" at {record.tool.git[:9]}" if record.tool.git else ""
-        after = f" (after {before.tool.git[:9]})" if before.tool.git else ""
+        at = f" at {_short(record)}" if record.commit else ""
+        after = f" (after {_short(before)})" if before.commit else ""
         return f"{percent(change.ratio if change.before else None)}{at}{after}, {record.started_utc[:10]}"
+
+
+def _short(record: Record) -> str:
+    """The commit of a record in nine characters, `+` for changes."""
+    return f"{record.commit.rstrip('+')[:9]}{'+' * record.commit.endswith('+')}"
 
 
 def _overview(found: Sequence[_History]) -> Table:
@@ -176,4 +181,4 @@ def _half_width(metric: str) -> tuple[Column[Record], ...]:
 
 
 _STARTED: Column[Record] = Column("started_utc", "started (UTC)", attrgetter("started_utc"))
-_COMMIT: Column[Record] = Column("git", "commit", lambda record: record.tool.git or "")
+_COMMIT: Column[Record] = Column("git", "commit", attrgetter("commit"))
