@@ -192,6 +192,7 @@ def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateR
         files = accepted.pending(folder := Path.cwd() / accepted.FOLDER, base.place(folder))
         take = sides.with_revision(base, python, work.timeout_s, work.progress.say)
         compared = comparisons.revisions(work.jobs, work.rules, take, str(base), work.progress.whole)
+        compared = comparisons.with_new(compared, work.jobs, work.rules, work.run)
         compared = comparisons.accepting(compared, files, work.options.reason)
         return compared, _report(compared, str(base), checkout.describe(Path.cwd()), "")
 
