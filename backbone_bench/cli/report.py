@@ -27,6 +27,10 @@ def report(
         bool, typer.Option("--pdf", help="Also write the plots as PDF for a paper, with matplotlib (extra `plot`).")
     ] = False,
     plot_width: PlotWidthOption = None,
+    copy_records: Annotated[
+        bool,
+        typer.Option("--copy-records", help="Also copy the records into it; else the page names their files."),
+    ] = False,
     relative_to: Annotated[
         str | None, typer.Option(help="Show every value as a ratio to that of this model.", metavar="MODEL")
     ] = None,
@@ -44,4 +48,11 @@ def report(
     if plot_width is not None and not (png or pdf):
         raise UserError("--plot-width is for PNG and PDF: add --png or --pdf.")
     forms: tuple[ImageForm, ...] = (*(("png",) if png else ()), *(("pdf",) if pdf else ()))
-    output.put(f"{write(found, to, images=Images(forms, plot_width), relative_to=relative_to)}\n")
+    page = write(
+        found,
+        to,
+        images=Images(forms, plot_width),
+        relative_to=relative_to,
+        sources=None if copy_records else [str(path) for path in records],
+    )
+    output.put(f"{page}\n")
