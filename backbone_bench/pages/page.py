@@ -126,9 +126,10 @@ def _hash(text: str) -> str:
 
 def _claims(outcomes: Sequence[ClaimResult]) -> _Claims:
     workings = (
-        _Working(f"{outcome.entry.claim.id}: {outcome.verdict.value}", working(outcome)) for outcome in outcomes
+        _Working(f"{outcome.entry.claim.id}: {outcome.verdict.value}", working(outcome))
+        for outcome in sorted(outcomes, key=tables.urgency)
     )
-    return _Claims(without_empty(tables.table_of(outcomes)), tuple(workings))
+    return _Claims(without_empty(tables.at_a_glance(outcomes)), tuple(workings))
 
 
 def _environment(record: Record) -> _Environment:
