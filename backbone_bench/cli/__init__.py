@@ -21,6 +21,7 @@ for _group in (
     "claims",
     "check",
     "gate",
+    "bisect",
     "history",
     "again",
     "doctor",

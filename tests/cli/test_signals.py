@@ -105,7 +105,7 @@ def test_a_signal_while_a_row_is_written_waits_for_its_end(bench, folder, signal
         ("compare old.json -o a.md -o b.html", ["a.md", "b.html"]),
         ("merge old.json -o a.jsonl -o b.json", ["a.jsonl", "b.json"]),
         ("history old.json -o a.md -o b.csv", ["a.md", "b.csv"]),
-        ("report old.json -o page", ["page/index.html", "page/records.jsonl", "page/tables.csv"]),
+        ("report old.json -o page --copy-records", ["page/index.html", "page/records.jsonl", "page/tables.csv"]),
         (
             "gate --baseline old.json --current old.json --update-baseline --reason because -o a.md -o b.xml",
             ["a.md", "b.xml"],
