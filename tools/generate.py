@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, catalogue, claims_page, flow, gpu_page, measured, measured_claims, zoo_page
+from tools import blocks, calibrations, catalogue, claims_page, flow, gpu_page, measured, measured_claims, zoo_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,6 +30,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
         **measured.files(),
         **measured_claims.files(),
         **gpu_page.files(),
+        **calibrations.files(),
     }
 
 
