@@ -21,7 +21,7 @@ SCALE = 0.1  # relative errors above it count less than their square
 ROUNDS = 5  # of reweighting; it changes no constant by 0.1 % any more
 SHARPNESS = 3  # exponent of the smooth maximum of device work and launches
 CONFIDENCE = 0.9  # of a band
-FEWEST_FOR_BAND = 9  # rows: the 90 % rank of fewer lies above the largest residual
+FEWEST_FOR_BAND = 9  # networks: the 90 % rank of fewer lies above the largest residual
 
 
 def relative(

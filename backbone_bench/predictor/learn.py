@@ -152,41 +152,40 @@ def _without_each_family(rows: CalibrationRows) -> Iterator[tuple[list[Calibrati
 
 
 def _bands(taken: RowsOf, of: BandOf, learner: _Learner, borrowed: Sequence[Band]) -> Iterator[Band]:
-    """The band at each batch that has rows enough, or that a borrowed band can stand in for."""
-    found = [residual for _, residual in _left_out(taken.rows, learner, taken.time)]
+    """The band at each batch that has networks enough, or that a borrowed band can stand in for.
+
+    The throughput of a large batch does not depend on it: the rows at all batches make one band.
+    """
+    found = [one for _, one in _left_out(taken.rows, learner, taken.time)]
     lent = [band for band in borrowed if band.of == of]
     for batch in sorted({row.batch for row in taken.rows if learner.measured(row) is not None}):
-        here = [one for one in found if one.batch == batch]
-        if len(here) >= fit.FEWEST_FOR_BAND:
-            yield _own_band(taken, of, learner, here)
+        alike = {one.batch for one in found} if taken.time == "throughput" else {batch}
+        here = [one for one in found if one.batch in alike]
+        if len({one.model for one in here}) >= fit.FEWEST_FOR_BAND:
+            yield Band(
+                of=of,
+                batch=batch,
+                half_width=fit.half_width(here),
+                rows=len(here),
+                families=len({one.family for one in here}),
+                mean_error=fit.mean_error(here),
+                coverage=_coverage(taken, learner, here),
+                ratio_half_width=fit.ratio_half_width(here),
+            )
         elif lent:
             yield _borrowed_band(of, batch, here, max(lent, key=lambda band: band.half_width))
 
 
-def _own_band(taken: RowsOf, of: BandOf, learner: _Learner, here: Sequence[LeftOut]) -> Band:
-    batch = here[0].batch
-    return Band(
-        of=of,
-        batch=batch,
-        half_width=fit.half_width(here),
-        rows=len(here),
-        families=len({one.family for one in here}),
-        mean_error=fit.mean_error(here),
-        coverage=_coverage(taken, learner, here),
-        ratio_half_width=fit.ratio_half_width(here),
-    )
-
-
-def _coverage(taken: RowsOf, learner: _Learner, here: Sequence[LeftOut]) -> float:
-    """Share of rows inside a band that was made without their family: the band's own test."""
-    within = []
+def _coverage(taken: RowsOf, learner: _Learner, here: Sequence[LeftOut]) -> float | None:
+    """Share of rows inside a band that was made without their family; None with two families, which make none."""
+    within, batches = [], {one.batch for one in here}
     for family in dict.fromkeys(one.family for one in here):
         others = [row for row in taken.rows if row.family != family]
-        seen = [one for _, one in _left_out(others, learner, taken.time) if one.batch == here[0].batch]
+        seen = [one for _, one in _left_out(others, learner, taken.time) if one.batch in batches]
         if seen:
             width = fit.half_width(seen)
             within += [abs(one.value) <= width for one in here if one.family == family]
-    return sum(within) / len(within)
+    return sum(within) / len(within) if within else None
 
 
 def _borrowed_band(of: BandOf, batch: int, here: Sequence[LeftOut], lent: Band) -> Band:
