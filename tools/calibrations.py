@@ -4,22 +4,25 @@ The constants of a file are those of a fit to its own rows, so a file is stale a
 counts, or the fit changes.
 """
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
+from itertools import product
 from typing import NamedTuple
 
 from backbone_bench import profiler
 from backbone_bench.base.choices import Precision
+from backbone_bench.base.grouping import group_by
 from backbone_bench.claims.evidence import publications
 from backbone_bench.claims.evidence.publications import Publication
 from backbone_bench.jobs.job import Job
-from backbone_bench.predictor import learn
+from backbone_bench.predictor import choose, learn, sets
 from backbone_bench.predictor.calibration import CalibrationConditions, CalibrationOrigin, CalibrationRow, dumps
 from backbone_bench.predictor.counts import Counts
 from backbone_bench.predictor.learn import RowsOf
-from backbone_bench.predictor.rows import family_of, rows_of
-from backbone_bench.records import ModelCost, Record, Workload, known
-from tools.gpu_page import H200
+from backbone_bench.predictor.rows import conditions_of, family_of, rows_of
+from backbone_bench.records import Missing, ModelCost, Record, Workload, known
+from tools.gpu_page import AT_HAND, H200, CardPage
 
 FOLDER = "backbone_bench/predictor/calibrations"
 COUNTED_IN: Precision = "fp16"  # autocast to fp16: convolutions read and write halves
@@ -61,7 +64,11 @@ CARDS = (
 
 def files() -> dict[str, Callable[[], str]]:
     """Every shipped calibration."""
-    return {f"{FOLDER}/h200.toml": h200, **{card.file: partial(published, card) for card in CARDS}}
+    return {
+        f"{FOLDER}/h200.toml": h200,
+        **{card.file: partial(published, card) for card in CARDS},
+        **at_hand(AT_HAND),
+    }
 
 
 def h200() -> str:
@@ -143,3 +150,51 @@ def _row(workload: Workload, cost: ModelCost, time_s: float) -> CalibrationRow:
         **counts._asdict(),
         time_s=time_s,
     )
+
+
+# The card at hand.
+
+
+def at_hand(card: CardPage) -> dict[str, Callable[[], str]]:
+    """A calibration of each setting in which `make gpu-results` measured the default set at two batches.
+
+    Not of the setting of the first GPU's own records, which have more rows.
+    """
+    found: dict[str, Callable[[], str]] = {}
+    for conditions, records in group_by(filter(_is_row, card.records), conditions_of).items():
+        name = short_name(conditions.device)
+        enough = _has_default_set(records) and (name, conditions.setting) != ("h200", "fp32, contiguous, eager")
+        if enough:
+            words = (name, conditions.precision, *_unusual(conditions))
+            found[f"{FOLDER}/{'-'.join(words)}.toml"] = partial(_of_card, name, tuple(records))
+    return found
+
+
+def short_name(device: str) -> str:
+    """The name of a card as `--on` takes it: `NVIDIA GeForce RTX 3090` is rtx3090."""
+    return re.sub(r"[^a-z0-9]", "", re.sub(r"nvidia|geforce", "", device.lower()))
+
+
+def _unusual(conditions: CalibrationConditions) -> Iterator[str]:
+    if conditions.memory_format != "contiguous":
+        yield conditions.memory_format
+    if conditions.compile is not None:
+        yield "compiled"
+
+
+def _is_row(record: Record) -> bool:
+    """Whether a record is of a whole network on a GPU, in evaluation, with its device work."""
+    measured = not isinstance(record.latency, Missing) and not isinstance(record.device_work, Missing)
+    workload = record.workload
+    return measured and not record.environment.is_host and (workload.source, workload.mode) == ("zoo", "eval")
+
+
+def _has_default_set(records: Sequence[Record]) -> bool:
+    measured = {(record.workload.model, record.workload.batch) for record in records}
+    return measured >= set(product(sets.DEFAULT, sets.BATCHES))
+
+
+def _of_card(name: str, records: tuple[Record, ...]) -> str:
+    day = records[0].started_utc[:10]
+    origin = CalibrationOrigin("measured", f"backbone-bench, make gpu-results, {day}")
+    return dumps(learn.calibration(rows_of(name, records, origin, count), choose("h200").calibration.bands))

@@ -11,7 +11,18 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, calibrations, catalogue, claims_page, flow, gpu_page, measured, measured_claims, zoo_page
+from tools import (
+    blocks,
+    calibrations,
+    catalogue,
+    claims_page,
+    flow,
+    gpu_page,
+    measured,
+    measured_claims,
+    predictions,
+    zoo_page,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -31,6 +42,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
         **measured_claims.files(),
         **gpu_page.files(),
         **calibrations.files(),
+        **predictions.files(),
     }
 
 

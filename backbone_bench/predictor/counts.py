@@ -34,11 +34,11 @@ class Counts(NamedTuple):
         grouped = flops if (row.groups or 1) > 1 else 0
         return cls(row.reduction_depth or 0, row.calls, flops, grouped, row.traffic_bytes)
 
-    def per_image(self, batch: int) -> "Mapping[str, float]":
+    def per_image(self, batch: int) -> Mapping[str, float]:
         """The counts by name; those that grow with the batch are divided by it."""
         grow = {"flops": self.flops, "grouped_flops": self.grouped_flops, "traffic_bytes": self.traffic_bytes}
         per_image = {name: count / batch for name, count in grow.items()}
-        return {"reduction_depth": float(self.reduction_depth), "ops": float(self.ops), **per_image}
+        return {"reduction_depth": self.reduction_depth, "ops": self.ops, **per_image}
 
 
 class Term(NamedTuple):
