@@ -16,11 +16,13 @@ from tools import (
     calibrations,
     catalogue,
     claims_page,
+    cpu_predictions,
     flow,
     gpu_page,
     measured,
     measured_claims,
     predictions,
+    terms_figure,
     zoo_page,
 )
 
@@ -38,11 +40,13 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "results/plots/point.svg": zoo_page.picture,
         "results/claims.md": claims_page.page,
         "docs/record.svg": flow.picture,
+        "docs/predict.svg": terms_figure.picture,
         **measured.files(),
         **measured_claims.files(),
         **gpu_page.files(),
         **calibrations.files(),
         **predictions.files(),
+        **cpu_predictions.files(),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.base.units import MILLIJOULES, MILLISECONDS, PERCENT, PLAIN, Unit, percent
+from backbone_bench.predictor.learn import misfit
 from backbone_bench.predictor.predict import OpShare, Predicted, Prediction, not_told_apart
 from backbone_bench.records import Known, Missing
 from backbone_bench.report.tables.answer import Answer
@@ -18,6 +19,8 @@ _RATE = Unit("images/s", 1, 1)
 _RATIO = Unit("", 1, 3)
 _TIMES = {"graph": "graph latency", "wall": "wall latency", "throughput": "time"}
 _NOT_OF_THROUGHPUT = {"time_s", "time_band", "measured_s", "error"}  # a table of throughput is read as one
+
+_MEANT = 1.5  # mean errors by which the rows of one family are off in one direction: then it is said
 
 # What a row of the table is made from: the prediction, and that of the model it is compared with at the same batch.
 _PredictedRow = tuple[Prediction, Prediction | None]
@@ -59,6 +62,7 @@ def _remarks(predictions: Sequence[Prediction]) -> Iterator[str]:
         yield "From published throughput of large batches: for throughput and ranking only."
     if (close := _close(predictions)) is not None:
         yield close
+    yield from dict.fromkeys(filter(None, map(_family, predictions)))
     for one in predictions:
         if one.extrapolated:
             yield f"{one.model} at batch {one.batch} is extrapolated: {'; '.join(one.extrapolated)}."
@@ -79,6 +83,22 @@ def _provenance(predictions: Sequence[Prediction]) -> str:
     return (
         f"Calibrated with {len(rows)} rows: {origin.source}{licence}. 90 % band of the time, by families that were "
         f"left out of the fit: {'; '.join(bands)}."
+    )
+
+
+def _family(prediction: Prediction) -> str | None:
+    """The sentence that the calibration's own rows of this family are off in one direction, if they are."""
+    calibration, batch = prediction.calibration, prediction.batch
+    band = calibration.band("time", batch)
+    rows = [row for row in calibration.rows if (row.family, row.batch) == (prediction.family, batch)]
+    if band is None or len(rows) < 2:
+        return None
+    mean = sum(misfit(row, calibration.constants) for row in rows) / len(rows)
+    if abs(mean) <= _MEANT * band.mean_error:
+        return None
+    return (
+        f"The {len(rows)} rows of {prediction.family} at batch {batch} are predicted {percent(1 + mean)} from their "
+        f"measured times in the mean."
     )
 
 
@@ -154,6 +174,12 @@ def _relative_band(row: _PredictedRow) -> CellValue:
     return f"{ratio / factor:.2f} to {ratio * factor:.2f}"
 
 
+def _launch_bound(prediction: Prediction) -> CellValue:
+    """The share to a tenth of a percent: below that it is that of a smooth maximum, and of no host."""
+    share = prediction.launch_bound
+    return share if isinstance(share, Missing) else round(share, 3)
+
+
 def _measured(prediction: Prediction) -> CellValue:
     return (
         prediction.measured
@@ -215,7 +241,7 @@ _COLUMNS: tuple[Column[_PredictedRow], ...] = (
     Column("bound_by", "bound by", _of(lambda one: f"{one.bound_by} {100 * one.share:.0f} %")),
     _WALL,
     Column("wall_band", "90 % band of wall", _band(_wall, MILLISECONDS)),
-    Column("launch_bound", "launch-bound", _of(lambda one: one.launch_bound), PERCENT),
+    Column("launch_bound", "launch-bound", _of(_launch_bound), PERCENT),
     _ENERGY,
     Column("energy_band", "90 % band of energy", _band(_image, MILLIJOULES, per_call=False)),
     _THROUGHPUT,

@@ -7,9 +7,9 @@ fit them again. A constant has its unit in its name; a band is a half-width in n
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import MemoryFormat, Precision
@@ -17,6 +17,13 @@ from backbone_bench.base.reading import revive, toml
 from backbone_bench.predictor.counts import Counts, TimeKind
 from backbone_bench.records import STRICT, TensorSpec
 from backbone_bench.records.missing import Batch, Count, PositiveValue
+from backbone_bench.records.workload import SpecText
+
+# A file may be from anybody: within these bounds no prediction overflows a float.
+_Cost = Annotated[float, Field(ge=0, le=1)]  # seconds or joules of one
+_LogWidth = Annotated[float, Field(ge=0, le=20)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Error = Annotated[float, Field(ge=0, le=1e6)]
 
 _WHOLE = ConfigDict(**STRICT, extra="forbid")  # a misspelt key is an error
 
@@ -72,11 +79,11 @@ class CalibrationConditions:
 class Constants:
     """What one of each count costs, in seconds; None if no row has any of it."""
 
-    step_s: float | None = None  # of the reduction depth
-    launch_s: float | None = None  # an operation
-    dense_flop_s: float | None = None  # a multiply-add counts once
-    grouped_flop_s: float | None = None
-    byte_s: float | None = None  # read or written by any operation
+    step_s: _Cost | None = None  # of the reduction depth
+    launch_s: _Cost | None = None  # an operation
+    dense_flop_s: _Cost | None = None  # a multiply-add counts once
+    grouped_flop_s: _Cost | None = None
+    byte_s: _Cost | None = None  # read or written by any operation
 
     def of(self, name: str) -> float:
         """The constant of this name; 0 if no row has any of its count, so that nothing is known of it."""
@@ -88,7 +95,7 @@ class Constants:
 class HostConstants:
     """What a launch costs the host's processor, for the wall latency of eager calls."""
 
-    launch_s: PositiveValue
+    launch_s: Annotated[float, Field(gt=0, le=1)]
 
 
 @dataclass(frozen=True, slots=True, config=_WHOLE)
@@ -96,8 +103,8 @@ class EnergyConstants:
     """Energy of a call: idle power as long as it takes, and what a multiply-add and a byte add."""
 
     idle_w: PositiveValue
-    flop_j: float
-    byte_j: float
+    flop_j: _Cost
+    byte_j: _Cost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_WHOLE)
@@ -109,12 +116,12 @@ class Band:
 
     of: BandOf
     batch: Batch
-    half_width: PositiveValue
+    half_width: _LogWidth
     rows: Count
     families: Count
-    mean_error: PositiveValue  # mean of |predicted/measured - 1|, each family predicted without its own rows
-    coverage: float | None = None  # share of rows inside a band that was made without their family
-    ratio_half_width: PositiveValue | None = None  # of the ratio of two networks of different families
+    mean_error: _Error  # mean of |predicted/measured - 1|, each family predicted without its own rows
+    coverage: _Share | None = None  # share of rows inside a band that was made without their family
+    ratio_half_width: _LogWidth | None = None  # of the ratio of two networks of different families
     borrowed: bool = False  # too few rows for a band of their own: at least as wide as that of a shipped calibration
 
 
@@ -124,7 +131,7 @@ class CalibrationRow:
 
     model: str
     family: str
-    inputs: tuple[str, ...]  # the batch included
+    inputs: Annotated[tuple[SpecText, ...], Field(min_length=1)]  # the batch included
     batch: Batch
     shapes_sha256: str | None = None  # of the names and shapes of the state dictionary
     record: str | None = None  # the id of the record
@@ -162,7 +169,7 @@ class DeviceCalibration:
     host: HostConstants | None = None
     energy: EnergyConstants | None = None
     bands: tuple[Band, ...]
-    rows: tuple[CalibrationRow, ...]
+    rows: Annotated[tuple[CalibrationRow, ...], Field(min_length=1)]
 
     @property
     def batches(self) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from backbone_bench.predictor import line
 from backbone_bench.predictor.bounds import outside
 from backbone_bench.predictor.calibration import Band, BandOf, CalibrationRow, DeviceCalibration
 from backbone_bench.predictor.counts import Counts, terms
-from backbone_bench.predictor.rows import conditions_of, time_of
+from backbone_bench.predictor.rows import conditions_of, family_of, time_of
 from backbone_bench.predictor.shipped import Chosen
 from backbone_bench.records import Known, Missing, Record, known
 
@@ -51,6 +51,7 @@ class Prediction:
     """
 
     model: str
+    family: str
     inputs: tuple[str, ...]
     batch: int
     calibration: DeviceCalibration
@@ -105,6 +106,7 @@ def predict(record: Record, chosen: Chosen, *, extrapolate: bool = False, record
         raise UserError(f"{workload.model} has no operations: there is nothing to predict.")
     return Prediction(
         model=workload.model,
+        family=family_of(workload),
         inputs=workload.inputs,
         batch=workload.batch,
         calibration=calibration,
