@@ -1,5 +1,6 @@
 """`bench calibrate`: measure a few networks on a device, and write the calibration that `bench predict` needs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:  # they load pydantic
 
     from backbone_bench.jobs.job import Job
     from backbone_bench.predictor import DeviceCalibration
-    from backbone_bench.predictor.learn import RowsOf
     from backbone_bench.records import ModelCost, Record
 
 BUDGET_S = 2.0  # for the latency of a row
@@ -89,39 +89,27 @@ def calibrate(
     if records:
         found = list(store.read(records, warn=complain))
     else:
-        from backbone_bench.cli.choose import models as known_models
-        from backbone_bench.predictor import sets
-
-        names = [*sets.networks(quick=quick, more=more.split(",") if more else ()), *(models or ())]
-        known_models(names, None, everything=False)
-        batches = sets.batches(_resolved(device)) if batch_size is None else _batches(batch_size)
         from backbone_bench.jobs.job import Job
 
-        jobs = [
-            Job(
-                name,
-                {},
-                input_size=input_size,
-                batch=batch,
-                device=device,
-                precision=precision,
-                memory_format="channels_last" if channels_last else "contiguous",
-                compile=compile_mode,
-                threads=threads,
-                quick=True,
-                budget_s=budget,
-                energy="auto" if energy and batch == max(batches) else "off",
-            )
-            for name in dict.fromkeys(names)
-            for batch in batches
-        ]
-        found = _measured(jobs, to.with_suffix(".jsonl"), quiet=quiet)
-    calibration, taken = _fitted(to.stem, found)
-    from backbone_bench.cli.calibrated import answer
+        asked = Job(
+            "",
+            {},
+            input_size=input_size,
+            device=device,
+            precision=precision,
+            memory_format="channels_last" if channels_last else "contiguous",
+            compile=compile_mode,
+            threads=threads,
+            quick=True,
+            budget_s=budget,
+            energy="auto" if energy else "off",
+        )
+        names = _names(models or (), more.split(",") if more else (), quick=quick)
+        found = _measured(_jobs(names, asked, batch_size), to.with_suffix(".jsonl"), quiet=quiet)
+    calibration = _shown(to.stem, found, form)
     from backbone_bench.predictor.calibration import dumps
     from backbone_bench.predictor.learn import WORST, misfit
 
-    output.emit(answer(calibration, taken, found), form, (), ROWS)
     bad = [row for row in calibration.rows if abs(misfit(row, calibration.constants)) > WORST]
     if bad:
         which = ", ".join(f"{row.model} at batch {row.batch}" for row in bad)
@@ -130,18 +118,33 @@ def calibrate(
     complain(f"{to} is written: `bench predict MODEL --on {to}`.")
 
 
+def _names(models: "Sequence[str]", more: "Sequence[str]", *, quick: bool) -> "Sequence[str]":
+    """The networks to measure, each once."""
+    from backbone_bench.cli import choose
+    from backbone_bench.predictor import sets
+
+    return choose.models([*sets.networks(quick=quick, more=more), *models], None, everything=False)
+
+
+def _jobs(names: "Sequence[str]", asked: "Job", batch_size: str | None) -> "list[Job]":
+    """Each network at each batch, in the asked setting; energy is measured at the largest batch alone."""
+    from backbone_bench.cli.predict import batches
+    from backbone_bench.predictor import sets
+
+    sizes = sets.batches(_resolved(asked.device)) if batch_size is None else batches(batch_size)
+    return [
+        replace(asked, model=name, batch=batch, energy=asked.energy if batch == max(sizes) else "off")
+        for name in names
+        for batch in sizes
+    ]
+
+
 def _resolved(device: str) -> str:
     if device != "auto":
         return device
     from backbone_bench.measure.devices import available  # loads torch
 
     return available.parse("auto", available.probe())[0]
-
-
-def _batches(text: str) -> tuple[int, ...]:
-    from backbone_bench.cli.predict import batches
-
-    return tuple(batches(text))
 
 
 def _measured(jobs: "Sequence[Job]", kept: Path, *, quiet: bool) -> "list[Record]":
@@ -166,8 +169,9 @@ def _measured(jobs: "Sequence[Job]", kept: Path, *, quiet: bool) -> "list[Record
     return list(done.records)
 
 
-def _fitted(name: str, records: "Sequence[Record]") -> "tuple[DeviceCalibration, RowsOf]":
-    """Fit the records; where they are too few for a band of their own, it is as wide as the shipped one at least."""
+def _shown(name: str, records: "Sequence[Record]", form: str | None) -> "DeviceCalibration":
+    """Fit the records and print the fit; with too few for a band of their own it is as wide as the shipped one."""
+    from backbone_bench.cli.calibrated import answer
     from backbone_bench.predictor import choose, learn
     from backbone_bench.predictor.calibration import CalibrationOrigin
     from backbone_bench.predictor.rows import rows_of
@@ -175,7 +179,9 @@ def _fitted(name: str, records: "Sequence[Record]") -> "tuple[DeviceCalibration,
     days = sorted(record.started_utc[:10] for record in records)
     origin = CalibrationOrigin("measured", f"bench calibrate, {days[0]}" if days else "bench calibrate")
     taken = rows_of(name, records, origin, _count)
-    return learn.calibration(taken, choose("h200").calibration.bands), taken
+    calibration = learn.calibration(taken, choose("h200").calibration.bands)
+    output.emit(answer(calibration, taken, records), form, (), ROWS)
+    return calibration
 
 
 def _count(record: "Record") -> "ModelCost":

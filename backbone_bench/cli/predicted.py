@@ -108,7 +108,7 @@ def _close(predictions: Sequence[Prediction]) -> str | None:
         f"{one.model} and {other.model} at batch {batch}"
         for batch, some in group_by(predictions, lambda one: one.batch).items()
         for one, other in combinations(some, 2)
-        if one.model != other.model and not_told_apart(one, other)
+        if one.model != other.model and not one.extrapolated and not other.extrapolated and not_told_apart(one, other)
     ]
     if not pairs:
         return None

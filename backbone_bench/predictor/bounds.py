@@ -48,7 +48,7 @@ def _batch(batch: int, calibration: DeviceCalibration) -> Iterator[str]:
 
 
 def _side(record: Record, calibration: DeviceCalibration) -> Iterator[str]:
-    side = record.workload.specs[0].square
+    side = next((spec.square for spec in record.workload.specs), None)
     sides = [row.side for row in calibration.rows if row.side is not None]
     if side is None:
         yield f"inputs {' '.join(record.workload.inputs)}, and the rows have square images"

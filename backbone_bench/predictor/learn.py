@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.grouping import group_by
 from backbone_bench.predictor import fit
 from backbone_bench.predictor.calibration import (
     Band,
@@ -22,6 +23,7 @@ from backbone_bench.predictor.line import (
     fit_energy,
     fit_host,
     fit_time,
+    has_energy,
     time_s,
     wall_s,
 )
@@ -51,7 +53,7 @@ def calibration(taken: RowsOf, borrowed: Sequence[Band] = ()) -> DeviceCalibrati
     """
     if not taken.rows:
         raise UserError(f"There are no rows to calibrate {taken.name} with.")
-    learners = _learners(taken)
+    learners, idle_w = _learners(taken), taken.idle_w or 0.0
     bands = [band for of, learner in learners.items() for band in _bands(taken, of, learner, borrowed)]
     return DeviceCalibration(
         name=taken.name,
@@ -62,7 +64,7 @@ def calibration(taken: RowsOf, borrowed: Sequence[Band] = ()) -> DeviceCalibrati
         groups=taken.groups,
         constants=fit_time(taken.rows, taken.time),
         host=fit_host(taken.rows) if "wall" in learners else None,
-        energy=fit_energy(taken.rows, taken.idle_w, _batches_with_energy(taken.rows)) if taken.idle_w else None,
+        energy=fit_energy(taken.rows, idle_w, _batches_with_energy(taken)) if "energy" in learners else None,
         bands=tuple(bands),
         rows=taken.rows,
     )
@@ -73,14 +75,17 @@ def misfit(row: CalibrationRow, constants: Constants) -> float:
     return time_s(row.counts, constants) / row.time_s - 1
 
 
-def _batches_with_energy(rows: CalibrationRows) -> set[int]:
-    """The batch sizes with rows enough for a band of energy; all with any if none has enough."""
-    counts: dict[int, int] = {}
-    for row in rows:
-        if row.image_j is not None:
-            counts[row.batch] = counts.get(row.batch, 0) + 1
-    enough = {batch for batch, count in counts.items() if count >= fit.FEWEST_FOR_BAND}
-    return enough or set(counts)
+def _batches_with_energy(taken: RowsOf) -> set[int]:
+    """The batch sizes with networks enough for a band of energy; all with any if none has enough."""
+    idle_w = taken.idle_w
+    with_energy = [row for row in taken.rows if idle_w is not None and has_energy(row, idle_w)]
+    networks = {batch: {row.model for row in rows} for batch, rows in group_by(with_energy, _batch).items()}
+    enough = {batch for batch, models in networks.items() if len(models) >= fit.FEWEST_FOR_BAND}
+    return enough or set(networks)
+
+
+def _batch(row: CalibrationRow) -> int:
+    return row.batch
 
 
 # Bands.
@@ -95,7 +100,7 @@ class _Learner(NamedTuple):
 
 def _learners(taken: RowsOf) -> Mapping[BandOf, _Learner]:
     """The quantities that the rows can teach."""
-    kind, idle_w, batches = taken.time, taken.idle_w, _batches_with_energy(taken.rows)
+    kind, idle_w, batches = taken.time, taken.idle_w, _batches_with_energy(taken)
 
     def time_of(rows: CalibrationRows) -> PredictRow:
         constants = fit_time(rows, kind)
@@ -109,11 +114,14 @@ def _learners(taken: RowsOf) -> Mapping[BandOf, _Learner]:
         time, constants = time_of(rows), fit_energy(rows, idle_w or 0.0, batches)
         return lambda row: energy_j(row.counts, time(row), constants) / row.batch
 
+    def energy_in(row: CalibrationRow) -> float | None:
+        return row.image_j if row.batch in batches and has_energy(row, idle_w or 0.0) else None
+
     learners: dict[BandOf, _Learner] = {"time": _Learner(time_of, lambda row: row.time_s)}
     if taken.time == "graph" and any(row.wall_s is not None for row in taken.rows):
         learners["wall"] = _Learner(wall_of, lambda row: row.wall_s)
-    if idle_w is not None and batches:
-        learners["energy"] = _Learner(energy_of, lambda row: row.image_j if row.batch in batches else None)
+    if batches:
+        learners["energy"] = _Learner(energy_of, energy_in)
     return learners
 
 

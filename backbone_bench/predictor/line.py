@@ -41,8 +41,13 @@ def fit_host(rows: CalibrationRows) -> HostConstants:
 
 def fit_energy(rows: CalibrationRows, idle_w: float, batches: Collection[int]) -> EnergyConstants:
     """What a multiply-add and a byte add to idle power, by the rows at these batches that have energy."""
-    known = [(row, row.image_j * row.batch) for row in rows if row.image_j is not None and row.batch in batches]
-    features = [[row.flops, row.traffic_bytes] for row, _ in known]
-    idle_j = [idle_w * row.time_s for row, _ in known]
-    flop_j, byte_j = fit.relative(features, [call_j for _, call_j in known], idle_j)
+    known = [row for row in rows if row.batch in batches and has_energy(row, idle_w)]
+    calls_j = [(row.image_j or 0.0) * row.batch for row in known]
+    features = [[row.flops, row.traffic_bytes] for row in known]
+    flop_j, byte_j = fit.relative(features, calls_j, [idle_w * row.time_s for row in known])
     return EnergyConstants(idle_w, flop_j, byte_j)
+
+
+def has_energy(row: CalibrationRow, idle_w: float) -> bool:
+    """Whether the row has energy above what the device draws at rest."""
+    return row.image_j is not None and row.image_j * row.batch > idle_w * row.time_s

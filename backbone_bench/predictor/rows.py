@@ -18,10 +18,12 @@ def rows_of(name: str, records: Sequence[Record], origin: CalibrationOrigin, cou
     """The rows of records that were measured on one device in one setting.
 
     A record of a version that did not count shapes is counted again. Raises NotComparable for records of several
-    settings, and UserError where there is none, or where the FLOPs or operations of the count are not the record's.
+    settings, and UserError where there is none, for a training step, and where the count has other FLOPs or operations.
     """
     if not records:
         raise UserError("There are no records to calibrate with.")
+    if trained := [record.workload.model for record in records if record.workload.mode != "eval"]:
+        raise UserError(f"A calibration is made of evaluation, and {trained[0]} was trained.")
     kind: TimeKind = "wall" if records[0].environment.is_host else "graph"
     conditions = _only(map(conditions_of, records))
     costs = [_cost(record, count) for record in records]

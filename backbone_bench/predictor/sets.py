@@ -7,7 +7,6 @@ Rows at one batch do not calibrate another.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, get_args
 
 from backbone_bench.base.choices import is_host
 from backbone_bench.base.errors import UserError, did_you_mean
@@ -15,11 +14,11 @@ from backbone_bench.base.errors import UserError, did_you_mean
 DEFAULT = ("resnet50", "vgg19", "densenet121", "resnext50_32x4d")
 QUICK = ("resnet50",)
 
-MoreKind = Literal["depthwise", "attention"]
 MORE: Mapping[str, tuple[str, ...]] = {
     "depthwise": ("mobilenetv2", "vovnetv2_19_dw"),
     "attention": ("torchvision:vit_b_16", "torchvision:vit_b_32"),
 }
+_KINDS = " and ".join(MORE)
 BATCHES, HOST_BATCHES = (1, 32), (1, 4)  # a call of 32 images takes many seconds on a CPU
 
 
@@ -27,8 +26,7 @@ def networks(*, quick: bool, more: Sequence[str]) -> tuple[str, ...]:
     """The networks to measure. Raises UserError for an unknown kind of them."""
     for kind in more:
         if kind not in MORE:
-            kinds = get_args(MoreKind)
-            raise UserError(f"--with {kind}: {did_you_mean(kind, kinds, f'There are {chr(44).join(kinds)}.')}")
+            raise UserError(f"--with {kind}: {did_you_mean(kind, MORE, f'There are {_KINDS}.')}")
     return (*(QUICK if quick else DEFAULT), *(name for kind in more for name in MORE[kind]))
 
 

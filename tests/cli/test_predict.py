@@ -154,6 +154,26 @@ def test_records_of_several_settings_make_no_calibration(bench, tmp_path):
     assert "tf32, contiguous, eager" in told.err
 
 
+def test_a_training_step_makes_no_calibration(bench, tmp_path):
+    one, *_ = store.read([BATCH_32], pytest.fail)
+    store.write(tmp_path / "one.jsonl", store.dump_lines([replace(one, workload=replace(one.workload, mode="train"))]))
+    told = bench("calibrate", "--records", tmp_path / "one.jsonl", "-o", tmp_path / "own.toml")
+    assert (told.code, told.err.count("\n")) == (2, 1)
+    assert "resnet50 was trained" in told.err
+
+
+@pytest.mark.parametrize("words", [["--with", "spikes"], ["-m", "resnet51"], ["-b", "x"], ["-o", "own.json"]])
+def test_what_cannot_be_calibrated_is_said_before_anything_is_measured(bench, tmp_path, words):
+    told = bench("calibrate", "--device", "cpu", "-o", tmp_path / "own.toml", *words)
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
+
+
+def test_a_family_that_is_off_in_one_direction_is_named(bench):
+    told = bench("predict", "densenet169", "resnet18", "--on", "h200", "-b", "1").out
+    assert "rows of densenet at batch 1 are predicted +" in told
+    assert "rows of resnet " not in told
+
+
 def test_a_record_of_another_network_is_refused(bench, tmp_path):
     one, *_ = store.read([BATCH_32], pytest.fail)
     assert not isinstance(one.cost, Missing)
