@@ -8,6 +8,7 @@ import typer
 from backbone_bench.base.choices import MemoryFormat, Precision
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.prints import prints_to_stderr
+from backbone_bench.base.program import PACKAGE
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import (
@@ -33,14 +34,21 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.records import Record
 
 
+def shipped_names(incomplete: str = "") -> list[str]:
+    """The devices of the shipped calibrations, without reading them: a file is called by its device and its setting."""
+    files = (PACKAGE / "predictor" / "calibrations").glob(f"{incomplete}*.toml")
+    return sorted({file.stem.partition("-")[0] for file in files})
+
+
 @app.command()
 def predict(
     on: Annotated[
         str,
         typer.Option(
-            help="A device with a shipped calibration (h200, rtx3090, rtx4090, rtx5090, rtxpro6000), or a file that "
+            help=f"A device with a shipped calibration ({', '.join(shipped_names())}), or a file that "
             "`bench calibrate` wrote.",
             metavar="DEVICE|FILE.toml",
+            autocompletion=shipped_names,
         ),
     ],
     models: ModelsArgument = None,

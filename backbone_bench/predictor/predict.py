@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError
@@ -54,14 +54,14 @@ class Prediction:
     family: str
     inputs: tuple[str, ...]
     batch: int
-    calibration: DeviceCalibration
+    calibration: DeviceCalibration = field(repr=False)
     time: Predicted  # device work of a call; on a CPU its wall latency
     terms_s: Mapping[str, float]  # the parts of the time, by what they are spent on
     wall: Known[Predicted]
     image: Known[Predicted]  # gross energy of an image
     measured: Known[MeasuredRow]
     extrapolated: tuple[str, ...]  # what lies outside of the calibrated range
-    ops: tuple[OpShare, ...]
+    ops: tuple[OpShare, ...] = field(repr=False)
 
     @property
     def bound_by(self) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FILES = ("test_latency.py", "test_pairs.py", "test_energy.py", "test_row.py", "test_fitting.py")
+FILES = ("test_latency.py", "test_pairs.py", "test_energy.py", "test_row.py", "test_predict.py", "test_fitting.py")
 Show = Callable[[str], None]
 
 

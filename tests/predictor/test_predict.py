@@ -8,6 +8,7 @@ from torch import nn
 
 import backbone_bench
 from backbone_bench import Missing, UserError, known
+from backbone_bench.cli.predict import shipped_names
 from backbone_bench.predictor import choose, predict
 from backbone_bench.predictor.calibration import dumps, loads
 from backbone_bench.predictor.predict import not_told_apart
@@ -131,6 +132,11 @@ def test_a_setting_chooses_among_the_calibrations_of_a_card():
     )
     assert plain.outside == last.outside == ()
     assert choose("rtx3090", AskedSetting("fp32")).outside
+
+
+def test_the_help_names_every_device_with_a_shipped_calibration():
+    assert shipped_names() == sorted({one.name for one in shipped()})
+    assert shipped_names("rtx4") == ["rtx4090"]
 
 
 def test_every_shipped_calibration_says_where_it_is_from():
