@@ -138,6 +138,8 @@ def versus(
     others = [_side(model, "", None, common)[0] for model in more or ()]
     if others and (settings_a or settings_b):
         raise UserError("--a and --b are settings of one of two models: leave them out, or compare two.")
+    if by == "energy" and layers:
+        raise UserError("--layers is about time: leave it out with --by energy.")
     if others and layers:
         raise UserError("--layers shows where two models differ: leave it out, or compare two.")
     from backbone_bench.versus.many import answer_of_many, every_two
@@ -152,10 +154,9 @@ def versus(
     made = answer_of_many(found) if others else answer(found[0])
     if layers:
         from backbone_bench.versus.layers import with_layers
-        from backbone_bench.versus.report import names
 
         timed = _timed_layers((job_a, job_b), timeout_s, quiet=quiet)
-        made = with_layers(made, timed[0], timed[1], names(found[0]))
+        made = with_layers(found[0], made, timed[0], timed[1])
     output.emit(made, form, whole, COMPARISON)
 
 

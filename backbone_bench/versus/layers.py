@@ -1,8 +1,14 @@
-"""Where two models differ: the time of each kind of operation in A and in B, per image."""
+"""Where two models differ: the time of each kind of operation in A and in B, per image.
+
+The passes of A and B run one after the other, and the machine may change its
+pace between them. So they give the shares, and the rounds of the comparison the
+time that is shared out.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from statistics import median
 from typing import NamedTuple
 
 from backbone_bench.base.units import MILLISECONDS, significant
@@ -10,7 +16,9 @@ from backbone_bench.records import LayerTimes, Missing, Record
 from backbone_bench.report.tables.answer import Answer, AnswerPart, Paragraph
 from backbone_bench.report.tables.table import Column, Table, tabulate
 from backbone_bench.report.views.times import joined
-from backbone_bench.versus.report import SideNames
+from backbone_bench.stats.ratios import Pair
+from backbone_bench.versus.report import SideNames, names
+from backbone_bench.versus.rule import Comparison
 
 
 class KindTimes(NamedTuple):
@@ -25,32 +33,39 @@ class KindTimes(NamedTuple):
         return self.a_s - self.b_s
 
 
-def differences(a: Record, b: Record) -> list[KindTimes]:
-    """Compare the times of two records kind by kind; where they differ most comes first."""
-    of_a, of_b = _by_kind(a), _by_kind(b)
-    rows = [KindTimes(kind, of_a[kind], of_b[kind]) for kind in dict.fromkeys((*of_a, *of_b))]
+def differences(a: Record, b: Record, measured: Pair) -> list[KindTimes]:
+    """Share out the measured seconds of A and B by kind; where they differ most comes first."""
+    of_a, of_b = _shares(a), _shares(b)
+    rows = [
+        KindTimes(kind, of_a[kind] * measured.numerator, of_b[kind] * measured.denominator)
+        for kind in dict.fromkeys((*of_a, *of_b))
+    ]
     return sorted(rows, key=lambda row: -abs(row.difference_s))
 
 
-def _by_kind(record: Record) -> Counter[str]:
+def _shares(record: Record) -> Counter[str]:
+    """The share of each kind of operation in the time of a call."""
     found = Counter[str]()
-    for op in joined(record):
-        if op.time is not None:
-            found[op.label] += op.time.time_s / record.workload.batch  # type: ignore[assignment]
+    timed = [(op.label, op.time.time_s) for op in joined(record) if op.time is not None]
+    whole_s = sum(time_s for _, time_s in timed) or 1
+    for kind, time_s in timed:
+        found[kind] += time_s / whole_s  # type: ignore[assignment]
     return found
 
 
-def with_layers(answer: Answer, a: Record, b: Record, called: SideNames) -> Answer:
-    """Add to the report of two models where they differ, from a record of each whose layers were timed."""
-    return replace(answer, parts=lambda: [*answer.parts(), *_parts(a, b, called)])
+def with_layers(found: Comparison, answer: Answer, a: Record, b: Record) -> Answer:
+    """Add to the report of a comparison where its models differ, from a record of each whose layers were timed."""
+    b_s = median(pair.denominator for pair in found.pairs)
+    measured = Pair(found.ratio.estimate * b_s, b_s)
+    return replace(answer, parts=lambda: [*answer.parts(), *_parts(a, b, measured, names(found))])
 
 
-def _parts(a: Record, b: Record, called: SideNames) -> Iterator[AnswerPart]:
+def _parts(a: Record, b: Record, measured: Pair, called: SideNames) -> Iterator[AnswerPart]:
     reasons = [one.layer_times.message for one in (a, b) if isinstance(one.layer_times, Missing)]
     if reasons:
         yield Paragraph(f"No times by layer: {reasons[0]}.")
         return
-    rows = differences(a, b)
+    rows = differences(a, b, measured)
     yield _table(rows, called, _caption(a, b))
     if rows:
         yield Paragraph(_sentence(rows, called))
@@ -69,8 +84,8 @@ def _table(rows: Sequence[KindTimes], called: SideNames, caption: str) -> Table:
 def _caption(a: Record, b: Record) -> str:
     calls = [one.layer_times.calls for one in (a, b) if isinstance(one.layer_times, LayerTimes)]
     return (
-        f"From a pass of each under torch's profiler ({' and '.join(map(str, calls))} calls), one after the other: it "
-        "shows where, and decides nothing."
+        "The time that the rounds measured, by the shares of a pass of each under torch's profiler "
+        f"({' and '.join(map(str, calls))} calls)."
     )
 
 

@@ -181,7 +181,7 @@ def test_versus_shows_by_layer_where_two_differ(bench, elsewhere, scripted):
     output = bench("versus", "resnet18", "resnet34", "-d", "cpu", "-q", "--layers")
     assert output.code == 0
     assert "Where they differ: time per image by kind of operation" in output.out
-    assert "resnet34 takes 10.0 ms more than resnet18 in 3x3 convolution" in output.out
+    assert "resnet34 takes 1.00 ms more than resnet18 in 3x3 convolution" in output.out
 
 
 def test_where_more_than_two_differ_is_not_shown(bench, elsewhere, scripted):
