@@ -9,6 +9,7 @@ from backbone_bench.measure.energy.counting import STILL
 from backbone_bench.measure.energy.load import OptionalTrace
 from backbone_bench.measure.energy.sources import card_meter
 from backbone_bench.measure.machine import system
+from backbone_bench.measure.nvml import reasons
 from backbone_bench.measure.nvml.card import Card, known
 from backbone_bench.measure.nvml.watch import CardWatcher
 from backbone_bench.records import Known, Missing
@@ -52,6 +53,7 @@ def _device(device: AcceleratorReport, machine: MachineReport) -> Iterator[Docto
         "on: this process has only a slice of the card" if card.sliced else "off",
     )
     yield _energy(f"{name} energy", card)
+    yield _activity(f"{name} activity", card)
     yield _clocks(f"{name} clocks", card, root=machine.root)
     yield _power_limit(f"{name} power limit", card)
     yield _persistence(f"{name} persistence", card)
@@ -85,6 +87,16 @@ def _energy(topic: str, card: Card) -> DoctorLine:
     if working[0].source.unit == "J":
         return DoctorLine(topic, "good", found)
     return DoctorLine(topic, "weak", f"{found}, but no energy counter", failed[0].message)
+
+
+def _activity(topic: str, card: Card) -> DoctorLine:
+    """Whether the card counts the bytes that its memory moves. An older one is not weak: there is nothing to mend."""
+    counted = known(card.counts_activity)
+    if isinstance(counted, Missing):
+        return missing_line(topic, counted, "weak")
+    if not counted:
+        return DoctorLine(topic, "good", f"not counted: {reasons.no_activity(card.name).message}")
+    return DoctorLine(topic, "good", "memory traffic and busy multiprocessors are counted during energy windows")
 
 
 def _failure(trace: OptionalTrace) -> Missing:

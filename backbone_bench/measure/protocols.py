@@ -127,6 +127,15 @@ class Clock(Protocol):
     def sleep_s(self, seconds: float) -> None: ...
 
 
+class WindowCounters(Protocol):
+    """Counters of what the parts of a card do during a window."""
+
+    def begin(self) -> None: ...
+
+    def end(self) -> records.Known[records.CardActivity]:
+        """What the card did since `begin`."""
+
+
 class PowerSource(Protocol):
     """A source of power readings: an energy counter in joules, or a power sensor in watts."""
 

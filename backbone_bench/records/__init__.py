@@ -7,7 +7,7 @@ key; `None` means that the question does not apply (no compile mode, say).
 """
 
 from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCost, TrainingPhase, Uncounted
-from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy
+from backbone_bench.records.energy import CardActivity, Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.flags import FLAGS, Flag, meanings
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, EAGER_EVENTS, Latencies, Latency, WarmUp
@@ -26,6 +26,7 @@ __all__ = [
     "PENDING",
     "SCHEMA_VERSION",
     "STRICT",
+    "CardActivity",
     "Ceilings",
     "CrossCheck",
     "Difference",

@@ -20,6 +20,27 @@ from backbone_bench.records.missing import (
 )
 from backbone_bench.stats import samples
 
+# A counter may be read a little late, and then shows slightly more than all.
+Share = Annotated[float, Field(ge=0, le=1.05)]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class CardActivity:
+    """What the parts of a card did during a window, by its own counters: means, as shares of what they can do."""
+
+    sm_busy: Share  # share of the time in which the multiprocessors ran anything
+    sm_occupancy: Share  # warps in flight, of those that there is room for
+    tensor_busy: Share
+    fp32_busy: Share
+    dram_busy: Share  # share of the memory's bandwidth
+    dram_peak_bytes_per_s: PositiveValue  # of the bus, at the memory's clock: two transfers a cycle
+
+    @computed_field
+    @property
+    def dram_bytes_per_s(self) -> float:
+        """Bytes that the memory moved in a second."""
+        return self.dram_busy * self.dram_peak_bytes_per_s
+
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class EnergyTrial:
@@ -31,6 +52,7 @@ class EnergyTrial:
     ticks: Count  # changes of the reading within the window
     edge_j: MeasuredValue  # energy that the two ends of the window may add or hide
     temperature_c: Known[tuple[MeasuredValue, MeasuredValue]]  # before and after
+    activity: Known[CardActivity] | None = None  # None in records made before it was counted
 
     @computed_field
     @property
@@ -96,6 +118,19 @@ class Energy:
             )
             return Missing("idle_above_load", message)
         return self.gross_per_image_j - idle_j
+
+    @computed_field
+    @property
+    def dram_bytes_per_image(self) -> Known[float]:
+        """Bytes that the card's memory moved for an image, by the card's own counters."""
+        moved = []
+        for trial in self.trials:
+            if trial.activity is None:
+                return Missing("not_counted", "the version that made this record did not read the card's counters")
+            if isinstance(trial.activity, Missing):
+                return trial.activity
+            moved.append(trial.activity.dram_bytes_per_s * trial.run_s)
+        return statistics.mean(moved) / self.batch
 
     @computed_field
     @property

@@ -316,6 +316,14 @@ QUANTITIES: Mapping[str, Quantity] = {
             "wall_energy.gross_per_image_j",
             "all that the device drew while a caller waited for each call, its idle gaps included, over the images",
         ),
+        Quantity(
+            "dram_bytes_per_image",
+            "memory traffic, measured",
+            MEGABYTES,
+            "energy.dram_bytes_per_image",
+            "bytes that the card's memory moved for an image during the energy windows, by its own counters: what the "
+            "caches kept is not in it",
+        ),
         # No better direction: a slower network of the same energy draws less power.
         Quantity("mean_w", "mean power", Unit("W", 1, 1), "energy.mean_w", "gross energy over time", better=None),
     )

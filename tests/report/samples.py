@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from backbone_bench.records import (
+    CardActivity,
     Energy,
     EnergyTrial,
     Environment,
@@ -113,7 +114,8 @@ def counted(model: str, flops: int, **changes: object) -> Record:
 
 def gpu_record(model: str, flops: int, graph_s: float, batch: int = 1) -> Record:
     """A record of a GPU run: three latencies and energy."""
-    trial = EnergyTrial(500.0, 2.0, run_s=graph_s, ticks=20, edge_j=0.5, temperature_c=(60.0, 61.0))
+    activity = CardActivity(0.95, 0.4, 0.0, 0.5, 0.6, 2e12)
+    trial = EnergyTrial(500.0, 2.0, graph_s, ticks=20, edge_j=0.5, temperature_c=(60.0, 61.0), activity=activity)
     energy = Energy(
         source="counter",
         skipped=(),

@@ -147,12 +147,14 @@ class _SourceFallback:
         undisturbed_s = self.measurement.undisturbed_run_s(self.measurement.plan.undisturbed_s)
         self.watch.poll()
         before_c = self.meter.temperature_c()
+        self.meter.counters.begin()
         part = self.measurement.window(window_plan)
+        activity = self.meter.counters.end()
         after_c = self.meter.temperature_c()
         self.watch.poll()
         if isinstance(part, Missing):
             return part
-        return Trial(undisturbed_s, part, _pair(before_c, after_c))
+        return Trial(undisturbed_s, part, _pair(before_c, after_c), activity)
 
     def _idle_w(self, trace: OptionalTrace, tick_s: float) -> Known[float]:
         watched = self.watch.verdict()

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Literal
 
 from backbone_bench.base.choices import SourceName
-from backbone_bench.measure.energy.sources import Meter
+from backbone_bench.measure.energy.sources import Meter, NoCounters
 from backbone_bench.measure.protocols import Clock, SourceFailed
 from backbone_bench.records import Known, Missing
 
 ZONES = "sys/class/powercap"
 NO_TEMPERATURE = Missing("no_temperature", "RAPL reports no temperature.")
+_NO_COUNTERS = NoCounters(Missing("no_card", "A processor has no counters of its activity that are read here."))
 NO_ERROR_KNOWN = Missing("no_accuracy", "The error of RAPL on this processor is not documented.")
 
 
@@ -93,4 +94,4 @@ def _text(path: Path) -> str:
 def host_meter(clock: Clock, root: Path = Path("/")) -> Known[Meter]:
     """Power meter of the CPU packages; Missing with the reason if there is none."""
     zones = packages(root)
-    return zones if isinstance(zones, Missing) else Meter((Rapl(zones),), clock, lambda: NO_TEMPERATURE)
+    return zones if isinstance(zones, Missing) else Meter((Rapl(zones),), clock, lambda: NO_TEMPERATURE, _NO_COUNTERS)

@@ -11,8 +11,9 @@ from typing import Literal, NamedTuple
 
 from backbone_bench.base.choices import SourceName
 from backbone_bench.measure.nvml import reasons
+from backbone_bench.measure.nvml.activity import CardCounters
 from backbone_bench.measure.nvml.card import Card, known
-from backbone_bench.measure.protocols import Clock, PowerSource
+from backbone_bench.measure.protocols import Clock, PowerSource, WindowCounters
 from backbone_bench.records import Known, Missing
 
 SENSOR_RELATIVE = 0.05  # most cards are within 5 % of an external meter; one model is known with +11 % (same source)
@@ -21,11 +22,25 @@ LONGEST_AVERAGING_S = 1.0  # longest known averaging window: assumed for an unkn
 
 @dataclass(frozen=True, slots=True)
 class Meter:
-    """Power meter of a device: its sources, best first, with a clock and a thermometer."""
+    """Power meter of a device: its sources, best first, with a clock, a thermometer and counters of its activity."""
 
     sources: tuple[PowerSource, ...]
     clock: Clock
     temperature_c: Callable[[], Known[float]]
+    counters: WindowCounters
+
+
+@dataclass(frozen=True, slots=True)
+class NoCounters:
+    """In place of activity counters, where there are none."""
+
+    reason: Missing
+
+    def begin(self) -> None:
+        """Do nothing."""
+
+    def end(self) -> Missing:
+        return self.reason
 
 
 class Sensing(NamedTuple):
@@ -84,4 +99,4 @@ def card_meter(card: Card, *, whole_card: bool = False) -> Known[Meter]:
         source("power_instant", "W", card.power_instant_w),
         source("power_usage", "W", card.power_usage_w),
     )
-    return Meter(sources, card.clock, lambda: known(card.temperature_c))
+    return Meter(sources, card.clock, lambda: known(card.temperature_c), CardCounters(card))

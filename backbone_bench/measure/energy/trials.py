@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from backbone_bench.measure.energy.integrate import Window
 from backbone_bench.measure.energy.windows import WindowPart, second_j
-from backbone_bench.records import EnergyTrial, Flag, Known, Missing
+from backbone_bench.records import CardActivity, EnergyTrial, Flag, Known, Missing
 
 DISAGREE = 0.05  # relative difference of a counter and the integral of a sensor
 SLOWED = 0.005  # share by which readings may slow the load
@@ -18,6 +18,7 @@ class Trial(NamedTuple):
     undisturbed_s: float  # time of a run while nothing is read
     part: WindowPart
     temperature_c: Known[tuple[float, float]]
+    activity: Known[CardActivity]
 
     @property
     def run_s(self) -> float:
@@ -28,7 +29,13 @@ class Trial(NamedTuple):
         """The record of the trial. A run holds so many calls of the model."""
         window = _without_rests(self.part.window, self.part.rest_s, idle_w)
         return EnergyTrial(
-            window.window_j, window.window_s, self.run_s / calls, window.ticks, window.edge_j, self.temperature_c
+            window.window_j,
+            window.window_s,
+            self.run_s / calls,
+            window.ticks,
+            window.edge_j,
+            self.temperature_c,
+            self.activity,
         )
 
 

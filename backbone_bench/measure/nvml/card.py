@@ -27,6 +27,8 @@ NOT_READY_TRIES, NOT_READY_PAUSE_S = 3, 0.2
 POWER_INSTANT = 186  # NVML field id of the instantaneous power, in milliwatts
 # NVML field ids of the time, in nanoseconds, that the power limit and the temperature limit held the clocks back.
 HELD_BACK = (74, 75)  # the newer counters changed their ids between drivers (251-253, then 269-271)
+# Activity counters (GPM): multiprocessors, their occupancy, tensor cores, memory bandwidth, fp32 units; in percent.
+ACTIVITY = (2, 3, 5, 10, 12)
 THROTTLE_REASONS = {
     0x01: "gpu_idle", 0x02: "applications_clocks_setting", 0x04: "sw_power_cap", 0x08: "hw_slowdown",
     0x10: "sync_boost", 0x20: "sw_thermal_slowdown", 0x40: "hw_thermal_slowdown", 0x80: "hw_power_brake",
@@ -164,6 +166,26 @@ class Card:
         clients = () if isinstance(mps_clients, Missing) else mps_clients  # without the service there are none
         return frozenset(process.pid for process in (*compute, *graphics, *clients))
 
+    def counts_activity(self) -> bool:
+        """Whether the card counts what its parts do (GPM): from Hopper on."""
+        return bool(self._call("its activity counters", pynvml.nvmlGpmQueryDeviceSupport).isSupportedDevice)
+
+    def activity_sample(self) -> Any:
+        """The activity counters now; `activity` compares two samples and frees both."""
+        sample = _call(self.clock, "its activity counters", self.name, pynvml.nvmlGpmSampleAlloc)
+        return self._call("its activity counters", pynvml.nvmlGpmSampleGet, sample)
+
+    def activity(self, earlier: Any, later: Any) -> list[float]:
+        """Means between two samples, in the order of `ACTIVITY`, as shares."""
+        try:
+            return _call(self.clock, "its activity counters", self.name, _activity, earlier, later)
+        finally:
+            for sample in (earlier, later):
+                pynvml.nvmlGpmSampleFree(sample)
+
+    def memory_bus_bits(self) -> int:
+        return int(self._call("the width of its memory bus", pynvml.nvmlDeviceGetMemoryBusWidth))
+
     def busy_fraction(self) -> float:
         return self._call("utilisation", pynvml.nvmlDeviceGetUtilizationRates).gpu / 100
 
@@ -230,6 +252,20 @@ def _field_values(handle: Any, fields: list[int | tuple[int, int]]) -> list[floa
         if value.nvmlReturn != pynvml.NVML_SUCCESS:
             raise pynvml.NVMLError(value.nvmlReturn)
     return [_number(value) for value in values]
+
+
+def _activity(earlier: Any, later: Any) -> list[float]:
+    asked = pynvml.c_nvmlGpmMetricsGet_t()
+    asked.version, asked.numMetrics = pynvml.NVML_GPM_METRICS_GET_VERSION, len(ACTIVITY)
+    asked.sample1, asked.sample2 = earlier, later
+    for place, metric in enumerate(ACTIVITY):
+        asked.metrics[place].metricId = metric
+    pynvml.nvmlGpmMetricsGet(asked)
+    found = asked.metrics[: len(ACTIVITY)]
+    for metric in found:  # each has an error code of its own
+        if metric.nvmlReturn != pynvml.NVML_SUCCESS:
+            raise pynvml.NVMLError(metric.nvmlReturn)
+    return [metric.value / 100 for metric in found]
 
 
 def _number(value: Any) -> float:

@@ -63,6 +63,14 @@ def wrong_pynvml(where: str) -> Missing:
     )
 
 
+def no_activity(name: str) -> Missing:
+    """Reason: the card does not count what its parts do."""
+    return Missing(
+        "no_activity_counters",
+        f"{name} does not count what its memory and its multiprocessors do: NVIDIA's cards from Hopper on do.",
+    )
+
+
 def name_differs(nvml: str, torch: str) -> Missing:
     """Reason: NVML and torch report different names for one card."""
     return Missing(

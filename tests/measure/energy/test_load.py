@@ -10,7 +10,7 @@ from backbone_bench.base.choices import SourceName
 from backbone_bench.measure.energy import meter as energy_meter
 from backbone_bench.measure.energy.load import Load, Poller, Steady, Trace
 from backbone_bench.measure.energy.plan import EnergyPlan
-from backbone_bench.measure.energy.sources import Meter
+from backbone_bench.measure.energy.sources import Meter, NoCounters
 from backbone_bench.records import Energy, Known, Missing
 from tests.measure.energy.bench import meter
 from tests.measure.nvml.world import Device
@@ -102,7 +102,8 @@ class Cpu(Device):
 def test_a_cpu_is_measured_through_the_same_code_however_slow(world, run_s):
     device = Cpu(world, run_s, shape=((1.0, 90.0),), events=False)
     device.idle_w = 60.0
-    sources = Meter((CpuCounter(device),), world, lambda: Missing("no_temperature", "none"))
+    none = Missing("none", "none")
+    sources = Meter((CpuCounter(device),), world, lambda: none, NoCounters(none))
     found = energy_meter.measure(
         Load(device.step, 1, "wall"), device, sources, EnergyPlan(idle_s=2, idle_skip_s=1), BlindWatcher()
     )

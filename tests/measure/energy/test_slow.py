@@ -113,7 +113,12 @@ def test_the_queue_learns_readings_that_are_slower_under_load(world, monkeypatch
 
 
 def a_trial(undisturbed_s, run_s):
-    return Trial(undisturbed_s, WindowPart(Window(1000.0, 5.0, 50, 0.0), 1000.0, run_s * 500, 500, 0.0), (40.0, 41.0))
+    return Trial(
+        undisturbed_s,
+        WindowPart(Window(1000.0, 5.0, 50, 0.0), 1000.0, run_s * 500, 500, 0.0),
+        (40.0, 41.0),
+        Missing("none", "none"),
+    )
 
 
 def test_the_slowdown_is_the_time_of_a_run_over_its_undisturbed_time():

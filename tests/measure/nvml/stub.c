@@ -29,6 +29,8 @@ typedef struct {
   uint32_t sm_mhz, memory_mhz, temperature_c, locked_mhz, power_limit_mw, persistence, busy_percent, capability[2];
   uint64_t reasons, capped_ns, hot_ns;
   uint32_t compute_pids[PIDS], computes, graphics_pids[PIDS], graphics, mps_pids[PIDS], mps;
+  uint32_t gpm, bus_bits;  /* gpm: the card counts what its parts do */
+  double gpm_percent[5];   /* SM, occupancy, tensor, DRAM, FP32 */
   int32_t steps;
   double at_s[TRACE], watts[TRACE], joules[TRACE]; /* joules: up to at_s */
 } gpu;
@@ -144,7 +146,40 @@ int nvmlDeviceGetUtilizationRates(gpu *g, unsigned out[2]) { BEGIN; out[0] = out
 int nvmlDeviceSetGpuLockedClocks(gpu *g, unsigned low, unsigned high) { (void)high; BEGIN; g->locked_mhz = low; return SUCCESS; }
 int nvmlDeviceResetGpuLockedClocks(gpu *g) { BEGIN; g->locked_mhz = 0; return SUCCESS; }
 
+int nvmlDeviceGetMemoryBusWidth(gpu *g, unsigned *out) { BEGIN; *out = g->bus_bits; return SUCCESS; }
+
 #ifndef OLD_DRIVER
+/* Counters of what the parts of a card do, between two samples (GPM). */
+typedef struct { gpu *g; double at_s; } gpm_sample;
+typedef struct { const char *shortName, *longName, *unit; } metric_info;
+typedef struct { unsigned id; int code; double value; metric_info info; } metric;
+typedef struct { unsigned version, count; gpm_sample *first, *second; metric metrics[]; } metrics_get;
+typedef struct { unsigned version, supported; } gpm_support;
+
+int nvmlGpmQueryDeviceSupport(gpu *g, gpm_support *out) { BEGIN; out->supported = g->gpm; return SUCCESS; }
+int nvmlGpmSampleAlloc(gpm_sample **out) { BEGIN; *out = calloc(1, sizeof **out); return SUCCESS; }
+int nvmlGpmSampleFree(gpm_sample *sample) { BEGIN; free(sample); return SUCCESS; }
+int nvmlGpmSampleGet(gpu *g, gpm_sample *sample) {
+  BEGIN;
+  if (!g->gpm) return NOT_SUPPORTED;
+  *sample = (gpm_sample){g, world->now_s};
+  return SUCCESS;
+}
+int nvmlGpmMetricsGet(metrics_get *out) {
+  BEGIN;
+  if (out->version != 1 || out->second->at_s <= out->first->at_s) return INVALID_ARGUMENT;
+  const unsigned ids[] = {2, 3, 5, 10, 12};
+  for (unsigned i = 0; i < out->count; i++) {
+    out->metrics[i].code = NOT_SUPPORTED;
+    for (int j = 0; j < 5; j++)
+      if (out->metrics[i].id == ids[j]) {
+        out->metrics[i].code = SUCCESS;
+        out->metrics[i].value = out->first->g->gpm_percent[j];
+      }
+  }
+  return SUCCESS;
+}
+
 typedef struct { uint32_t field, scope; int64_t timestamp, latency; int32_t type, code; union { double d; uint32_t u; uint64_t ull; } value; } field;
 enum { UNSIGNED_INT = 1, UNSIGNED_LONG_LONG = 3 };
 

@@ -38,7 +38,9 @@ class Gpu(ctypes.Structure):
         ("reasons", ctypes.c_uint64), ("capped_ns", ctypes.c_uint64), ("hot_ns", ctypes.c_uint64),
         ("compute_pids", ctypes.c_uint32 * 4), ("computes", ctypes.c_uint32),
         ("graphics_pids", ctypes.c_uint32 * 4), ("graphics", ctypes.c_uint32),
-        ("mps_pids", ctypes.c_uint32 * 4), ("mps", ctypes.c_uint32), ("steps", ctypes.c_int32),
+        ("mps_pids", ctypes.c_uint32 * 4), ("mps", ctypes.c_uint32),
+        ("gpm", ctypes.c_uint32), ("bus_bits", ctypes.c_uint32), ("gpm_percent", ctypes.c_double * 5),
+        ("steps", ctypes.c_int32),
         ("at_s", ctypes.c_double * TRACE), ("watts", ctypes.c_double * TRACE), ("joules", ctypes.c_double * TRACE),
     )  # fmt: skip
 
@@ -124,6 +126,7 @@ def _healthy(gpu: Gpu, now_s: float) -> None:
     gpu.sm_mhz, gpu.memory_mhz, gpu.temperature_c, gpu.locked_mhz = 1410, 1215, 41, 0
     gpu.power_limit_mw, gpu.persistence, gpu.busy_percent = 400_000, 1, 0
     gpu.capability[0], gpu.capability[1] = 8, 6  # sensors that sample all of the time, unlike those of the named card
+    gpu.gpm, gpu.bus_bits = 0, 5120  # only cards from Hopper on count what their parts do
     gpu.reasons = gpu.capped_ns = gpu.hot_ns = gpu.computes = gpu.graphics = gpu.mps = 0
     gpu.at_s[0], gpu.watts[0], gpu.joules[0], gpu.steps = now_s - 60, 60.0, 0.0, 1
 
