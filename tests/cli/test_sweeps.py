@@ -267,3 +267,11 @@ def test_the_forecast_of_claims_holds_the_budget_but_for_two_rounds(bench):
     assert held == 100 < free
     assert short == pytest.approx(free / 3)  # two of the six rounds before the first analysis
     assert bench(*words, "--budget", "0").code == 2
+
+
+def test_a_count_of_several_sizes_has_a_row_of_each(bench):
+    shown = bench("count", "resnet18", "--input-size", "64,32,64", "-f", "json")
+    assert shown.code == 0, shown.err
+    inputs = [record["workload"]["inputs"] for record in json.loads(shown.out)["records"]]
+    assert inputs == [["1x3x64x64:float32"], ["1x3x32x32:float32"]]
+    assert "'--input-size'" in bench("count", "resnet18", "--input-size", "64,x").err

@@ -174,7 +174,7 @@ _flops = at("cost.flops")
 _EXTRAS: Mapping[str, Mapping[str, Any]] = {
     "flops": {"lower_bound": _has_unknown, "remark": ONCE},
     "conv_flops": {"remark": ONCE},
-    "reduction_depth": {"value": depth.reduction_depth},
+    "reduction_depth": {"value": depth.reduction_depth, "told": depth.remark},
     "flops_per_s": {"lower_bound": _has_unknown},
     **{f"{mode}_s": {"interval": _interval(mode)} for mode in _MODES},
     "device_work_s": {"interval": at("device_work.ci95_s")},

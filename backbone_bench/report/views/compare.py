@@ -143,7 +143,9 @@ def _table(records: Sequence[Record], view: View, title: str, caption: str) -> T
     columns = (view.columns[0], *extra, *view.columns[1:])
     if view.all_conditions:
         return tabulate(records, columns, title=title, caption=caption)
-    columns, remarks = _said_once(columns, records)
+    told = (column.told(records) for column in columns if column.told)
+    columns, said = _said_once(columns, records)
+    remarks = (*said, *filter(None, told))
     table = _readable(tabulate(records, columns, title=title, caption=caption))
     return replace(table, remarks=remarks, brief=not view.wide)
 
