@@ -42,8 +42,8 @@ def of_records(
     wide: bool = False,
 ) -> Answer:
     """The answer for records in these columns, with layers down to `depth`; `convention`: FLOPs per multiply-add."""
-    from backbone_bench.report.views.columns import doubled
     from backbone_bench.report.views.compare import View
+    from backbone_bench.report.views.scaled import doubled
 
     twice = convention == "2"
     view = View(tuple(doubled(columns) if twice else columns), mark_best=False, wide=wide)

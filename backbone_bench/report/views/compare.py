@@ -12,7 +12,7 @@ from backbone_bench.records import Record
 from backbone_bench.records.grade import graded
 from backbone_bench.records.quantities import EAGER
 from backbone_bench.report.tables.table import Cell, Column, Table, TableRow, tabulate
-from backbone_bench.report.views.columns import GRADE, PER_IMAGE, RUN, grade_column, per_image
+from backbone_bench.report.views.columns import RUN
 from backbone_bench.report.views.conditions import (
     CONDITIONS,
     ENVIRONMENT,
@@ -24,7 +24,9 @@ from backbone_bench.report.views.conditions import (
     differing,
     environment_groups,
 )
+from backbone_bench.report.views.grade_column import GRADE, grade_column
 from backbone_bench.report.views.pivot import pivoted
+from backbone_bench.report.views.scaled import PER_IMAGE, per_image
 
 _MARKED = (
     "Marked: the best value among rows with the same conditions, and every value that equals it or whose 95 % "
