@@ -246,6 +246,16 @@ def test_a_failed_row_is_said_and_the_others_are_kept(bench, elsewhere, scripted
     assert len((elsewhere / "out.jsonl").read_text().splitlines()) == 3
 
 
+def test_a_row_that_failed_without_a_record_keeps_its_place_with_the_reason(bench, elsewhere, scripted):
+    shown = bench("run", "resnet18", "vgg19", "resnet34", "-d", "cpu", "-o", "out.json", "-f", "md")
+    rows = [line.split(" | ") for line in shown.out.splitlines() if line.startswith("| ")]
+    assert [row[0].strip("| ") for row in rows[2:]] == ["resnet18", "vgg19", "resnet34"]
+    assert "failed: was killed" in shown.out
+    assert "do not quote: failed" in next(line for line in shown.out.splitlines() if "vgg19" in line)
+    kept = json.loads((elsewhere / "out.json").read_text())["records"]
+    assert [made["workload"]["model"] for made in kept] == ["resnet18", "resnet34"]
+
+
 def test_a_size_that_a_network_cannot_take_is_said_before_the_first_row(bench):
     done = bench("run", "vgg16", "cifar_resnet20", "--input-size", "64,16,8", "--device", "cpu")
     assert (done.code, done.out) == (2, "")
