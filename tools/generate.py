@@ -11,7 +11,20 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, catalogue, claims_page, flow, gpu_page, measured, measured_claims, zoo_page
+from tools import (
+    blocks,
+    calibrations,
+    catalogue,
+    claims_page,
+    cpu_predictions,
+    flow,
+    gpu_page,
+    measured,
+    measured_claims,
+    predictions,
+    terms_figure,
+    zoo_page,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,9 +40,13 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "results/plots/point.svg": zoo_page.picture,
         "results/claims.md": claims_page.page,
         "docs/record.svg": flow.picture,
+        "docs/predict.svg": terms_figure.picture,
         **measured.files(),
         **measured_claims.files(),
         **gpu_page.files(),
+        **calibrations.files(),
+        **predictions.files(),
+        **cpu_predictions.files(),
     }
 
 

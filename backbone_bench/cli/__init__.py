@@ -14,6 +14,8 @@ __all__ = ["main"]
 for _group in (
     "run",
     "versus",
+    "predict",
+    "calibrate",
     "count",
     "listing",
     "compare",

@@ -40,27 +40,23 @@ def of_records(
     depth: int | None = None,
     *,
     wide: bool = False,
-    rows: "Sequence[Record] | None" = None,
+    by: str | None = None,
+    shown: "Sequence[Record]" = (),
 ) -> Answer:
     """The answer for records in these columns, with layers down to `depth`; `convention`: FLOPs per multiply-add.
 
-    `rows`: see `answer` of `report.views.render`.
+    `by` chooses one of the tables of layers that were timed; people see the rows `shown` in place of the records.
     """
     from backbone_bench.report.views.compare import View
     from backbone_bench.report.views.scaled import doubled
 
     twice = convention == "2"
-    view = View(tuple(doubled(columns) if twice else columns), mark_best=False, wide=wide)
-    return with_page(records, view, depth, twice=twice, rows=rows)
+    view = View(tuple(doubled(columns) if twice else columns), mark_best=False, wide=wide, shown=tuple(shown))
+    return with_page(records, view, depth, twice=twice, by=by)
 
 
 def with_page(
-    records: "Sequence[Record]",
-    view: "View",
-    depth: int | None = None,
-    *,
-    twice: bool = False,
-    rows: "Sequence[Record] | None" = None,
+    records: "Sequence[Record]", view: "View", depth: int | None = None, *, twice: bool = False, by: str | None = None
 ) -> Answer:
     """The answer for records in a view, with an HTML page; the page always shows the layers."""
     from backbone_bench.report.views.render import answer
@@ -70,7 +66,7 @@ def with_page(
 
         return page(records, view)
 
-    return replace(answer(records, view, depth, twice=twice, rows=rows), html=page)
+    return replace(answer(records, view, depth, twice=twice, by=by), html=page)
 
 
 def emit(answer: Answer, form: str | None, paths: Sequence[Path] = (), faces: Sequence[Face] = RECORDS) -> None:

@@ -39,7 +39,7 @@ _SECTIONS = {
     "summary": "Records", "plots": "Plots", "claims": "Claims", "layers": "Layers", "samples": "Samples",
     "environments": "Environments", "rerun": "How to run it again",
 }  # fmt: skip
-_FOLDED = ("kinds", "spread")  # plots that are drawn when they are opened
+_FOLDED = ("kinds", "spread", "flame")  # plots that are drawn when they are opened
 
 
 class _Working(NamedTuple):

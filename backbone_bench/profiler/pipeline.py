@@ -27,7 +27,7 @@ from backbone_bench.measure.latency import plan as latency_plan
 from backbone_bench.measure.latency.plan import LatencyPlan
 from backbone_bench.measure.nvml.find import watch_for
 from backbone_bench.measure.protocols import Device
-from backbone_bench.profiler import energy
+from backbone_bench.profiler import energy, layers
 from backbone_bench.profiler.model_commit import model_commit
 from backbone_bench.profiler.subject import Subject
 from backbone_bench.profiler.turns import Turns
@@ -243,13 +243,18 @@ def _measure(  # noqa: PLR0913  # what is measured, and how
         elif job.latency:
             measured = latency_meter.measure(step, device, watch, plan, on_progress)
         joules = energy.measure(job, energy.Call(step, batch, measured), device, watch, on_progress)
+        watched = watch.verdict()
+        # Last: the profiler disturbs. It would disturb the other processes too.
+        alone = job.layers and turns is None
+        times = layers.measure(job, step, loaded.model, device, draft.workload, on_progress) if alone else None
     return replace(
         draft,
         latency=NOT_REQUESTED if measured is None else measured.latency,
         memory=NOT_REQUESTED if measured is None else measured.memory,
         energy=joules.energy,
         wall_energy=joules.wall_energy,
-        watch=watch.verdict(),
+        watch=watched,
+        layer_times=times,
         flags=draft.flags if measured is None else (*draft.flags, *measured.flags),
     )
 

@@ -11,6 +11,7 @@ from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.flags import FLAGS, Flag, meanings
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, EAGER_EVENTS, Latencies, Latency, WarmUp
+from backbone_bench.records.layers import Ceilings, LayerTimes, OpTime
 from backbone_bench.records.missing import NOT_REQUESTED, PENDING, STRICT, Known, Missing, known, was_requested
 from backbone_bench.records.record import SCHEMA_VERSION, Memory, ModelCommit, Rate, Rates, Record, Tool, Watch
 from backbone_bench.records.setting import Scalar, Setting
@@ -25,6 +26,7 @@ __all__ = [
     "PENDING",
     "SCHEMA_VERSION",
     "STRICT",
+    "Ceilings",
     "CrossCheck",
     "Difference",
     "Energy",
@@ -35,6 +37,7 @@ __all__ = [
     "Known",
     "Latencies",
     "Latency",
+    "LayerTimes",
     "LiveTurns",
     "Memory",
     "Missing",
@@ -42,6 +45,7 @@ __all__ = [
     "ModelCost",
     "ModelSource",
     "OpCost",
+    "OpTime",
     "PaperEnergy",
     "Rate",
     "Rates",

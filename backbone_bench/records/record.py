@@ -13,6 +13,7 @@ from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, Latencies, Latency
+from backbone_bench.records.layers import LayerTimes
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, MeasuredValues, Missing
 from backbone_bench.records.turn import LiveTurns, Turn
 from backbone_bench.records.workload import Workload
@@ -110,6 +111,7 @@ class Record:
     turn: Turn | None = None  # None outside a paired comparison
     live: LiveTurns | None = None  # None if the process ran alone
     wall_energy: Known[Energy] | None = None  # of calls that are waited for; None if not requested beside `energy`
+    layer_times: Known[LayerTimes] | None = None  # None if not requested
     model_commit: ModelCommit | None = None  # None if the model's file is in no repository, or the model in no file
     schema_version: Literal["1"] = SCHEMA_VERSION
 

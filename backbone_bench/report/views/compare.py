@@ -49,6 +49,7 @@ class View:
     mark_best: bool = True
     all_conditions: bool = False  # a column for every condition, even if it does not vary: for programs
     wide: bool = False  # all columns in a terminal, else one line a row
+    shown: tuple[Record, ...] = ()  # what people see in place of the records: those that failed keep their place
     pivot: str | None = None  # the key of the condition whose values stand side by side
 
 
