@@ -106,8 +106,8 @@ def percent(ratio: float | None, *, signed: bool = True) -> str:
 
 
 def difference(value: int, unit: Unit, title: str = "") -> str:
-    """A signed difference with its unit: `+0.058 G FLOPs`; empty for zero."""
+    """A signed difference with its unit, or a smaller one: `+58.000 M FLOPs`; empty for zero."""
     if not value:
         return ""
-    sign = "+" if value > 0 else "−"
-    return " ".join(filter(None, (f"{sign}{unit.write(abs(value))}", unit.name, title)))
+    sign, shown = "+" if value > 0 else "−", readable(unit, [value])
+    return " ".join(filter(None, (f"{sign}{shown.write(abs(value))}", shown.name, title)))

@@ -56,9 +56,10 @@ def compare(
     terminal shows the most telling columns; --wide or --columns shows others.
     """
     from backbone_bench.records import store
-    from backbone_bench.report.views.columns import COMPARE, doubled, named  # pydantic waits until a command needs it
+    from backbone_bench.report.views.columns import COMPARE, named  # pydantic waits until a command needs it
     from backbone_bench.report.views.compare import View
     from backbone_bench.report.views.families import family
+    from backbone_bench.report.views.scaled import doubled
 
     shown = named(f"model,{columns}") if columns else COMPARE
     view = View(

@@ -1,6 +1,7 @@
 """`bench count`: count the cost of models from shapes alone."""
 
 import gc
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +9,11 @@ from typing import Annotated
 import typer
 
 from backbone_bench.base import signals
-from backbone_bench.base.errors import UserError
+from backbone_bench.base.errors import UserError, visible
 from backbone_bench.base.prints import prints_to_stderr
 from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
+from backbone_bench.cli.job_options import InputSizesOption
 from backbone_bench.cli.options import (
     AllOption,
     ArgOption,
@@ -21,7 +23,6 @@ from backbone_bench.cli.options import (
     DepthOption,
     FamilyOption,
     InputOption,
-    InputSizeOption,
     LayersOption,
     ModelsArgument,
     OptimizerOption,
@@ -43,7 +44,7 @@ def count(
     everything: AllOption = False,
     arg: ArgOption = None,
     inputs: InputOption = None,
-    input_size: InputSizeOption = None,
+    input_size: InputSizesOption = None,
     batch_size: Annotated[int, typer.Option("--batch-size", "-b", help="Images in one pass.", min=1, max=1 << 31)] = 1,
     precision: PrecisionOption = "fp32",
     train: CountTrainOption = False,
@@ -59,6 +60,7 @@ def count(
     """Count the cost of models without running them.
 
     FLOPs, parameters, memory access, traffic and operations, from shapes alone: no weights, no arithmetic, no device.
+    Several input sizes, comma-separated, make a row each.
     """
     gc.disable()  # without garbage collection torch loads 1/8 faster, and counting makes no garbage cycles
     names = choose.models(models, family, everything=everything)
@@ -73,13 +75,14 @@ def count(
     from backbone_bench.records.workload import input_specs
     from backbone_bench.report.views.columns import COUNT
 
-    given, specs = arguments(arg), input_specs(inputs or (), input_size)
+    sizes = _sizes(input_size)
+    given, specs = arguments(arg), input_specs(inputs or (), sizes[0])
     jobs = [
         Job(
             name,
             given,
             inputs=specs,
-            input_size=input_size,
+            input_size=size,
             batch=batch_size,
             precision=precision,
             mode=mode,
@@ -87,6 +90,7 @@ def count(
             cross_check=cross_check,
         )
         for name in names
+        for size in sizes
     ]
     from backbone_bench import profiler  # loads torch, so only after the options are checked
 
@@ -107,9 +111,18 @@ def count(
     if records:
         output.emit(output.of_records(records, COUNT, convention, depth if layers else None, wide=wide), form, paths)
     if ended is not None:
-        complain(f"{ended}: {len(records)} of {len(jobs)} models were counted.")
+        complain(f"{ended}: {len(records)} of {len(jobs)} rows were counted.")
         raise typer.Exit(ended.exit_code)
     raise typer.Exit(min(failures.values(), default=0))
+
+
+def _sizes(text: str | None) -> tuple[int | None, ...]:
+    """The sizes in a comma-separated list, each once. Raises UserError for what is no size."""
+    words = [None] if text is None else [word.strip() for word in text.split(",")]
+    for word in words:
+        if word is not None and not re.fullmatch("[0-9]{1,9}", word):
+            raise UserError(f"Invalid value for '--input-size': {visible(word)!r} is not a number of pixels.")
+    return tuple(dict.fromkeys(None if word is None else int(word) for word in words))
 
 
 def _print_listed(

@@ -66,6 +66,7 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.settings import Settings
     from backbone_bench.records import Record
     from backbone_bench.report.tables.answer import Answer
+    from backbone_bench.run.runner import JobResult
     from backbone_bench.run.sweep import Sweep
 
 
@@ -160,18 +161,39 @@ def run(
     with _clocks(settings), shown(quiet=quiet, verbose=verbose) as progress:
         sweep = _sweep(left, settings, paths, progress)
     outcomes = iter(sweep.results)
-    rows = [record or getattr(next(outcomes, None), "record", None) for record in before]
-    records = [record for record in rows if record is not None]
+    found = [record or next(outcomes, None) for record in before]
+    records = [record for one in found if (record := _record_of(one)) is not None]
     if records:
         from backbone_bench.report.views.columns import RUN
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
-        shown_depth = depth if settings.layers else None
-        output.emit(output.of_records(records, RUN, convention, shown_depth, wide=wide, by=by), form, whole)
+        shown_depth, rows = depth if settings.layers else None, _rows(found, records)
+        answer = output.of_records(records, RUN, convention, shown_depth, wide=wide, by=by, shown=rows)
+        output.emit(answer, form, whole)
         _offer_ceilings(records, quiet=quiet)
     if sweep.ended is not None:
         complain(f"{str(sweep.ended).rstrip('.')}: {len(sweep.results)} of {len(left)} rows are finished.")
     raise typer.Exit(sweep.exit_code)
+
+
+def _record_of(one: "Record | JobResult | None") -> "Record | None":
+    from backbone_bench.run.runner import JobResult
+
+    return one.record if isinstance(one, JobResult) else one
+
+
+def _rows(found: "Sequence[Record | JobResult | None]", records: "Sequence[Record]") -> "list[Record]":
+    """The rows of the table in the order of the jobs: those that failed without a record have their reason."""
+    from backbone_bench.report.views import failed
+    from backbone_bench.run.runner import JobResult
+
+    rows = []
+    for one in found:
+        if (record := _record_of(one)) is not None:
+            rows.append(record)
+        elif isinstance(one, JobResult) and one.failure is not None:
+            rows.append(failed.row(one.job, one.failure.message, records))
+    return rows
 
 
 def _offer_ceilings(records: "Sequence[Record]", *, quiet: bool) -> None:

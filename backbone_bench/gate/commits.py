@@ -41,7 +41,8 @@ def read(repository: Path, revision: str) -> Commit:
         repository, "log", "-1", "--no-show-signature", f"--format={_FORMAT}", commit_of(repository, revision), "--"
     )
     name, parents, author_date, title = found.split("\0")
-    return Commit(name, author_date, title, tuple(parents.split()))
+    readable = title.encode(errors="surrogateescape").decode(errors="replace")  # git stores whatever bytes it is given
+    return Commit(name, author_date, readable, tuple(parents.split()))
 
 
 def check_order(repository: Path, good: Commit, bad: Commit) -> None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from backbone_bench.base.units import significant
 from backbone_bench.records.flags import QuoteGrade
 from backbone_bench.report.tables.table import Cell, Column
-from backbone_bench.report.views.columns import GRADE
+from backbone_bench.report.views.grade_column import GRADE
 
 MARKS: dict[QuoteGrade, str] = {"quote": "●", "with care": "◐", "do not quote": "○"}
 

@@ -11,9 +11,11 @@ from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.plots.alike import largest
 from backbone_bench.report.tables.table import Cell, Column, Table, with_columns, without_empty
 from backbone_bench.report.views import depth
-from backbone_bench.report.views.columns import GRADE, PER_IMAGE, named, per_image
+from backbone_bench.report.views.columns import named
 from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.conditions import CONDITIONS, ENVIRONMENT, STARTED
+from backbone_bench.report.views.grade_column import GRADE
+from backbone_bench.report.views.scaled import PER_IMAGE, per_image
 
 COLUMNS = named(
     "model,grade,device_work_s,wall_s,graph_s,device_s,launch_bound,"

@@ -1,12 +1,14 @@
 """A record: everything that one process counted and measured of one model under one workload."""
 
 from collections.abc import Callable, Sequence
+from html import escape
 from typing import Literal
 
 from pydantic import computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import EnergyMode
+from backbone_bench.base.units import BILLIONS, M_ELEMENTS, MILLIJOULES, MILLIONS, MILLISECONDS, Unit, readable
 from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
@@ -119,6 +121,24 @@ class Record:
         what = f"{workload.model}, {' '.join(workload.inputs)}, {workload.precision}, {workload.mode}"
         return f"<Record {self.id[:8]}: {what} on {self.environment.device_name}, {self.started_utc}>"
 
+    def _repr_html_(self) -> str:
+        """A small table for a notebook: the workload and the figures that say most."""
+        wall = self.latency if isinstance(self.latency, Missing) else self.latency.wall
+        joules = self.energy if isinstance(self.energy, Missing) else self.energy.gross_per_image_j
+        figures: tuple[tuple[str, Known[float], Unit], ...] = (
+            ("parameters", self._counted("params"), MILLIONS),
+            ("FLOPs", self._counted("flops"), BILLIONS),
+            ("memory access", self._counted("access_elems"), M_ELEMENTS),
+            ("wall latency", _median_s(wall), MILLISECONDS),
+            ("device work", _median_s(self.device_work), MILLISECONDS),
+            ("energy per image", joules, MILLIJOULES),
+        )
+        rows = "".join(f"<tr><th>{title}</th><td>{_in_words(value, unit)}</td></tr>" for title, value, unit in figures)
+        return f"<table><caption>{escape(repr(self)[1:-1])}</caption>{rows}</table>"
+
+    def _counted(self, name: str) -> Known[int]:
+        return self.cost if isinstance(self.cost, Missing) else getattr(self.cost, name)
+
     @property
     def commit(self) -> str:
         """The commit of the model's repository, `+` for changes; without one, that of this program, or empty."""
@@ -193,3 +213,15 @@ class Record:
         if not count:
             return Missing("no_layers", "the count is 0: the model has no layers of this kind")
         return self.energy.gross_per_image_j / count
+
+
+def _median_s(latency: Known[Latency]) -> Known[float]:
+    return latency if isinstance(latency, Missing) else latency.median_s
+
+
+def _in_words(value: Known[float], unit: Unit) -> str:
+    """A figure with its unit, or why it is missing, as HTML."""
+    if isinstance(value, Missing):
+        return f"<i>{escape(value.message)}</i>"
+    shown = readable(unit, [value])
+    return escape(f"{shown.write(value)} {shown.name}".rstrip())

@@ -131,7 +131,7 @@ def test_a_signal_amid_counting_prints_what_is_counted(bench, folder, monkeypatc
 
     monkeypatch.setattr(profiler, "count", count)
     output = bench("count", "resnet50", "resnet18", "-f", "json")
-    assert (output.code, output.err) == (130, "bench: stopped by SIGINT: 1 of 2 models were counted.\n")
+    assert (output.code, output.err) == (130, "bench: stopped by SIGINT: 1 of 2 rows were counted.\n")
     assert "resnet50" in output.out
 
 

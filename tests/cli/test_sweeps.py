@@ -266,6 +266,16 @@ def test_a_failed_row_is_said_and_the_others_are_kept(bench, elsewhere, scripted
     assert len((elsewhere / "out.jsonl").read_text().splitlines()) == 3
 
 
+def test_a_row_that_failed_without_a_record_keeps_its_place_with_the_reason(bench, elsewhere, scripted):
+    shown = bench("run", "resnet18", "vgg19", "resnet34", "-d", "cpu", "-o", "out.json", "-f", "md")
+    rows = [line.split(" | ") for line in shown.out.splitlines() if line.startswith("| ")]
+    assert [row[0].strip("| ") for row in rows[2:]] == ["resnet18", "vgg19", "resnet34"]
+    assert "failed: was killed" in shown.out
+    assert "do not quote: failed" in next(line for line in shown.out.splitlines() if "vgg19" in line)
+    kept = json.loads((elsewhere / "out.json").read_text())["records"]
+    assert [made["workload"]["model"] for made in kept] == ["resnet18", "resnet34"]
+
+
 def test_a_size_that_a_network_cannot_take_is_said_before_the_first_row(bench):
     done = bench("run", "vgg16", "cifar_resnet20", "--input-size", "64,16,8", "--device", "cpu")
     assert (done.code, done.out) == (2, "")
@@ -287,3 +297,11 @@ def test_the_forecast_of_claims_holds_the_budget_but_for_two_rounds(bench):
     assert held == 100 < free
     assert short == pytest.approx(free / 3)  # two of the six rounds before the first analysis
     assert bench(*words, "--budget", "0").code == 2
+
+
+def test_a_count_of_several_sizes_has_a_row_of_each(bench):
+    shown = bench("count", "resnet18", "--input-size", "64,32,64", "-f", "json")
+    assert shown.code == 0, shown.err
+    inputs = [record["workload"]["inputs"] for record in json.loads(shown.out)["records"]]
+    assert inputs == [["1x3x64x64:float32"], ["1x3x32x32:float32"]]
+    assert "'--input-size'" in bench("count", "resnet18", "--input-size", "64,x").err

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -118,7 +118,7 @@ def commit(repository: Path, title: str, text: str = "") -> str:
     return git(repository, "rev-parse", "HEAD").strip()
 
 
-def run_at(at: Commit, times_s: dict[str, float], cost: dict[str, ModelCost]) -> RunJob:
+def run_at(at: Commit, times_s: Mapping[str, float], cost: dict[str, ModelCost]) -> RunJob:
     """A run of a commit, by its title: it takes a time with a little noise, or has a cost, or fails."""
     noise = iter(NOISE * 100)
 
@@ -133,7 +133,7 @@ def run_at(at: Commit, times_s: dict[str, float], cost: dict[str, ModelCost]) ->
 
 
 def search(
-    repository: Path, good: str, jobs: sides.Jobs, *, first_parent: bool = True, slow: tuple[str, ...] = ()
+    repository: Path, good: str, jobs: sides.Jobs, *, first_parent: bool = True, times_s: Mapping[str, float] = {}
 ) -> tuple[BisectReport, list[tuple[str, str]]]:
     """Search with scripted sides; also returns the titles of all that were compared."""
     compared: list[tuple[str, str]] = []
@@ -142,7 +142,7 @@ def search(
     @contextmanager
     def take(base: Commit, head: Commit) -> Iterator[TakeRound]:
         compared.append((base.title, head.title))
-        yield FreshRounds([run_at(one, dict.fromkeys(slow, 0.044), cost) for one in (base, head)])
+        yield FreshRounds([run_at(one, times_s, cost) for one in (base, head)])
 
     history = Commits(repository, jobs, GateRules(), take, lambda _name: silent, first_parent)
     first, last = commits.read(repository, good), commits.read(repository, "HEAD")
@@ -156,7 +156,7 @@ def test_a_slower_commit_is_found_by_rounds_and_compared_with_the_one_before_it(
     good = git(repository, "rev-parse", "HEAD").strip()
     for title in ("a", "b", "slow", "c", "d"):
         commit(repository, title)
-    report, compared = search(repository, good, MEASURED, slow=("slow", "c", "d"))
+    report, compared = search(repository, good, MEASURED, times_s=dict.fromkeys(("slow", "c", "d"), 0.044))
     assert report.found is not None
     assert report.found.title == "slow"
     assert compared[-1] == ("b", "slow")
@@ -165,6 +165,30 @@ def test_a_slower_commit_is_found_by_rounds_and_compared_with_the_one_before_it(
     assert found.change is not None
     assert found.change.ratio == pytest.approx(1.1, abs=0.01)
     assert "is slower: wall latency" in str(written(bisect_report.answer(report), "md"))
+
+
+def test_a_slowdown_in_steps_that_are_each_allowed_is_said_to_be_one(repository):
+    good = git(repository, "rev-parse", "HEAD").strip()
+    for title in ("a", "b", "c"):
+        commit(repository, title)
+    report, _ = search(repository, good, MEASURED, times_s={"a": 0.0408, "b": 0.0416, "c": 0.0416})
+    assert report.found is not None
+    assert report.found.title == "b"
+    assert "came in several steps" in report.remarks[0]
+    assert report.remarks[0] in str(written(bisect_report.answer(report), "md"))
+
+
+def test_a_title_of_any_bytes_is_read(repository):
+    git(
+        repository,
+        "-c",
+        "i18n.commitEncoding=of-nobody",
+        "commit",
+        "--quiet",
+        "--allow-empty",
+        "--message=\udce9t\udce9",
+    )
+    assert commits.read(repository, "HEAD").title == "\ufffdt\ufffd"
 
 
 def test_a_broken_commit_is_skipped_and_named_with_the_first_line_of_its_reason(repository):

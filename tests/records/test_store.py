@@ -52,6 +52,13 @@ def test_a_cost_that_several_lines_share_is_parsed_once_and_each_record_keeps_it
     assert found[0].cost is found[3].cost
 
 
+def test_a_notebook_shows_a_record_as_a_table_whatever_its_names():
+    shown = replace(TWO, workload=replace(TWO.workload, model="<b>net"))._repr_html_()
+    assert "&lt;b&gt;net" in shown
+    assert "<th>FLOPs</th><td>4.089 G</td>" in shown
+    assert "<th>wall latency</th><td><i>out of memory</i></td>" in shown
+
+
 @pytest.mark.parametrize("name", ["cost", "latency", 'cost":{"params":'])
 def test_an_argument_that_is_called_like_a_part_of_a_record_hides_nothing(tmp_path, name):
     some = replace(ONE, workload=replace(ONE.workload, arguments={name: 1, "latency": "}"}))

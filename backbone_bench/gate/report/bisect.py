@@ -35,10 +35,10 @@ def _document(report: BisectReport) -> dict[str, object]:
 def _parts(report: BisectReport) -> Iterator[AnswerPart]:
     yield Heading(_title(report))
     yield Paragraph(_summary(report))
-    yield ItemList(tuple(ListItem(one.lead, one.rest) for one in headlines(report.change)))
-    *others, last = text.tables(report.change)
-    yield from others
-    yield last.adding(*report.remarks)
+    if changes := tuple(ListItem(one.lead, one.rest) for one in headlines(report.change)):
+        yield ItemList(changes)
+    yield from text.tables(report.change)
+    yield from map(Paragraph, report.remarks)
     if report.steps:
         yield _steps(report)
 

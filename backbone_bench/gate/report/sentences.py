@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import groupby
 from typing import NamedTuple
 
-from backbone_bench.base.units import BILLIONS, M_ELEMENTS, difference, percent
+from backbone_bench.base.units import BILLIONS, M_ELEMENTS, difference, percent, readable
 from backbone_bench.gate.verdicts import VERDICTS, CostChange, GateFinding, GateReport, GateVerdict, MeasuredChange
 from backbone_bench.records.quantities import QUANTITIES, WORDS
 
@@ -36,14 +36,21 @@ class Advice(NamedTuple):
     command: str = ""
 
 
-def quantity(value: int | float | str | None, metric: str) -> str:
-    """A value with its unit: `41.20 ms`."""
+def quantity(value: int | float | str | None, metric: str, beside: Sequence[int | float | str | None] = ()) -> str:
+    """A value in the unit that it and those beside it read best in: `41.20 ms`, `2.816 k`."""
     if value is None:
         return "–"
     if isinstance(value, str):
         return value[:8]  # of a digest
-    unit = QUANTITIES[metric].unit
+    known = [one for one in (value, *beside) if isinstance(one, int | float)]
+    unit = readable(QUANTITIES[metric].unit, known)
     return f"{unit.write(value)} {unit.name}".rstrip()
+
+
+def base_and_head(found: GateFinding) -> str:
+    """Both values of a finding in one unit: `41.20 ms → 44.62 ms`."""
+    both = (found.base, found.head)
+    return " → ".join(quantity(value, found.metric, both) for value in both)
 
 
 def sentence(text: str) -> str:
@@ -103,9 +110,8 @@ def _became(found: GateFinding) -> str:
     kind = QUANTITIES[found.metric].measured_as
     assert kind is not None  # only a measured quantity can regress or improve
     phrase = WORDS[kind].worse if found.verdict is GateVerdict.REGRESSED else WORDS[kind].better
-    values = f"{quantity(found.base, found.metric)} → {quantity(found.head, found.metric)}"
     change = percent(found.change.ratio if found.change else None)
-    return f"{found.subject} {phrase}: {TITLES[found.metric]} {change}, {values}"
+    return f"{found.subject} {phrase}: {TITLES[found.metric]} {change}, {base_and_head(found)}"
 
 
 def _lower_bound(found: GateFinding) -> str:
@@ -143,8 +149,7 @@ def _exact(found: GateFinding) -> str:
     """`FLOPs +6.4 % (1.814 G → 1.930 G)`."""
     if isinstance(found.base, str) or isinstance(found.head, str) or not found.base or found.head is None:
         return f"different {TITLES[found.metric]}"
-    values = f"{quantity(found.base, found.metric)} → {quantity(found.head, found.metric)}"
-    return f"{TITLES[found.metric]} {percent(found.head / found.base)} ({values})"
+    return f"{TITLES[found.metric]} {percent(found.head / found.base)} ({base_and_head(found)})"
 
 
 def _direction(findings: Sequence[GateFinding]) -> str:

@@ -157,7 +157,7 @@ def _verdict(report: GateReport, found: GateFinding) -> str:
 
 
 def _quantity(found: GateFinding, value: int | float | str | None) -> str:
-    return "" if value is None else quantity(value, found.metric)
+    return "" if value is None else quantity(value, found.metric, (found.base, found.head))
 
 
 def _of_change(name: str) -> Callable[[GateFinding], float | str]:

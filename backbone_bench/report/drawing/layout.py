@@ -4,6 +4,7 @@ Lengths are in pixels and y points down. The width of a character is estimated
 as 0.6 of the font size, since no font is loaded here.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, floor, log10
 from typing import NamedTuple
@@ -209,6 +210,28 @@ class _Box(NamedTuple):
         )
 
 
+class _Taken:
+    """Boxes that are taken, by the stripes of the panel that they lie in: a plot may have thousands."""
+
+    _STRIPE = 16
+
+    def __init__(self, boxes: Iterable[_Box]) -> None:
+        self._boxes: dict[int, list[_Box]] = defaultdict(list)
+        for box in boxes:
+            self.add(box)
+
+    def add(self, box: _Box) -> None:
+        for stripe in self._stripes(box):
+            self._boxes[stripe].append(box)
+
+    def touches(self, box: _Box) -> bool:
+        """Whether a box overlaps any of them."""
+        return any(box.overlaps(other) for stripe in self._stripes(box) for other in self._boxes[stripe])
+
+    def _stripes(self, box: _Box) -> range:
+        return range(floor(box.top / self._STRIPE), floor(box.bottom / self._STRIPE) + 1)
+
+
 # Label positions relative to the mark, in order of preference: right, left, above, below, and the four corners.
 _OFFSETS = (
     (7, 4, "start"), (-7, 4, "end"), (0, -8, "middle"), (0, 16, "middle"),
@@ -219,14 +242,14 @@ _OFFSETS = (
 def _labels(panel: Panel, x: Scale, y: Scale) -> tuple[Label, ...]:
     """Place labels greedily, in the order of the points; a label that would overlap a mark or a label is left out."""
     marks = [(x.at(point.x), y.at(point.y)) for point in panel.points]
-    taken = [_Box(px - 5, py - 5, px + 5, py + 5) for px, py in marks]
+    taken = _Taken(_Box(px - 5, py - 5, px + 5, py + 5) for px, py in marks)
     frame = _Box(x.start + 2, TOP, x.end + RIGHT - 2, y.start - 2)
     placed = []
     for point, (px, py) in zip(panel.points, marks, strict=True):
         for label in _candidates(short(point.label), px, py) if point.label else ():
             box = _box(label)
-            if _inside(box, frame) and not any(box.overlaps(other) for other in taken):
-                taken.append(box)
+            if _inside(box, frame) and not taken.touches(box):
+                taken.add(box)
                 placed.append(label)
                 break
     return tuple(placed)

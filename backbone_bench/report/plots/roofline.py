@@ -13,8 +13,9 @@ from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
 from backbone_bench.report.plots.alike import Alike
 from backbone_bench.report.plots.points import MIN_MODELS, latency_column, number, record_points
 from backbone_bench.report.tables.table import Column
-from backbone_bench.report.views.columns import COLUMNS, at, over
+from backbone_bench.report.views.columns import COLUMNS
 from backbone_bench.report.views.families import STYLES, family
+from backbone_bench.report.views.getters import at, over
 
 # Model names in records of `backbone_bench.zoo.ceilings`, as strings: importing the module would load torch.
 PRODUCT, COPY = "backbone_bench.zoo.ceilings:product", "backbone_bench.zoo.ceilings:copy"

@@ -32,6 +32,7 @@ class Column(NamedTuple, Generic[T]):
     glossary: Callable[[Iterable[str]], Sequence[str]] | None = None  # explains the words in its cells, below
     taken: Callable[[T], str] | None = None  # how a value was taken: others are no better and have no ratio to it
     if_shared: Callable[[str], str] | None = None  # of a text column: the sentence that replaces it if all rows agree
+    told: Callable[[Sequence[T]], str] | None = None  # a remark that depends on the rows; empty: none
     part_of: str = ""  # the key of the column it belongs to: if both are left out, only that one is reported
     tone: Callable[[T], Tone] | None = None
     least: int = 0  # characters that a terminal keeps of its text, if it is typed again

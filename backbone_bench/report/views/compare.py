@@ -12,7 +12,7 @@ from backbone_bench.records import Record
 from backbone_bench.records.grade import graded
 from backbone_bench.records.quantities import EAGER
 from backbone_bench.report.tables.table import Cell, Column, Table, TableRow, tabulate
-from backbone_bench.report.views.columns import GRADE, PER_IMAGE, RUN, grade_column, per_image
+from backbone_bench.report.views.columns import RUN
 from backbone_bench.report.views.conditions import (
     CONDITIONS,
     ENVIRONMENT,
@@ -24,7 +24,9 @@ from backbone_bench.report.views.conditions import (
     differing,
     environment_groups,
 )
+from backbone_bench.report.views.grade_column import GRADE, grade_column
 from backbone_bench.report.views.pivot import pivoted
+from backbone_bench.report.views.scaled import PER_IMAGE, per_image
 
 _MARKED = (
     "Marked: the best value among rows with the same conditions, and every value that equals it or whose 95 % "
@@ -47,6 +49,7 @@ class View:
     mark_best: bool = True
     all_conditions: bool = False  # a column for every condition, even if it does not vary: for programs
     wide: bool = False  # all columns in a terminal, else one line a row
+    shown: tuple[Record, ...] = ()  # what people see in place of the records: those that failed keep their place
     pivot: str | None = None  # the key of the condition whose values stand side by side
 
 
@@ -143,7 +146,9 @@ def _table(records: Sequence[Record], view: View, title: str, caption: str) -> T
     columns = (view.columns[0], *extra, *view.columns[1:])
     if view.all_conditions:
         return tabulate(records, columns, title=title, caption=caption)
-    columns, remarks = _said_once(columns, records)
+    told = (column.told(records) for column in columns if column.told)
+    columns, said = _said_once(columns, records)
+    remarks = (*said, *filter(None, told))
     table = _readable(tabulate(records, columns, title=title, caption=caption))
     return replace(table, remarks=remarks, brief=not view.wide)
 

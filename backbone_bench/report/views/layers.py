@@ -13,7 +13,8 @@ from backbone_bench.base.units import PERCENT
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate
-from backbone_bench.report.views.columns import ONCE, doubled
+from backbone_bench.report.views.columns import ONCE
+from backbone_bench.report.views.scaled import doubled
 
 COSTLIEST = 10  # rows of the table of most expensive operations
 T = TypeVar("T")

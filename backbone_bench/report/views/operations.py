@@ -6,8 +6,8 @@ from typing import NamedTuple
 from backbone_bench.base.units import M_ELEMENTS, MILLISECONDS
 from backbone_bench.records import OpCost, OpTime, Record
 from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate
-from backbone_bench.report.views.columns import doubled
 from backbone_bench.report.views.layers import count_column
+from backbone_bench.report.views.scaled import doubled
 from backbone_bench.report.views.times import joined
 
 _COUNTS = ("flops", "reduction_depth", "access_elems", "cio_elems", "traffic_elems", "traffic_bytes")

@@ -24,7 +24,7 @@ def answer(
     """
 
     def parts() -> Sequence[AnswerPart]:
-        tables: list[AnswerPart] = [without_empty(table) for table in compare(records, view)]
+        tables: list[AnswerPart] = [without_empty(table) for table in compare(view.shown or records, view)]
         if depth is not None:
             tables += [part for record in records for part in _layers(record, depth, by, twice=twice)]
         return [*tables, *map(Paragraph, filter(None, map(sentence, records if len(records) == 1 else ())))]

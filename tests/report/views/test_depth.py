@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.records import Missing, OpCost, Record, store
+from backbone_bench.report.views.columns import named
+from backbone_bench.report.views.compare import View, compare
 from backbone_bench.report.views.depth import reduction_depth, remark
 from tests.report.samples import RESNET50
 
@@ -44,3 +46,11 @@ def test_a_network_that_only_has_the_name_of_one_in_the_zoo_has_no_depth():
 
 def test_a_depth_that_was_counted_stands():
     assert reduction_depth(RESNET50) == 3 * 576  # three convolutions of 64 channels, 3x3
+
+
+def test_a_table_says_that_its_depth_is_that_of_the_catalogue():
+    view = View(named("model,reduction_depth"))
+    (table, *_) = compare(OLD, view)
+    assert remark(OLD) in table.below
+    (counted,) = compare([RESNET50], view)
+    assert not any("Reduction depth" in line for line in counted.below)
