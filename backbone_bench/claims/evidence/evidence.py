@@ -4,7 +4,7 @@ Counters are passed in as functions, so that this module does not need torch. Ev
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backbone_bench.base.errors import UserError
@@ -20,6 +20,7 @@ from backbone_bench.records import ModelCost, Record, Scalar
 OptionalSize = int | None  # side of a square image in pixels; None: the network's own
 CountNetwork = Callable[[str, Mapping[str, Scalar], OptionalSize, int], ModelCost]
 FindTotals = Callable[[str, Mapping[str, Scalar], OptionalSize], Mapping[str, int]]
+FindMetrics = Callable[[str, Mapping[str, Scalar], OptionalSize], Mapping[str, float]]
 ReadShapes = Callable[[str, Mapping[str, Scalar], OptionalSize], Sequence[ConvolutionShape]]
 
 
@@ -29,6 +30,8 @@ class Evidence:
 
     count: CountNetwork | None = None
     listed: FindTotals | None = None
+    stored: FindMetrics | None = None  # metrics of networks that other packages build
+    stored_by: str = ""  # the versions that those were counted with
     shapes: ReadShapes | None = None
     records: Sequence[Record] = ()
     publications: Sequence[Publication] = ()
@@ -51,8 +54,21 @@ class Evidence:
             if not math.isfinite(value):
                 raise UserError(f"The {METRICS[metric].title} of {subject} is not a finite number: use smaller sizes.")
             return value
+        if metric in self._stored(subject):
+            return self._stored(subject)[metric]
         network = self._networks.setdefault(str(subject), CountedNetwork(self, subject))
         return METRICS[metric].of_network(network)
+
+    def _stored(self, network: Network) -> Mapping[str, float]:
+        if self.stored is None:
+            return {}
+        return self.stored(network.model, network.arguments or {}, network.size)
+
+    def origins(self, subjects: Sequence[Network | LayerStack]) -> Iterator[str]:
+        """A sentence on those subjects whose counts are stored: what counted them."""
+        names = [str(subject) for subject in subjects if isinstance(subject, Network) and self._stored(subject)]
+        if names:
+            yield f"stored counts, made with {self.stored_by}: {', '.join(dict.fromkeys(names))}"
 
     def ratio(self, of: Network | LayerStack, to: Network | LayerStack, metric: str) -> float:
         """Ratio of a metric, `of` over `to`. Raises UserError if that of `to` is zero."""

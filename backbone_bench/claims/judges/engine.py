@@ -22,7 +22,7 @@ from backbone_bench.claims.data.checks import (
     ValueCheck,
 )
 from backbone_bench.claims.data.papers import ClaimEntry
-from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NoEvidence, worst
+from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NeedsPackage, NoEvidence, worst
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges.clock import judge_clock
 from backbone_bench.claims.judges.counted import judge_bound, judge_figure, judge_order
@@ -72,7 +72,7 @@ class ClaimResult:
     @property
     def is_expected(self) -> bool:
         """Whether the claim's own verdict is the expected one; a device that is not available is never unexpected."""
-        parts = [check for check in self.entry.claim.check if not check.aside]
+        parts = [part for part in self.judged if not part.check.aside]
         return _as_expected(self.verdict, self.entry.claim.expects, parts)
 
     @property
@@ -101,7 +101,12 @@ def _judge_part(check: Check, entry: ClaimEntry, evidence: Evidence) -> CheckRes
             return CheckResult(check, ours, *published)
         return CheckResult(check, _JUDGES[type(check)](check, evidence, entry.factor))
     except NoEvidence as missing:
-        return CheckResult(check, CheckFinding(ClaimVerdict.UNMEASURED, "", reason=str(missing)))
+        return CheckResult(
+            check,
+            CheckFinding(
+                ClaimVerdict.UNMEASURED, "", reason=str(missing), needs_package=isinstance(missing, NeedsPackage)
+            ),
+        )
 
 
 def _judge_needs(check: NeedsCheck, _evidence: Evidence, _per_multiply_add: int) -> CheckFinding:
@@ -130,16 +135,18 @@ def _unexpected(outcome: ClaimResult) -> Iterable[str]:
         yield f"{claim.id}: {outcome.published} (published), expected {claim.published}"
     for number, part in enumerate(outcome.judged, start=1):
         expected = part.check.expects
-        if expected and not _as_expected(part.finding.verdict, expected, [part.check]):
+        if expected and not _as_expected(part.finding.verdict, expected, [part]):
             yield f"{claim.id}, check {number}: {part.finding.verdict}, expected {expected}"
         expected = part.check.expects_published
         if expected and part.published and part.published.verdict != expected:
             yield f"{claim.id}, check {number}: {part.published.verdict} (published), expected {expected}"
 
 
-def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, checks: Sequence[Check]) -> bool:
-    """Whether a verdict is the expected one. A device that is not available never counts as unexpected."""
-    if verdict is ClaimVerdict.UNMEASURED and any(isinstance(check, (*CLOCK, NeedsCheck)) for check in checks):
+def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, parts: Sequence[CheckResult]) -> bool:
+    """Whether a verdict is the expected one. A device or package that is not here never counts as unexpected."""
+    if verdict is ClaimVerdict.UNMEASURED and any(
+        part.finding.needs_package or isinstance(part.check, (*CLOCK, NeedsCheck)) for part in parts
+    ):
         return True
     return verdict == expected
 

@@ -198,7 +198,7 @@ tolerance = { relative = 0.1, why = "x" }"""
 REFUSED = [
     (COUNT.replace('"flops"', '"flop"'), "Did you mean 'flops'"),
     (COUNT.replace("expected = 1", 'expected = "4G"'), "valid number"),
-    (COUNT.replace("relative = 0.1, ", ""), "either relative or absolute"),
+    (COUNT.replace("relative = 0.1, ", ""), "one of relative, absolute and digit"),
     (COUNT.replace("tolerance", "tolerence"), "tolerance"),
     ('kind = "guess"', "guess"),
     ('kind = "bound"\nmetric = "flops"\nof = "small"', "either below or above"),
