@@ -23,6 +23,16 @@ class ConvolutionShape(NamedTuple):
     co: int
     positions: int  # h·w of its output
     groups: int
+    positions_in: int  # h·w of its input
+
+    @property
+    def flops(self) -> int:
+        return self.positions * self.area * self.ci * self.co // self.groups
+
+    @property
+    def suits_winograd(self) -> bool:
+        """Whether it is a 3x3 convolution of stride 1, for which Winograd's algorithm needs 4 of 9 products."""
+        return self.area == 9 and self.positions == self.positions_in
 
 
 class Counted(Protocol):
@@ -78,8 +88,8 @@ def is_position_bias(row: OpCost) -> bool:
 
 def weights(network: Counted, kind: Rows) -> int:
     """Weights that operations of a kind read: twice the traffic at batch 1 minus the traffic at batch 2."""
-    pairs = zip(network.cost(1).by_op, network.cost(2).by_op, strict=True)
-    return sum(2 * one.traffic_elems - two.traffic_elems for one, two in pairs if kind(one))
+    one, two = (sum(row.traffic_elems for row in network.cost(batch).by_op if kind(row)) for batch in (1, 2))
+    return 2 * one - two
 
 
 def traffic(network: Counted, kind: Rows) -> int:
@@ -121,6 +131,12 @@ def _over(above: float, below: float) -> float:
     return above / below
 
 
+def _winograd_flops(network: Counted) -> float:
+    """Products that Winograd's F(2x2, 3x3) leaves of the FLOPs (RepVGG, Section 2.4)."""
+    saved = sum(shape.flops for shape in network.convolutions() if shape.suits_winograd) * 5 / 9
+    return network.total("flops") - saved
+
+
 def _filters(network: Counted) -> int:
     return sum(shape.co for shape in network.convolutions())
 
@@ -134,6 +150,7 @@ SIZELESS = (
 FLOPS = (
     *(name for name, one in CLAIMED.items() if one.multiply_adds),
     "flops_with_norm", "flops_with_squeezes", "flops_without_products", "flops_without_position_bias", "product_flops",
+    "winograd_flops",
 )  # fmt: skip
 
 # The counted quantities of a stack of layers, in closed form.
@@ -214,6 +231,11 @@ METRICS: Mapping[str, Metric] = {
         "FLOPs without position bias",
         "multiply-adds less those of the network that makes the relative position bias",
         lambda n: _flops(n, lambda row: not is_position_bias(row)),
+    ),
+    "winograd_flops": Metric(
+        "Winograd products",
+        "multiply-adds, of 3x3 convolutions of stride 1 four ninths",
+        _winograd_flops,
     ),
     "flops_with_squeezes": Metric(
         "FLOPs with squeezes",
