@@ -156,7 +156,7 @@ def check(
     from backbone_bench.claims.data import claimed
     from backbone_bench.claims.data.subjects import Network
     from backbone_bench.claims.evidence import counter
-    from backbone_bench.claims.judges import engine
+    from backbone_bench.claims.judges.claimed import judge_claimed
 
     figures = {
         "flops": flops, "params": params, "access": access, "conv_flops": conv_flops, "conv_access": conv_access,
@@ -171,7 +171,7 @@ def check(
         claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=flops_convention)
         for metric, figure in given.items()
     ]
-    outcomes = engine.judge_all(
+    outcomes = judge_claimed(
         entries, counter.gather_evidence(counter=counter.NetworkCounter(request.job.inputs, request.in_memory))
     )
     return {metric: outcome.judged[0].finding for metric, outcome in zip(given, outcomes, strict=True)}

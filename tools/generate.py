@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, catalogue, claims_page, flow, gpu_page, measured, measured_claims, zoo_page
+from tools import blocks, catalogue, claims_page, flow, gpu_page, measured, measured_claims, stored_counts, zoo_page
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,6 +25,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "backbone_bench/zoo/catalogue.json": catalogue.text,
         "results/static.md": zoo_page.text,
         "results/plots/point.svg": zoo_page.picture,
+        "backbone_bench/claims/zoo_counts.json": stored_counts.of_zoo,
         "results/claims.md": claims_page.page,
         "docs/record.svg": flow.picture,
         **measured.files(),

@@ -1,12 +1,14 @@
-"""Counter of the networks of timm and torchvision that claims name: `backbone_bench/claims/counts.json`.
+"""Counter of the networks that claims name: `backbone_bench/claims/counts.json` and `zoo_counts.json`.
 
-`make counts` runs it in the environment of `make test-extras`. It judges every shipped claim with fresh counts and
-stores all metrics of each network that was asked for, so that the claims need neither package afterwards.
+Both judge every shipped claim and store the metrics of each network that was asked for. The networks of timm and
+torchvision need the environment of `make test-extras`: `make counts` stores all their metrics in some minutes. Those of
+the networks that this program builds are a generated file like others.
 """
 
 import gc
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -14,41 +16,60 @@ import backbone_bench
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data import papers
 from backbone_bench.claims.data.metrics import METRICS
-from backbone_bench.claims.data.subjects import Network
+from backbone_bench.claims.data.subjects import LayerStack, Network
 from backbone_bench.claims.data.verdicts import NoEvidence
 from backbone_bench.claims.evidence import counter, publications, stored
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.evidence.stored import NetworkKey
 from backbone_bench.claims.judges import engine
-from backbone_bench.records import ModelCost, Scalar
+from backbone_bench.records import Scalar
+from backbone_bench.zoo import catalogue
 
-FILE = Path(backbone_bench.__file__).parent / "claims" / stored.FILE
+FILE = Path(backbone_bench.__file__).parent / "claims" / stored.OF_PACKAGES
 LIBRARIES = ("timm", "torch", "torchvision")
 
 Metrics = dict[str, float | None]
 
 
-def asked() -> Iterator[NetworkKey]:
-    """Networks of other packages that judging all shipped claims counts, without those that do not take the size."""
-    counted: dict[NetworkKey, None] = {}
+@dataclass
+class Asked(Evidence):
+    """Evidence that remembers which metrics of which networks it was asked for."""
 
-    def count(model: str, arguments: Mapping[str, Scalar], size: int | None, batch: int) -> ModelCost:
-        cost = counter.BY_NAME.count(model, arguments, size, batch)
-        if stored.package(model):
+    values: dict[NetworkKey, Metrics] = field(default_factory=dict)
+
+    def value(self, subject: Network | LayerStack, metric: str) -> float:
+        value = super().value(subject, metric)
+        if isinstance(subject, Network):
+            entry = catalogue.entries().get(subject.model)
+            size = subject.size or (entry.input[1] if entry else None)
             if size is None:
-                raise UserError(f"A claim names {model} without its input size: write {model}@224.")
-            counted[stored.key(model, arguments, size)] = None
-        return cost
+                raise UserError(f"A claim names {subject} without its input size: write {subject}@224.")
+            known = self.values.setdefault(stored.key(subject.model, subject.arguments or {}, size), {})
+            known[metric] = value
+        return value
 
-    evidence = Evidence(count=count, listed=counter.BY_NAME.listed, publications=publications.shipped())
+
+def asked(*, fresh: bool) -> Asked:
+    """Judge all shipped claims: networks of the zoo are counted, those of packages if `fresh`, else read."""
+    counting = counter.BY_NAME
+    evidence = Asked(
+        count=counting.count,
+        listed=counting.listed,
+        stored=None if fresh else _of_packages,
+        shapes=counting.shapes,
+        publications=publications.shipped(),
+    )
     engine.judge_all(papers.entries(papers.shipped()), evidence)
-    yield from sorted(counted, key=str)
+    return evidence
 
 
-def fresh(network: NetworkKey) -> Metrics:
-    """All metrics of a network, counted now; None for one that it does not have."""
+def _of_packages(model: str, arguments: Mapping[str, Scalar], size: int | None) -> Mapping[str, float]:
+    return stored.of_packages().find(model, arguments, size) if stored.package(model) else {}
+
+
+def all_metrics(evidence: Evidence, network: NetworkKey) -> Metrics:
+    """All metrics of a network; None for one that it does not have."""
     model, arguments, size = network
-    evidence = Evidence(count=counter.BY_NAME.count, shapes=counter.BY_NAME.shapes)
     return {name: _value(evidence, Network(model, size, dict(arguments) or None), name) for name in METRICS}
 
 
@@ -75,21 +96,39 @@ def versions() -> Mapping[str, str]:
     return {name: version(name).partition("+")[0] for name in LIBRARIES}
 
 
-def text() -> str:
-    """The stored counts as JSON, one line for each network."""
-    networks = list(asked())
-    sides = {model: usual_side(model) for model in dict.fromkeys(model for model, *_ in networks)}
+def of_packages() -> str:
+    """The text of `counts.json`."""
+    evidence = asked(fresh=True)
+    networks = {key: all_metrics(evidence, key) for key in evidence.values if stored.package(key[0])}
+    return _text(networks, versions(), usual_side)
+
+
+def of_zoo() -> str:
+    """The text of `zoo_counts.json`."""
+    networks = {key: values for key, values in asked(fresh=False).values.items() if not stored.package(key[0])}
+    return _text(networks, {}, lambda model: entry.input[1] if (entry := catalogue.entries().get(model)) else None)
+
+
+def _text(
+    networks: Mapping[NetworkKey, Metrics], made_with: Mapping[str, str], side_of: Callable[[str], int | None]
+) -> str:
+    """The networks as JSON, one in a line; a metric that is not known is null."""
+    sides = {model: side_of(model) for model in _models(networks)}
     rows = [
-        json.dumps([model, dict(arguments), size, sides[model], *fresh((model, arguments, size)).values()])
-        for model, arguments, size in networks
+        json.dumps([model, dict(arguments), size, sides[model], *(values.get(metric) for metric in METRICS)])
+        for (model, arguments, size), values in sorted(networks.items(), key=lambda item: str(item[0]))
     ]
-    head = f'"versions": {json.dumps(versions())},\n"metrics": {json.dumps(list(METRICS))}'
+    head = f'"versions": {json.dumps(made_with)},\n"metrics": {json.dumps(list(METRICS))}'
     return f'{{\n{head},\n"networks": [\n' + ",\n".join(rows) + "\n]\n}\n"
+
+
+def _models(networks: Iterable[NetworkKey]) -> Iterable[str]:
+    return dict.fromkeys(model for model, *_ in networks)
 
 
 def main() -> None:
     gc.disable()
-    FILE.write_text(text(), encoding="utf-8")
+    FILE.write_text(of_packages(), encoding="utf-8")
     print(f"{FILE}: {len(json.loads(FILE.read_text(encoding='utf-8'))['networks'])} networks")
 
 

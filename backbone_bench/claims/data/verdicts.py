@@ -44,6 +44,7 @@ class CheckFinding:
     origin: Origin = "counted"
     settings: int = 0  # number of independent settings that count as evidence
     here: str = ""  # our own measurement, with device and day
+    printed: tuple[str, ...] = ()  # of a figure from the command line: who printed it, and who printed another
     needs_package: bool = False  # unmeasured because a package is not installed: never unexpected
 
 

@@ -38,9 +38,9 @@ class NetworkCounter:
         return {} if entry is None or changed or size not in (None, entry.input[1]) else entry.counts
 
     def stored(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> Mapping[str, float]:
-        """Stored metrics of a network of timm or torchvision; empty for any other."""
+        """Stored metrics of a network; empty if it is not stored, or if its inputs are others."""
         changed = self.in_memory or (self.inputs and size is None)
-        return {} if changed or stored.package(model) is None else stored.stored().find(model, arguments, size)
+        return {} if changed else stored.find(model, arguments, size)
 
     def shapes(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> tuple[ConvolutionShape, ...]:
         """Shapes of the network's convolutions."""
@@ -66,13 +66,18 @@ class NetworkCounter:
 BY_NAME = NetworkCounter()
 
 
+def _made_with(model: str) -> str:
+    """The versions of the packages that a stored count was made with; empty for a network of this program."""
+    return stored.of_packages().origin if stored.package(model) else ""
+
+
 def gather_evidence(records: Sequence[Record] = (), counter: NetworkCounter = BY_NAME) -> Evidence:
     """Collect the evidence: these records, the shipped publications, and a counter that counts on demand."""
     return Evidence(
         count=counter.count,
         listed=counter.listed,
         stored=counter.stored,
-        stored_by=stored.stored().origin,
+        made_with=_made_with,
         shapes=counter.shapes,
         records=records,
         publications=publications.shipped(),

@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data.checks import ClockQuantity
 from backbone_bench.claims.data.layers import cost
-from backbone_bench.claims.data.metrics import METRICS, ConvolutionShape
+from backbone_bench.claims.data.metrics import METRICS, SIZELESS, ConvolutionShape
 from backbone_bench.claims.data.subjects import LayerStack, Network
 from backbone_bench.claims.data.verdicts import NoEvidence
 from backbone_bench.claims.evidence.measurements import MeasuredSetting, measured, published
 from backbone_bench.claims.evidence.publications import Publication
 from backbone_bench.records import ModelCost, Record, Scalar
+from backbone_bench.records.quantities import CLAIMED
 
 OptionalSize = int | None  # side of a square image in pixels; None: the network's own
 CountNetwork = Callable[[str, Mapping[str, Scalar], OptionalSize, int], ModelCost]
@@ -30,8 +31,8 @@ class Evidence:
 
     count: CountNetwork | None = None
     listed: FindTotals | None = None
-    stored: FindMetrics | None = None  # metrics of networks that other packages build
-    stored_by: str = ""  # the versions that those were counted with
+    stored: FindMetrics | None = None  # metrics that were counted before
+    made_with: Callable[[str], str] | None = None  # the versions of other packages that counted a model
     shapes: ReadShapes | None = None
     records: Sequence[Record] = ()
     publications: Sequence[Publication] = ()
@@ -64,11 +65,25 @@ class Evidence:
             return {}
         return self.stored(network.model, network.arguments or {}, network.size)
 
+    def known(self, network: Network, metric: str) -> float | None:
+        """Value of a metric if it is stored or listed; None if the network had to be counted."""
+        stored = self._stored(network)
+        if metric in stored or self.listed is None:
+            return stored.get(metric)
+        quantity = CLAIMED.get(metric)
+        size = None if metric in SIZELESS else network.size
+        listed = self.listed(network.model, network.arguments or {}, size)
+        return listed.get(quantity.key) if quantity else None
+
     def origins(self, subjects: Sequence[Network | LayerStack]) -> Iterator[str]:
-        """A sentence on those subjects whose counts are stored: what counted them."""
-        names = [str(subject) for subject in subjects if isinstance(subject, Network) and self._stored(subject)]
-        if names:
-            yield f"stored counts, made with {self.stored_by}: {', '.join(dict.fromkeys(names))}"
+        """A sentence on those subjects whose counts other packages made: with which versions."""
+        made: dict[str, list[str]] = {}
+        for subject in subjects:
+            if isinstance(subject, Network) and self.made_with and self._stored(subject):
+                made.setdefault(self.made_with(subject.model), []).append(str(subject))
+        for versions, names in made.items():
+            if versions:
+                yield f"stored counts, made with {versions}: {', '.join(dict.fromkeys(names))}"
 
     def ratio(self, of: Network | LayerStack, to: Network | LayerStack, metric: str) -> float:
         """Ratio of a metric, `of` over `to`. Raises UserError if that of `to` is zero."""

@@ -1,7 +1,9 @@
-"""Stored counts: what networks of timm and torchvision cost, counted once and read without either and without torch.
+"""Stored counts: what the networks of claims cost, counted once and read without torch.
 
-`tools.stored_counts` writes `counts.json` with every metric of each network that a shipped claim or a cause of its
-difference names. `make test-extras` counts them again and compares to the unit.
+`counts.json` has every metric of the networks of timm and torchvision that a shipped claim, or a cause of its
+difference, names: `make counts` writes it, and `make test-extras` counts them again and compares to the unit.
+`zoo_counts.json` has the metrics that judging the shipped claims needs of the networks that this program builds:
+`make results` writes it, and `make check` compares. Whatever is in neither is counted.
 """
 
 import json
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 from backbone_bench.records import Scalar
 
-FILE = "counts.json"
+OF_PACKAGES, OF_ZOO = "counts.json", "zoo_counts.json"
 # What a network's name begins with, and the package that builds it.
 PACKAGES: Mapping[str, str] = {
     "timm:": "timm",
@@ -36,7 +38,7 @@ class StoredCounts(NamedTuple):
         return ", ".join(f"{name} {version}" for name, version in sorted(self.versions.items()))
 
     def find(self, model: str, arguments: Mapping[str, Scalar], size: int | None) -> Mapping[str, float]:
-        """Values of all metrics of a network; empty if it is not stored."""
+        """Values of the stored metrics of a network; empty if it is not stored."""
         side = size or self.usual.get(model)
         return self.networks.get(key(model, arguments, side), {}) if side else {}
 
@@ -51,9 +53,24 @@ def package(model: str) -> str | None:
 
 
 @cache
-def stored() -> StoredCounts:
-    """The counts shipped with the package."""
-    table = json.loads((resources.files("backbone_bench.claims") / FILE).read_text(encoding="utf-8"))
+def of_packages() -> StoredCounts:
+    """The stored counts of networks of timm and torchvision."""
+    return _read(OF_PACKAGES)
+
+
+@cache
+def of_zoo() -> StoredCounts:
+    """The stored counts of networks that this program builds."""
+    return _read(OF_ZOO)
+
+
+def find(model: str, arguments: Mapping[str, Scalar], size: int | None) -> Mapping[str, float]:
+    """Values of the stored metrics of any network; empty if it is not stored."""
+    return (of_packages() if package(model) else of_zoo()).find(model, arguments, size)
+
+
+def _read(file: str) -> StoredCounts:
+    table = json.loads((resources.files("backbone_bench.claims") / file).read_text(encoding="utf-8"))
     networks: dict[NetworkKey, Mapping[str, float]] = {}
     usual: dict[str, int] = {}
     for model, arguments, side, own, *values in table["networks"]:

@@ -43,7 +43,7 @@ class Cause:
     sizes: tuple[PixelSize, ...] = ()  # tried after all other causes: each size needs its own count
     variants: Mapping[str, Variant] | None = None
     writing: Writing = "rounded"
-    to_the_digit: bool = False  # applies only where the number then rounds to the printed one: others could be chance
+    least_digits: int = 0  # applies only to a figure of so many printed digits, and to its last one: others are chance
 
 
 class FigureReading(NamedTuple):

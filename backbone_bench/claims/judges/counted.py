@@ -14,7 +14,7 @@ from backbone_bench.claims.data.checks import BoundCheck, CountCheck, DeltaCheck
 from backbone_bench.claims.data.figures import amount, percent
 from backbone_bench.claims.data.metrics import FLOPS, METRICS
 from backbone_bench.claims.data.subjects import LayerStack, Network
-from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NeedsPackage
+from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NeedsPackage, NoEvidence
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges.causes import Cause, FigureReading, causes, readings
 
@@ -106,13 +106,19 @@ def _explanations(check: Numeric, plain: FigureReading, evidence: Evidence) -> t
     The likeliest come first; another input size only if no other cause explains it.
     """
     untried: list[str] = []
-    known = [cause for cause in causes() if check.tolerance.digit is not None or not cause.to_the_digit]
+    known = [cause for cause in causes() if cause.least_digits <= _digits(check)]
     for group in ([cause for cause in known if not cause.sizes], [cause for cause in known if cause.sizes]):
         tries = _try_each(group, check, plain, evidence, untried)
         found = [tried for tried in tries if _agrees(check, tried.reading, tried.figure)]
         if found:
             return found, untried
     return [], untried
+
+
+def _digits(check: Numeric) -> int:
+    """The number of digits that are printed; 0 if the last one is not known."""
+    digit = check.tolerance.digit
+    return len(str(round(abs(check.expected) / digit))) if digit is not None else 0
 
 
 def _try_each(
@@ -125,10 +131,10 @@ def _try_each(
                 continue
             try:
                 figure = _read(check, reading, evidence)
-            except UserError:  # the network does not accept this size: no explanation
-                continue
             except NeedsPackage as missing:
                 untried.append(f"to try all causes it {missing}")
+                continue
+            except (UserError, NoEvidence):  # no such size of the network, no such metric of layers: no explanation
                 continue
             yield Tried(cause, reading, figure)
 
@@ -208,7 +214,7 @@ def judge_order(check: OrderCheck, evidence: Evidence, per_multiply_add: int) ->
     values = [plain.factors[0] * evidence.value(subject, check.metric) for subject in check.rising]
     names = [str(subject) for subject in check.rising]
     wrong = [
-        f"{names[i]} is {left / right:.4g} times {names[i + 1]}"
+        f"{names[i]} is {left / right:.4g} times {names[i + 1]}" if right else f"{names[i + 1]} has none"
         for i, (left, right) in enumerate(pairwise(values))
         if not left < right
     ]

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.claims.data.checks import (
     BoundCheck,
     Check,
@@ -49,6 +48,10 @@ class ClaimResult:
     def verdict(self) -> ClaimVerdict:
         """The worst verdict of the checks that are not `aside`."""
         return worst(part.finding.verdict for part in self.judged if not part.check.aside)
+
+    @property
+    def fails(self) -> bool:
+        return self.verdict is ClaimVerdict.FAILS
 
     @property
     def command(self) -> str:
@@ -149,17 +152,3 @@ def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, parts: Sequence[
     ):
         return True
     return verdict == expected
-
-
-def select(entries: Sequence[ClaimEntry], names: Sequence[str]) -> tuple[ClaimEntry, ...]:
-    """The claims with these ids or of these papers, in the given order; all if no name is given. Raises UserError."""
-    if not names:
-        return tuple(entries)
-    found: dict[str, ClaimEntry] = {}
-    for name in names:
-        matching = [entry for entry in entries if name in (entry.claim.id, entry.paper.key)]
-        if not matching:
-            known = {entry.claim.id for entry in entries} | {entry.paper.key for entry in entries}
-            raise UserError(f"No claim or paper is called {name!r}. {did_you_mean(name, known, 'See `bench claims`.')}")
-        found |= {entry.claim.id: entry for entry in matching}
-    return tuple(found.values())
