@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on, but for gpu-test, gpu-pairs and gpu-results.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured counts speed dist gpu-test gpu-pairs gpu-results test-extras test-torch fuzz clean
+.PHONY: help run test check format results results-measured claims-measured counts predict-cpu speed search dist gpu-test gpu-pairs gpu-results test-extras test-torch fuzz clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -46,6 +46,9 @@ results-measured: $(READY) ## measure the networks of results/cpu.md on this mac
 claims-measured: $(READY) ## measure the article's claims on one thread of this machine, which should be quiet, and write their page
 	$(BIN)/python -m tools.measured_claims
 	$(BIN)/python -m tools.generate
+
+predict-cpu: $(READY) ## calibrate one thread of this machine, which should be quiet, and predict other networks on it
+	$(BIN)/python -m tools.cpu_predictions
 
 speed: $(READY) ## how fast the tool itself is, as ratios in one run
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.speed
@@ -94,6 +97,9 @@ FUZZ_READY := $(VENV)/.fuzz-ready
 $(FUZZ_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
 	touch $@
+
+search: $(READY) ## the test suite with new random examples of every property: run it now and then
+	$(BIN)/pytest --numprocesses auto --hypothesis-profile search
 
 fuzz: $(FUZZ_READY) ## look for input that breaks a loader, SECONDS=60 each; what it finds stays in .fuzz/
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from backbone_bench.base.program import __version__ as __version__
 
 if TYPE_CHECKING:
-    from backbone_bench.api import check, count, frame, load, profile, save
+    from backbone_bench.api import check, count, frame, load, predict, profile, save
     from backbone_bench.base.errors import CouldNotMeasure, UserError
     from backbone_bench.records import Missing, Record, known
 
@@ -23,6 +23,7 @@ __all__ = [
     "frame",
     "known",
     "load",
+    "predict",
     "profile",
     "save",
 ]

@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
 
-from backbone_bench.base.choices import CacheState, EnergyRequest, Optimizer, Precision
+from backbone_bench.base.choices import CacheState, EnergyRequest, MemoryFormat, Optimizer, Precision
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.progress import silent
 from backbone_bench.jobs import settings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # torch waits until something is counted
     from torch import Tensor, device, nn
 
     from backbone_bench.claims.data.verdicts import CheckFinding
+    from backbone_bench.predictor import Prediction
     from backbone_bench.zoo.sources import InMemoryModel
 
     Model: TypeAlias = str | nn.Module
@@ -91,8 +92,9 @@ def profile(
     quick: bool = False,
     budget_s: float | None = None,
     cross_check: bool = False,
+    layers: bool = False,
 ) -> Record:
-    """Count a model and measure it on a device: latency, memory, energy.
+    """Count a model and measure it on a device: latency, memory, energy; with `layers` also the time of each operation.
 
     `inputs`, `name` and `arguments` are those of `count`; the other keywords
     are the options of `bench run`. Each latency takes about 15 s unless
@@ -119,6 +121,7 @@ def profile(
         "quick": quick,
         "budget": budget_s,
         "cross-check": cross_check,
+        "layers": layers,
     }
     request = _request("profile()", model, inputs, name, arguments, values)
     if not isinstance(model, str) and _is_compiled(model):
@@ -126,6 +129,40 @@ def profile(
     with guest.as_found(request.job.device) as shared:
         record = profiler.profile(request.job, silent, lambda draft: None, request.in_memory)
     return replace(record, flags=(*record.flags, "memory_shared")) if shared else record
+
+
+def predict(
+    model: "Model",
+    inputs: "Inputs" = None,
+    on: str = "h200",
+    *,
+    name: str | None = None,
+    arguments: Mapping[str, Scalar] | None = None,
+    batch: int = 1,
+    precision: Precision | None = None,
+    channels_last: bool | None = None,
+    compile: str | None = None,
+    extrapolate: bool = False,
+    records: Iterable[Record] = (),
+) -> "Prediction":
+    """Predict time and energy of a model on a device that is not here, from counts alone.
+
+    `on` is a device with a shipped calibration or a file of `bench calibrate`;
+    `inputs`, `name` and `arguments` are those of `count`. Times are of one
+    call in seconds, the energy is of one image in joules, each with a 90 %
+    band. `records` may hold what was measured of the same call. Raises
+    UserError for what is outside of the calibrated range, unless
+    `extrapolate` is given.
+    """
+    from backbone_bench import predictor, profiler
+    from backbone_bench.predictor.shipped import AskedSetting
+
+    layout: MemoryFormat | None = None if channels_last is None else "channels_last" if channels_last else "contiguous"
+    chosen = predictor.choose(on, AskedSetting(precision, layout, compile))
+    values = {"batch-size": batch, "precision": (chosen.calibration.conditions.counted_in,)}
+    request = _request("predict()", model, inputs, name, arguments, values)
+    counted = profiler.count(request.job, request.in_memory)
+    return predictor.predict(counted, chosen, extrapolate=extrapolate, records=records)
 
 
 def check(

@@ -1,11 +1,15 @@
 """Generated blocks of pages: help texts and tables, as the program itself prints them."""
 
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from backbone_bench.base.units import percent
 from backbone_bench.gate.verdicts import VERDICTS
+from backbone_bench.predictor import CalibrationRow, choose, fit
+from backbone_bench.predictor.counts import TERMS
 from backbone_bench.records import FLAGS
 from backbone_bench.records.quantities import QUANTITIES
 from tools import gpu_page, house
@@ -55,6 +59,62 @@ def _verdicts(_words: str) -> str:
     return _table(("verdict", "what it means", "exit code"), rows)
 
 
+def _prices(on: str) -> str:
+    """The terms of a predicted time, and what one of each count costs on a device."""
+    of = choose(on).calibration.constants
+    rows = (
+        (term.title, f"`{term.constant}`", f"{of.of(term.constant):.3g} s", f"{1 / of.of(term.constant):.3g} /s")
+        for term in TERMS
+    )
+    return _table(("term", "constant", "one costs", "in a second"), rows)
+
+
+def _bands(on: str) -> str:
+    """The bands of a calibration."""
+    rows = (
+        (
+            band.of, str(band.batch), f"{percent(1 + band.mean_error, signed=False)}",
+            f"{percent(math.exp(-band.half_width))} to {percent(math.exp(band.half_width))}",
+            f"{band.rows} rows, {band.families} families", percent(1 + (band.coverage or 0), signed=False),
+        )
+        for band in choose(on).calibration.bands
+    )  # fmt: skip
+    heading = ("of", "batch", "mean error", "90 % band", "made from", "rows inside a band made without their family")
+    return _table(heading, rows)
+
+
+def _rivals(on: str) -> str:
+    """The mean error of counts alone, by families left out, at each batch of a calibration."""
+    rows = choose(on).calibration.rows
+    batches = choose(on).calibration.batches
+    named = {
+        "FLOPs": ("flops",), "traffic": ("traffic_bytes",), "operations": ("ops",),
+        "reduction depth": ("reduction_depth",), "FLOPs and traffic": ("flops", "traffic_bytes"),
+    }  # fmt: skip
+    errors = (
+        (name, *(percent(1 + _mean_error([row for row in rows if row.batch == batch], counts), signed=False)
+                 for batch in batches))
+        for name, counts in named.items()
+    )  # fmt: skip
+    return _table(("fitted count", *(f"mean error at batch {batch}" for batch in batches)), errors)
+
+
+def _mean_error(rows: Sequence[CalibrationRow], counts: Sequence[str]) -> float:
+    """Mean error of a line of these counts, each family predicted from the others."""
+    errors = []
+    for family in dict.fromkeys(row.family for row in rows):
+        others = [row for row in rows if row.family != family]
+        constants = fit.relative(
+            [[getattr(row, count) for count in counts] for row in others], [row.time_s for row in others]
+        )
+        errors += [
+            abs(sum(c * getattr(row, count) for c, count in zip(constants, counts, strict=True)) / row.time_s - 1)
+            for row in rows
+            if row.family == family
+        ]
+    return sum(errors) / len(errors)
+
+
 _BLOCKS: Mapping[str, Callable[[str], str]] = {
     "help": _help,
     "table": _table_of,
@@ -63,6 +123,9 @@ _BLOCKS: Mapping[str, Callable[[str], str]] = {
     "rooms": _rooms,
     "quantities": _quantities,
     "verdicts": _verdicts,
+    "prices": _prices,
+    "bands": _bands,
+    "rivals": _rivals,
 }
 
 

@@ -11,7 +11,21 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tools import blocks, catalogue, claims_page, flow, gpu_page, measured, measured_claims, stored_counts, zoo_page
+from tools import (
+    blocks,
+    calibrations,
+    catalogue,
+    claims_page,
+    cpu_predictions,
+    flow,
+    gpu_page,
+    measured,
+    measured_claims,
+    predictions,
+    stored_counts,
+    terms_figure,
+    zoo_page,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,9 +42,13 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "backbone_bench/claims/zoo_counts.json": stored_counts.of_zoo,
         "results/claims.md": claims_page.page,
         "docs/record.svg": flow.picture,
+        "docs/predict.svg": terms_figure.picture,
         **measured.files(),
         **measured_claims.files(),
         **gpu_page.files(),
+        **calibrations.files(),
+        **predictions.files(),
+        **cpu_predictions.files(),
     }
 
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.records import Record, store
-from tools import gpu_page
+from tools import calibrations, gpu_page, predictions
 from tools.measure import published
 
 FOLDER = Path("results/records/gpu")
@@ -95,9 +95,11 @@ HALF = "--no-energy --input-size 224 --precision bf16 --channels-last"
 #   batch32         1 call,  14 rows of 13.3 s                      189 s
 #   stacks-and-320 11 calls, 4 rows of 13.3 s and 11 of 1.6 s        98 s
 #   settings        4 calls, 16 rows of 2.1 s and 16 of 3.6 s       101 s
-# together 443 s, seven and a half minutes. What is compiled comes last, since nobody knows how long that takes:
+# together 443 s, seven and a half minutes. Then the networks that were predicted, and last what is compiled, since
+# nobody knows how long that takes:
+#   predicted       2 calls, 16 rows of 2.1 s and 16 of 3.6 s        96 s
 #   compiled        1 call,  16 rows of 11.6 s                      188 s
-# so a call of eight minutes leaves most of these to the next one.
+# so a call of eight minutes leaves these to the next one.
 ROWS = (
     Rows("batch1", AT_224, "--no-energy --input-size 224", budget_s=1.5),
     Rows("batch1", AT_256, "--no-energy --input-size 256", budget_s=1.5),
@@ -108,6 +110,8 @@ ROWS = (
     Rows("settings", IN_SETTINGS, TF32, (32,), budget_s=3.0),
     Rows("settings", IN_SETTINGS, HALF, budget_s=1.5),
     Rows("settings", IN_SETTINGS, HALF, (32,), budget_s=3.0),
+    Rows("predicted", predictions.NETWORKS, "--no-energy", budget_s=1.5),
+    Rows("predicted", predictions.NETWORKS, "--no-energy", (32,), budget_s=3.0),
     # Without a budget: the first call compiles, and would spend it.
     Rows("compiled", IN_SETTINGS, f"{HALF} --quick --compile default", (1, 32), more_s=BUILD_S + QUICK_S + COMPILE_S),
 )
@@ -218,8 +222,11 @@ def publish(name: str) -> None:
 
 
 def write_page() -> None:
-    """Write the page of the published records, and its plots."""
-    for name, make in gpu_page.files_of(gpu_page.AT_HAND).items() if gpu_page.AT_HAND.records else ():
+    """Write the page of the published records and its plots, what was predicted of them, and their calibrations."""
+    if not gpu_page.AT_HAND.records:
+        return
+    written = gpu_page.files_of(gpu_page.AT_HAND) | predictions.files() | calibrations.at_hand(gpu_page.AT_HAND)
+    for name, make in written.items():
         path = Path(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(make(), encoding="utf-8")

@@ -15,7 +15,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("gate",),
     ("versus", "pages", "api"),
     ("run", "claims"),
-    ("profiler", "report", "doctor"),
+    ("profiler", "report", "doctor", "predictor"),
     ("measure", "cost", "zoo", "jobs"),
     ("records",),
     ("stats",),

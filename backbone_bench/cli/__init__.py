@@ -14,6 +14,8 @@ __all__ = ["main"]
 for _group in (
     "run",
     "versus",
+    "predict",
+    "calibrate",
     "count",
     "listing",
     "compare",
@@ -21,6 +23,7 @@ for _group in (
     "claims",
     "check",
     "gate",
+    "bisect",
     "history",
     "again",
     "doctor",

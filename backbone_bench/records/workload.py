@@ -74,7 +74,7 @@ def _spec(text: str) -> str:
     return text
 
 
-_Spec = Annotated[str, AfterValidator(_spec)]  # a `TensorSpec` as text
+SpecText = Annotated[str, AfterValidator(_spec)]  # a `TensorSpec` as text
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -83,7 +83,7 @@ class Workload(Setting):
 
     _: KW_ONLY
     source: ModelSource
-    inputs: tuple[_Spec, ...]  # the batch included
+    inputs: tuple[SpecText, ...]  # the batch included
     batch: Batch
 
     @property

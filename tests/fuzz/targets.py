@@ -25,7 +25,7 @@ from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import engine, plan
 from backbone_bench.claims.report import tables as claim_report
 from backbone_bench.claims.report import working
-from backbone_bench.cli import choose, gate_output, options
+from backbone_bench.cli import choose, gate_output, options, predicted
 from backbone_bench.gate import baseline, comparisons
 from backbone_bench.gate.report import text as gate
 from backbone_bench.gate.report import trackers
@@ -34,6 +34,9 @@ from backbone_bench.gate.verdicts import Acknowledgement, GateReport
 from backbone_bench.jobs import settings
 from backbone_bench.jobs.job import Job
 from backbone_bench.pages import page
+from backbone_bench.predictor import predict
+from backbone_bench.predictor.calibration import dumps, loads
+from backbone_bench.predictor.shipped import Chosen, shipped
 from backbone_bench.records import Latencies, Latency, Missing, ModelCost, OpCost, Record, TensorSpec, store
 from backbone_bench.records.condensed import condensed
 from backbone_bench.report.drawing import svg
@@ -327,6 +330,20 @@ def read_words(text: bytes) -> None:
 
 _WORDS = "3x224x224:float16\nmask=1x16:bool\n1/4\n4.1G\n25.6 M\n2%\nwall_s,flops\nwidth=0.5\nregressed\nbencher=a.json"
 
+
+def predict_by_calibration(text: bytes) -> None:
+    """Predict with a calibration, and show what it says."""
+    calibration = loads(text.decode(errors="replace"), "given.toml")
+    prediction = predict(samples.RESNET50, Chosen(calibration), extrapolate=True)
+    for form in ("md", "csv", "json"):
+        write(predicted.answer([prediction], "resnet50", 1), form)
+
+
+def _calibrations() -> list[bytes]:
+    """Shipped calibrations, each with its first rows."""
+    return [dumps(replace(one, rows=one.rows[:2])).encode() for one in shipped()[:3]]
+
+
 TARGETS: Mapping[str, Target] = {
     "records": Target(LINES, read_records, cache(_lines)),
     "tables": Target(LINES, show_tables, cache(_lines)),
@@ -334,6 +351,7 @@ TARGETS: Mapping[str, Target] = {
     "measured": Target(LINES, judge_by_records, cache(_lines)),
     "baseline": Target(JSON, compare_with_baseline, cache(_baselines)),
     "claims": Target(TOML, judge_claims, cache(_claims)),
+    "calibration": Target(TOML, predict_by_calibration, cache(_calibrations)),
     "archive": Target(ARCHIVE, look_into_archive, cache(_archives)),
     "settings": Target(TOML, resolve_settings, cache(lambda: [TOML.write(_SETTINGS)])),
     "variables": Target(TEXT, resolve_variables, cache(lambda: [_VARIABLES.encode()])),

@@ -12,6 +12,7 @@ import pytest
 from backbone_bench.base.program import __version__
 
 ROOT = Path(__file__).parents[2]
+CALIBRATION = "backbone_bench/predictor/calibrations/h200.toml"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def test_a_wheel_holds_every_file_of_the_package_and_nothing_else(wheel):
     files = {str(path.relative_to(wheel)) for path in wheel.rglob("*") if path.is_file()}
     package = {name for name in files if not name.partition("/")[0].endswith(".dist-info")}
     assert package == _tracked()
-    assert {"backbone_bench/py.typed", "backbone_bench/zoo/catalogue.json"} <= package
+    assert {"backbone_bench/py.typed", "backbone_bench/zoo/catalogue.json", CALIBRATION} <= package
 
 
 def test_a_wheel_alone_counts_and_checks_claims_from_any_folder(wheel, tmp_path):

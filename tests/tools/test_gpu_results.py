@@ -47,10 +47,15 @@ def test_an_argument_of_a_stack_is_one_of_its_builder():
             assert given <= inspect.signature(getattr(import_module(module), builder)).parameters.keys()
 
 
-def test_all_but_what_is_compiled_takes_less_than_eight_minutes():
-    known = [rows for rows in ROWS if rows.name != "compiled"]
-    assert sum(gpu_results.START_S + rows.size * rows.row_s for rows in known) < 60 * gpu_results.MINUTES
-    assert ROWS[-1].name == "compiled"
+def test_all_but_what_is_predicted_or_compiled_takes_less_than_eight_minutes():
+    """What is compiled comes last, since nobody knows how long it takes; what was predicted takes two minutes."""
+    names = list(dict.fromkeys(rows.name for rows in ROWS))
+    assert names[-2:] == ["predicted", "compiled"]
+    taken_s = {
+        name: sum(gpu_results.START_S + rows.size * rows.row_s for rows in ROWS if rows.name == name) for name in names
+    }
+    assert sum(taken_s[name] for name in names[:-2]) < 60 * gpu_results.MINUTES
+    assert taken_s["predicted"] < 120
 
 
 def test_a_dry_run_lists_every_row_and_starts_nothing(folder, capsys, monkeypatch):

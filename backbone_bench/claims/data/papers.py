@@ -12,9 +12,9 @@ from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.reading import revive, toml
 from backbone_bench.claims.data.checks import Check
 from backbone_bench.claims.data.layers import STRICT
-from backbone_bench.claims.data.reading import revive, toml
 from backbone_bench.claims.data.verdicts import ClaimVerdict
 
 

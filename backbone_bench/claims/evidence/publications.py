@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import DeviceKind
+from backbone_bench.base.reading import revive, toml
 from backbone_bench.claims.data.layers import STRICT
-from backbone_bench.claims.data.reading import revive, toml
 
 # A network alone, a whole detector around it, or a stack of layers.
 MeasuredScope = Literal["backbone", "detector", "layers"]

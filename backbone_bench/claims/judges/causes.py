@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.reading import revive, toml
 from backbone_bench.claims.data.layers import STRICT
 from backbone_bench.claims.data.metrics import SIZELESS
-from backbone_bench.claims.data.reading import revive, toml
 from backbone_bench.claims.data.subjects import LayerStack, MetricName, Network, PixelSize
 from backbone_bench.records import Scalar
 
