@@ -187,7 +187,8 @@ def check(
     A figure such as `"4.1G"` holds within the precision in which it is
     written, or within a `tolerance` such as `"2%"`; `flops_convention` is the
     number of FLOPs that the claim counts for a multiply-add. `inputs` is the
-    shape of one image. A verdict is `"holds"`, `"explained"` or `"fails"`.
+    shape of one image. A verdict is `"holds"`, `"explained"` or `"fails"`;
+    `printed` says who printed the figure for this network, if a claim knows.
     Raises UserError.
     """
     from backbone_bench.claims.data import claimed
@@ -209,7 +210,9 @@ def check(
         for metric, figure in given.items()
     ]
     outcomes = judge_claimed(
-        entries, counter.gather_evidence(counter=counter.NetworkCounter(request.job.inputs, request.in_memory))
+        entries,
+        counter.gather_evidence(counter=counter.NetworkCounter(request.job.inputs, request.in_memory)),
+        has_name=request.in_memory.model is None,
     )
     return {metric: outcome.judged[0].finding for metric, outcome in zip(given, outcomes, strict=True)}
 

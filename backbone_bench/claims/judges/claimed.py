@@ -17,42 +17,50 @@ from backbone_bench.claims.judges.engine import ClaimResult, judge
 
 
 class PrintedFigure(NamedTuple):
-    """A figure that a shipped claim quotes for a network."""
+    """A figure that a claim quotes for a network."""
 
     entry: ClaimEntry
     check: CountCheck
     network: Network
 
 
-def judge_claimed(entries: Sequence[ClaimEntry], evidence: Evidence) -> tuple[ClaimResult, ...]:
-    """Judge figures that somebody states. Raises CouldNotMeasure if a network needs a package that is not here."""
-    return tuple(_judge(entry, evidence) for entry in entries)
+def judge_claimed(
+    entries: Sequence[ClaimEntry], evidence: Evidence, *, has_name: bool = True
+) -> tuple[ClaimResult, ...]:
+    """Judge figures that somebody states, and if the network has a name that others use, find who printed them.
+
+    Raises CouldNotMeasure if a network needs a package that is not here.
+    """
+    quoted = list(papers.entries(papers.shipped())) if has_name else []
+    return tuple(_judge(entry, evidence, quoted) for entry in entries)
 
 
-def _judge(entry: ClaimEntry, evidence: Evidence) -> ClaimResult:
+def _judge(entry: ClaimEntry, evidence: Evidence, quoted: Sequence[ClaimEntry]) -> ClaimResult:
     outcome = judge(entry, evidence)
     (part,) = outcome.judged
     if part.finding.needs_package:
         raise CouldNotMeasure(f"{entry.claim.sentence} It cannot be counted here: {part.finding.reason}.")
-    finding = replace(part.finding, printed=tuple(_places(entry, evidence)))
+    finding = replace(part.finding, printed=tuple(_places(entry, evidence, quoted)))
     return replace(outcome, judged=(replace(part, finding=finding),))
 
 
-def _places(entry: ClaimEntry, evidence: Evidence) -> Iterator[str]:
+def _places(entry: ClaimEntry, evidence: Evidence, quoted: Sequence[ClaimEntry]) -> Iterator[str]:
     """Sentences on who printed this figure for this network, then on who printed another one at the same size."""
     (check,) = entry.claim.check
     assert isinstance(check, CountCheck)
     assert isinstance(check.of, Network)
-    known = list(_known(check, check.of, evidence))
+    known = list(_known(check, check.of, evidence, quoted))
     same = [printed for printed in known if _is_printed(check, printed)]
     sizes = {printed.network.size for printed in same}
     others = [printed for printed in known if printed.network.size in sizes and not _is_printed(check, printed)]
     yield from (_sentence(printed, evidence) for printed in (*same, *others))
 
 
-def _known(check: CountCheck, network: Network, evidence: Evidence) -> Iterator[PrintedFigure]:
-    """The figures that shipped claims quote for this metric of this network."""
-    for entry in papers.entries(papers.shipped()):
+def _known(
+    check: CountCheck, network: Network, evidence: Evidence, quoted: Sequence[ClaimEntry]
+) -> Iterator[PrintedFigure]:
+    """The figures that claims quote for this metric of this network."""
+    for entry in quoted:
         for other in entry.claim.check:
             if not isinstance(other, CountCheck) or other.metric != check.metric or not isinstance(other.of, Network):
                 continue
@@ -61,7 +69,10 @@ def _known(check: CountCheck, network: Network, evidence: Evidence) -> Iterator[
 
 
 def _is_same(one: Network, other: Network, evidence: Evidence) -> bool:
-    """Whether two names are one network: by their names, or by their parameters where those are known at once."""
+    """Whether two names are one network: by their names, or by their parameters where those are known at once.
+
+    Networks that differ in strides alone are one by this, and a sentence on them names them.
+    """
     if plain_name(one.model) == plain_name(other.model):
         return one.arguments == other.arguments
     params = evidence.known(one, "params")
