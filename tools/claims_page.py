@@ -44,7 +44,7 @@ a measurement. A multiply-add counts once unless a paper counts it twice. The ve
 
 `bench claims ID` shows the working of one claim, `bench claims --model resnet50` every claim that names a network.
 Measurements by others are under a heading of their own and do not decide our verdicts. Sentences that are ours, made
-of the figures of others, are under [a heading of their own](#ours) too.
+of the figures of others, are under [a heading of their own](#ours-from-their-figures) too.
 """
 
 
