@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from backbone_bench.base.units import PLAIN, Unit
-from backbone_bench.records import Record
+from backbone_bench.records import Ceilings, LayerTimes, Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
 from backbone_bench.report.plots.alike import Alike
@@ -27,7 +27,7 @@ def how_to_get(record: Record) -> str:
     return (
         "No roofline: no record has the device's ceilings, the rates of a matrix product and of a copy. Measure them "
         f"on the same device with `bench run {PRODUCT} {COPY}{size} --device {device} --precision {workload.precision} "
-        "-o ceilings.jsonl`, and give that file to `bench report` too."
+        "-o ceilings.jsonl`, and give that file to `bench report` too; or run a network with --layers."
     )
 
 
@@ -49,7 +49,10 @@ class Ceiling(NamedTuple):
 
 
 def split_ceilings(records: Iterable[Record]) -> tuple[list[Record], list[Ceiling]]:
-    """Split records into networks and ceilings; a ceiling needs both a matrix product and a copy."""
+    """Split records into networks and ceilings; a ceiling needs both a matrix product and a copy.
+
+    They are rows of their own, or were measured with the layers of a network.
+    """
     networks: list[Record] = []
     products: dict[tuple[str, int | None], float] = {}
     copies: dict[tuple[str, int | None], float] = {}
@@ -61,9 +64,18 @@ def split_ceilings(records: Iterable[Record]) -> tuple[list[Record], list[Ceilin
             copies[key] = max(copies.get(key, 0), number(_rate([record], "traffic_bytes"), record) or 0)
         else:
             networks.append(record)
+            if isinstance(found := _with_layers(record), Ceilings):
+                products[key] = max(products.get(key, 0), found.flops_per_s)
+                copies[key] = max(copies.get(key, 0), found.bytes_per_s)
     return networks, [
         Ceiling(*key, products[key], copies[key]) for key in products if products[key] and copies.get(key)
     ]
+
+
+def _with_layers(record: Record) -> Ceilings | None:
+    """The ceilings that were measured with the layers of a network."""
+    times = record.layer_times
+    return times.ceilings if isinstance(times, LayerTimes) and isinstance(times.ceilings, Ceilings) else None
 
 
 def _rate(records: Iterable[Record], cost: str) -> Column[Record]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from backbone_bench.base.units import MILLISECONDS, PERCENT, Unit, readable, significant
-from backbone_bench.records import Missing, Record
+from backbone_bench.records import LayerTimes, Missing, Record
 from backbone_bench.report.views.conditions import measured
 
 _FLOP_RATES = (Unit("TFLOP/s", 1e-12), Unit("GFLOP/s", 1e-9), Unit("MFLOP/s", 1e-6))
@@ -42,4 +42,12 @@ def _rate(record: Record) -> str:
     flops_per_s = rate.flops_per_s
     unit = next((one for one in _FLOP_RATES if flops_per_s * one.per_base >= 1), _FLOP_RATES[-1])
     bound = "at least " if not isinstance(record.cost, Missing) and record.cost.uncounted else ""
-    return f"{bound}{significant(flops_per_s * unit.per_base, 2)} {unit.name}"
+    return f"{bound}{significant(flops_per_s * unit.per_base, 2)} {_of_ceiling(record, unit)}{unit.name}"
+
+
+def _of_ceiling(record: Record, unit: Unit) -> str:
+    """`of 33 `: what a large matrix product reaches here, if it was measured with the layers."""
+    times = record.layer_times
+    if not isinstance(times, LayerTimes) or isinstance(times.ceilings, Missing):
+        return ""
+    return f"of {significant(times.ceilings.flops_per_s * unit.per_base, 2)} "

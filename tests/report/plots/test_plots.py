@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.records import Latencies, ModelCost
+from backbone_bench.records import Ceilings, Latencies, LayerTimes, ModelCost
 from backbone_bench.report.drawing import image, svg
 from backbone_bench.report.drawing.layout import Scale, arrange, legend, sheet, tick_text
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
@@ -146,6 +146,13 @@ def test_the_roof_is_the_product_and_the_copy_and_bends_where_they_meet():
     assert roof.points[2][1] == pytest.approx(400)
     achieved = [point.y for point in plot.panels[0].points]
     assert achieved == pytest.approx([FLOPS(made) / WALL_S(made) / 1e9 for made in (RESNET50, VOVNET39)])
+
+
+def test_the_roof_may_have_been_measured_with_the_layers_of_a_network():
+    times = LayerTimes("operations", 3, (), 0.0, Ceilings(5e11, 2e10), 1.0)
+    networks, (ceiling,) = split_ceilings([replace(RESNET50, layer_times=times), VOVNET39])
+    assert len(networks) == 2
+    assert (ceiling.flops_per_s, ceiling.bytes_per_s) == (5e11, 2e10)
 
 
 def test_a_roof_is_of_one_precision_and_needs_both_its_parts():

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from backbone_bench.records import store
+from backbone_bench.records import Ceilings, LayerTimes, store
 from backbone_bench.report.views.sentence import sentence
 from tests.report.samples import NO_NVML, UNKNOWN, VOVNET39, counted, gpu_record
 
@@ -30,3 +30,9 @@ def test_on_a_cpu_an_image_takes_what_its_caller_waits():
 
 def test_a_count_has_no_such_sentence():
     assert sentence(counted("a", 4_000_000)) == ""
+
+
+def test_where_a_ceiling_was_measured_the_rate_is_held_against_it():
+    ceilings = Ceilings(1.5e11, 1e10)
+    timed = replace(VOVNET39, layer_times=LayerTimes("operations", 3, (), 0.0, ceilings, 1.0))
+    assert sentence(timed) == "vovnet39: 51 ms an image; 139 of 150 GFLOP/s."
