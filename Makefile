@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on, but for gpu-test, gpu-pairs and gpu-results.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured predict-cpu speed search dist gpu-test gpu-pairs gpu-results test-extras test-torch fuzz clean
+.PHONY: help run test check format results results-measured claims-measured counts predict-cpu speed search dist gpu-test gpu-pairs gpu-results test-extras test-torch fuzz clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -76,6 +76,9 @@ $(EXTRAS_READY): pyproject.toml
 	$(EXTRAS)/bin/python -m pip install --quiet torch==2.14.1 torchvision==0.29.1 timm==1.0.31
 	$(EXTRAS)/bin/python -m pip install --quiet --editable '.[dev]'
 	touch $@
+
+counts: $(EXTRAS_READY) ## count the networks of timm and torchvision that claims name, and store them (some minutes)
+	OMP_NUM_THREADS=1 $(EXTRAS)/bin/python -m tools.stored_counts
 
 test-extras: $(EXTRAS_READY) ## torchvision's and timm's models against their published figures (a large second environment)
 	OMP_NUM_THREADS=1 $(EXTRAS)/bin/pytest tests/extras -s

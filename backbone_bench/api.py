@@ -187,13 +187,14 @@ def check(
     A figure such as `"4.1G"` holds within the precision in which it is
     written, or within a `tolerance` such as `"2%"`; `flops_convention` is the
     number of FLOPs that the claim counts for a multiply-add. `inputs` is the
-    shape of one image. A verdict is `"holds"`, `"explained"` or `"fails"`.
+    shape of one image. A verdict is `"holds"`, `"explained"` or `"fails"`;
+    `printed` says who printed the figure for this network, if a claim knows.
     Raises UserError.
     """
     from backbone_bench.claims.data import claimed
     from backbone_bench.claims.data.subjects import Network
     from backbone_bench.claims.evidence import counter
-    from backbone_bench.claims.judges import engine
+    from backbone_bench.claims.judges.claimed import judge_claimed
 
     figures = {
         "flops": flops, "params": params, "access": access, "conv_flops": conv_flops, "conv_access": conv_access,
@@ -208,8 +209,10 @@ def check(
         claimed.entry(network, metric, figure, tolerance=tolerance, per_multiply_add=flops_convention)
         for metric, figure in given.items()
     ]
-    outcomes = engine.judge_all(
-        entries, counter.gather_evidence(counter=counter.NetworkCounter(request.job.inputs, request.in_memory))
+    outcomes = judge_claimed(
+        entries,
+        counter.gather_evidence(counter=counter.NetworkCounter(request.job.inputs, request.in_memory)),
+        has_name=request.in_memory.model is None,
     )
     return {metric: outcome.judged[0].finding for metric, outcome in zip(given, outcomes, strict=True)}
 

@@ -1,15 +1,17 @@
 """Generator of `results/claims.md`: every shipped claim with its verdict, and published measurements apart."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import log
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.claims.data import papers as data
 from backbone_bench.claims.evidence import counter
 from backbone_bench.claims.evidence.publications import Publication
+from backbone_bench.claims.evidence.stored import of_packages
 from backbone_bench.claims.judges import engine
 from backbone_bench.claims.judges.engine import ClaimResult
 from backbone_bench.claims.report import tables
-from backbone_bench.claims.report.tables import PUBLISHED, reasons, shown_by_others, summary, table_of
+from backbone_bench.claims.report.tables import PUBLISHED, reasons, shown_by_others, source, summary, table_of
 from backbone_bench.report.tables import escape
 from backbone_bench.report.tables.markdown import markdown
 from backbone_bench.report.tables.table import Column, tabulate, without_empty
@@ -22,10 +24,17 @@ COLUMNS = (
     Column[ClaimResult]("where", "where", lambda outcome: outcome.entry.claim.where),
 )
 
-INTRODUCTION = """# Published claims, checked
+TITLE = "# Published claims, checked\n"
 
-Each row is a claim of a paper, or of the article 经典 backbone 总结 (2023), with its check by a count or a measurement.
-A multiply-add counts once unless a paper counts it twice. The verdicts are
+WORTH_KNOWING = """## Worth knowing
+
+The figures that are quoted most and are wrong, or mean something else than the reader thinks.
+"""
+
+INTRODUCTION = """## How to read the tables
+
+Each row is a claim of a paper, of a library, or of the article 经典 backbone 总结 (2023), with its check by a count or
+a measurement. A multiply-add counts once unless a paper counts it twice. The verdicts are
 
 - **holds**: within the tolerance, whose reason is part of the claim
 - **explained**: outside the tolerance, and a known cause, named in the row, explains the difference
@@ -33,8 +42,9 @@ A multiply-add counts once unless a paper counts it twice. The verdicts are
 - **unclear**: the evidence does not decide: some is for the claim, some against
 - **unmeasured**: needs a device or training that was not available
 
-`bench claims ID` shows the working of one claim. Measurements by others are under a heading of their own and do not
-decide our verdicts.
+`bench claims ID` shows the working of one claim, `bench claims --model resnet50` every claim that names a network.
+Measurements by others are under a heading of their own and do not decide our verdicts. Sentences that are ours, made
+of the figures of others, are under [a heading of their own](#ours-from-their-figures) too.
 """
 
 
@@ -48,7 +58,7 @@ def page() -> str:
 def render(outcomes: Sequence[ClaimResult], publications: Sequence[Publication]) -> str:
     """The text of `results/claims.md`."""
     papers = group_by(outcomes, lambda outcome: outcome.entry.paper.short)
-    parts = [INTRODUCTION, summary(outcomes), ""]
+    parts = [TITLE, summary(outcomes), "", WORTH_KNOWING, *_news(outcomes), INTRODUCTION, _counted_elsewhere(), ""]
     for name, some in papers.items():
         parts += [f"## {name}", "", _source_line(some[0]), "", markdown([without_empty(table_of(some, COLUMNS))])]
     parts += ["## Measured by others", "", "Published measurements, not ours.", ""]
@@ -56,6 +66,33 @@ def render(outcomes: Sequence[ClaimResult], publications: Sequence[Publication])
     parts += ["### Rank correlations", "", *_correlations(outcomes)]
     parts += ["### Where they come from", "", *_sources(publications)]
     return "\n".join(parts)
+
+
+def _news(outcomes: Iterable[ClaimResult]) -> Iterator[str]:
+    """The claims that a reader should know of, in their order: figures, two sentences, and the source."""
+    known = [(news.place, news.text, outcome) for outcome in outcomes if (news := outcome.entry.claim.news)]
+    for place, text, outcome in sorted(known, key=lambda item: item[0]):
+        claim = outcome.entry.claim
+        yield f"{place}. **{escape.markdown(claim.sentence)}** {escape.markdown(text)}  "
+        where = escape.markdown(source(outcome))
+        yield f"   {_figures(outcome)}: {outcome.verdict}. {where}; `bench claims {claim.id}`"
+    yield ""
+
+
+def _figures(outcome: ClaimResult) -> str:
+    """`printed 3.800 G, counted 4.089 G`: of the check whose figures are farthest apart."""
+    numeric = [part.finding for part in outcome.judged if part.finding.ratio and not part.check.aside]
+    worst = max(numeric, key=lambda finding: abs(log(finding.ratio or 1.0)))
+    return f"printed {escape.markdown(worst.expected)}, counted {escape.markdown(worst.found)}"
+
+
+def _counted_elsewhere() -> str:
+    """What counted the networks that this program does not build."""
+    known = of_packages()
+    return (
+        f"The counts of {len(known.networks)} networks of timm and torchvision are stored, made with {known.origin}; "
+        f"`make test-extras` compares them with fresh ones."
+    )
 
 
 def _correlations(outcomes: Iterable[ClaimResult]) -> Iterator[str]:

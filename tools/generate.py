@@ -22,6 +22,7 @@ from tools import (
     measured,
     measured_claims,
     predictions,
+    stored_counts,
     terms_figure,
     zoo_page,
 )
@@ -38,6 +39,7 @@ def whole_files() -> dict[str, Callable[[], str]]:
         "backbone_bench/zoo/catalogue.json": catalogue.text,
         "results/static.md": zoo_page.text,
         "results/plots/point.svg": zoo_page.picture,
+        "backbone_bench/claims/zoo_counts.json": stored_counts.of_zoo,
         "results/claims.md": claims_page.page,
         "docs/record.svg": flow.picture,
         "docs/predict.svg": terms_figure.picture,

@@ -65,7 +65,10 @@ def static(records: Sequence[Record]) -> str:
     parts = [INTRODUCTION]
     for name, members in group_by(records, family).items():
         papers = dict.fromkeys(catalogue.find(member.workload.model).paper for member in members)
-        sources = "; ".join(f"{escape.markdown(p.title)} (arXiv:{p.arxiv}, {p.year})" for p in papers)
+        sources = "; ".join(
+            f"{escape.markdown(p.title)} ({', '.join(filter(None, [p.arxiv and f'arXiv:{p.arxiv}', str(p.year)]))})"
+            for p in papers
+        )
         table = without_empty(tabulate(members, _columns(figures)))
         parts += [f"## {name}", "", f"{sources}.", "", markdown([table])]
     return "\n".join(parts).rstrip() + "\n"

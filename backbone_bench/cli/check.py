@@ -61,7 +61,7 @@ def check(
         raise UserError("No figure to check: give at least one, such as --flops 4.1G or --params 25.6M.")
     from backbone_bench.claims.data import claimed, subjects
     from backbone_bench.claims.evidence import counter
-    from backbone_bench.claims.judges import engine
+    from backbone_bench.claims.judges.claimed import judge_claimed
     from backbone_bench.claims.report import tables as report
 
     network = subjects.Network(model, input_size, arguments(arg) or None)
@@ -71,7 +71,7 @@ def check(
         for metric, figure in given.items()
     ]
     with prints_to_stderr():
-        outcomes = engine.judge_all(entries, counter.gather_evidence())
+        outcomes = judge_claimed(entries, counter.gather_evidence())
     output.emit(report.answer_checked(outcomes), form)
     if any(outcome.unexpected for outcome in outcomes):
         raise typer.Exit(DIFFERS)

@@ -37,7 +37,7 @@ from backbone_bench.cli.job_options import (
     TimeoutOption,
     settings_in,
 )
-from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RowFormatOption, WideOption
+from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RowFormatOption, WideOption, complete_model
 
 if TYPE_CHECKING:  # they load pydantic or torch, which `--help` need not wait for
     from backbone_bench.claims.data.papers import ClaimEntry
@@ -72,6 +72,19 @@ ClaimFilesOption = Annotated[
         "--file", help="Claims of your own, as TOML, instead of the shipped ones. Repeatable.", metavar="TOML"
     ),
 ]
+FailingOption = Annotated[bool, typer.Option("--failing", help="Only the claims that fail.")]
+AboutOption = Annotated[
+    str | None, typer.Option(help="Only the claims that contain this text, or whose paper does.", metavar="TEXT")
+]
+ModelOption = Annotated[
+    str | None,
+    typer.Option(
+        "--model",
+        help="Only the claims that name this network, whichever library builds it.",
+        metavar="NAME",
+        autocompletion=complete_model,
+    ),
+]
 RecordsOption = Annotated[
     list[Path] | None,
     typer.Option("--records", help="Records to judge latency and energy by: one or more files.", metavar="FILE …"),
@@ -82,6 +95,9 @@ RecordsOption = Annotated[
 def claims(
     context: typer.Context,
     names: ClaimsArgument = None,
+    failing: FailingOption = False,
+    about: AboutOption = None,
+    naming: ModelOption = None,  # not `model`: that is a setting of what is measured
     file: ClaimFilesOption = None,
     records: RecordsOption = None,
     measure: MeasureOption = False,
@@ -106,12 +122,13 @@ def claims(
 ) -> None:
     """Check published claims.
 
-    One line a claim, what fails first; `bench claims ID` shows the working of one. Counts are made at once. Latency
-    and energy come from --records, or with --measure from paired rounds as in `bench versus`. Measurements that others
-    published are shown separately. Exits with 1 if a verdict is not the expected one.
+    One line a claim, what fails first; `bench claims ID` shows the working of one. Counts are made at once; those of
+    networks of timm and torchvision are stored. Latency and energy come from --records, or with --measure from paired
+    rounds as in `bench versus`. Measurements that others published are shown separately. Exits with 1 if a verdict is
+    not the expected one.
     """
     from backbone_bench.claims.evidence import counter
-    from backbone_bench.claims.judges import engine, plan
+    from backbone_bench.claims.judges import plan
     from backbone_bench.claims.report.tables import answer
     from backbone_bench.claims.report.working import answer_with_working
     from backbone_bench.records import store
@@ -122,7 +139,7 @@ def claims(
     measuring = {"keep": keep, "dry-run": dry_run, "no-energy": no_energy, "budget": budget}
     _check_measuring({**options, **measuring}, measure=measure)
     names, given = _without_files(names or [], records or [])
-    chosen = engine.select(_entries(file or []), names)
+    chosen = _chosen(_entries(file or []), names, about, naming)
     found = store.read(given, warn=complain) if given else ()
     ended = None
     if measure:
@@ -142,6 +159,8 @@ def claims(
     outcomes = _judged(chosen, counter.gather_evidence(found), quiet=quiet)
     with_working = bool(names) and {entry.claim.id for entry in chosen} == set(names)
     unexpected = [sentence for outcome in outcomes for sentence in outcome.unexpected]
+    if failing:
+        outcomes = [outcome for outcome in outcomes if outcome.fails]
     with signals.deferred():
         output.emit(answer_with_working(outcomes) if with_working else answer(outcomes, wide=wide), form, paths, ROWS)
         for sentence in unexpected:
@@ -161,6 +180,18 @@ def _judged(entries: "Sequence[ClaimEntry]", evidence: "Evidence", *, quiet: boo
             progress.row(paper, number, len(papers))
             outcomes += engine.judge_all(members, evidence)
     return outcomes
+
+
+def _chosen(
+    entries: "Sequence[ClaimEntry]", names: Sequence[str], about: str | None, model: str | None
+) -> "tuple[ClaimEntry, ...]":
+    """The claims by id or paper, then by what they contain, then by the network that they name."""
+    from backbone_bench.claims.data import selection
+
+    chosen = selection.select(entries, names)
+    if about is not None:
+        chosen = selection.about(chosen, about)
+    return chosen if model is None else selection.naming(chosen, model)
 
 
 def _without_files(names: list[str], records: list[Path]) -> tuple[list[str], list[Path]]:

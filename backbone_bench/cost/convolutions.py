@@ -12,8 +12,8 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from backbone_bench.cost.counter import count
 
-# k² (kernel elements), input channels, output channels, output positions, groups
-ConvolutionTuple = tuple[int, int, int, int, int]
+# k² (kernel elements), input channels, output channels, output positions, groups, input positions
+ConvolutionTuple = tuple[int, int, int, int, int, int]
 
 
 def convolutions(
@@ -28,7 +28,8 @@ def convolutions(
     def record(module: nn.Module, inputs: tuple[Any, ...], out: Tensor) -> None:
         if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Conv3d):
             channels = module.in_channels, module.out_channels
-            found.append((prod(module.kernel_size), *channels, prod(out.shape[2:]), module.groups))
+            maps = prod(out.shape[2:]), module.groups, prod(inputs[0].shape[2:])
+            found.append((prod(module.kernel_size), *channels, *maps))
 
     handle = register_module_forward_hook(record)
     try:

@@ -18,7 +18,7 @@ class Paper(NamedTuple):
     """The paper of a network."""
 
     title: str
-    arxiv: str
+    arxiv: str  # empty if it has no number there
     year: int
 
 

@@ -11,9 +11,9 @@ from backbone_bench.zoo.families.blocks import Branches, conv
 from backbone_bench.zoo.shufflenet_micro import BlockStack
 
 
-def plain(channels: int = 128, kernel: int = 3, layers: int = 10) -> BlockStack:
+def plain(channels: int = 128, kernel: int = 3, layers: int = 10, groups: int = 1) -> BlockStack:
     """Ten equal convolutions; `--input-size` changes the work of each and nothing else."""
-    return BlockStack(channels, *(conv(channels, channels, kernel) for _ in range(layers)))
+    return BlockStack(channels, *(conv(channels, channels, kernel, groups=groups) for _ in range(layers)))
 
 
 def split(pieces: int, channels: int = 128, kernel: int = 3, layers: int = 10) -> BlockStack:

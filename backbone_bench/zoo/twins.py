@@ -54,6 +54,7 @@ TWINS: Mapping[str, tuple[Twin, ...]] = {
     "inception_v3_aux": (Twin("torchvision:inception_v3"),),
     "googlenet": (Twin("torchvision:googlenet", arguments={"aux_logits": False}),),
     "mobilenetv2": (Twin("torchvision:mobilenet_v2"), Twin("timm:mobilenetv2_100")),
+    "mobilenetv1": (Twin("timm:mobilenetv1_100"),),
     "darknet53": (Twin("timm:darknet53", _CONV, reshaped=True),),
     "cspdarknet53": (Twin("timm:cspdarknet53", _SPLIT, reshaped=True),),
     "cspresnet50": (Twin("timm:cspresnet50", _WIDER),),

@@ -33,6 +33,9 @@ def published() -> dict[tuple[str, int], list[tuple[float, float]]]:
 
 
 PUBLISHED = published()
+# timm's counter takes layer norms as operations too, and misses products of attention and blur filters.
+COUNTED_OTHERWISE = ("convnext_", "swin_", "levit_", "mobilevit_", "efficientvit_m", "tresnet_")
+COMPARED = [(name, size) for name, size in PUBLISHED if not name.startswith(COUNTED_OTHERWISE)]
 NAMES = [name for n, name in enumerate(timm.list_models()) if n * SHARE[0] % SHARE[1] < SHARE[0]]
 
 
@@ -60,7 +63,7 @@ def batch_norm_elems(name: str, size: int) -> int:
     return sum(found)
 
 
-@pytest.mark.parametrize(("name", "size"), PUBLISHED)
+@pytest.mark.parametrize(("name", "size"), COMPARED)
 def test_published_gmacs_are_our_flops_and_two_for_each_element_of_a_batch_norm(name, size, row):
     """timm counts with fvcore, which counts two operations per element of a batch norm."""
     inputs, ours = counted(f"timm:{name}", size=size)

@@ -226,7 +226,8 @@ def _count(model: str, arguments: Mapping[str, object], size: int | None, batch:
 
 
 def _shapes(model: str, arguments: Mapping[str, object], size: int | None) -> tuple[ConvolutionShape, ...]:
-    return (ConvolutionShape(9, 64, 64, 3136, 1), ConvolutionShape(1, 64, 256, 3136, 2)) if len(model) > 1 else ()
+    shapes = ConvolutionShape(9, 64, 64, 3136, 1, 3136), ConvolutionShape(1, 64, 256, 3136, 2, 3136)
+    return shapes if len(model) > 1 else ()
 
 
 def _claims() -> list[bytes]:

@@ -7,7 +7,8 @@ from torch import Tensor
 from backbone_bench.zoo import catalogue
 from tests.zoo.built import DISTINCT, on_meta, with_values
 
-INCEPTION_V3 = {"inception_v3": 75, "inception_v3_aux": 299}  # it pads little; the auxiliary head needs a 17x17 map
+# They pad little; the auxiliary head needs a 17x17 map.
+SMALLEST = {"inception_v3": 75, "inception_v3_aux": 299, "alexnet": 67}
 
 
 def is_cifar(name: str) -> bool:
@@ -21,7 +22,7 @@ def scores(name: str) -> int:
 @pytest.mark.parametrize("name", DISTINCT)
 def test_a_backward_pass_gives_every_parameter_a_gradient(name):
     network = on_meta(name).train()  # whether there is a gradient depends on no value
-    size = INCEPTION_V3.get(name, 8 if is_cifar(name) else 32)
+    size = SMALLEST.get(name, 8 if is_cifar(name) else 32)
     output = network(torch.rand(2, 3, size, size, device="meta"))
     outputs = [output] if isinstance(output, Tensor) else list(output)
     assert {tuple(each.shape) for each in outputs} == {(2, scores(name))}
@@ -32,7 +33,7 @@ def test_a_backward_pass_gives_every_parameter_a_gradient(name):
 @pytest.mark.parametrize("name", DISTINCT)
 def test_formats_types_and_odd_sizes_keep_the_shape_of_the_output(name):
     network = with_values(name).eval()
-    size = (99, 111) if name in INCEPTION_V3 else (9, 13) if is_cifar(name) else (33, 49)
+    size = (99, 111) if name in SMALLEST else (9, 13) if is_cifar(name) else (33, 49)
     image = torch.rand(1, 3, *size)
     with torch.inference_mode():
         for parameter in network.parameters():

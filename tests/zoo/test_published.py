@@ -51,6 +51,32 @@ PAPERS = (
         Printed("ResNet v2, Table 4, without batch norm", "weights", value, M, 0.02, f"cifar_resnetv2_{layers}", 32)
         for layers, value in ((110, 1.7), (164, 1.7), (1001, 10.2))
     ),
+    *(
+        Printed("MobileNet, Table 6", figure, value, M, within, name)
+        for name, *values in (
+            ("mobilenetv1", 569, 4.2), ("mobilenetv1_075", 325, 2.6),
+            ("mobilenetv1_050", 149, 1.3), ("mobilenetv1_025", 41, 0.5),
+        )
+        for figure, value, within in (("flops", values[0], 0.004), ("params", values[1], 0.07))
+    ),
+    Printed("MobileNet, Table 4", "flops", 4866, M, 0.0005, "mobilenetv1_full"),
+    Printed("MobileNet, Table 4", "params", 29.3, M, 0.002, "mobilenetv1_full"),
+    Printed("SENet, Table 3", "params", 4.7, M, 0.01, "se_mobilenetv1"),
+    Printed("AlexNet, Section 1", "params", 60, M, 0.02, "alexnet", 227),
+    Printed("MobileNet, Table 9", "flops", 720, M, 0.007, "alexnet", 227),
+    *(
+        Printed("ShuffleNet's README", figure, value, M, within, f"shufflenetv1{name}_g3")
+        for name, *values in (("_050", 38, 0.7), ("", 138, 1.9), ("_150", 292, 3.4), ("_200", 524, 5.4))
+        for figure, value, within in (("flops", values[0], 0.011), ("params", values[1], 0.025))
+    ),
+    *(
+        Printed("HarDNet, Table 4", figure, value, unit, within, name)
+        for name, *values in (("hardnet68", 4.3, 17.6), ("hardnet85", 9.1, 36.7))
+        for figure, value, unit, within in (("flops", values[0], G, 0.013), ("params", values[1], M, 0.002))
+    ),
+    Printed("HarDNet, Table 4", "cio_elems", 11.5, M, 0.003, "hardnet68"),
+    Printed("HarDNet, Table 4", "params", 3.5, M, 0.004, "hardnet39ds"),
+    Printed("HarDNet, Table 4", "params", 4.2, M, 0.005, "hardnet68ds"),
     Printed("GoogLeNet, in Inception v3, Table 3", "flops", 1.5, G, 0.005, "googlenet"),
     Printed("ResNeXt, Table 1", "params", 25.5, M, 0.01, "resnet50"),
     Printed("ResNeXt, Table 1", "flops", 4.1, G, 0.01, "resnet50"),

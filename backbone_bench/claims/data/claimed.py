@@ -16,7 +16,7 @@ def entry(
     """Make a claim from a number (`4.1G`) and a tolerance (`2%`; None: half of the last digit). Raises UserError."""
     claimed = figures.parse(figure)
     if tolerance is None:
-        allowed = Tolerance(absolute=claimed.half_digit, why="half of the last digit")
+        allowed = Tolerance(digit=2 * claimed.half_digit, why="half of the last digit")
     else:
         allowed = Tolerance(relative=figures.parse_share(tolerance), why="as given")
     claim = Claim(

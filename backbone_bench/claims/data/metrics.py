@@ -23,6 +23,16 @@ class ConvolutionShape(NamedTuple):
     co: int
     positions: int  # h·w of its output
     groups: int
+    positions_in: int  # h·w of its input
+
+    @property
+    def flops(self) -> int:
+        return self.positions * self.area * self.ci * self.co // self.groups
+
+    @property
+    def suits_winograd(self) -> bool:
+        """Whether it is a 3x3 convolution of stride 1, for which Winograd's algorithm needs 4 of 9 products."""
+        return self.area == 9 and self.positions == self.positions_in
 
 
 class Counted(Protocol):
@@ -61,10 +71,25 @@ def is_pool(row: OpCost) -> bool:
     return "pool" in row.op
 
 
+def is_global_pool(row: OpCost) -> bool:
+    """Whether the row averages whole maps: the squeeze of a squeeze-and-excitation block, and the last pool."""
+    return row.op in ("mean", "adaptive_avg_pool2d")
+
+
+def is_product(row: OpCost) -> bool:
+    """Whether the row multiplies two activations, as attention does: arithmetic that is no layer's."""
+    return row.access_elems == 0 and row.flops != 0
+
+
+def is_position_bias(row: OpCost) -> bool:
+    """Whether the row belongs to the network that makes Swin V2's relative position bias from coordinates."""
+    return "cpb_mlp" in row.module.split(".")
+
+
 def weights(network: Counted, kind: Rows) -> int:
     """Weights that operations of a kind read: twice the traffic at batch 1 minus the traffic at batch 2."""
-    pairs = zip(network.cost(1).by_op, network.cost(2).by_op, strict=True)
-    return sum(2 * one.traffic_elems - two.traffic_elems for one, two in pairs if kind(one))
+    one, two = (sum(row.traffic_elems for row in network.cost(batch).by_op if kind(row)) for batch in (1, 2))
+    return 2 * one - two
 
 
 def traffic(network: Counted, kind: Rows) -> int:
@@ -80,6 +105,10 @@ def _norm_params(network: Counted) -> int:
 def _norm_flops(network: Counted) -> int:
     # fvcore and timm count two FLOPs per output element of a batch norm: one for its read, one for its write.
     return traffic(network, is_norm) - weights(network, is_norm)
+
+
+def _flops(network: Counted, kind: Rows) -> int:
+    return network.cost().flops_of("forward", kind)
 
 
 def _own_size(network: Counted, access: int) -> int:
@@ -102,14 +131,27 @@ def _over(above: float, below: float) -> float:
     return above / below
 
 
+def _winograd_flops(network: Counted) -> float:
+    """Products that Winograd's F(2x2, 3x3) leaves of the FLOPs (RepVGG, Section 2.4)."""
+    saved = sum(shape.flops for shape in network.convolutions() if shape.suits_winograd) * 5 / 9
+    return network.total("flops") - saved
+
+
 def _filters(network: Counted) -> int:
     return sum(shape.co for shape in network.convolutions())
 
 
 # Metrics that do not depend on the input size.
-SIZELESS = ("params", "params_without_norm", "params_without_linear", "convolutions", "filters", "ops")
+SIZELESS = (
+    "params", "params_without_norm", "params_without_linear", "params_folded", "params_with_statistics",
+    "convolutions", "filters", "ops",
+)  # fmt: skip
 # Doubled if a claim counts two FLOPs per multiply-add.
-FLOPS = (*(name for name, one in CLAIMED.items() if one.multiply_adds), "flops_with_norm")
+FLOPS = (
+    *(name for name, one in CLAIMED.items() if one.multiply_adds),
+    "flops_with_norm", "flops_with_squeezes", "flops_without_products", "flops_without_position_bias", "product_flops",
+    "winograd_flops",
+)  # fmt: skip
 
 # The counted quantities of a stack of layers, in closed form.
 _OF_STACK: Mapping[str, Callable[[Cost], float]] = {
@@ -159,6 +201,46 @@ METRICS: Mapping[str, Metric] = {
         "parameters without linear layers",
         "parameters less those of linear layers",
         lambda n: n.cost().params - weights(n, is_linear),
+    ),
+    "params_folded": Metric(
+        "parameters with batch norm folded",
+        "parameters, each batch norm folded into a bias of its convolution",
+        lambda n: n.cost().params - _norm_params(n) // 2,
+    ),
+    "params_with_statistics": Metric(
+        "parameters and running statistics",
+        "parameters, and the running mean and variance of batch norms",
+        lambda n: n.cost().params + _norm_params(n),
+    ),
+    "activations": Metric(
+        "outputs of convolutions",
+        "Σ elements written by convolutions",
+        lambda n: sum(row.out_elems or 0 for row in n.cost().by_op if is_convolution(row)),
+    ),
+    "product_flops": Metric(
+        "FLOPs of products",
+        "multiply-adds of products of two activations",
+        lambda n: _flops(n, is_product),
+    ),
+    "flops_without_products": Metric(
+        "FLOPs of layers",
+        "multiply-adds of convolutions and linear layers",
+        lambda n: _flops(n, lambda row: not is_product(row)),
+    ),
+    "flops_without_position_bias": Metric(
+        "FLOPs without position bias",
+        "multiply-adds less those of the network that makes the relative position bias",
+        lambda n: _flops(n, lambda row: not is_position_bias(row)),
+    ),
+    "winograd_flops": Metric(
+        "Winograd products",
+        "multiply-adds, of 3x3 convolutions of stride 1 four ninths",
+        _winograd_flops,
+    ),
+    "flops_with_squeezes": Metric(
+        "FLOPs with squeezes",
+        "multiply-adds, and one for each element that a global pool reads or writes",
+        lambda n: n.cost().flops + traffic(n, is_global_pool),
     ),
     "flops_with_norm": Metric(
         "FLOPs with batch norm",

@@ -27,6 +27,14 @@ class Original:
     exact: bool  # True: a quotation; False: a paraphrase
 
 
+@dataclass(frozen=True, slots=True, config=STRICT)
+class ClaimNews:
+    """What a reader should know of a claim that is quoted often: its place among these claims, and two sentences."""
+
+    place: Annotated[int, Field(gt=0)]
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)
 class Claim:
     """One sentence of a paper, and the checks that decide it."""
@@ -40,6 +48,7 @@ class Claim:
     flops_per_multiply_add: Literal[1, 2] | None = None  # None: as the paper's
     published: ClaimVerdict | None = None  # the verdict expected from published measurements
     note: str = ""
+    news: ClaimNews | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=STRICT)

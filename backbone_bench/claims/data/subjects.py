@@ -36,20 +36,26 @@ MetricName = Annotated[str, AfterValidator(_metric)]
 
 @dataclass(frozen=True, slots=True, config=STRICT)
 class Tolerance:
-    """Largest accepted distance from the published number, with its reason `why`."""
+    """Largest accepted distance from the published number, with its reason `why`.
+
+    `digit` is the unit of the last printed digit: the number may be half of it away, as rounding leaves it.
+    """
 
     why: str
     relative: Positive | None = None
     absolute: Positive | None = None
+    digit: Positive | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        if (self.relative is None) == (self.absolute is None):
-            raise ValueError("a tolerance is either relative or absolute")
+        if sum(width is not None for width in (self.relative, self.absolute, self.digit)) != 1:
+            raise ValueError("a tolerance is one of relative, absolute and digit")
         return self
 
     def slack(self, expected: float) -> float:
         """The tolerance in the units of `expected`."""
+        if self.digit is not None:
+            return self.digit / 2
         return self.absolute if self.absolute is not None else abs(expected) * (self.relative or 0)
 
 

@@ -44,7 +44,16 @@ class CheckFinding:
     origin: Origin = "counted"
     settings: int = 0  # number of independent settings that count as evidence
     here: str = ""  # our own measurement, with device and day
+    printed: tuple[str, ...] = ()  # of a figure from the command line: who printed it, and who printed another
+    needs_package: bool = False  # unmeasured because a package is not installed: never unexpected
 
 
 class NoEvidence(Exception):
     """Raised if the evidence that a check needs is missing; the engine turns it into `unmeasured`."""
+
+
+class NeedsPackage(NoEvidence):
+    """Raised if a network can be counted only with a package that is not installed."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(f"needs: pip install 'backbone-bench[{package}]'")

@@ -4,22 +4,24 @@ Counters are passed in as functions, so that this module does not need torch. Ev
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.claims.data.checks import ClockQuantity
 from backbone_bench.claims.data.layers import cost
-from backbone_bench.claims.data.metrics import METRICS, ConvolutionShape
+from backbone_bench.claims.data.metrics import METRICS, SIZELESS, ConvolutionShape
 from backbone_bench.claims.data.subjects import LayerStack, Network
 from backbone_bench.claims.data.verdicts import NoEvidence
 from backbone_bench.claims.evidence.measurements import MeasuredSetting, measured, published
 from backbone_bench.claims.evidence.publications import Publication
 from backbone_bench.records import ModelCost, Record, Scalar
+from backbone_bench.records.quantities import CLAIMED
 
 OptionalSize = int | None  # side of a square image in pixels; None: the network's own
 CountNetwork = Callable[[str, Mapping[str, Scalar], OptionalSize, int], ModelCost]
 FindTotals = Callable[[str, Mapping[str, Scalar], OptionalSize], Mapping[str, int]]
+FindMetrics = Callable[[str, Mapping[str, Scalar], OptionalSize], Mapping[str, float]]
 ReadShapes = Callable[[str, Mapping[str, Scalar], OptionalSize], Sequence[ConvolutionShape]]
 
 
@@ -29,6 +31,8 @@ class Evidence:
 
     count: CountNetwork | None = None
     listed: FindTotals | None = None
+    stored: FindMetrics | None = None  # metrics that were counted before
+    made_with: Callable[[str], str] | None = None  # the versions of other packages that counted a model
     shapes: ReadShapes | None = None
     records: Sequence[Record] = ()
     publications: Sequence[Publication] = ()
@@ -51,8 +55,35 @@ class Evidence:
             if not math.isfinite(value):
                 raise UserError(f"The {METRICS[metric].title} of {subject} is not a finite number: use smaller sizes.")
             return value
+        if metric in self._stored(subject):
+            return self._stored(subject)[metric]
         network = self._networks.setdefault(str(subject), CountedNetwork(self, subject))
         return METRICS[metric].of_network(network)
+
+    def _stored(self, network: Network) -> Mapping[str, float]:
+        if self.stored is None:
+            return {}
+        return self.stored(network.model, network.arguments or {}, network.size)
+
+    def known(self, network: Network, metric: str) -> float | None:
+        """Value of a metric if it is stored or listed; None if the network had to be counted."""
+        stored = self._stored(network)
+        if metric in stored or self.listed is None:
+            return stored.get(metric)
+        quantity = CLAIMED.get(metric)
+        size = None if metric in SIZELESS else network.size
+        listed = self.listed(network.model, network.arguments or {}, size)
+        return listed.get(quantity.key) if quantity else None
+
+    def origins(self, subjects: Sequence[Network | LayerStack]) -> Iterator[str]:
+        """A sentence on those subjects whose counts other packages made: with which versions."""
+        made: dict[str, list[str]] = {}
+        for subject in subjects:
+            if isinstance(subject, Network) and self.made_with and self._stored(subject):
+                made.setdefault(self.made_with(subject.model), []).append(str(subject))
+        for versions, names in made.items():
+            if versions:
+                yield f"stored counts, made with {versions}: {', '.join(dict.fromkeys(names))}"
 
     def ratio(self, of: Network | LayerStack, to: Network | LayerStack, metric: str) -> float:
         """Ratio of a metric, `of` over `to`. Raises UserError if that of `to` is zero."""

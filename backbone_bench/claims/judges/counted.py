@@ -14,7 +14,7 @@ from backbone_bench.claims.data.checks import BoundCheck, CountCheck, DeltaCheck
 from backbone_bench.claims.data.figures import amount, percent
 from backbone_bench.claims.data.metrics import FLOPS, METRICS
 from backbone_bench.claims.data.subjects import LayerStack, Network
-from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict
+from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NeedsPackage, NoEvidence
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges.causes import Cause, FigureReading, causes, readings
 
@@ -38,7 +38,7 @@ class Tried(NamedTuple):
 
 def judge_figure(check: Numeric, evidence: Evidence, per_multiply_add: int) -> CheckFinding:
     """Compare a number with the published one: it holds, a known cause explains the difference, or it fails."""
-    plain = FigureReading(check.metric, _subjects(check), float(per_multiply_add) if check.metric in FLOPS else 1.0)
+    plain = _plain(check.metric, _subjects(check), per_multiply_add)
     found = _read(check, plain, evidence)
     finding = CheckFinding(
         verdict=ClaimVerdict.HOLDS,
@@ -47,14 +47,19 @@ def judge_figure(check: Numeric, evidence: Evidence, per_multiply_add: int) -> C
         expected_value=check.expected,
         found_value=found.value,
         ratio=found.value / check.expected if check.expected else None,
-        working=(*_parts(plain, found), _tolerance(check, _shown(check, check.expected))),
+        working=(
+            *_parts(plain, found),
+            *evidence.origins(plain.subjects),
+            _tolerance(check, _shown(check, check.expected)),
+        ),
     )
-    if _within_tolerance(check, found):
+    if _agrees(check, plain, found):
         return finding
     off = f"off by {_off(check, found.value)}"
-    explanations = _explanations(check, plain, evidence)
+    explanations, untried = _explanations(check, plain, evidence)
     if not explanations:
-        return replace(finding, verdict=ClaimVerdict.FAILS, reason=f"{off}; no known cause explains it")
+        reason = "; ".join([off, "no known cause explains it", *dict.fromkeys(untried)])
+        return replace(finding, verdict=ClaimVerdict.FAILS, reason=reason)
     first, *others = explanations
     reason = f"{first.cause.sentence}: {_shown(check, first.figure.value)}"
     also = [f"also explained by: {other.cause.sentence}: {_shown(check, other.figure.value)}" for other in others]
@@ -62,20 +67,63 @@ def judge_figure(check: Numeric, evidence: Evidence, per_multiply_add: int) -> C
     return replace(finding, verdict=ClaimVerdict.EXPLAINED, reason=reason, working=(*finding.working, *steps))
 
 
-def _within_tolerance(check: Numeric, figure: DerivedFigure) -> bool:
-    return abs(figure.value - check.expected) <= check.tolerance.slack(check.expected)
+def _plain(metric: str, subjects: Sequence[Network | LayerStack], per_multiply_add: int) -> FigureReading:
+    """The reading without any cause, in the claim's convention."""
+    factor = float(per_multiply_add) if metric in FLOPS else 1.0
+    return FigureReading(metric, tuple(subjects), (factor,) * len(subjects))
 
 
-def _explanations(check: Numeric, plain: FigureReading, evidence: Evidence) -> list[Tried]:
-    """The causes that explain the difference, the likeliest first; another input size only if no other cause does."""
-    for group in ([cause for cause in causes() if not cause.sizes], [cause for cause in causes() if cause.sizes]):
-        found = [tried for tried in _try_each(group, check, plain, evidence) if _within_tolerance(check, tried.figure)]
+def _agrees(check: Numeric, reading: FigureReading, figure: DerivedFigure) -> bool:
+    """Whether a number is within the tolerance; digits can be cut or swapped only where the printed one is known."""
+    expected, allowed = check.expected, check.tolerance
+    if reading.writing == "rounded":
+        return abs(figure.value - expected) <= allowed.slack(expected)
+    if allowed.digit is None:
+        return False
+    if reading.writing == "cut":
+        return 0 <= (figure.value - expected) * (1 if expected >= 0 else -1) < allowed.digit
+    return any(
+        abs(figure.value - other) <= allowed.digit / 2 for other in _with_digits_swapped(expected, allowed.digit)
+    )
+
+
+def _with_digits_swapped(printed: float, digit: float) -> Iterator[float]:
+    """The printed number with two neighbouring digits in each other's place.
+
+    >>> list(_with_digits_swapped(1.19, 0.01))
+    [1.91]
+    """
+    digits = str(round(printed / digit))
+    for place in range(len(digits) - 1):
+        one, two = digits[place], digits[place + 1]
+        if one != two and not (place == 0 and two == "0"):
+            yield int(digits[:place] + two + one + digits[place + 2 :]) * digit
+
+
+def _explanations(check: Numeric, plain: FigureReading, evidence: Evidence) -> tuple[list[Tried], list[str]]:
+    """The causes that explain the difference, and why others could not be tried.
+
+    The likeliest come first; another input size only if no other cause explains it.
+    """
+    untried: list[str] = []
+    known = [cause for cause in causes() if cause.least_digits <= _digits(check)]
+    for group in ([cause for cause in known if not cause.sizes], [cause for cause in known if cause.sizes]):
+        tries = _try_each(group, check, plain, evidence, untried)
+        found = [tried for tried in tries if _agrees(check, tried.reading, tried.figure)]
         if found:
-            return found
-    return []
+            return found, untried
+    return [], untried
 
 
-def _try_each(group: Sequence[Cause], check: Numeric, plain: FigureReading, evidence: Evidence) -> Iterator[Tried]:
+def _digits(check: Numeric) -> int:
+    """The number of digits that are printed; 0 if the last one is not known."""
+    digit = check.tolerance.digit
+    return len(str(round(abs(check.expected) / digit))) if digit is not None else 0
+
+
+def _try_each(
+    group: Sequence[Cause], check: Numeric, plain: FigureReading, evidence: Evidence, untried: list[str]
+) -> Iterator[Tried]:
     needed = check.expected / (_read(check, plain, evidence).value or 1.0)
     for cause in group:
         for reading in readings(cause, plain):
@@ -83,7 +131,10 @@ def _try_each(group: Sequence[Cause], check: Numeric, plain: FigureReading, evid
                 continue
             try:
                 figure = _read(check, reading, evidence)
-            except UserError:  # the network does not accept this size: no explanation
+            except NeedsPackage as missing:
+                untried.append(f"to try all causes it {missing}")
+                continue
+            except (UserError, NoEvidence):  # no such size of the network, no such metric of layers: no explanation
                 continue
             yield Tried(cause, reading, figure)
 
@@ -110,7 +161,8 @@ def _subjects(check: Numeric) -> tuple[Network | LayerStack, ...]:
 
 
 def _read(check: Numeric, reading: FigureReading, evidence: Evidence) -> DerivedFigure:
-    parts = tuple(reading.factor * evidence.value(subject, reading.metric) for subject in reading.subjects)
+    pairs = zip(reading.factors, reading.subjects, strict=True)
+    parts = tuple(factor * evidence.value(subject, reading.metric) for factor, subject in pairs)
     match check:
         case CountCheck():
             return DerivedFigure(parts[0], parts)
@@ -138,28 +190,31 @@ def _off(check: Numeric, value: float) -> str:
     return percent(value / check.expected - 1)
 
 
+_EACH = {0.5: "half", 1.0: "one", 2.0: "two"}  # FLOPs per multiply-add, in words
+
+
 def _parts(reading: FigureReading, figure: DerivedFigure) -> Iterator[str]:
     """`resnet34@224: FLOPs 3.664 G (multiply-adds, one each)`."""
     metric = METRICS[reading.metric]
-    counted = f", {'two' if reading.factor == 2 else 'one'} each" if reading.metric in FLOPS else ""
-    for subject, value in zip(reading.subjects, figure.parts, strict=True):
+    for subject, factor, value in zip(reading.subjects, reading.factors, figure.parts, strict=True):
+        counted = f", {_EACH.get(factor, f'{factor:.4g}')} each" if reading.metric in FLOPS else ""
         yield f"{subject}: {metric.title} {amount(value)} ({metric.formula}{counted})"
 
 
 def _tolerance(check: Numeric, expected: str) -> str:
     """`published 3.6 G, ±2 %: the figure is truncated`."""
     allowed = check.tolerance
-    width = amount(allowed.absolute) if allowed.absolute is not None else f"{(allowed.relative or 0) * 100:g} %"
+    width = f"{allowed.relative * 100:g} %" if allowed.relative is not None else amount(allowed.slack(check.expected))
     return f"published {expected} ±{width}: {allowed.why}"
 
 
 def judge_order(check: OrderCheck, evidence: Evidence, per_multiply_add: int) -> CheckFinding:
     """Check that every network is below the next; an equal or reversed pair fails."""
-    factor = per_multiply_add if check.metric in FLOPS else 1
-    values = [factor * evidence.value(subject, check.metric) for subject in check.rising]
+    plain = _plain(check.metric, check.rising, per_multiply_add)
+    values = [plain.factors[0] * evidence.value(subject, check.metric) for subject in check.rising]
     names = [str(subject) for subject in check.rising]
     wrong = [
-        f"{names[i]} is {left / right:.4g} times {names[i + 1]}"
+        f"{names[i]} is {left / right:.4g} times {names[i + 1]}" if right else f"{names[i + 1]} has none"
         for i, (left, right) in enumerate(pairwise(values))
         if not left < right
     ]
@@ -170,16 +225,14 @@ def judge_order(check: OrderCheck, evidence: Evidence, per_multiply_add: int) ->
         found=(" < " if not wrong else ", ").join(map(amount, values)),
         ratio=values[0] / values[-1] if values[-1] else None,
         reason="; ".join(wrong),
-        working=tuple(
-            _parts(FigureReading(check.metric, check.rising, float(factor)), DerivedFigure(0.0, tuple(values)))
-        ),
+        working=(*_parts(plain, DerivedFigure(0.0, tuple(values))), *evidence.origins(check.rising)),
     )
 
 
 def judge_bound(check: BoundCheck, evidence: Evidence, per_multiply_add: int) -> CheckFinding:
     """Check that a metric is strictly below or above a limit."""
-    factor = per_multiply_add if check.metric in FLOPS else 1
-    value = factor * evidence.value(check.of, check.metric)
+    plain = _plain(check.metric, (check.of,), per_multiply_add)
+    value = plain.factors[0] * evidence.value(check.of, check.metric)
     limit, sign = (check.below, "<") if check.below is not None else (check.above or 0.0, ">")
     inside = value < limit if sign == "<" else value > limit
     return CheckFinding(
@@ -190,5 +243,5 @@ def judge_bound(check: BoundCheck, evidence: Evidence, per_multiply_add: int) ->
         found_value=value,
         ratio=value / limit if limit else None,
         reason="" if inside else f"{amount(value)} is not {sign} {amount(limit)}",
-        working=tuple(_parts(FigureReading(check.metric, (check.of,), float(factor)), DerivedFigure(value, (value,)))),
+        working=(*_parts(plain, DerivedFigure(value, (value,))), *evidence.origins((check.of,))),
     )

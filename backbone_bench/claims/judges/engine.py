@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.claims.data.checks import (
     BoundCheck,
     Check,
@@ -22,7 +21,7 @@ from backbone_bench.claims.data.checks import (
     ValueCheck,
 )
 from backbone_bench.claims.data.papers import ClaimEntry
-from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NoEvidence, worst
+from backbone_bench.claims.data.verdicts import CheckFinding, ClaimVerdict, NeedsPackage, NoEvidence, worst
 from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges.clock import judge_clock
 from backbone_bench.claims.judges.counted import judge_bound, judge_figure, judge_order
@@ -51,6 +50,10 @@ class ClaimResult:
         return worst(part.finding.verdict for part in self.judged if not part.check.aside)
 
     @property
+    def fails(self) -> bool:
+        return self.verdict is ClaimVerdict.FAILS
+
+    @property
     def command(self) -> str:
         """The command that measures the claim; empty if a verdict was found, or if no clock decides it."""
         clocked = [part.check for part in self.judged if isinstance(part.check, CLOCK) and not part.check.aside]
@@ -72,7 +75,7 @@ class ClaimResult:
     @property
     def is_expected(self) -> bool:
         """Whether the claim's own verdict is the expected one; a device that is not available is never unexpected."""
-        parts = [check for check in self.entry.claim.check if not check.aside]
+        parts = [part for part in self.judged if not part.check.aside]
         return _as_expected(self.verdict, self.entry.claim.expects, parts)
 
     @property
@@ -101,7 +104,12 @@ def _judge_part(check: Check, entry: ClaimEntry, evidence: Evidence) -> CheckRes
             return CheckResult(check, ours, *published)
         return CheckResult(check, _JUDGES[type(check)](check, evidence, entry.factor))
     except NoEvidence as missing:
-        return CheckResult(check, CheckFinding(ClaimVerdict.UNMEASURED, "", reason=str(missing)))
+        return CheckResult(
+            check,
+            CheckFinding(
+                ClaimVerdict.UNMEASURED, "", reason=str(missing), needs_package=isinstance(missing, NeedsPackage)
+            ),
+        )
 
 
 def _judge_needs(check: NeedsCheck, _evidence: Evidence, _per_multiply_add: int) -> CheckFinding:
@@ -130,29 +138,17 @@ def _unexpected(outcome: ClaimResult) -> Iterable[str]:
         yield f"{claim.id}: {outcome.published} (published), expected {claim.published}"
     for number, part in enumerate(outcome.judged, start=1):
         expected = part.check.expects
-        if expected and not _as_expected(part.finding.verdict, expected, [part.check]):
+        if expected and not _as_expected(part.finding.verdict, expected, [part]):
             yield f"{claim.id}, check {number}: {part.finding.verdict}, expected {expected}"
         expected = part.check.expects_published
         if expected and part.published and part.published.verdict != expected:
             yield f"{claim.id}, check {number}: {part.published.verdict} (published), expected {expected}"
 
 
-def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, checks: Sequence[Check]) -> bool:
-    """Whether a verdict is the expected one. A device that is not available never counts as unexpected."""
-    if verdict is ClaimVerdict.UNMEASURED and any(isinstance(check, (*CLOCK, NeedsCheck)) for check in checks):
+def _as_expected(verdict: ClaimVerdict, expected: ClaimVerdict, parts: Sequence[CheckResult]) -> bool:
+    """Whether a verdict is the expected one. A device or package that is not here never counts as unexpected."""
+    if verdict is ClaimVerdict.UNMEASURED and any(
+        part.finding.needs_package or isinstance(part.check, (*CLOCK, NeedsCheck)) for part in parts
+    ):
         return True
     return verdict == expected
-
-
-def select(entries: Sequence[ClaimEntry], names: Sequence[str]) -> tuple[ClaimEntry, ...]:
-    """The claims with these ids or of these papers, in the given order; all if no name is given. Raises UserError."""
-    if not names:
-        return tuple(entries)
-    found: dict[str, ClaimEntry] = {}
-    for name in names:
-        matching = [entry for entry in entries if name in (entry.claim.id, entry.paper.key)]
-        if not matching:
-            known = {entry.claim.id for entry in entries} | {entry.paper.key for entry in entries}
-            raise UserError(f"No claim or paper is called {name!r}. {did_you_mean(name, known, 'See `bench claims`.')}")
-        found |= {entry.claim.id: entry for entry in matching}
-    return tuple(found.values())

@@ -193,8 +193,13 @@ CHECKED: tuple[Column[ClaimResult], ...] = (
 
 
 def answer_checked(outcomes: Sequence[ClaimResult]) -> Answer:
-    """The answer of `bench check`: without sentence and source, which only repeat the command."""
+    """The answer of `bench check`: without sentence and source, which only repeat the command.
+
+    Below the table it says who printed the figures.
+    """
     table = tabulate(outcomes, CHECKED)
+    for sentence in dict.fromkeys(text for outcome in outcomes for text in outcome.judged[0].finding.printed):
+        table = table.adding(sentence)
     return replace(answer(outcomes), parts=lambda: [without_empty(table)], exact=lambda: [table])
 
 
@@ -271,6 +276,7 @@ def _finding(finding: CheckFinding) -> dict[str, Any]:
         "ratio": finding.ratio,
         "reason": finding.reason,
         "here": finding.here,
+        "printed": list(finding.printed),
         "settings": finding.settings,
         "working": list(finding.working),
     }

@@ -10,6 +10,7 @@ from backbone_bench.zoo import catalogue  # the only part of the zoo that does n
 _STYLED = (
     "resnet", "densenet", "vovnet", "vgg", "cspnet", "resnext",
     "resnetv2", "inception", "vovnetv2", "darknet", "mobilenetv2", "peleenet",
+    "mobilenetv1", "hardnet", "shufflenetv1", "alexnet",
 )  # fmt: skip
 STYLES: Mapping[str, int] = {name: number for number, name in enumerate((*_STYLED, *get_args(ModelSource)))}
 

@@ -13,11 +13,11 @@ from backbone_bench.claims.evidence.evidence import Evidence
 from backbone_bench.claims.judges import engine
 from backbone_bench.records import Missing, ModelCost, OpCost
 
-FLOPS = {"small": 2_000_000, "large": 5_000_000}
+FLOPS = {"free": 0, "small": 2_000_000, "large": 5_000_000}
 
 
 def count(model, arguments, size, batch) -> ModelCost:
-    """Two networks of known FLOPs, whatever the input."""
+    """Networks of known FLOPs, whatever the input."""
     if model not in FLOPS:
         raise UserError(f"The zoo has no model {model!r}.")
     row = OpCost("", "convolution", 1, FLOPS[model] * batch, 1000, 500, 1000 * batch, 4000 * batch)
@@ -198,7 +198,7 @@ tolerance = { relative = 0.1, why = "x" }"""
 REFUSED = [
     (COUNT.replace('"flops"', '"flop"'), "Did you mean 'flops'"),
     (COUNT.replace("expected = 1", 'expected = "4G"'), "valid number"),
-    (COUNT.replace("relative = 0.1, ", ""), "either relative or absolute"),
+    (COUNT.replace("relative = 0.1, ", ""), "one of relative, absolute and digit"),
     (COUNT.replace("tolerance", "tolerence"), "tolerance"),
     ('kind = "guess"', "guess"),
     ('kind = "bound"\nmetric = "flops"\nof = "small"', "either below or above"),
@@ -239,3 +239,9 @@ def test_two_claims_of_one_id_are_refused():
 def test_a_sweep_too_long_to_wait_for_is_refused(check):
     with pytest.raises(UserError, match="at most"):
         judge(file(check))
+
+
+def test_an_order_with_a_network_that_costs_nothing_fails():
+    outcome = judge(file('kind = "order"\nmetric = "flops"\nrising = ["small", "free", "large"]'))
+    assert outcome.verdict is ClaimVerdict.FAILS
+    assert outcome.judged[0].finding.reason == "free has none"

@@ -65,6 +65,6 @@ def test_counting_leaves_no_hook_behind():
 
     seen = []
     model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.Conv2d(4, 4, 1, groups=2))
-    assert convolutions(model, [torch.zeros(1, 3, 8, 8)]) == ((9, 3, 4, 64, 1), (1, 4, 4, 64, 2))
+    assert convolutions(model, [torch.zeros(1, 3, 8, 8)]) == ((9, 3, 4, 64, 1, 64), (1, 4, 4, 64, 2, 64))
     seen.append(model(torch.zeros(1, 3, 8, 8)).shape)
     assert seen == [(1, 4, 8, 8)]
