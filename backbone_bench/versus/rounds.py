@@ -52,7 +52,8 @@ class FreshRounds:
         for done, side in enumerate(order):
             step = f"{place}, {ascii_uppercase[side]}"
             run = self.runs[side if len(self.runs) > 1 else 0]
-            outcome = run(jobs[side], within(on_progress, step, done, len(jobs)))
+            job = replace(jobs[side], layers=False, trace=None)  # settings of a file may ask for them
+            outcome = run(job, within(on_progress, step, done, len(jobs)))
             if outcome.failure is not None:
                 raise SideFailed(side, jobs[side], outcome.failure)
             assert outcome.record is not None  # a job that has not failed has a record

@@ -55,6 +55,17 @@ def test_each_side_is_run_in_its_own_way():
     assert (one.order, other.order) == (["a"] * 3, ["b"] * 3)
 
 
+def test_a_round_times_no_layers_even_if_a_file_of_settings_asks_for_it():
+    asked = []
+
+    def run(job, on_progress):
+        asked.append((job.layers, job.trace))
+        return JobResult(job, record(job.model, 4_000_000, 1.0))
+
+    fresh(run)((replace(A, layers=True, trace="trace.json"), B), RoundPlace("some", 1), silent)
+    assert asked == [(False, None)] * 2
+
+
 def test_progress_names_the_round_and_the_side():
     phases = []
     taken(fresh(Machine()), 2, lambda phase, share: phases.append((phase, share)))
