@@ -26,7 +26,7 @@ def answer(
     def parts() -> Sequence[AnswerPart]:
         tables: list[AnswerPart] = [without_empty(table) for table in compare(view.shown or records, view)]
         if depth is not None:
-            tables += [part for record in records for part in _layers(record, depth, by, twice=twice)]
+            tables += [part for record in records for part in _layers(record, depth, by, twice=twice, wide=view.wide)]
         return [*tables, *map(Paragraph, filter(None, map(sentence, records if len(records) == 1 else ())))]
 
     def exact() -> Sequence[Table]:
@@ -37,10 +37,10 @@ def answer(
     return Answer(parts, exact, json=lambda: store.dumps(records), jsonl=lambda: store.dump_lines(records))
 
 
-def _layers(record: Record, depth: int, by: str | None, *, twice: bool) -> Iterator[AnswerPart]:
+def _layers(record: Record, depth: int, by: str | None, *, twice: bool, wide: bool) -> Iterator[AnswerPart]:
     times = record.layer_times
     if isinstance(times, LayerTimes):
-        yield from time_tables(record, times, depth, by)
+        yield from (replace(table, brief=not wide) for table in time_tables(record, times, depth, by))
         yield Paragraph(time_sentence(record, times))
         return
     yield from layers(record, depth, twice=twice)

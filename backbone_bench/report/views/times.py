@@ -17,6 +17,7 @@ from backbone_bench.report.tables.table import Column, Table, tabulate
 from backbone_bench.report.views.layers import COSTLIEST, CostTotals, module_at
 
 _OFF = 0.10  # by which the sum of the operations may differ from the undisturbed latency
+_KIND = 18  # characters of a kind of operation in a narrow terminal: `1x1 convolution` and more
 _WORTH_SAYING = 0.01  # share of a call
 _GFLOP_RATE, _GB_RATE = Unit("GFLOP/s", 1e-9), Unit("GB/s", 1e-9)
 
@@ -145,10 +146,18 @@ def parts(record: Record, times: LayerTimes, name: Callable[[TimedOp], str]) -> 
     return sorted(found, key=lambda part: -(part.time_s if isinstance(part.lost_s, Missing) else part.lost_s))
 
 
-def _columns(title: str, times: LayerTimes) -> tuple[Column[TimedPart], ...]:
+def _columns(key: str, times: LayerTimes) -> tuple[Column[TimedPart], ...]:
     launches = "kernels" if times.source == "kernels" else "operations"
+    names = (
+        (
+            Column[TimedPart]("part", "module", lambda part: part.ops[0].module or "(itself)"),
+            Column[TimedPart]("kind", "kind", lambda part: part.ops[0].label, least=_KIND),
+        )
+        if key == "op"
+        else (Column[TimedPart]("part", key, lambda part: part.name),)
+    )
     return (
-        Column("part", title, lambda part: part.name),
+        *names,
         Column("time_s", "time", lambda part: part.time_s, MILLISECONDS),
         Column("share", "share", lambda part: part.share, PERCENT),
         Column("lost_s", "lost", lambda part: part.lost_s, MILLISECONDS),
