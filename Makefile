@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on, but for gpu-test, gpu-pairs and gpu-results.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured predict-cpu speed dist gpu-test gpu-pairs gpu-results test-extras test-torch fuzz clean
+.PHONY: help run test check format results results-measured claims-measured predict-cpu speed search dist gpu-test gpu-pairs gpu-results test-extras test-torch fuzz clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -94,6 +94,9 @@ FUZZ_READY := $(VENV)/.fuzz-ready
 $(FUZZ_READY): $(READY)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[fuzz]'
 	touch $@
+
+search: $(READY) ## the test suite with new random examples of every property: run it now and then
+	$(BIN)/pytest --numprocesses auto --hypothesis-profile search
 
 fuzz: $(FUZZ_READY) ## look for input that breaks a loader, SECONDS=60 each; what it finds stays in .fuzz/
 	$(BIN)/python -m tests.fuzz --seconds $(or $(SECONDS),60)

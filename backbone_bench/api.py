@@ -92,8 +92,9 @@ def profile(
     quick: bool = False,
     budget_s: float | None = None,
     cross_check: bool = False,
+    layers: bool = False,
 ) -> Record:
-    """Count a model and measure it on a device: latency, memory, energy.
+    """Count a model and measure it on a device: latency, memory, energy; with `layers` also the time of each operation.
 
     `inputs`, `name` and `arguments` are those of `count`; the other keywords
     are the options of `bench run`. Each latency takes about 15 s unless
@@ -120,6 +121,7 @@ def profile(
         "quick": quick,
         "budget": budget_s,
         "cross-check": cross_check,
+        "layers": layers,
     }
     request = _request("profile()", model, inputs, name, arguments, values)
     if not isinstance(model, str) and _is_compiled(model):

@@ -13,10 +13,11 @@ __all__ = ["build_nvml", "card", "cc", "old_world", "state_file", "torch_card", 
 if find_spec("hypothesis") is not None:  # a machine lent for `make gpu-test` may lack it, and tests/gpu needs none
     from hypothesis import HealthCheck, settings
 
-    # No deadlines: a slow example on a busy machine is not a failure.
-    settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-    settings.register_profile("few", settings.get_profile("untimed"), max_examples=10)  # for slow examples
-    settings.load_profile("untimed")
+    # No deadlines: a slow example on a busy machine is not a failure. The same examples in every run: what a change did
+    # not break stays green; `make search` takes new ones (`--hypothesis-profile search`, which is loaded after this).
+    settings.register_profile("search", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.register_profile("same", settings.get_profile("search"), derandomize=True)
+    settings.load_profile("same")
 
 Golden = Callable[[str, str], None]
 

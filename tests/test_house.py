@@ -19,7 +19,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 LOOSE = {"__init__.py", "__main__.py", "api.py"}  # what may stand at the top of the package
 TORCH = {"zoo", "cost", "measure", "profiler", "doctor", "api"}
-TORCH_FILES = {"base/pytree.py", "base/torch_versions.py", "base/training.py"}  # in rooms that are free of it otherwise
+TORCH_FILES = {
+    "base/forwards.py",
+    "base/pytree.py",
+    "base/torch_versions.py",
+    "base/training.py",
+}  # in rooms that are free of it otherwise
 VERSION_OF_TORCH = {"measure/environment.py", "measure/devices/available.py", "zoo/sources.py"}  # each only shows it
 FREE_OF_TORCH = {"zoo/catalogue.py", "zoo/defaults.py"}  # and the other way round
 ONE_USER = {

@@ -23,6 +23,7 @@ for _group in (
     "claims",
     "check",
     "gate",
+    "bisect",
     "history",
     "again",
     "doctor",

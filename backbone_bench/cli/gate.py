@@ -51,7 +51,7 @@ ExactOption = Annotated[
 GateRoundsOption = Annotated[
     int,
     typer.Option(
-        min=1, help="Processes per side; with --base-ref doubled once unless the result is clear.", metavar="N"
+        min=1, help="Processes per side; of two revisions doubled once unless the result is clear.", metavar="N"
     ),
 ]
 CalibrateOption = Annotated[

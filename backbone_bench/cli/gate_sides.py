@@ -132,7 +132,7 @@ def _compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateR
     if options.current is not None:
         return _compare_files(options, options.current, rules)
     settings = settings_of(options.words)
-    jobs = _jobs(settings, options)
+    jobs = named_jobs(settings, exact=options.exact, shard=options.shard)
     with shown(quiet=options.quiet) as progress:
         work = _Work(options, rules, jobs, settings.timeout, progress)
         if options.calibrate:
@@ -142,16 +142,17 @@ def _compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateR
         return _compare_with_revision(work, options.base_ref)
 
 
-def _jobs(settings: "Settings", options: GateOptions) -> "Jobs":
+def named_jobs(settings: "Settings", *, exact: bool, shard: str | None = None) -> "Jobs":
+    """The jobs of settings by name; `exact`: they only count. Raises UserError for settings that cannot be compared."""
     from backbone_bench.gate import sides
     from backbone_bench.run import sweep
 
     jobs: Sequence[Job] = jobs_of(settings)
     if any(job.batch == "auto" for job in jobs):
         raise UserError("--batch-size auto may choose different batches for base and head: give a number.")
-    if options.shard is not None:
-        jobs = sweep.shard(jobs, *sweep.parse_shard(options.shard))
-    return sides.named(replace(job, latency=False, energy="off") if options.exact else job for job in jobs)
+    if shard is not None:
+        jobs = sweep.shard(jobs, *sweep.parse_shard(shard))
+    return sides.named(replace(job, latency=False, energy="off") if exact else job for job in jobs)
 
 
 def _compare_files(options: GateOptions, current: Path, rules: "GateRules") -> "tuple[Compared, GateReport]":
@@ -191,6 +192,7 @@ def _compare_with_revision(work: _Work, revision: str) -> "tuple[Compared, GateR
         files = accepted.pending(folder := Path.cwd() / accepted.FOLDER, base.place(folder))
         take = sides.with_revision(base, python, work.timeout_s, work.progress.say)
         compared = comparisons.revisions(work.jobs, work.rules, take, str(base), work.progress.whole)
+        compared = comparisons.with_new(compared, work.jobs, work.rules, work.run)
         compared = comparisons.accepting(compared, files, work.options.reason)
         return compared, _report(compared, str(base), checkout.describe(Path.cwd()), "")
 

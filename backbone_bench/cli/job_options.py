@@ -139,6 +139,17 @@ LockClocksOption = Annotated[
 QuickOption = Annotated[
     bool | None, typer.Option("--quick/--no-quick", help="A first result within seconds, marked as quick.")
 ]
+TimedLayersOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--layers/--no-layers",
+        help="Also time every operation, in a pass of its own, and show cost and time by module.",
+    ),
+]
+TraceOption = Annotated[
+    str | None,
+    typer.Option(help="With --layers: write the profile of that pass for Perfetto, of one row.", metavar="FILE"),
+]
 BudgetOption = Annotated[float | None, typer.Option(help="Time for the latency of each row.", metavar="SECONDS")]
 TimeoutOption = Annotated[float | None, typer.Option(help="End a row that takes longer than this.", metavar="SECONDS")]
 

@@ -103,6 +103,12 @@ WideOption = Annotated[
     bool,
     typer.Option("--wide", help="Show all columns in a terminal, in several tables if need be."),
 ]
+PlotWidthOption = Annotated[
+    float | None,
+    typer.Option(
+        min=60, help="Width of PNG and PDF plots in mm: 85 is a paper's column, with text of 8 points.", metavar="MM"
+    ),
+]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress, only errors.")]
 VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="Show every phase of a row as a line.")]
 

@@ -40,17 +40,23 @@ def of_records(
     depth: int | None = None,
     *,
     wide: bool = False,
+    by: str | None = None,
 ) -> Answer:
-    """The answer for records in these columns, with layers down to `depth`; `convention`: FLOPs per multiply-add."""
+    """The answer for records in these columns, with layers down to `depth`; `convention`: FLOPs per multiply-add.
+
+    `by` chooses one of the tables of layers that were timed.
+    """
     from backbone_bench.report.views.columns import doubled
     from backbone_bench.report.views.compare import View
 
     twice = convention == "2"
     view = View(tuple(doubled(columns) if twice else columns), mark_best=False, wide=wide)
-    return with_page(records, view, depth, twice=twice)
+    return with_page(records, view, depth, twice=twice, by=by)
 
 
-def with_page(records: "Sequence[Record]", view: "View", depth: int | None = None, *, twice: bool = False) -> Answer:
+def with_page(
+    records: "Sequence[Record]", view: "View", depth: int | None = None, *, twice: bool = False, by: str | None = None
+) -> Answer:
     """The answer for records in a view, with an HTML page; the page always shows the layers."""
     from backbone_bench.report.views.render import answer
 
@@ -59,7 +65,7 @@ def with_page(records: "Sequence[Record]", view: "View", depth: int | None = Non
 
         return page(records, view)
 
-    return replace(answer(records, view, depth, twice=twice), html=page)
+    return replace(answer(records, view, depth, twice=twice, by=by), html=page)
 
 
 def emit(answer: Answer, form: str | None, paths: Sequence[Path] = (), faces: Sequence[Face] = RECORDS) -> None:

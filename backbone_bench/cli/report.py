@@ -8,7 +8,7 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.options import RecordsArgument
+from backbone_bench.cli.options import PlotWidthOption, RecordsArgument
 
 if TYPE_CHECKING:
     from backbone_bench.report.drawing.image import ImageForm
@@ -26,14 +26,11 @@ def report(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="Also write the plots as PDF for a paper, with matplotlib (extra `plot`).")
     ] = False,
-    plot_width: Annotated[
-        float | None,
-        typer.Option(
-            min=60,
-            help="Width of PNG and PDF plots in mm: 85 is a paper's column, with text of 8 points.",
-            metavar="MM",
-        ),
-    ] = None,
+    plot_width: PlotWidthOption = None,
+    copy_records: Annotated[
+        bool,
+        typer.Option("--copy-records", help="Also copy the records into it; else the page names their files."),
+    ] = False,
     relative_to: Annotated[
         str | None, typer.Option(help="Show every value as a ratio to that of this model.", metavar="MODEL")
     ] = None,
@@ -51,4 +48,11 @@ def report(
     if plot_width is not None and not (png or pdf):
         raise UserError("--plot-width is for PNG and PDF: add --png or --pdf.")
     forms: tuple[ImageForm, ...] = (*(("png",) if png else ()), *(("pdf",) if pdf else ()))
-    output.put(f"{write(found, to, images=Images(forms, plot_width), relative_to=relative_to)}\n")
+    page = write(
+        found,
+        to,
+        images=Images(forms, plot_width),
+        relative_to=relative_to,
+        sources=None if copy_records else [str(path) for path in records],
+    )
+    output.put(f"{page}\n")

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -31,7 +31,9 @@ from backbone_bench.cli.job_options import (
     RequireEnergyOption,
     SeedOption,
     ThreadsOption,
+    TimedLayersOption,
     TimeoutOption,
+    TraceOption,
     TrainOption,
     WholeCardOption,
     resolved,
@@ -45,7 +47,6 @@ from backbone_bench.cli.options import (
     DepthOption,
     FamilyOption,
     InputOption,
-    LayersOption,
     ModelsArgument,
     ModelsOption,
     OptimizerOption,
@@ -118,8 +119,13 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the rows and how long they take; run nothing.")
     ] = False,
-    layers: LayersOption = False,
+    layers: TimedLayersOption = None,
+    trace: TraceOption = None,
     depth: DepthOption = 2,
+    by: Annotated[
+        Literal["module", "kind", "op"] | None,
+        typer.Option("--by", help="With --layers: only this table of the times.", show_default="all three"),
+    ] = None,
     wide: WideOption = False,
     convention: ConventionOption = "1",
     form: RecordFormatOption = None,
@@ -141,6 +147,7 @@ def run(
     jobs = _jobs(settings, shard)
     before = _already_done(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]
+    _check_trace(settings, left)
     if settings.input_size:
         _check_sizes(left)
     from backbone_bench.cli.progress.choose import shown
@@ -159,7 +166,8 @@ def run(
         from backbone_bench.report.views.columns import RUN
 
         whole = [path for path in paths if path.suffix != ".jsonl"]
-        output.emit(output.of_records(records, RUN, convention, depth if layers else None, wide=wide), form, whole)
+        shown_depth = depth if settings.layers else None
+        output.emit(output.of_records(records, RUN, convention, shown_depth, wide=wide, by=by), form, whole)
         _offer_ceilings(records, quiet=quiet)
     if sweep.ended is not None:
         complain(f"{str(sweep.ended).rstrip('.')}: {len(sweep.results)} of {len(left)} rows are finished.")
@@ -180,6 +188,19 @@ def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
     names = choose.models(settings.model, settings.family, everything=settings.all)
     jobs = settings.jobs(names, arguments(list(settings.arg)))
     return jobs if shard is None else sweep.shard(jobs, *sweep.parse_shard(shard))
+
+
+def _check_trace(settings: "Settings", jobs: "Sequence[Job]") -> None:
+    """Raise UserError, before anything runs, for a trace that could not be written."""
+    from backbone_bench.records import store
+
+    if settings.trace is None:
+        return
+    if not settings.layers:
+        raise UserError("--trace writes the pass of --layers: give --layers too.")
+    if len(jobs) > 1:
+        raise UserError(f"--trace takes the profile of one row, and these are {len(jobs)}.")
+    store.check_writable(Path(settings.trace))
 
 
 def _check_sizes(jobs: "Sequence[Job]") -> None:

@@ -20,6 +20,7 @@ def shapes_sha256(modules: Iterable[tuple[str, nn.Module]]) -> str:
         f"{name}.{key}{_shape_text(tensor.shape)}"
         for name, module in modules
         for table in (module._parameters, module._buffers)
+        if table
         for key, tensor in table.items()
         if tensor is not None and key not in module._non_persistent_buffers_set
     ]

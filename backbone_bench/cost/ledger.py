@@ -14,8 +14,8 @@ from weakref import ref
 
 import torch
 from torch import Tensor, nn
-from torch.jit import ScriptModule
 
+from backbone_bench.base import forwards
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.storage import Some, parts, sizes, storages
 from backbone_bench.records import Missing, OpCost, TrainingPhase
@@ -70,23 +70,9 @@ class Ledger:
 
     @contextmanager
     def attributing_to(self, modules: Sequence[tuple[str, nn.Module]]) -> Iterator[None]:
-        """Attribute operations to the running module: every module's `forward` is wrapped meanwhile.
-
-        Global forward hooks would be slower, would see other threads, and
-        would miss a `forward` that is called directly.
-        """
-        found = [(vars(module), name, module) for name, module in modules if not isinstance(module, ScriptModule)]
-        originals = [attributes.get("forward") for attributes, _, _ in found]
-        for attributes, name, module in found:
-            attributes["forward"] = self._attributed(name, module.forward)
-        try:
+        """Attribute operations to the running module: every module's `forward` is wrapped meanwhile."""
+        with forwards.wrapped(modules, self._attributed):
             yield
-        finally:
-            for (attributes, _, _), forward in zip(found, originals, strict=True):
-                if forward is None:
-                    del attributes["forward"]
-                else:
-                    attributes["forward"] = forward
 
     def _attributed(self, name: str, forward: Callable[..., Any]) -> Callable[..., Any]:
         running, thread = self._modules, get_ident()

@@ -77,7 +77,7 @@ class Survey:
                     pending.append((name if child == "_orig_mod" else prefix + child, part))
 
     def _save_module(self, module: nn.Module) -> None:
-        attributes = vars(module)
+        attributes = module.__dict__
         if "training" in attributes:  # scripted and compiled modules read it from another module
             self._modes.append((attributes, attributes["training"]))
         if not _is_stateless(module, attributes):
@@ -149,11 +149,10 @@ def _is_stateless(module: nn.Module, attributes: dict[str, Any]) -> bool:
 
     A hook or a replaced `forward` may keep state anywhere.
     """
-    if attributes["_forward_hooks"] or attributes["_forward_pre_hooks"] or "forward" in attributes:
+    kind = type(module)
+    if kind not in LAYERS and not (isinstance(module, nn.Sequential) and kind.forward is nn.Sequential.forward):
         return False
-    if isinstance(module, nn.Sequential):
-        return type(module).forward is nn.Sequential.forward
-    return type(module) in LAYERS
+    return not (attributes["_forward_hooks"] or attributes["_forward_pre_hooks"] or "forward" in attributes)
 
 
 def as_meta(tensor: Tensor) -> Tensor:

@@ -56,13 +56,30 @@ def checkout(wanted: str, folder: Path, environ: Mapping[str, str]) -> Iterator[
 
     Raises UserError, and NotComparable if `auto` finds nothing to compare with.
     """
-    outside = f"{folder} is not in a git repository, which --base-ref needs: run it in one, or use --baseline FILE."
-    repository = Path(git(folder, "rev-parse", "--show-toplevel", message=outside))
+    repository = repository_of(folder, "--base-ref needs: run it in one, or use --baseline FILE")
     if wanted.startswith("-"):
         raise UserError(f"--base-ref {wanted}: a revision cannot begin with a dash.")
     name, revision = ci.resolve(wanted, folder, environ)
+    with worktree(repository, name, commit_of(repository, revision)) as found:
+        yield found
+
+
+def repository_of(folder: Path, needs: str) -> Path:
+    """The root of the repository that holds a folder. Raises UserError; `needs` says what one is needed for."""
+    return Path(
+        git(folder, "rev-parse", "--show-toplevel", message=f"{folder} is not in a git repository, which {needs}.")
+    )
+
+
+def commit_of(repository: Path, revision: str) -> str:
+    """The hash of the commit that a revision names. Raises UserError if git does not know it."""
     unknown = f"git does not know the revision {revision!r}. Fetch it first: git fetch origin."
-    commit = git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", message=unknown)
+    return git(repository, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}", message=unknown)
+
+
+@contextmanager
+def worktree(repository: Path, name: str, commit: str) -> Iterator[Checkout]:
+    """Check out a commit, called `name` in reports, into a folder of its own; remove it at the end."""
     with ExitStack() as end:
         root = Path(_temporary_folder(end)).resolve() / repository.name
         with deferred():
@@ -75,7 +92,7 @@ def _temporary_folder(end: ExitStack) -> str:
     try:
         return end.enter_context(tempfile.TemporaryDirectory(prefix="bench-gate-"))
     except OSError as error:
-        raise UserError(f"--base-ref needs a temporary folder: {error.strerror}.") from None
+        raise UserError(f"A checkout of another revision needs a temporary folder: {error.strerror}.") from None
 
 
 def _remove(repository: Path, root: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from backbone_bench.base.progress import silent
 from backbone_bench.gate import accepted, exact, stored
 from backbone_bench.gate.accepted import AcceptedFile
 from backbone_bench.gate.baseline import Baseline, Calibration
@@ -17,6 +18,7 @@ from backbone_bench.gate.session import GateRules, gate
 from backbone_bench.gate.sides import Begin, Jobs, counts_only, failed_beside, failed_here, in_turn
 from backbone_bench.gate.verdicts import GateFinding, GateVerdict
 from backbone_bench.records import Record, matching
+from backbone_bench.run.runner import JobResult, RunJob
 from backbone_bench.versus.rounds import TakeRound
 
 _ONCE = RoundPlan(rounds=1, double=False, confirm=False)
@@ -88,6 +90,34 @@ def revisions(jobs: Jobs, rules: GateRules, take_round: TakeRound, base: str, be
 
     findings, remarks = gate(list(jobs), take, replace(rules, plan=_ONCE) if counts_only(jobs) else rules)
     return Compared(findings, remarks, heads)
+
+
+def with_new(compared: Compared, jobs: Jobs, rules: GateRules, run_head: RunJob) -> Compared:
+    """The result with what the base does not have counted at the head: it may fail there too, and has limits."""
+    findings, heads = list[GateFinding](), list(compared.heads)
+    for found in compared.findings:
+        if found.verdict is not GateVerdict.NEW or found.subject not in jobs:
+            findings.append(found)
+            continue
+        outcome = run_head(replace(jobs[found.subject], latency=False, energy="off", cross_check=False), silent)
+        findings += _new(found, outcome, rules)
+        if outcome.record is not None:
+            heads.append(outcome.record)
+    return compared._replace(findings=findings, heads=heads)
+
+
+def _new(found: GateFinding, outcome: JobResult, rules: GateRules) -> Iterator[GateFinding]:
+    """Findings on what the base does not have, once it was counted at the head."""
+    if outcome.failure is not None:
+        failure = outcome.failure
+        reason = f"{failure.message.rstrip('.')}. The base does not have it either"
+        yield replace(found, verdict=GateVerdict.INVALID, reason=reason, exit_code=failure.exit_code)
+        return
+    assert outcome.record is not None  # a job that has not failed has a record
+    workload = outcome.record.workload
+    subject = matching.subject_on_paper(workload)
+    yield replace(found, subject=subject)
+    yield from exact.limits(subject, outcome.record.cost, rules.tolerances.of(workload.model))
 
 
 def accepting(compared: Compared, files: Sequence[AcceptedFile], reason: str | None) -> Compared:

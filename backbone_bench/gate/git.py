@@ -26,4 +26,4 @@ def _run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
             start_new_session=True,  # Ctrl-C must not interrupt it
         )  # fmt: skip
     except OSError as error:  # for example: git is not installed
-        raise UserError(f"--base-ref needs git, which cannot be run: {error.strerror}.") from None
+        raise UserError(f"git is needed for this, and cannot be run: {error.strerror}.") from None

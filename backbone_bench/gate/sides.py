@@ -123,12 +123,21 @@ def itself(timeout_s: float | None, say: Callable[[str], None]) -> TakeRound:
 
 def with_revision(at: Checkout, python: Path | None, timeout_s: float | None, say: Callable[[str], None]) -> TakeRound:
     """Take rounds of the base in its checkout, with the interpreter `python` if one is given, and of the head."""
-    base = _worker(at, python)
-    fresh = FreshRounds((runner.isolated(timeout_s, base), runner.isolated(timeout_s)))
-    return LiveRounds(fresh, say, timeout_s, (base, None))
+    return _beside(worker(at, python), None, timeout_s, say)
 
 
-def _worker(at: Checkout, python: Path | None) -> Worker:
+def between(base: Checkout, head: Checkout, timeout_s: float | None, say: Callable[[str], None]) -> TakeRound:
+    """Take rounds of two checkouts."""
+    return _beside(worker(base), worker(head), timeout_s, say)
+
+
+def _beside(base: Worker, head: Worker | None, timeout_s: float | None, say: Callable[[str], None]) -> TakeRound:
+    fresh = FreshRounds((runner.isolated(timeout_s, base), runner.isolated(timeout_s, head)))
+    return LiveRounds(fresh, say, timeout_s, (base, head))
+
+
+def worker(at: Checkout, python: Path | None = None) -> Worker:
+    """How to start a process in a checkout, in the folder of it that this process runs in."""
     folder = at.place(Path.cwd())
     if python is None:
         return Worker.of(at.import_path(sys.path), folder)

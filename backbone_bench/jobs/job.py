@@ -57,6 +57,8 @@ class Job(Setting):
     allow_whole_card: bool = False  # for a MIG slice, use the power of the whole card
     locked_clock_hz: float | Literal["base"] | None = None  # clock that the parent process locks during this job
     cross_check: bool = False
+    layers: bool = False  # time every operation too, in a pass of its own
+    trace: str | None = None  # the file that gets the profile of that pass
 
     @property
     def on_host(self) -> bool:
@@ -87,6 +89,7 @@ class Job(Setting):
             quick=is_quick(record.latency),
             energy="auto" if was_requested(record.energy) else "off",
             energy_of=_energy_of(record),
+            layers=record.layer_times is not None,
         )
 
     def asks_for(self, workload: Workload) -> bool:

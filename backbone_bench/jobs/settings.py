@@ -90,6 +90,8 @@ class Settings:
     allow_whole_card: bool = False
     lock_clocks: Annotated[float, Field(gt=0, le=1e6)] | Literal["base"] | None = None  # MHz
     cross_check: bool = False
+    layers: bool = False
+    trace: Word | None = None
     quick: bool = False
     budget: Seconds | None = None  # time limit for the latency of a row
     timeout: Seconds | None = None  # time limit for a whole row

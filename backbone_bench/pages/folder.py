@@ -19,6 +19,7 @@ from backbone_bench.report.views.columns import COMPARE
 from backbone_bench.report.views.compare import View
 from backbone_bench.report.views.render import answer
 
+_COPY = "records.jsonl"
 _OURS = '<meta name="generator" content="backbone-bench">'
 
 
@@ -30,9 +31,16 @@ class Images(NamedTuple):
 
 
 def write(
-    records: Sequence[Record], folder: Path, *, images: Images | None = None, relative_to: str | None = None
+    records: Sequence[Record],
+    folder: Path,
+    *,
+    images: Images | None = None,
+    relative_to: str | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Path:
-    """Write the folder and return the path of its page.
+    """Write the folder and return the path of its page, which names the files `sources` of the records.
+
+    Without `sources` the records are written into the folder too.
 
     Raises UserError if the folder cannot be written or has a foreign page, or if matplotlib is needed and missing.
     """
@@ -44,11 +52,14 @@ def write(
     _make(folder / "plots")
     answered = answer(records, view)
     files = {
-        "index.html": page(records, replace(view, columns=COLUMNS), judged_by(records)),
+        "index.html": page(
+            records, replace(view, columns=COLUMNS), judged_by(records), [_COPY] if sources is None else sources
+        ),
         "tables.md": formats.write(answered, "md"),
         "tables.csv": formats.write(answered, "csv"),
-        "records.jsonl": formats.write(answered, "jsonl"),
     }
+    if sources is None:
+        files[_COPY] = formats.write(answered, "jsonl")
     plots = draw(records)
     files |= {f"plots/{plot.name}.svg": svg.file(plot) for plot in plots}
     drawn = {

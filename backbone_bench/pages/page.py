@@ -39,7 +39,7 @@ _SECTIONS = {
     "summary": "Records", "plots": "Plots", "claims": "Claims", "layers": "Layers", "samples": "Samples",
     "environments": "Environments", "rerun": "How to run it again",
 }  # fmt: skip
-_FOLDED = ("kinds", "spread")  # plots that are drawn when they are opened
+_FOLDED = ("kinds", "spread", "flame")  # plots that are drawn when they are opened
 
 
 class _Working(NamedTuple):
@@ -61,8 +61,16 @@ class _Environment(NamedTuple):
     facts: tuple[tuple[str, str], ...]
 
 
-def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[ClaimResult] = ()) -> str:
-    """Render the HTML page: the story, the table of `view`, plots, layers, samples, environments, and claims."""
+def page(
+    records: Sequence[Record],
+    view: View = _VIEW,
+    outcomes: Sequence[ClaimResult] = (),
+    sources: Sequence[str] = (),
+) -> str:
+    """Render the HTML page: the story, the table of `view`, plots, layers, samples, environments, and claims.
+
+    `sources` names the files of the records.
+    """
     style, script = _style(), asset("page.js")
     networks, ceilings = split_ceilings(records)
     groups = largest(networks)
@@ -88,6 +96,7 @@ def page(records: Sequence[Record], view: View = _VIEW, outcomes: Sequence[Claim
         layers=layers,
         traces=traces,
         environments=[_environment(group.records[0]) for group in environment_groups(records)],
+        sources=shlex.join(sources),
         commands=list(dict.fromkeys(shlex.join(record.tool.argv) for record in records)),
         data=_data([*folded, *layers, *traces]),
     )
@@ -117,9 +126,10 @@ def _hash(text: str) -> str:
 
 def _claims(outcomes: Sequence[ClaimResult]) -> _Claims:
     workings = (
-        _Working(f"{outcome.entry.claim.id}: {outcome.verdict.value}", working(outcome)) for outcome in outcomes
+        _Working(f"{outcome.entry.claim.id}: {outcome.verdict.value}", working(outcome))
+        for outcome in sorted(outcomes, key=tables.urgency)
     )
-    return _Claims(without_empty(tables.table_of(outcomes)), tuple(workings))
+    return _Claims(without_empty(tables.at_a_glance(outcomes)), tuple(workings))
 
 
 def _environment(record: Record) -> _Environment:

@@ -27,7 +27,8 @@ from backbone_bench.measure.latency import plan as latency_plan
 from backbone_bench.measure.latency.plan import LatencyPlan
 from backbone_bench.measure.nvml.find import watch_for
 from backbone_bench.measure.protocols import Device
-from backbone_bench.profiler import energy
+from backbone_bench.profiler import energy, layers
+from backbone_bench.profiler.model_commit import model_commit
 from backbone_bench.profiler.subject import Subject
 from backbone_bench.profiler.turns import Turns
 from backbone_bench.records import (
@@ -55,7 +56,7 @@ def count(job: Job, in_memory: InMemoryModel = NO_MODEL) -> Record:
         with Chance().seeded(job.seed):  # a factory may make random choices too
             loaded = subject.build_on_meta()
         record = _record(subject.workload(None, loaded), environment.read("meta"), NOT_REQUESTED)
-        record = replace(record, cost=_cost(subject, loaded), flags=loaded.inputs.flags)
+        record = replace(_with_commit(record), cost=_cost(subject, loaded), flags=loaded.inputs.flags)
         return _cross_checked(subject, loaded, record) if job.cross_check else record
 
 
@@ -92,7 +93,7 @@ def profile(
         (torch.default_generator if device.is_host else torch).manual_seed(job.seed)
         with Chance().seeded(job.seed):  # as `count` does
             loaded = subject.build_on_meta()
-        draft = replace(draft, workload=subject.workload(threads, loaded), cost=_cost(subject, loaded))
+        draft = _with_commit(replace(draft, workload=subject.workload(threads, loaded), cost=_cost(subject, loaded)))
         draft = replace(draft, flags=(*draft.flags, *loaded.inputs.flags))
         keep(draft)
         if turns is not None:
@@ -242,13 +243,17 @@ def _measure(  # noqa: PLR0913  # what is measured, and how
         elif job.latency:
             measured = latency_meter.measure(step, device, watch, plan, on_progress)
         joules = energy.measure(job, energy.Call(step, batch, measured), device, watch, on_progress)
+        watched = watch.verdict()
+        # Last: the profiler disturbs.
+        times = layers.measure(job, step, loaded.model, device, draft.workload, on_progress) if job.layers else None
     return replace(
         draft,
         latency=NOT_REQUESTED if measured is None else measured.latency,
         memory=NOT_REQUESTED if measured is None else measured.memory,
         energy=joules.energy,
         wall_energy=joules.wall_energy,
-        watch=watch.verdict(),
+        watch=watched,
+        layer_times=times,
         flags=draft.flags if measured is None else (*draft.flags, *measured.flags),
     )
 
@@ -262,7 +267,12 @@ def _latency_plan(job: Job, draft: Record, *, in_turns: bool) -> LatencyPlan:
     return replace(plan, launches=draft.cost.ops)
 
 
-# This program.
+# This program, and the user's.
+
+
+def _with_commit(record: Record) -> Record:
+    """The record with the commit of the user's repository; its model is built, so it has been imported."""
+    return replace(record, model_commit=model_commit(record.workload))
 
 
 def _tool() -> Tool:

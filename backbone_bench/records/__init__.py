@@ -11,8 +11,9 @@ from backbone_bench.records.energy import Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.flags import FLAGS, Flag, meanings
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, EAGER_EVENTS, Latencies, Latency, WarmUp
+from backbone_bench.records.layers import Ceilings, LayerTimes, OpTime
 from backbone_bench.records.missing import NOT_REQUESTED, PENDING, STRICT, Known, Missing, known, was_requested
-from backbone_bench.records.record import SCHEMA_VERSION, Memory, Rate, Rates, Record, Tool, Watch
+from backbone_bench.records.record import SCHEMA_VERSION, Memory, ModelCommit, Rate, Rates, Record, Tool, Watch
 from backbone_bench.records.setting import Scalar, Setting
 from backbone_bench.records.turn import LiveTurns, Turn
 from backbone_bench.records.workload import ModelSource, TensorSpec, Workload, source_of
@@ -25,6 +26,7 @@ __all__ = [
     "PENDING",
     "SCHEMA_VERSION",
     "STRICT",
+    "Ceilings",
     "CrossCheck",
     "Difference",
     "Energy",
@@ -35,12 +37,15 @@ __all__ = [
     "Known",
     "Latencies",
     "Latency",
+    "LayerTimes",
     "LiveTurns",
     "Memory",
     "Missing",
+    "ModelCommit",
     "ModelCost",
     "ModelSource",
     "OpCost",
+    "OpTime",
     "PaperEnergy",
     "Rate",
     "Rates",

@@ -1,11 +1,13 @@
 """Cost: counted FLOPs, parameters, memory access, CIO, traffic and operations of a model. Nothing is timed."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Literal, NamedTuple
 
 from pydantic import computed_field
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.identity import Identical
 from backbone_bench.records.missing import STRICT, Count, Known, Missing, SignedCount
 
 TrainingPhase = Literal[
@@ -67,14 +69,15 @@ class ModelCost:
     shapes_sha256: Known[str] = Missing("not_read", "not read")  # of the names and shapes of the state dictionary
     varies: bool = False  # the model makes random choices, and another seed than the workload's gives other counts
 
-    def _convolutions(self) -> tuple[OpCost, ...]:
-        return tuple(row for row in self.by_op if row.is_convolution)
+    @property
+    def _totals(self) -> "_Totals":
+        return _totals_of(Identical(self.by_op))
 
     @computed_field
     @property
     def flops(self) -> int:
         """FLOPs of convolutions and matrix products, one per multiply-add; a lower bound if `uncounted` has any."""
-        return _known(self.by_op)
+        return self._totals.flops
 
     def flops_of(self, phase: TrainingPhase, chosen: Callable[[OpCost], bool] = lambda row: True) -> int:
         """FLOPs of one phase, of the chosen rows only; 0 if it was not counted."""
@@ -88,69 +91,113 @@ class ModelCost:
     @computed_field
     @property
     def conv_flops(self) -> int:
-        return _known(self._convolutions())
+        return self._totals.conv_flops
 
     @computed_field
     @property
     def grouped_flops(self) -> Known[int]:
         """FLOPs of convolutions with more than one group, depthwise ones among them."""
-        return self._of_shapes(lambda row: 0 if row.groups == 1 or isinstance(row.flops, Missing) else row.flops)
+        return self._totals.grouped_flops
 
     @computed_field
     @property
     def reduction_depth(self) -> Known[int]:
         """Σ over convolutions of ci/groups·kh·kw, whatever the batch."""
-        return self._of_shapes(lambda row: row.reduction_depth or 0)
-
-    def _of_shapes(self, value: Callable[[OpCost], int]) -> Known[int]:
-        """The sum over convolutions of a value that depends on their shapes."""
-        rows = self._convolutions()
-        return _NO_SHAPES if any(row.groups is None for row in rows) else sum(map(value, rows))
+        return self._totals.reduction_depth
 
     @computed_field
     @property
     def access_elems(self) -> int:
         """The papers' memory access cost of convolutions and linear layers (VoVNet, Eq. 1), at batch 1."""
-        return sum(row.access_elems for row in self.by_op)
+        return self._totals.access_elems
 
     @computed_field
     @property
     def conv_access_elems(self) -> int:
-        return sum(row.access_elems for row in self._convolutions())
+        return self._totals.conv_access_elems
 
     @computed_field
     @property
     def cio_elems(self) -> int:
         """CIO: inputs and outputs of the convolutions, each at its own size (CSPNet, HarDNet), at batch 1."""
-        return sum(row.cio_elems for row in self.by_op)
+        return self._totals.cio_elems
 
     @computed_field
     @property
     def traffic_elems(self) -> int:
         """Traffic: elements that all operations read and write."""
-        return sum(row.traffic_elems for row in self.by_op)
+        return self._totals.traffic_elems
 
     @computed_field
     @property
     def traffic_bytes(self) -> int:
-        return sum(row.traffic_bytes for row in self.by_op)
+        return self._totals.traffic_bytes
 
     @computed_field
     @property
     def ops(self) -> int:
         """Number of operations that launch work; views launch none."""
-        return sum(row.calls for row in self.by_op)
+        return self._totals.ops
 
     @computed_field
     @property
     def uncounted(self) -> tuple[Uncounted, ...]:
-        unknown: dict[str, tuple[int, int]] = {}
-        for row in self.by_op:
-            if isinstance(row.flops, Missing):
-                calls, traffic = unknown.get(row.op, (0, 0))
-                unknown[row.op] = calls + row.calls, traffic + row.traffic_elems
-        total = self.traffic_elems or 1
-        return tuple(Uncounted(op, calls, traffic / total) for op, (calls, traffic) in unknown.items())
+        return self._totals.uncounted
+
+
+class _Totals(NamedTuple):
+    """The sums over all rows."""
+
+    flops: int
+    conv_flops: int
+    grouped_flops: Known[int]
+    reduction_depth: Known[int]
+    access_elems: int
+    conv_access_elems: int
+    cio_elems: int
+    traffic_elems: int
+    traffic_bytes: int
+    ops: int
+    uncounted: tuple[Uncounted, ...]
+
+
+@lru_cache(256)  # a table asks for each total of a record again and again, and many records share their rows
+def _totals_of(by_op: Identical[tuple[OpCost, ...]]) -> _Totals:
+    rows = by_op.value
+    convolutions = [row for row in rows if row.is_convolution]
+    traffic_elems = sum(row.traffic_elems for row in rows)
+    return _Totals(
+        flops=_known(rows),
+        conv_flops=_known(convolutions),
+        grouped_flops=_of_shapes(convolutions, lambda row: row.groups != 1, lambda row: row.flops),
+        reduction_depth=_of_shapes(convolutions, lambda row: True, lambda row: row.reduction_depth or 0),
+        access_elems=sum(row.access_elems for row in rows),
+        conv_access_elems=sum(row.access_elems for row in convolutions),
+        cio_elems=sum(row.cio_elems for row in rows),
+        traffic_elems=traffic_elems,
+        traffic_bytes=sum(row.traffic_bytes for row in rows),
+        ops=sum(row.calls for row in rows),
+        uncounted=tuple(_uncounted(rows, traffic_elems or 1)),
+    )
+
+
+def _of_shapes(
+    convolutions: Sequence[OpCost], chosen: Callable[[OpCost], bool], value: Callable[[OpCost], Known[int]]
+) -> Known[int]:
+    """The sum over the chosen convolutions of a value that depends on their shapes."""
+    if any(row.groups is None for row in convolutions):
+        return _NO_SHAPES
+    return sum(found for row in convolutions if chosen(row) and not isinstance(found := value(row), Missing))
+
+
+def _uncounted(rows: Iterable[OpCost], traffic_elems: int) -> Iterator[Uncounted]:
+    unknown: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        if isinstance(row.flops, Missing):
+            calls, traffic = unknown.get(row.op, (0, 0))
+            unknown[row.op] = calls + row.calls, traffic + row.traffic_elems
+    for op, (calls, traffic) in unknown.items():
+        yield Uncounted(op, calls, traffic / traffic_elems)
 
 
 _NO_SHAPES = Missing("not_counted", "the version that made this record did not count shapes of convolutions")

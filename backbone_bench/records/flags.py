@@ -16,9 +16,11 @@ Finding = Literal[
     "device_above_wall",
     "eager_events",
     "failed",
+    "faults_differ",
     "few_samples",
     "launch_bound",
     "quick",
+    "slow_turns",
     "values_needed",
 ]
 QuoteGrade = Literal["quote", "with care", "do not quote"]
@@ -61,6 +63,11 @@ FLAGS: Mapping[str, FlagMeaning] = {
         "device latency was taken around an eager call, so it holds the time of a slow host too: it is not device work",
     ),
     "failed": FlagMeaning("do not quote", "the row ended before all of it was measured"),
+    "faults_differ": FlagMeaning(
+        "with care",
+        "the processes of a round had unequal numbers of page faults in a call, so the system's memory is part of the "
+        "difference",
+    ),
     "few_samples": FlagMeaning("with care", "too few samples for a 95 % confidence interval; raise --budget"),
     "host_busy": FlagMeaning(
         "with care", "other processes used this process's CPU cores during timing; measure on an idle machine"
@@ -86,6 +93,11 @@ FLAGS: Mapping[str, FlagMeaning] = {
     "power_capped": FlagMeaning("with care", "the power limit lowered the clocks"),
     "quick": FlagMeaning("with care", "a preliminary result from few samples"),
     "shared_gpu": FlagMeaning("do not quote", "other processes used the GPU during the measurement"),
+    "slow_turns": FlagMeaning(
+        "with care",
+        "a call takes longer than 0.5 s, and a disturbance that ends within a turn does not cancel: give it more "
+        "rounds, or smaller inputs",
+    ),
     "sources_disagree": FlagMeaning("with care", "the energy counter and the power sensor gave different energies"),
     "thermal": FlagMeaning("with care", "a high temperature lowered the clocks"),
     "values_needed": FlagMeaning(

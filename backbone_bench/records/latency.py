@@ -2,12 +2,13 @@
 
 import statistics
 from functools import lru_cache
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, computed_field
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import DeviceMethod
+from backbone_bench.base.identity import Identical
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, Missing, SomeTimes, Times
 from backbone_bench.stats import samples
 from backbone_bench.stats.samples import Interval
@@ -20,18 +21,19 @@ EAGER_EVENTS = Missing(
 )
 
 
+_Samples: TypeAlias = Identical[tuple[float, ...]]
 _KEPT = 4096  # medians and intervals: as many as a report of a thousand records asks for again and again
 
 
 @lru_cache(_KEPT)
-def _interval_of(samples_s: tuple[float, ...]) -> Interval | None:
+def _interval_of(samples_s: _Samples) -> Interval | None:
     """The interval of a median, computed once: grade, digits, mark and column of a value all need it."""
-    return samples.median_interval(samples_s)
+    return samples.median_interval(samples_s.value)
 
 
 @lru_cache(_KEPT)
-def _median_of(samples_s: tuple[float, ...]) -> float:
-    return statistics.median(samples_s)
+def _median_of(samples_s: _Samples) -> float:
+    return statistics.median(samples_s.value)
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -77,13 +79,13 @@ class Latency:
     @computed_field
     @property
     def median_s(self) -> float:
-        return _median_of(self.samples_s)
+        return _median_of(Identical(self.samples_s))
 
     @computed_field
     @property
     def ci95_s(self) -> tuple[float, float] | Missing:
         """95 % confidence interval of the median, valid under autocorrelation (`samples.median_interval`)."""
-        interval = _interval_of(self.samples_s)
+        interval = _interval_of(Identical(self.samples_s))
         if interval is None:
             return self._too_few("a 95 % confidence interval", samples.FEWEST)
         return interval.low, interval.high

@@ -11,6 +11,7 @@ from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, Latencies, Latency
+from backbone_bench.records.layers import LayerTimes
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, MeasuredValues, Missing
 from backbone_bench.records.turn import LiveTurns, Turn
 from backbone_bench.records.workload import Workload
@@ -23,6 +24,17 @@ class Tool:
     version: str
     git: str | None
     argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
+class ModelCommit:
+    """The commit of the user's repository that holds the model's file, and whether anything differed from it."""
+
+    commit: str
+    dirty: bool  # a tracked file had changes, or the model's own was not tracked
+
+    def __str__(self) -> str:
+        return f"{self.commit[:12]}{'+' * self.dirty}"
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
@@ -97,6 +109,8 @@ class Record:
     turn: Turn | None = None  # None outside a paired comparison
     live: LiveTurns | None = None  # None if the process ran alone
     wall_energy: Known[Energy] | None = None  # of calls that are waited for; None if not requested beside `energy`
+    layer_times: Known[LayerTimes] | None = None  # None if not requested
+    model_commit: ModelCommit | None = None  # None if the model's file is in no repository, or the model in no file
     schema_version: Literal["1"] = SCHEMA_VERSION
 
     def __repr__(self) -> str:
@@ -104,6 +118,11 @@ class Record:
         workload = self.workload
         what = f"{workload.model}, {' '.join(workload.inputs)}, {workload.precision}, {workload.mode}"
         return f"<Record {self.id[:8]}: {what} on {self.environment.device_name}, {self.started_utc}>"
+
+    @property
+    def commit(self) -> str:
+        """The commit of the model's repository, `+` for changes; without one, that of this program, or empty."""
+        return str(self.model_commit) if self.model_commit is not None else self.tool.git or ""
 
     @computed_field
     @property

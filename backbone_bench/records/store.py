@@ -8,12 +8,13 @@ is an error. This module does not load torch.
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from io import FileIO
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from io import FileIO, StringIO
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +24,12 @@ from backbone_bench.base import strict_json
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.signals import deferred
 from backbone_bench.base.validation import first_problem
-from backbone_bench.records import SCHEMA_VERSION, Record
+from backbone_bench.records import SCHEMA_VERSION, ModelCost, Record
 
 Json = dict[str, Any]
 
 _RECORD: TypeAdapter[Record] = TypeAdapter(Record)
+_COST_ALONE: TypeAdapter[ModelCost] = TypeAdapter(ModelCost)
 
 # By schema version: the function that upgrades a record of it to the next version.
 UPGRADES: Mapping[str, Callable[[Json], Json]] = {}
@@ -186,13 +188,28 @@ def read(paths: Sequence[Path], warn: Callable[[str], None]) -> tuple[Record, ..
 
     `warn` is called with a message about a last line that was cut short.
     """
-    return tuple(record for path in paths for record in parse(read_text(path), path, warn))
+    return tuple(record for path in paths for record in _read(path, warn))
+
+
+def _read(path: Path, warn: Callable[[str], None]) -> list[Record]:
+    """The records of one file; of JSON Lines only one line at a time is in memory."""
+    if path.suffix != ".jsonl":
+        return parse(read_text(path), path, warn)
+    with _readable(path), open(path, encoding="utf-8-sig") as lines:
+        return _parse_lines(lines, path, warn)
 
 
 def read_text(path: Path) -> str:
     """Text of a file; it is read once only, since it can be a pipe. Raises UserError if it cannot be read."""
-    try:
+    with _readable(path):
         return Path("/dev/stdin" if str(path) == "-" else path).read_text(encoding="utf-8-sig")
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raise UserError for a file that cannot be read."""
+    try:
+        yield
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror}.") from None
     except UnicodeDecodeError:
@@ -201,7 +218,7 @@ def read_text(path: Path) -> str:
 
 def parse(text: str, path: Path, warn: Callable[[str], None]) -> list[Record]:
     """Parse the records in a text that was read from `path`. Raises UserError."""
-    return _parse_lines(text, path, warn) if is_lines(text, path) else _parse_document(text, path)
+    return _parse_lines(StringIO(text), path, warn) if is_lines(text, path) else _parse_document(text, path)
 
 
 def is_lines(text: str, path: Path) -> bool:
@@ -225,20 +242,19 @@ def _parse_document(text: str, path: Path) -> list[Record]:
     return [_revive(data, f"{path}, record {n}") for n, data in enumerate(document["records"], start=1)]
 
 
-def _parse_lines(text: str, path: Path, warn: Callable[[str], None]) -> list[Record]:
-    records = []
-    lines = text.split("\n")
+def _parse_lines(lines: Iterable[str], path: Path, warn: Callable[[str], None]) -> list[Record]:
+    records, costs = [], _Costs()
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        if (record := _current(line)) is not None:
+        if (record := costs.record(line)) is not None:
             records.append(record)
             continue
         where = f"{path}, line {number}"
         try:
             data = strict_json.loads(line)
         except (ValueError, RecursionError) as error:
-            if number == len(lines):
+            if not line.endswith("\n"):
                 warn(f"{where} was cut short and is skipped.")
                 continue
             raise UserError(f"{where} is not JSON: {_reason(error)}.") from None
@@ -249,16 +265,42 @@ def _parse_lines(text: str, path: Path, warn: Callable[[str], None]) -> list[Rec
 # What a line of the current schema version holds, as this program or `json.dumps` writes it.
 _CURRENT = (f'"schema_version":"{SCHEMA_VERSION}"', f'"schema_version": "{SCHEMA_VERSION}"')
 _NOT_JSON = ("NaN", "Infinity")  # some parsers accept them
+_COST, _AFTER_COST = '"cost":', ',"latency":'  # in JSON a quote within a text is escaped, so these are keys
+_NO_COST = '{"missing":"not_read","message":"not read"}'
 
 
-def _current(line: str) -> Record | None:
-    """The record of a line, parsed in one pass; None for a line that needs an upgrade or an error message."""
-    if not any(words in line for words in _CURRENT) or any(word in line for word in _NOT_JSON):
-        return None
-    try:
-        return _RECORD.validate_json(line)
-    except ValidationError:
-        return None
+class _Costs:
+    """Parses lines, and the same cost once: most of a line is the cost by operation, and many records share one."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, ModelCost] = {}  # by digest of the text
+
+    def record(self, line: str) -> Record | None:
+        """The record of a line, parsed in one pass; None for a line that needs an upgrade or an error message."""
+        if not any(words in line for words in _CURRENT) or any(word in line for word in _NOT_JSON):
+            return None
+        try:
+            return self._parsed(line)
+        except ValidationError:
+            return None
+
+    def _parsed(self, line: str) -> Record:
+        start = line.find(_COST) + len(_COST)
+        end = line.find(_AFTER_COST, start)
+        if not line.startswith('{"params":', start) or end < 0:  # written otherwise, or without a cost
+            return _RECORD.validate_json(line)
+        cost = self._cost(line[start:end])
+        record = _RECORD.validate_json(f"{line[:start]}{_NO_COST}{line[end:]}")
+        object.__setattr__(
+            record, "cost", cost
+        )  # nobody else has the record yet; `replace` would check all of it again
+        return record
+
+    def _cost(self, text: str) -> ModelCost:
+        digest = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        if digest not in self._known:
+            self._known[digest] = _COST_ALONE.validate_json(text)
+        return self._known[digest]
 
 
 def _reason(error: Exception) -> str:

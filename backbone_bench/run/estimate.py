@@ -23,10 +23,13 @@ class Span(NamedTuple):
     most_s: float
 
 
+LAYERS = Span(5.0, 15.0)  # the pass that times the layers, and the ceilings
+
+
 def estimate(job: Job) -> Span:
     """Estimated duration of one row; calls of a model that is not in the zoo are assumed to be short."""
-    energy, latency = _energy_s(job), _latency(job)
-    return Span(START_S + energy.least_s + latency.least_s, 2 * START_S + energy.most_s + latency.most_s)
+    parts = [_energy_s(job), _latency(job), LAYERS if job.layers else Span(0.0, 0.0)]
+    return Span(START_S + sum(part.least_s for part in parts), 2 * START_S + sum(part.most_s for part in parts))
 
 
 def fresh_round(jobs: Sequence[Job]) -> Span:

@@ -57,6 +57,10 @@ class NotLive(Exception):
     """The sides cannot be alive together, for the reason in the message."""
 
 
+class NoRoom(NotLive):
+    """The sides do not fit in memory together; fewer of them may."""
+
+
 @dataclass(frozen=True, slots=True)
 class TurnPlan:
     """The bursts of a round: their length and their number."""
@@ -140,12 +144,12 @@ def _allocator() -> tuple[tuple[str, str], ...]:
 
 
 def _check_room(models: Sequence[Needs]) -> None:
-    """Raise NotLive if the models cannot be in memory together; nothing is said where their needs are unknown."""
+    """Raise NoRoom if the models cannot be in memory together; nothing is said where their needs are unknown."""
     needed = [one.needed_bytes for one in models if one.needed_bytes is not None]
     free = [one.free_bytes for one in models if one.free_bytes is not None]
     if free and sum(needed) > min(free):
         all_gib, free_gib = sum(needed) / 2**30, min(free) / 2**30
-        raise NotLive(f"the models need {all_gib:.1f} GiB together, at least, and {free_gib:.1f} GiB are free")
+        raise NoRoom(f"the models need {all_gib:.1f} GiB together, at least, and {free_gib:.1f} GiB are free")
 
 
 class _Process:

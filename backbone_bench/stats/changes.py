@@ -1,24 +1,30 @@
 """Change points of a series: where its level becomes another, found by E-divisive means.
 
-The split of a segment that maximises the energy distance of its two parts is
-a candidate (Matteson and James 2014, "A Nonparametric Approach for Multiple
-Change Point Analysis of Multivariate Data", JASA 109). It is one if Student's
-t-test of the two parts is significant, and both parts are then searched.
-Hunter, now Apache Otava, tests like this in place of permutations (Fleming and
-others, ICPE 2023). Here the p-value is multiplied by the number of splits that
-were tried, since the best of them was chosen.
+Two neighbouring parts of a segment that have the largest energy distance have a
+candidate between them (Matteson and James 2014, "A Nonparametric Approach for
+Multiple Change Point Analysis of Multivariate Data", JASA 109). As in Hunter,
+now Apache Otava (Fleming and others, ICPE 2023), Student's t-test replaces
+permutations, segments are windows that overlap, so that a level of a few values
+is not lost in a long series, and candidates are taken at a relaxed threshold and
+tested again between their neighbours: the weakest is dropped until all are
+significant. Here that p-value is multiplied by the number of splits between the
+neighbours, since the best of them was chosen.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from statistics import fmean
 from typing import NamedTuple
 
+import numpy as np
+
 from backbone_bench.stats.samples import t_beyond
 
-ALPHA = 0.01  # of one segment, after the correction
+ALPHA = 0.01  # of one change point, after the correction
 FEWEST = 3  # values on either side of a change point
+_WINDOW, _STEP = 50, 25  # values
+_WEAK = 0.01  # p-value of a candidate, without the correction
 
 
 class ChangePoint(NamedTuple):
@@ -37,10 +43,17 @@ class ChangePoint(NamedTuple):
 
 def change_points(values: Sequence[float], alpha: float = ALPHA) -> list[ChangePoint]:
     """The change points of a series in order; empty if there are none, or too few values."""
-    found = sorted(_splits(values, 0, alpha))
-    ends = [0, *(index for index, _ in found), len(values)]
-    levels = [fmean(values[start:end]) for start, end in pairwise(ends) if start < end]
-    return [ChangePoint(index, levels[n], levels[n + 1], p) for n, (index, p) in enumerate(found)]
+    places = _apart(candidate for start in range(0, len(values), _STEP) for candidate in _candidates(values, start))
+    while places:
+        ends = [0, *places, len(values)]
+        parts = [values[start:end] for start, end in pairwise(ends)]
+        p_values = [_corrected(before, after) for before, after in pairwise(parts)]
+        weakest = max(range(len(places)), key=p_values.__getitem__)
+        if p_values[weakest] <= alpha:
+            levels = [fmean(part) for part in parts]
+            return [ChangePoint(place, levels[n], levels[n + 1], p_values[n]) for n, place in enumerate(places)]
+        del places[weakest]
+    return []
 
 
 def steps(values: Sequence[float]) -> list[ChangePoint]:
@@ -49,43 +62,66 @@ def steps(values: Sequence[float]) -> list[ChangePoint]:
     return [ChangePoint(index, before, after, 0.0) for index, (before, after) in pairs if before != after]
 
 
-def _splits(values: Sequence[float], start: int, alpha: float) -> Iterator[tuple[int, float]]:
-    """Index and p-value of every significant split of a segment that begins at `start`."""
-    if len(values) < 2 * FEWEST:
-        return
-    split = _best_split(values)
-    p_value = min(1.0, _p_value(values[:split], values[split:]) * (len(values) - 2 * FEWEST + 1))
-    if p_value > alpha:
-        return
-    yield start + split, p_value
-    yield from _splits(values[:split], start, alpha)
-    yield from _splits(values[split:], start + split, alpha)
+class _Candidate(NamedTuple):
+    """A place that may be a change point, and the energy distance of the parts beside it."""
+
+    place: int
+    distance: float
 
 
-def _best_split(values: Sequence[float]) -> int:
-    """The split with the largest energy distance of its parts, weighted by their sizes."""
+def _candidates(values: Sequence[float], start: int) -> Iterator[_Candidate]:
+    """The candidates in the window of a series that begins at `start`."""
+    return _split(values, start, min(start + _WINDOW, len(values)))
+
+
+def _split(values: Sequence[float], start: int, end: int) -> Iterator[_Candidate]:
+    """The candidate of a segment and, if its parts differ, those on either side of it."""
+    if end - start < 2 * FEWEST:
+        return
+    size, right, distance = _best_split(values[start:end])
+    place = start + size
+    if _p_value(values[start:place], values[place : start + right]) > _WEAK:
+        return
+    yield from _split(values, start, place)
+    yield _Candidate(place, distance)
+    yield from _split(values, place, end)
+
+
+def _apart(candidates: Iterable[_Candidate]) -> list[int]:
+    """The places of candidates in order; of those that are too near to one another, the one between the unlikest."""
+    kept: list[int] = []
+    for place, _ in sorted(candidates, key=lambda one: -one.distance):
+        if all(abs(place - other) >= FEWEST for other in kept):
+            kept.append(place)
+    return sorted(kept)
+
+
+def _best_split(values: Sequence[float]) -> tuple[int, int, float]:
+    """The ends of the first and of the second part whose energy distance, weighted by their sizes, is the largest.
+
+    The first part begins at the first value; the second one follows, and need not reach the last value.
+    """
     count = len(values)
-    left, right = 0.0, _within(values)
-    cross, best, chosen = 0.0, -math.inf, FEWEST
-    for size in range(1, count - FEWEST + 1):
-        moved = values[size - 1]  # from the right part to the left one
-        to_left = sum(abs(moved - one) for one in values[: size - 1])
-        to_right = sum(abs(moved - one) for one in values[size:])
-        left, right, cross = left + to_left, right - to_right, cross + to_right - to_left
-        if size < FEWEST:
-            continue
-        rest = count - size
-        within = 2 * left / (size * (size - 1)) + 2 * right / (rest * (rest - 1))
-        weighted = size * rest / count * (2 * cross / (size * rest) - within)
-        if weighted > best:
-            best, chosen = weighted, size
-    return chosen
+    series = np.asarray(values, dtype=float)
+    sums = np.zeros((count + 1, count + 1))  # of the distances of all pairs of the first i and the first j values
+    sums[1:, 1:] = np.abs(series[:, None] - series[None, :]).cumsum(axis=0).cumsum(axis=1)
+    left, end = np.arange(FEWEST, count - FEWEST + 1)[:, None], np.arange(2 * FEWEST, count + 1)[None, :]
+    right = end - left
+    enough = right >= FEWEST
+    size = np.where(enough, right, FEWEST)  # any other, where there are too few
+    within_left, cross = sums[left, left] / 2, sums[left, end] - sums[left, left]
+    within_right = (sums[end, end] - 2 * sums[left, end] + sums[left, left]) / 2
+    inside = 2 * within_left / (left * (left - 1)) + 2 * within_right / (size * (size - 1))
+    distance = left * size / (left + size) * (2 * cross / (left * size) - inside)
+    row, column = np.unravel_index(np.argmax(np.where(enough, distance, -np.inf)), distance.shape)
+    return int(left[row, 0]), int(end[0, column]), float(distance[row, column])
 
 
-def _within(values: Sequence[float]) -> float:
-    """The sum of the distances of all pairs."""
-    ordered = sorted(values)
-    return sum((2 * rank - len(ordered) + 1) * value for rank, value in enumerate(ordered))
+def _corrected(before: Sequence[float], after: Sequence[float]) -> float:
+    """The p-value of two parts, times the number of splits of both together; 1 if one of them is too short."""
+    if min(len(before), len(after)) < FEWEST:
+        return 1.0
+    return min(1.0, _p_value(before, after) * (len(before) + len(after) - 2 * FEWEST + 1))
 
 
 def _p_value(before: Sequence[float], after: Sequence[float]) -> float:

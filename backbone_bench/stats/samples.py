@@ -11,6 +11,7 @@ import statistics
 from collections.abc import Sequence
 from functools import cache
 from itertools import accumulate, pairwise
+from operator import mul
 from typing import NamedTuple
 
 FEWEST = 6  # with fewer samples even [min, max] covers the median less than 95 % of the time
@@ -167,13 +168,13 @@ def lag1(samples: Sequence[float]) -> float:
     """
     median, deviation = _median_and_deviation(samples)
     reach = 3 * 1.4826 * deviation or math.inf  # 0 if more than half are equal (a coarse clock): no scale to clip by
-    clipped = [min(reach, max(-reach, sample - median)) for sample in samples]
-    mean = sum(clipped) / len(clipped)
-    centred = [value - mean for value in clipped]
-    total = sum(value * value for value in centred)
-    if total == 0:
-        return 0.0
-    return sum(left * right for left, right in pairwise(centred)) / total
+    centred = [sample - median for sample in samples]
+    if max(centred) > reach or min(centred) < -reach:
+        centred = [value if -reach <= value <= reach else math.copysign(reach, value) for value in centred]
+    mean = sum(centred) / len(centred)
+    centred = [value - mean for value in centred]
+    total = sum(map(mul, centred, centred))
+    return sum(map(mul, centred, centred[1:])) / total if total else 0.0
 
 
 def drift(samples: Sequence[float]) -> float | None:
@@ -190,6 +191,7 @@ def drift(samples: Sequence[float]) -> float | None:
 _CONFIDENCE = 0.99
 
 
+@cache
 def samples_needed(share: float) -> int:
     """Samples needed for the `share` quantile: two lie above it with 99 % confidence (MLPerf's early stopping)."""
     n = 1

@@ -4,14 +4,16 @@ import math
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.base.progress import ProgressCallback, of_whole
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Missing, Record
-from backbone_bench.run.live import SideFailed
+from backbone_bench.run.live import NoRoom, SideFailed
 from backbone_bench.stats import ratios
+from backbone_bench.versus.rotations import MOST_LIVE, packed
 from backbone_bench.versus.rounds import Allowance, RoundPlace, TakeRound
 from backbone_bench.versus.rule import (
     FEWEST,
@@ -21,6 +23,7 @@ from backbone_bench.versus.rule import (
     cpu_pair,
     flags,
     quantity,
+    seen_in_turns,
     value_pair,
     values,
 )
@@ -59,33 +62,78 @@ def compare_rotating(
 ) -> list[Comparison | CouldNotMeasure]:
     """Compare pairs of jobs in common rounds, until each pair is decided or all rounds are over.
 
-    A job that no open pair needs takes no part in later rounds. A failure is the result of the pairs that it
-    concerns. `keep` gets the records of every round as soon as it is over. The progress has the interval so far; only
-    the planned analyses decide.
+    A job that no open pair needs takes no part in later rounds. Jobs that do not fit in memory together take part in
+    rounds of half as many, one after the other, and share the time that is left. A failure is the result of the pairs
+    that it concerns. `keep` gets the records of every round as soon as it is over. The progress has the interval so
+    far; only the planned analyses decide.
     """
     pairings = [_Pairing(one) for one in asked]
-    rounds, comparison = max(one.question.rule.rounds for one in asked), str(uuid.uuid4())
-    fitting = max(one.question.rule.interims[0] for one in asked)
-    allowance = Allowance(max(one.question.budget_s or math.inf for one in asked), fitting)
-    number = 0
-    while (running := [pairing for pairing in pairings if not pairing.is_over]) and not allowance.is_over:
-        needed = sorted({place for pairing in running for place in pairing.places})
-        so_far = running[0].so_far() if len(asked) == 1 else ""
-        place = RoundPlace(comparison, number + 1, allowance.next_s(), so_far)
+    budget_s = max(one.question.budget_s or math.inf for one in asked)
+    waiting = _shared_out(pairings, MOST_LIVE, budget_s)
+    while waiting:
+        rotation = waiting[0]
+        left = sum(len(one.pairings) for one in waiting)
+        progress = _of_part(on_progress, len(pairings) - left, len(rotation.pairings), len(pairings))
         try:
-            records = take([jobs[one] for one in needed], place, of_whole(on_progress, number, rounds))
-        except SideFailed as failed:
-            for pairing in running:
-                pairing.fail(needed[failed.place], failed)
-            continue
-        for record in records:
-            keep(record)
-        taken = dict(zip(needed, records, strict=True))
-        for pairing in running:
-            pairing.add(*(taken[one] for one in pairing.places))
-        allowance.took_one()
-        number += 1
+            rotation.run(jobs, take, keep, progress)
+        except NoRoom:
+            waiting[:1] = rotation.split()
+        else:
+            del waiting[0]
     return [pairing.result() for pairing in pairings]
+
+
+def _of_part(on_progress: ProgressCallback, done: int, part: int, count: int) -> ProgressCallback:
+    """A callback for `part` of `count` pairs, of which `done` are finished."""
+    return lambda phase, share: on_progress(phase, (done + part * share) / count)
+
+
+@dataclass(slots=True)
+class _Rotation:
+    """Pairs that share their rounds."""
+
+    pairings: "Sequence[_Pairing]"
+    budget_s: float
+    _allowance: Allowance = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._allowance = Allowance(self.budget_s, max(one.rule.interims[0] for one in self.pairings))
+
+    def run(self, jobs: Sequence[Job], take: TakeRound, keep: KeepRecord, on_progress: ProgressCallback) -> None:
+        """Take the rounds. Raises NoRoom if the jobs do not fit in memory together."""
+        rounds, comparison, number = max(one.rule.rounds for one in self.pairings), str(uuid.uuid4()), 0
+        while (running := self._running()) and not self._allowance.is_over:
+            needed = sorted({place for pairing in running for place in pairing.places})
+            so_far = running[0].so_far() if len(self.pairings) == 1 else ""
+            place = RoundPlace(comparison, number + 1, self._allowance.next_s(), so_far)
+            try:
+                records = take([jobs[one] for one in needed], place, of_whole(on_progress, number, rounds))
+            except SideFailed as failed:
+                for pairing in running:
+                    pairing.fail(needed[failed.place], failed)
+                continue
+            for record in records:
+                keep(record)
+            taken = dict(zip(needed, records, strict=True))
+            for pairing in running:
+                pairing.add(*(taken[one] for one in pairing.places))
+            self._allowance.took_one()
+            number += 1
+
+    def split(self) -> "list[_Rotation]":
+        """The same in rotations of half as many jobs, which share the time that is left."""
+        running = self._running()
+        most = max(2, len({place for pairing in running for place in pairing.places}) // 2)
+        return _shared_out(running, most, self._allowance.left_s)
+
+    def _running(self) -> "list[_Pairing]":
+        return [pairing for pairing in self.pairings if not pairing.is_over]
+
+
+def _shared_out(pairings: "Sequence[_Pairing]", most: int, budget_s: float) -> list[_Rotation]:
+    """The pairs in rotations of at most `most` jobs, each with its share of the time."""
+    groups = [[pairings[number] for number in group] for group in packed([one.places for one in pairings], most)]
+    return [_Rotation(group, budget_s * len(group) / len(pairings)) for group in groups]
 
 
 class _Pairing:
@@ -93,13 +141,14 @@ class _Pairing:
 
     def __init__(self, asked: AskedPair) -> None:
         self.places, self._question = (asked.a, asked.b), asked.question
+        self.rule = asked.question.rule
         self._taken: list[tuple[Record, Record]] = []
         self._pairs: list[ratios.Pair] = []
         self._failure: CouldNotMeasure | None = None
 
     @property
     def is_over(self) -> bool:
-        return self._failure is not None or (bool(self._pairs) and self._question.rule.is_over(self._pairs))
+        return self._failure is not None or (bool(self._pairs) and self.rule.is_over(self._pairs))
 
     def add(self, a: Record, b: Record) -> None:
         """Add a round; a record that lacks the quantity is a failure."""
@@ -115,7 +164,7 @@ class _Pairing:
             self._failure = failure
 
     def so_far(self) -> str:
-        return _so_far(self._question.rule, self._pairs)
+        return _so_far(self.rule, self._pairs)
 
     def result(self) -> Comparison | CouldNotMeasure:
         """The comparison. A failure after rounds that can be judged ends them early, and they are judged."""
@@ -123,6 +172,7 @@ class _Pairing:
             return self._failure or CouldNotMeasure("There was no time for a round.")
         question = self._question
         raised = Counter(flag for pair in self._taken for record in pair for flag in flags(record, question.by))
+        raised.update(flag for pair in self._taken for flag in seen_in_turns(*pair) for _ in pair)
         cpu = [] if question.by == "energy" else [cpu_pair(a, b) for a, b in self._taken]
         worked = tuple(pair for pair in cpu if pair is not None)
         waits = _waits(self._taken, question)

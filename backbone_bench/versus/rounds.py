@@ -17,7 +17,7 @@ from backbone_bench.base.progress import ProgressCallback, within
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record, Turn
 from backbone_bench.run import live
-from backbone_bench.run.live import LiveSide, NotLive, SideFailed
+from backbone_bench.run.live import LiveSide, NoRoom, NotLive, SideFailed
 from backbone_bench.run.process import Worker
 from backbone_bench.run.runner import RunJob
 
@@ -62,9 +62,10 @@ class FreshRounds:
 
 @dataclass(slots=True)
 class LiveRounds:
-    """Rounds of live processes. Where they cannot be alive together, fresh rounds from then on, said once.
+    """Rounds of live processes. Where two cannot be alive together, fresh rounds from then on, said once.
 
-    A side that fails costs its round, which is taken again: said in a line. If it fails again the error is raised.
+    Of more than two that do not fit in memory together, NoRoom is raised: fewer may. A side that fails costs its
+    round, which is taken again: said in a line. If it fails again the error is raised.
     """
 
     fresh: TakeRound
@@ -73,15 +74,26 @@ class LiveRounds:
     workers: Sequence[Worker | None] = ()  # how the process of each side is started; none: as usual
     coin: random.Random = field(default_factory=random.Random)
     _is_fresh: bool = False
+    _too_large: list[Sequence[Job]] = field(default_factory=list)  # two that do not fit
 
     def __call__(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
-        if not self._is_fresh and all(job.latency for job in jobs):
+        if not self._is_fresh and jobs not in self._too_large and all(job.latency for job in jobs):
             try:
                 return _placed(self._take(jobs, place, on_progress), place)
             except NotLive as why:
-                self._is_fresh = True
-                self.say(f"{why}: they run one after the other, which is slower and shows less.")
+                self._say(why, jobs)
         return self.fresh(jobs, place, on_progress)
+
+    def _say(self, why: NotLive, jobs: Sequence[Job]) -> None:
+        """Say what follows, and remember it; raise NoRoom again if fewer jobs may fit."""
+        if isinstance(why, NoRoom) and len(jobs) > 2:
+            self.say(f"{why}: fewer of them take turns at a time.")
+            raise why
+        if isinstance(why, NoRoom):
+            self._too_large.append(jobs)
+        else:
+            self._is_fresh = True
+        self.say(f"{why}: they run one after the other, which is slower and shows less.")
 
     def _take(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
         try:
@@ -94,7 +106,7 @@ class LiveRounds:
             return self._once(jobs, place, on_progress)
         except SideFailed as failed:
             if failed.failure.out_of_memory:
-                raise NotLive(f"{failed}") from None
+                raise NoRoom(f"{failed}") from None
             raise
 
     def _once(self, jobs: Sequence[Job], place: RoundPlace, on_progress: ProgressCallback) -> tuple[Record, ...]:
@@ -129,10 +141,14 @@ class Allowance:
 
     def next_s(self) -> float:
         """Seconds that the next round may take."""
-        if self.budget_s == math.inf:
-            return math.inf
         self._began_s = self.clock() if self._began_s is None else self._began_s
-        return max(0.0, self.budget_s - (self.clock() - self._began_s)) / max(1, self.rounds - self._taken)
+        return self.left_s / max(1, self.rounds - self._taken)
+
+    @property
+    def left_s(self) -> float:
+        """Seconds that are left of the budget."""
+        spent_s = 0.0 if self._began_s is None else self.clock() - self._began_s
+        return max(0.0, self.budget_s - spent_s)
 
     def took_one(self) -> None:
         """A round is over."""

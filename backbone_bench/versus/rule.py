@@ -9,17 +9,20 @@ it is a t-interval, which one round disturbed by another process would ruin.
 """
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from backbone_bench.records import Known, Latency, Missing, Record, known
+from backbone_bench.records.flags import Finding
 from backbone_bench.records.quantities import EAGER, EXACT, QUANTITIES, Quantity, turns
 from backbone_bench.stats import ratios
 from backbone_bench.stats.ratios import Ratio
 
 FEWEST, USUAL = 4, 12  # rounds
 THRESHOLD = 0.03  # the least difference that matters, as a share
+SLOW_CALL_S = 0.5  # a turn of such calls is longer than most disturbances
+FAULTS, FAULTS_SHARE = 20, 0.05  # page faults of a call by which two processes may differ
 
 By = Literal["work", "wall", "device", "graph", "energy"]  # work: the device's own, see `Record.device_work`
 SpeedVerdict = Literal["less", "more", "no_difference", "unclear"]  # of A's time or energy against B's
@@ -158,6 +161,24 @@ def cpu_pair(a: Record, b: Record) -> ratios.Pair | None:
         return None
     medians = ratios.Pair(*(statistics.median(side) for side in zip(*taken, strict=True)))
     return ratios.of_turns(medians, taken)
+
+
+def seen_in_turns(a: Record, b: Record) -> Iterator[Finding]:
+    """What the turns of a live round show that lessens what their ratio says."""
+    walls = [one.latency.wall for one in (a, b) if one.live is not None and not isinstance(one.latency, Missing)]
+    if any(not isinstance(wall, Missing) and wall.median_s > SLOW_CALL_S for wall in walls):
+        yield "slow_turns"
+    faults = [per_call for one in (a, b) if (per_call := _faults_per_call(one)) is not None]
+    if len(faults) == 2 and max(faults) - min(faults) > max(FAULTS, FAULTS_SHARE * max(faults)):
+        yield "faults_differ"
+
+
+def _faults_per_call(record: Record) -> float | None:
+    """Minor page faults of one call in turns; None if the calls are not known."""
+    if record.live is None or isinstance(record.latency, Missing) or isinstance(record.latency.wall, Missing):
+        return None
+    calls = record.latency.wall.n + len(record.live.discarded_s)
+    return sum(record.live.minor_faults) / calls if calls else None
 
 
 def counts(record: Record) -> Mapping[str, float]:

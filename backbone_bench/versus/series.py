@@ -11,11 +11,10 @@ from backbone_bench.base.progress import ProgressCallback
 from backbone_bench.base.signals import Interrupted, deferred
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import Record
+from backbone_bench.versus import rotations as grouping
 from backbone_bench.versus.compare import AskedPair, compare_rotating
 from backbone_bench.versus.rounds import TakeRound
 from backbone_bench.versus.rule import By, ComparisonQuestion
-
-MOST_LIVE = 8  # processes in one rotation: so many fit into the memory of a usual machine
 
 
 class ComparisonJob(NamedTuple):
@@ -52,21 +51,20 @@ class SeriesEnd(NamedTuple):
 
 def rotations(comparisons: Sequence[ComparisonJob]) -> list[Rotation]:
     """Put comparisons of time together, so that each network runs in few rotations; one of energy stands alone."""
-    found: list[Rotation] = []
-    shared: list[Rotation] = []
-    for place, one in enumerate(comparisons):
-        if one.question.by == "energy":
-            found.append(Rotation(_added([], one.sides), [place]))
-            continue
-        fitting = [each for each in shared if len(_added(each.jobs, one.sides)) <= MOST_LIVE]
-        if not fitting:
-            fitting = [Rotation([], [])]
-            shared += fitting
-            found += fitting
-        best = min(fitting, key=lambda each: len(_added(each.jobs, one.sides)) - len(each.jobs))
-        best.jobs[:] = _added(best.jobs, one.sides)
-        best.members.append(place)
-    return found
+    jobs: list[Job] = []
+    for one in comparisons:
+        jobs = _added(jobs, one.sides)
+    places = [_places(jobs, one.sides) for one in comparisons]
+    timed = [number for number, one in enumerate(comparisons) if one.question.by != "energy"]
+    groups = [[number] for number in range(len(comparisons)) if number not in timed]
+    groups += [
+        [timed[member] for member in members]
+        for members in grouping.packed([places[number] for number in timed], grouping.MOST_LIVE)
+    ]
+    return [
+        Rotation([jobs[place] for place in sorted({place for number in group for place in places[number]})], group)
+        for group in sorted(groups)
+    ]
 
 
 def _added(jobs: Sequence[Job], more: Sequence[Job]) -> list[Job]:

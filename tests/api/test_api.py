@@ -14,6 +14,7 @@ from torch import nn
 import backbone_bench
 from backbone_bench import Missing, UserError
 from backbone_bench.measure.devices import available, guest
+from backbone_bench.profiler import layers
 from backbone_bench.records import store
 
 
@@ -55,6 +56,22 @@ def test_a_model_that_is_handed_over_stays_as_it_is(setting):
     assert all(value.dtype == before[name].dtype for name, value in net.state_dict().items())
     assert net.conv.weight.is_contiguous()
     assert net.conv.weight.grad is None
+
+
+@pytest.mark.parametrize("setting", [{}, {"train": True}, {"precision": "bf16"}], ids=str)
+def test_times_by_layer_change_neither_the_counts_nor_the_model(setting, monkeypatch):
+    monkeypatch.setattr(layers, "_BUDGET_S", 0.1)
+    monkeypatch.setattr(layers, "_HOST_SIZE", 64)
+    net, image = Net(), torch.ones(2, 3, 8, 8)
+    before = [dict(vars(module)) for module in net.modules()]
+    with_times, without = tiny(net, image, layers=True, **setting), tiny(net, image, **setting)
+    assert with_times.cost == without.cost
+    assert [dict(vars(module)) for module in net.modules()] == before
+    times = with_times.layer_times
+    assert isinstance(times, backbone_bench.records.LayerTimes)
+    assert {"conv", "norm"} <= {row.module for row in times.rows}
+    assert isinstance(times.ceilings, backbone_bench.records.Ceilings)
+    assert without.layer_times is None
 
 
 def test_its_record_is_valid_says_where_it_comes_from_and_is_read_back(tmp_path):

@@ -20,7 +20,8 @@ def words_of(page: Path) -> list[str]:
 
 
 def flags_of(command: str) -> set[str]:
-    options = [*COMMANDS[command].params, *(COMMANDS["run"].params if command == "gate" else ())]  # gate … -- run …
+    of_run = COMMANDS["run"].params if command in ("gate", "bisect") else ()  # gate … -- run …
+    options = [*COMMANDS[command].params, *of_run]
     return {flag for option in options for flag in (*option.opts, *option.secondary_opts)} | {"--help", "-h"}
 
 

@@ -10,7 +10,7 @@ from backbone_bench.gate import comparisons
 from backbone_bench.records import store
 from backbone_bench.run import live, runner
 from backbone_bench.run.messages import Failed
-from backbone_bench.versus import series
+from backbone_bench.versus import rotations
 from tests.cli.conftest import Output
 from tests.gate.conftest import git, repository
 from tests.report.samples import RESNET50, VOVNET39, record
@@ -105,7 +105,7 @@ def test_a_signal_while_a_row_is_written_waits_for_its_end(bench, folder, signal
         ("compare old.json -o a.md -o b.html", ["a.md", "b.html"]),
         ("merge old.json -o a.jsonl -o b.json", ["a.jsonl", "b.json"]),
         ("history old.json -o a.md -o b.csv", ["a.md", "b.csv"]),
-        ("report old.json -o page", ["page/index.html", "page/records.jsonl", "page/tables.csv"]),
+        ("report old.json -o page --copy-records", ["page/index.html", "page/records.jsonl", "page/tables.csv"]),
         (
             "gate --baseline old.json --current old.json --update-baseline --reason because -o a.md -o b.xml",
             ["a.md", "b.xml"],
@@ -138,7 +138,7 @@ def test_a_signal_amid_counting_prints_what_is_counted(bench, folder, monkeypatc
 def test_a_signal_amid_measured_claims_judges_those_that_are_measured_and_counts_no_others(
     bench, folder, rows, monkeypatch
 ):
-    monkeypatch.setattr(series, "MOST_LIVE", 2)
+    monkeypatch.setattr(rotations, "MOST_LIVE", 2)
     rows.append(signal.SIGTERM)
     names = ("densenet201-slower-than-161", "article-resnet34-is-18pct-of-vgg19", "resnet50-flops")
     output = bench("claims", *names, "--measure", "--device", "cpu", "--rounds", "4", "--no-energy", "-q", "-f", "csv")

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from itertools import product
+from itertools import permutations, product
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -472,6 +472,14 @@ def test_a_function_of_a_permuted_tensor_is_torchs(x: Tensor, function: Any) -> 
     agrees(Call(function, lambda: (x,)))
     if x.dim():
         agrees(Call(function, lambda: (x[..., ::2],)))
+
+
+@pytest.mark.parametrize("function", [*PLAIN, F.relu, F.elu, F.hardtanh])
+def test_an_image_with_gaps_in_any_memory_order_is_torchs(function: Any) -> None:
+    for shape in ((1, 2), (1, 2, 3), (1, 2, 2, 2), (1, 2, 2, 1)):
+        for order in permutations(range(len(shape))):
+            x = ordered([*shape[:-1], 2 * shape[-1]], order)
+            agrees(Call(function, lambda x=x: (x[..., ::2],)))  # type: ignore[misc]
 
 
 @SETTINGS

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.fuzz import __main__ as fuzz
 from tests.fuzz.targets import TARGETS, refusal
 
-FEW = settings.get_profile("few")
+FEW = settings(max_examples=10)  # slow ones
 
 
 @pytest.mark.parametrize("name", TARGETS)
@@ -20,7 +20,7 @@ def test_what_the_repository_publishes_is_understood(name):
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(FEW)
+@FEW
 @given(st.randoms(use_true_random=False))
 def test_what_is_nearly_right_is_understood_or_refused_in_one_line(name: str, chance: random.Random):
     target = TARGETS[name]
@@ -28,7 +28,7 @@ def test_what_is_nearly_right_is_understood_or_refused_in_one_line(name: str, ch
 
 
 @pytest.mark.parametrize("name", TARGETS)
-@settings(FEW)
+@FEW
 @given(st.binary() | st.text().map(str.encode))
 def test_any_bytes_are_understood_or_refused_in_one_line(name: str, text: bytes):
     refusal(TARGETS[name].read, text)

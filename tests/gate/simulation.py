@@ -1,11 +1,12 @@
 """Simulation: how often the gate's rule and other rules report a regression, on the same invented runners.
 
-Noise has two levels: processes differ by a log-normal factor (how memory was
-laid out, which core it got), and within a process each sample resembles the
-next (lag-1 autocorrelation 0.5) with one outlier in a hundred. A noisy runner
-also gets slower by 5 % during the rounds; on a shared one another program slows
-one process in ten by 30 %. `python -m tests.gate.simulation` prints the tables
-of docs/gate.md.
+Live rounds are those of the simulation of `bench versus`. In rounds of fresh
+processes noise has two levels: processes differ by a log-normal factor (how
+memory was laid out, which core it got), and within a process each sample
+resembles the next (lag-1 autocorrelation 0.5) with one outlier in a hundred. A
+noisy runner also gets slower by 5 % during the rounds; on a shared one another
+program slows one process in ten by 30 %. `python -m tests.gate.simulation`
+prints the tables of docs/gate.md.
 """
 
 import math
@@ -20,6 +21,8 @@ from scipy.stats import mannwhitneyu
 from backbone_bench.gate.noisy import RoundPlan, Series, SeriesKey, decide
 from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.stats import samples as stats
+from backbone_bench.stats.ratios import Pair, of_turns
+from tests.versus.simulation import LIVE_MACHINES, LiveMachine
 
 TRIALS, RANK_TRIALS, THRESHOLD = 2000, 1000, 0.03
 ROUNDS = 20  # the most that one verdict can use: five, doubled, and both again to confirm
@@ -62,6 +65,32 @@ SCENES = (
     Scene(TYPICAL, 0.0, subjects=14),
     Scene(NOISY, 0.0, subjects=14),
 )
+LIVE_ROUNDS = 4000  # that are simulated once and drawn from
+LIVE_TRIALS = 1000
+
+
+class LiveScene(NamedTuple):
+    """A simulated case of live rounds: the true change of the first workload, how many there are, and the threshold."""
+
+    change: float
+    subjects: int = 1
+    threshold: float = THRESHOLD
+
+    def __str__(self) -> str:
+        _, words = str(Scene(TYPICAL, self.change, self.subjects)).split(", ", 1)
+        return words if self.threshold == THRESHOLD else f"{words}, `--latency-threshold {100 * self.threshold:g}`"
+
+
+LIVE = (
+    LiveScene(0.0),
+    LiveScene(0.03),
+    LiveScene(0.05),
+    LiveScene(0.05, subjects=4),
+    LiveScene(0.0, subjects=14),
+    LiveScene(0.0, threshold=0.01),
+    LiveScene(0.02, threshold=0.01),
+    LiveScene(0.03, threshold=0.01),
+)
 BY_RANKS = tuple(
     Scene(runner, change, subjects)
     for runner, change in ((NOISY, 0.05), (SHARED, 0.0), (SHARED, 0.05), (SHARED, 0.10))
@@ -84,12 +113,28 @@ def draw(scene: Scene, trials: int, seed: int = 7) -> np.ndarray:
     return np.exp(within + process[..., None].astype(np.float32))
 
 
+def draw_live(machine: LiveMachine, scene: LiveScene, seed: int = 7) -> np.ndarray:
+    """Logarithms of head over base by trial, subject and round."""
+    rng = np.random.default_rng(seed)
+    changes = rng.choice(live_rounds(machine), (LIVE_TRIALS, scene.subjects, ROUNDS))
+    changes[:, 0] += math.log1p(scene.change)
+    return changes
+
+
+@cache
+def live_rounds(machine: LiveMachine) -> np.ndarray:
+    """Logarithms of the ratio of equal sides, each the product's own estimate from the turns of one round."""
+    turns = np.exp(machine.log_ratios(np.random.default_rng(1), LIVE_ROUNDS)).tolist()
+    rounds = [of_turns(Pair(1.0, 1.0), [Pair(one, 1.0) for one in each]) for each in turns]
+    return np.log([a / b for a, b in rounds])
+
+
 class Gate:
     """The gate's own code, run on rounds that were drawn before."""
 
-    def __init__(self, medians: np.ndarray, plan: RoundPlan, kind: type[Series]) -> None:
-        self._changes = np.log(medians[..., 1] / medians[..., 0])
-        self._plan, self._kind = plan, kind
+    def __init__(self, changes: np.ndarray, plan: RoundPlan, kind: type[Series], threshold: float = THRESHOLD) -> None:
+        """`changes` are logarithms of head over base by trial, subject and round."""
+        self._changes, self._plan, self._kind, self._threshold = changes, plan, kind, threshold
 
     def regressed(self, trial: int) -> bool:
         """Whether any subject of the trial is called regressed."""
@@ -101,7 +146,7 @@ class Gate:
             for subject in some:
                 changes = self._changes[trial, int(subject), used[subject] : used[subject] + rounds]
                 used[subject] += rounds
-                taken[SeriesKey(subject, "wall_s")] = self._kind(tuple(changes.tolist()), THRESHOLD)
+                taken[SeriesKey(subject, "wall_s")] = self._kind(tuple(changes.tolist()), self._threshold)
             return taken
 
         return any(one.verdict is GateVerdict.REGRESSED for one in decide(measure, subjects, self._plan).values())
@@ -135,8 +180,12 @@ def _rank_sum_beyond(count: int) -> np.ndarray:
 
 def gate(samples: np.ndarray, plan: RoundPlan = RoundPlan(), kind: type[Series] = Series) -> float:  # noqa: B008 - frozen
     """The share of trials in which the gate calls anything regressed."""
-    judge = Gate(np.median(samples, axis=-1), plan, kind)
-    return float(np.mean([judge.regressed(trial) for trial in range(len(samples))]))
+    medians = np.median(samples, axis=-1)
+    return alarms(Gate(np.log(medians[..., 1] / medians[..., 0]), plan, kind), len(samples))
+
+
+def alarms(judge: Gate, trials: int) -> float:
+    return float(np.mean([judge.regressed(trial) for trial in range(trials)]))
 
 
 def mann_whitney(samples: np.ndarray) -> float:
@@ -185,6 +234,16 @@ def shares_by_ranks() -> dict[str, dict[str, float]]:
     return _shares(BY_RANKS, {"bench gate": gate, "by ranks": partial(gate, kind=Ranked)}, RANK_TRIALS)
 
 
+def shares_live() -> dict[str, dict[str, float]]:
+    """The share of trials with an alarm in live rounds, by true change and machine."""
+    found: dict[str, dict[str, float]] = {}
+    for machine in LIVE_MACHINES:
+        for scene in LIVE:
+            judge = Gate(draw_live(machine, scene), RoundPlan(), Series, scene.threshold)
+            found.setdefault(str(scene), {})[machine.name] = alarms(judge, LIVE_TRIALS)
+    return found
+
+
 def _shares(scenes: Sequence[Scene], rules: Rules, trials: int) -> dict[str, dict[str, float]]:
     drawn = ((scene, draw(scene, trials)) for scene in scenes)
     return {str(scene): {name: rule(samples) for name, rule in rules.items()} for scene, samples in drawn}
@@ -199,4 +258,4 @@ def table(found: Mapping[str, Mapping[str, float]]) -> str:
 
 
 if __name__ == "__main__":
-    print(table(shares()), table(shares_by_ranks()), sep="\n", end="")
+    print(table(shares_live()), table(shares()), table(shares_by_ranks()), sep="\n", end="")

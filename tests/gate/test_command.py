@@ -429,11 +429,14 @@ def test_a_revision_that_cannot_be_laid_out_is_told_in_one_line(bench, repositor
         raise FileNotFoundError(2, "No such file or directory")
 
     monkeypatch.setattr("tempfile.TemporaryDirectory", nowhere)
-    assert bench(*words).err == "bench: --base-ref needs a temporary folder: No such file or directory.\n"
+    assert (
+        bench(*words).err
+        == "bench: A checkout of another revision needs a temporary folder: No such file or directory.\n"
+    )
     monkeypatch.setenv("PATH", "")
     output = bench(*words)
     assert (output.code, output.err.count("\n")) == (2, 1)
-    assert "--base-ref needs git, which cannot be run" in output.err
+    assert "git is needed for this, and cannot be run" in output.err
 
 
 def test_where_git_cannot_be_run_a_record_names_no_commit(bench, monkeypatch):

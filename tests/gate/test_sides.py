@@ -12,13 +12,14 @@ from backbone_bench.gate import checkout, comparisons, sides
 from backbone_bench.gate.baseline import Baseline
 from backbone_bench.gate.noisy import RoundPlan
 from backbone_bench.gate.session import GateRules
+from backbone_bench.gate.tolerances import CountTolerance, Tolerances
 from backbone_bench.gate.verdicts import GateVerdict
 from backbone_bench.jobs.job import Job
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult, RunJob
 from backbone_bench.versus.rounds import FreshRounds
 from tests.gate.conftest import git
-from tests.gate.samples import counted, processes, timed
+from tests.gate.samples import COST, counted, processes, timed
 
 NOISE = (-0.002, 0.001, 0.0, 0.002, -0.001)
 HEAD, UNKNOWN = "HEAD", "origin/none"
@@ -39,9 +40,14 @@ def failing(message: str, exit_code: int) -> RunJob:
     return lambda job, _on_progress: JobResult(job, None, Failed(message, exit_code))
 
 
-def compared(runs: tuple[RunJob, RunJob], jobs: sides.Jobs = JOBS) -> comparisons.Compared:
+def compared(
+    runs: tuple[RunJob, RunJob],
+    jobs: sides.Jobs = JOBS,
+    rules: GateRules = GateRules(),  # noqa: B008  # it is frozen
+) -> comparisons.Compared:
     """Base and head in fresh rounds, each run in its way."""
-    return comparisons.revisions(jobs, GateRules(), FreshRounds(runs), "HEAD~1", begin)
+    found = comparisons.revisions(jobs, rules, FreshRounds(runs), "HEAD~1", begin)
+    return comparisons.with_new(found, jobs, rules, runs[1])
 
 
 def verdicts(compared: comparisons.Compared) -> dict[str, GateVerdict]:
@@ -91,6 +97,19 @@ def test_a_model_that_the_base_does_not_have_is_new_and_one_that_fails_here_is_i
     broken = compared((taking(0.04), failing("out of memory", 3)))
     assert [(found.verdict, found.exit_code) for found in new.findings] == [(GateVerdict.NEW, None)]
     assert [(found.verdict, found.exit_code) for found in broken.findings] == [(GateVerdict.INVALID, 3)]
+    assert [record.workload.model for record in new.heads] == ["net"]
+
+
+def test_a_model_that_neither_side_has_could_not_be_run():
+    nowhere = compared((failing("no factory 'nett'", 2), failing("no factory 'nett'", 2)))
+    assert [(found.verdict, found.exit_code) for found in nowhere.findings] == [(GateVerdict.INVALID, 2)]
+
+
+def test_a_limit_holds_for_a_model_that_the_base_does_not_have():
+    tolerances = Tolerances(counts={"params": CountTolerance(max=COST.params - 1)})
+    found = compared((failing("no such file", 2), taking(0.04)), rules=GateRules(tolerances=tolerances)).findings
+    assert [(one.verdict, one.metric) for one in found] == [(GateVerdict.NEW, ""), (GateVerdict.EXCEEDED, "params")]
+    assert found[0].subject == found[1].subject
 
 
 def test_what_runs_now_is_compared_with_a_baseline_whose_rounds_cannot_be_doubled():

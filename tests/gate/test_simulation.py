@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gate.simulation import RULES, shares, shares_by_ranks
+from tests.gate.simulation import RULES, shares, shares_by_ranks, shares_live
 
 PAGE = Path(__file__).parents[2] / "docs" / "gate.md"
 pytestmark = pytest.mark.slow
@@ -48,6 +48,17 @@ def test_ranks_would_see_less_where_several_are_judged_together(by_ranks):
     )
 
 
+@pytest.fixture(scope="module")
+def live():
+    return shares_live()
+
+
+def test_live_rounds_raise_no_false_alarm_and_see_five_percent_everywhere(live):
+    assert max(live["no change"].values()) <= 0.01
+    assert max(live["no change, 14 workloads, any alarm"].values()) <= 0.01
+    assert min(live["+5 %"].values()) >= 0.9
+
+
 def printed(heading):
     """The numbers of a table of docs/gate.md, by scene and rule."""
     _, table = PAGE.read_text(encoding="utf-8").split(heading)
@@ -56,7 +67,8 @@ def printed(heading):
 
 
 @pytest.mark.parametrize(
-    ("heading", "figures"), [("The same draws, judged", "found"), ("By ranks from nine", "by_ranks")]
+    ("heading", "figures"),
+    [("In live rounds (1000", "live"), ("The same draws, judged", "found"), ("By ranks from nine", "by_ranks")],
 )
 def test_the_page_prints_these_figures(heading, figures, request):
     drawn = request.getfixturevalue(figures)

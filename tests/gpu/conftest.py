@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-FILES = ("test_latency.py", "test_pairs.py", "test_energy.py", "test_row.py", "test_predict.py", "test_fitting.py")
+FILES = (
+    "test_latency.py", "test_pairs.py", "test_energy.py", "test_layers.py", "test_row.py", "test_predict.py",
+    "test_fitting.py",
+)  # fmt: skip
 Show = Callable[[str], None]
 
 

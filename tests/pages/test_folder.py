@@ -35,8 +35,15 @@ def records(tmp_path: Path) -> Path:
     return path
 
 
+def test_a_report_names_the_files_of_its_records_where_they_are_not_copied(records: Path, tmp_path: Path):
+    done = bench("report", str(records), "-o", str(tmp_path / "page"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert f"bench rerun {records}" in (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "page" / "records.jsonl").exists()
+
+
 def test_a_report_is_a_page_tables_plots_and_the_whole_records(records: Path, tmp_path: Path):
-    done = bench("report", str(records), "-o", str(tmp_path / "a" / "b"))
+    done = bench("report", str(records), "-o", str(tmp_path / "a" / "b"), "--copy-records")
     assert (done.returncode, done.stderr) == (0, "")
     folder_made = tmp_path / "a" / "b"
     assert done.stdout.strip() == str(folder_made / "index.html")

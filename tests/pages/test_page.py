@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -351,6 +352,17 @@ def test_in_print_everything_is_open_dark_on_white(shown: Browser):
     assert shown.run("getComputedStyle(document.querySelector('nav')).display") == "none"
     assert shown.run("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
     assert len(shown.call("Page.printToPDF")["data"]) > 10_000
+
+
+def test_no_heading_skips_a_level(text: str):
+    levels = [int(tag[1]) for tag, _ in Tags(text).tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert max(after - before for before, after in pairwise(levels)) == 1
+
+
+def test_the_claims_on_a_page_begin_with_the_verdict(text: str):
+    table = text.partition('<section id="claims"')[2].partition("<tbody>")[0]
+    assert re.findall(r"<button type=\"button\">(\w+)", table)[:2] == ["verdict", "claim"]
 
 
 def test_the_page_looks_like_this(golden: Golden):

@@ -43,6 +43,23 @@ def test_every_record_written_is_valid_against_the_schema():
         jsonschema.validate(json.loads(store.dump_line(some)), schema)
 
 
+def test_a_cost_that_several_lines_share_is_parsed_once_and_each_record_keeps_its_own(tmp_path):
+    other = replace(ONE, id="other", cost=replace(known(ONE.cost), params=known(ONE.cost).params + 1))
+    path = tmp_path / "some.jsonl"
+    path.write_text(store.dump_lines([ONE, TWO, other, ONE]))
+    found = store.read([path], silent)
+    assert found == (ONE, TWO, other, ONE)
+    assert found[0].cost is found[3].cost
+
+
+@pytest.mark.parametrize("name", ["cost", "latency", 'cost":{"params":'])
+def test_an_argument_that_is_called_like_a_part_of_a_record_hides_nothing(tmp_path, name):
+    some = replace(ONE, workload=replace(ONE.workload, arguments={name: 1, "latency": "}"}))
+    path = tmp_path / "some.jsonl"
+    path.write_text(store.dump_line(some))
+    assert store.read([path], silent) == (some,)
+
+
 # Keywords that say nothing about what is valid.
 ANNOTATIONS = {"$schema", "$defs", "title", "description", "default", "readOnly"}
 BY_NAME = {"$defs", "properties"}  # their members are named by us

@@ -7,7 +7,7 @@ import pytest
 
 from backbone_bench.jobs.job import Job
 from backbone_bench.run import live
-from backbone_bench.run.live import NotLive, SideFailed
+from backbone_bench.run.live import NoRoom, NotLive, SideFailed
 from backbone_bench.run.messages import Failed
 from backbone_bench.versus.rounds import Allowance, LiveRounds, RoundPlace
 from tests.report.samples import record
@@ -81,6 +81,21 @@ def test_what_cannot_be_alive_together_runs_one_after_the_other_from_then_on(mon
     assert len(script.take(1)) == len(script.take(2)) == 2
     assert script.fresh == 2
     assert sum("one after the other" in line for line in script.said) == 1
+
+
+def test_of_more_than_two_without_room_fewer_may_fit(monkeypatch):
+    script = Script(monkeypatch, NoRoom("they need 9 GiB"))
+    with pytest.raises(NoRoom):
+        script.rounds([*JOBS, Job("c", {})], RoundPlace("some", 1), lambda phase, share: None)
+    assert script.said == ["they need 9 GiB: fewer of them take turns at a time."]
+
+
+def test_two_without_room_run_one_after_the_other_and_others_are_alive_together(monkeypatch):
+    script = Script(monkeypatch, NoRoom("they need 9 GiB"), None)
+    script.take(1)
+    script.rounds([JOBS[0], Job("c", {})], RoundPlace("other", 1), lambda phase, share: None)
+    script.take(2)
+    assert (script.fresh, script.script) == (2, [])
 
 
 def test_counts_need_no_live_process(monkeypatch):

@@ -4,12 +4,13 @@ import pytest
 
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.jobs.job import Job
-from backbone_bench.records import Latencies, Missing, Record
+from backbone_bench.records import Latencies, LiveTurns, Missing, Record
+from backbone_bench.run.live import NoRoom
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult
-from backbone_bench.versus.compare import compare_paired
+from backbone_bench.versus.compare import AskedPair, compare_paired, compare_rotating
 from backbone_bench.versus.rounds import FreshRounds, RoundPlace
-from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule, quantity, values
+from backbone_bench.versus.rule import Comparison, ComparisonQuestion, DecisionRule, quantity, seen_in_turns, values
 from tests.report.samples import NO_EVENTS, NO_GRAPH, gpu_record, latency, record
 
 A, B = Job("a", {}), Job("b", {})
@@ -65,6 +66,28 @@ def test_progress_names_the_round_and_the_side():
     ]
 
 
+def test_what_has_no_room_takes_turns_in_smaller_groups_within_the_same_time():
+    rounds, shares = [], []
+
+    def take(jobs, place, on_progress):
+        if len(jobs) > 3:
+            raise NoRoom("they need 9 GiB")
+        rounds.append(("".join(job.model for job in jobs), place))
+        on_progress("taking turns", 1.0)
+        return tuple(record(job.model, 4_000_000, ord(job.model)) for job in jobs)
+
+    jobs = [Job(name, {}) for name in "abcdefg"]
+    question = ComparisonQuestion(rule=DecisionRule(4), budget_s=700.0)
+    asked = [AskedPair(a, a + 1, question) for a in range(6)]
+    found = compare_rotating(jobs, asked, lambda phase, share: shares.append(share), take)
+    compared = [(one.a.workload.model, one.b.workload.model) for one in found if isinstance(one, Comparison)]
+    assert compared == [*zip("abcdef", "bcdefg", strict=True)]
+    assert [models for models, _ in rounds] == ["abc"] * 4 + ["cde"] * 4 + ["efg"] * 4
+    assert len({place.comparison for _, place in rounds}) == 3
+    assert rounds[0][1].allowed_s == pytest.approx(700 / 3 / 4, rel=0.01)
+    assert shares == sorted(shares)
+
+
 def test_the_progress_of_a_comparison_never_goes_back_and_has_the_interval_so_far():
     phases: list[str] = []
     shares: list[float] = []
@@ -112,6 +135,37 @@ def test_what_was_odd_is_counted_over_the_processes_of_both_sides():
 
     found = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, fresh(crowded))
     assert found.flags == {"nan_output": 8, "host_busy": 4}
+
+
+def turns(model, call_s, faults_per_burst):
+    """A process that made ten bursts of one call, with another call before it that is no sample."""
+    live = LiveTurns(
+        processes=2, seed=1, allocator="kept", cores=(0,), discard=1, start_s=tuple(map(float, range(10))),
+        discarded_s=(call_s,) * 10, cpu_s=(call_s,) * 10, minor_faults=(faults_per_burst,) * 10, preempted=(0,) * 10,
+    )  # fmt: skip
+    made = record(model, 4_000_000, call_s, latency=Latencies(latency(call_s, n=10), NO_EVENTS, NO_GRAPH))
+    return replace(made, live=live)
+
+
+@pytest.mark.parametrize(
+    ("call_s", "faults", "found"),
+    [
+        (0.3, (0, 0), []),
+        (0.3, (1000, 1050), []),  # a twentieth
+        (0.3, (0, 39), []),
+        (0.3, (0, 42), ["faults_differ"]),
+        (0.6, (0, 0), ["slow_turns"]),
+    ],
+)
+def test_slow_calls_and_page_faults_that_differ_are_told_of_a_live_round(call_s, faults, found):
+    sides = [turns(name, call_s, one) for name, one in zip("ab", faults, strict=True)]
+    assert [*seen_in_turns(*sides)] == found
+    compared = compare_paired((A, B), ComparisonQuestion(rule=DecisionRule(4)), silent, lambda *_: tuple(sides))
+    assert {name: compared.flags[name] for name in found} == dict.fromkeys(found, 8)
+
+
+def test_fresh_rounds_have_no_turns_to_look_at():
+    assert [*seen_in_turns(record("a", 1, 0.6), record("b", 1, 0.6))] == []
 
 
 def test_a_quantity_that_one_side_lacks_is_missing_with_its_reason():

@@ -45,15 +45,19 @@ def answer(outcomes: Sequence[ClaimResult], *, wide: bool = True) -> Answer:
 
 
 def _parts(outcomes: Sequence[ClaimResult], *, wide: bool) -> Sequence[Table]:
-    table = table_of(sorted(outcomes, key=_urgency), AT_A_GLANCE)
-    table = replace(table, brief=not wide).adding("The working of a claim: bench claims ID.")
+    table = replace(at_a_glance(outcomes), brief=not wide).adding("The working of a claim: bench claims ID.")
     if wide:
         return table, _published(outcomes)
     count = len(shown_by_others(outcomes))
     return (table.adding(f"Measured by others: {count} findings; --wide lists them.") if count else table,)
 
 
-def _urgency(outcome: ClaimResult) -> tuple[bool, int]:
+def at_a_glance(outcomes: Sequence[ClaimResult]) -> Table:
+    """One row per claim, what needs attention first, and its verdict before all else."""
+    return table_of(sorted(outcomes, key=urgency), AT_A_GLANCE)
+
+
+def urgency(outcome: ClaimResult) -> tuple[bool, int]:
     """The sort key: unexpected verdicts first, then by verdict."""
     return not outcome.unexpected, _URGENCY.index(outcome.verdict)
 

@@ -78,12 +78,13 @@ def kept_strides(shape: StaticShape, strides: StaticShape) -> StaticShape | None
     """Strides of an elementwise result whose first input has these: dense, in the order of the input's dimensions.
 
     None if that order is not unique: then torch looks at the other inputs. None too where a dimension behind the batch
-    has one element: some kernels keep its stride, others do not.
+    has one element, or the batch has one and the input has gaps: some kernels keep the stride of such a dimension,
+    others do not.
     """
     if 0 in strides or len(set(strides)) < len(strides) or 1 in shape[1:]:
         return None
     kept = _dense(shape, sorted(range(len(shape)), key=strides.__getitem__))
-    return None if shape[:1] == (1,) and kept[0] != strides[0] else kept
+    return None if shape[:1] == (1,) and kept != strides else kept
 
 
 def plain(input: Tensor, *others: Tensor | None) -> bool:
@@ -112,7 +113,7 @@ def _in_order(shape: StaticShape, strides: StaticShape) -> bool:
     if len(shape) != 4 or not differ:
         return False
     image, channel, row, column = strides
-    return image >= channel > row >= column > 0
+    return image > channel > row >= column > 0
 
 
 def _dense(shape: StaticShape, order: Sequence[int]) -> StaticShape:

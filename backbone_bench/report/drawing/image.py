@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any, Literal
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.report.drawing.layout import BOTTOM, ROW, TOP, Layout, sheet, short, tick_text
+from backbone_bench.report.drawing.layout import BOTTOM, ROW, TOP, Layout, fits_on, sheet, short, tick_text
 from backbone_bench.report.drawing.plot import BarSegment, Line, Panel, Plot, Point
 from backbone_bench.report.drawing.svg import INK, LIGHT, SHAPES
 from backbone_bench.report.tables import escape
@@ -116,6 +116,9 @@ class _Pen:
         height = ROW * (0.16 if bar.thin else 0.64)
         style = {"color": self._colour(bar.series), "edgecolor": _GROUND, "linewidth": _POINT, "zorder": 2}
         self.axes.barh(self.top + layout.y.at(bar.row), end - start, height, start, **style)
+        if fits_on(bar, end - start):
+            middle = (layout.x.at(bar.start) + layout.x.at(bar.end)) / 2
+            self.text(middle, layout.y.at(bar.row) + 4, bar.label, anchor="middle", color=_GROUND)
 
     def _line(self, line: Line, layout: Layout) -> None:
         x, y = ([scale.at(pair[side]) for pair in line.points] for side, scale in enumerate((layout.x, layout.y)))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import ceil, floor, log10
 from typing import NamedTuple
 
-from backbone_bench.report.drawing.plot import Axis, Panel, Plot
+from backbone_bench.report.drawing.plot import Axis, BarSegment, Panel, Plot
 from backbone_bench.report.tables import escape
 
 WIDTH, HEIGHT = 440, 330
@@ -167,6 +167,11 @@ def short(text: str) -> str:
     """Cut a label to its greatest length, with control characters made visible."""
     text = escape.visible(text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def fits_on(bar: BarSegment, width: float) -> bool:
+    """Whether the label of a segment of this width can be written on it."""
+    return bool(bar.label) and text_width(bar.label) + 4 <= width
 
 
 def text_width(text: str, size: float = TEXT) -> float:

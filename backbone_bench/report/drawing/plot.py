@@ -47,6 +47,7 @@ class BarSegment(NamedTuple):
     series: str
     detail: str = ""
     thin: bool = False
+    label: str = ""  # written on the segment if there is room
 
 
 @dataclass(frozen=True, slots=True)

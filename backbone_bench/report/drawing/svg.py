@@ -14,6 +14,7 @@ from backbone_bench.report.drawing.layout import (
     Layout,
     LegendEntry,
     arrange,
+    fits_on,
     legend,
     sheet,
     short,
@@ -42,6 +43,7 @@ MARKS = """
 .plot .spread{stroke-width:1.2;opacity:.6}
 .plot .label{paint-order:stroke;stroke:var(--ground);stroke-width:3px;stroke-linejoin:round}
 .plot rect.mark{stroke:var(--ground)}
+.plot .on{fill:var(--ground);pointer-events:none}
 """
 
 
@@ -171,10 +173,13 @@ def _line(line: Line, layout: Layout, styles: Mapping[str, int]) -> str:
 def _bar(bar: BarSegment, layout: Layout, styles: Mapping[str, int]) -> str:
     start, end, middle = layout.x.at(bar.start), layout.x.at(bar.end), layout.y.at(bar.row)
     half = ROW * (0.08 if bar.thin else 0.32)
-    return (
+    drawn = (
         f'<rect class="mark s{styles[bar.series] % len(LIGHT)}" x="{start:.1f}" y="{middle - half:.1f}" '
         f'width="{end - start:.1f}" height="{2 * half:g}">{_title(bar.detail)}</rect>'
     )
+    if not fits_on(bar, end - start):
+        return drawn
+    return drawn + _write((start + end) / 2, middle + 4, bar.label, anchor="middle", kind="on")
 
 
 def _title(detail: str) -> str:

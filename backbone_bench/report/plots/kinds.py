@@ -13,7 +13,7 @@ from backbone_bench.report.views.layers import CostPart, by_kind
 COLOURS = 5  # kinds with a colour of their own; all others share one
 REST = "everything else"
 # What most networks spend their traffic on has one colour in every plot.
-_STYLES = {"convolution": 0, "batch_norm": 1, "relu": 2, "cat": 3, "add": 4, REST: 5}
+STYLES = {"convolution": 0, "batch_norm": 1, "relu": 2, "cat": 3, "add": 4, REST: 5}
 
 
 def kinds(groups: Sequence[Alike], caption: str) -> list[Plot]:
@@ -44,7 +44,7 @@ def stacks(name: str, title: str, records: Sequence[Record], caption: str) -> Pl
         _panel("Traffic", "traffic (M elements)", parts, shown, lambda part: part.traffic_elems / 1e6),
         _panel("Operations", "operations", parts, shown, lambda part: part.calls),
     )
-    return Plot(name, title, caption, panels, order=(*shown, REST), fixed=_STYLES)
+    return Plot(name, title, caption, panels, order=(*shown, REST), fixed=STYLES)
 
 
 def _panel(

@@ -14,6 +14,7 @@ from backbone_bench.records import Record
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot, Point
 from backbone_bench.report.plots import accuracy, prediction
 from backbone_bench.report.plots.alike import Alike, alike
+from backbone_bench.report.plots.flame import flames
 from backbone_bench.report.plots.kinds import kinds
 from backbone_bench.report.plots.points import latency_column, number
 from backbone_bench.report.plots.roofline import Ceiling, roofline, split_ceilings
@@ -49,6 +50,7 @@ def _of_environment(groups: Sequence[Alike], ceilings: Sequence[Ceiling], captio
     )
     yield from filter(None, found)
     yield from kinds(groups, caption)
+    yield from flames((record for group in groups for record in group.records), caption)
 
 
 def _plot(name: str, title: str, caption: str, panels: Panels) -> Plot | None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from operator import attrgetter
+from statistics import fmean
 
 from backbone_bench.base.grouping import group_by
 from backbone_bench.base.units import percent
@@ -33,7 +34,7 @@ def answer(records: Sequence[Record], metric: str | None = None) -> Answer:
         return [tabulate(rows, _for_programs(metric or _chosen(rows)))]
 
     return Answer(
-        parts=lambda: _parts(histories(records), metric),
+        parts=lambda: _parts(courses(records, metric)),
         exact=exact,
         json=lambda: store.dumps(records),
         jsonl=lambda: store.dump_lines(records),
@@ -57,13 +58,17 @@ def _chosen(group: Sequence[Record]) -> str:
     return next(available, _PREFERRED[-1])
 
 
-def _parts(groups: Sequence[Sequence[Record]], metric: str | None) -> list[AnswerPart]:
-    found = [_History(group, metric or _chosen(group)) for group in groups]
+def _parts(found: Sequence["Course"]) -> list[AnswerPart]:
     return [_table(found[0])] if len(found) == 1 else [_overview(found)]
 
 
+def courses(records: Iterable[Record], metric: str | None = None) -> "list[Course]":
+    """The histories of records; without a quantity each shows the best that its records have."""
+    return [Course(group, metric or _chosen(group)) for group in histories(records)]
+
+
 @dataclass(frozen=True)
-class _History:
+class Course:
     """The records of one workload on one kind of machine, and the quantity to follow."""
 
     group: Sequence[Record]
@@ -89,28 +94,49 @@ class _History:
         quantity = QUANTITIES.get(self.metric)
         return steps(self.values) if quantity is not None and quantity.exact else change_points(self.values)
 
+    @property
+    def levels(self) -> list[float]:
+        """The levels before, between and after the change points."""
+        if not self.changes:
+            return [fmean(self.values)]
+        return [self.changes[0].before, *(change.after for change in self.changes)]
+
+    def commit(self, change: ChangePoint) -> str:
+        """The commit of the first record of the new level in nine characters; empty if it is not known."""
+        return _short(self.measured[change.start][0])
+
     def sentence(self, change: ChangePoint) -> str:
         """`+4.9 % at 1a2b3c4 (after 0f9e8d7), 2026-11-12`."""
         (before, _), (record, _) = self.measured[change.start - 1 : change.start + 1]
-        at = f" at {record.tool.git[:9]}" if record.tool.git else ""
-        after = f" (after {before.tool.git[:9]})" if before.tool.git else ""
+        at = f" at {_short(record)}" if record.commit else ""
+        after = f" (after {_short(before)})" if before.commit else ""
         return f"{percent(change.ratio if change.before else None)}{at}{after}, {record.started_utc[:10]}"
 
 
-def _overview(found: Sequence[_History]) -> Table:
+def _short(record: Record) -> str:
+    """The commit of a record in nine characters, `+` for changes."""
+    return f"{record.commit.rstrip('+')[:9]}{'+' * record.commit.endswith('+')}"
+
+
+def _overview(found: Sequence[Course]) -> Table:
     """One row for each history, those with the latest change points first."""
     rows = sorted(found, key=lambda one: one.measured[one.changes[-1].start][0].started_utc if one.changes else "")
-    return without_empty(tabulate(rows[::-1], _OVERVIEW))
+    machines = {machine(one.group[0]) for one in found}
+    if len(machines) > 1:
+        return without_empty(tabulate(rows[::-1], _OVERVIEW))
+    columns = [column for column in _OVERVIEW if column is not _MACHINE]
+    return without_empty(tabulate(rows[::-1], columns, caption=f"{machines.pop()}."))
 
 
-def _overall(one: _History) -> str:
+def _overall(one: Course) -> str:
     values = one.values
     return percent(values[-1] / values[0]) if values and values[0] else ""
 
 
-_OVERVIEW: tuple[Column[_History], ...] = (
+_MACHINE: Column[Course] = Column("machine", "machine", lambda one: machine(one.group[0]))
+_OVERVIEW: tuple[Column[Course], ...] = (
     Column("model", "workload", lambda one: matching.subject(one.group[0].workload)),
-    Column("machine", "machine", lambda one: machine(one.group[0])),
+    _MACHINE,
     Column("metric", "quantity", lambda one: COLUMNS[one.metric].title),
     Column("records", "records", lambda one: str(len(one.values))),
     Column("course", "course", lambda one: sparkline(one.values[-_WIDEST:])),
@@ -119,7 +145,7 @@ _OVERVIEW: tuple[Column[_History], ...] = (
 )
 
 
-def _table(one: _History) -> Table:
+def _table(one: Course) -> Table:
     group, metric = one.group, one.metric
     title = f"{matching.subject(group[0].workload)}: {COLUMNS[metric].title}"
     caption = f"{sparkline(one.values)} {machine(group[0])}.".lstrip()
@@ -176,4 +202,4 @@ def _half_width(metric: str) -> tuple[Column[Record], ...]:
 
 
 _STARTED: Column[Record] = Column("started_utc", "started (UTC)", attrgetter("started_utc"))
-_COMMIT: Column[Record] = Column("git", "commit", lambda record: record.tool.git or "")
+_COMMIT: Column[Record] = Column("git", "commit", attrgetter("commit"))

@@ -4,12 +4,12 @@ Every operation is counted in exactly one row, so that the shares of a table add
 up to 100 %. The share of FLOPs is a share of the known FLOPs.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeVar
 
 from backbone_bench.base.grouping import group_by
-from backbone_bench.base.units import M_ELEMENTS, PERCENT
+from backbone_bench.base.units import PERCENT
 from backbone_bench.records import Missing, ModelCost, OpCost, Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.tables.table import CellValue, Column, Table, tabulate
@@ -75,7 +75,12 @@ def split(cost: ModelCost, name: Callable[[OpCost], str]) -> list[CostPart]:
 
 def by_module(cost: ModelCost, depth: int) -> list[CostPart]:
     """Sum the cost by module down to `depth`; deeper modules count for their ancestor at that depth."""
-    return split(cost, lambda row: ".".join(row.module.split(".")[:depth]) or _without_module(row))
+    return split(cost, lambda row: module_at(row.module, depth, _without_module(row)))
+
+
+def module_at(module: str, depth: int, itself: str = "(itself)") -> str:
+    """The module, or its ancestor at that depth; `itself` for what the model does outside its modules."""
+    return ".".join(module.split(".")[:depth]) or itself
 
 
 def _without_module(row: OpCost) -> str:
@@ -101,23 +106,23 @@ def costliest(cost: ModelCost, number: int = COSTLIEST) -> list[CostPart]:
 def _columns(title: str, *, twice: bool) -> tuple[Column[CostPart], ...]:
     columns: tuple[Column[CostPart], ...] = (
         Column("part", title, lambda part: part.name),
-        _column("ops", lambda part: part.calls, key="calls"),
+        count_column("ops", lambda part: part.calls, key="calls"),
         _flops_of_parts(),
         Column("flops_share", "share of FLOPs", lambda part: part.flops_share, PERCENT),
-        _column("access_elems", lambda part: part.access_elems),
-        _column("traffic_elems", lambda part: part.traffic_elems),
+        count_column("access_elems", lambda part: part.access_elems),
+        count_column("traffic_elems", lambda part: part.traffic_elems),
         Column("traffic_share", "share of traffic", lambda part: part.traffic_share, PERCENT),
     )
     return doubled(columns) if twice else columns
 
 
-def _column(quantity: str, value: Callable[[T], CellValue], key: str | None = None) -> Column[T]:
+def count_column(quantity: str, value: Callable[[T], CellValue], key: str | None = None) -> Column[T]:
     """A column with the title and unit of a quantity of `QUANTITIES`."""
     return Column(key or quantity, QUANTITIES[quantity].title, value, QUANTITIES[quantity].unit)
 
 
 def _flops_of_parts() -> Column[CostPart]:
-    column: Column[CostPart] = _column("flops", lambda part: part.flops)
+    column: Column[CostPart] = count_column("flops", lambda part: part.flops)
     return column._replace(lower_bound=lambda part: part.has_unknown, remark=ONCE)
 
 
@@ -143,34 +148,3 @@ def layers(record: Record, depth: int, *, twice: bool = False) -> tuple[Table, .
 
 def costliest_table(cost: ModelCost, title: str, *, twice: bool = False) -> Table:
     return tabulate(costliest(cost), _columns("module and kind", twice=twice), title=title)
-
-
-_Row = tuple[Record, OpCost]
-_COUNTS = ("flops", "reduction_depth", "access_elems", "cio_elems", "traffic_elems", "traffic_bytes")
-
-
-def _of_op(key: str) -> Callable[[_Row], CellValue]:
-    """A count of an operation; empty if only convolutions have it and the operation is none."""
-
-    def value(row: _Row) -> CellValue:
-        found = getattr(row[1], key)
-        return "" if found is None else found
-
-    return value
-
-
-def operation_table(records: Iterable[Record], *, twice: bool = False) -> Table:
-    """Make one table of every operation of every record, for programs; `twice` with two FLOPs per multiply-add."""
-    columns: Sequence[Column[_Row]] = (
-        Column("model", "model", lambda row: row[0].workload.model),
-        Column("record", "record", lambda row: row[0].id),
-        Column("module", "module", lambda row: row[1].module),
-        Column("op", "kind", lambda row: row[1].op),
-        Column("phase", "phase", lambda row: row[1].phase),
-        Column("groups", "groups", _of_op("groups")),
-        Column("out_elems", "output elements", _of_op("out_elems"), M_ELEMENTS),
-        _column("ops", lambda row: row[1].calls, key="calls"),
-        *(_column(key, _of_op(key)) for key in _COUNTS),
-    )
-    pairs = [(record, row) for record in records if not isinstance(record.cost, Missing) for row in record.cost.by_op]
-    return tabulate(pairs, doubled(columns) if twice else columns)

@@ -20,7 +20,7 @@ from backbone_bench.records import ModelCost, Record, Turn, Workload, store
 from backbone_bench.records.condensed import condensed
 from backbone_bench.run.messages import Failed
 from backbone_bench.run.runner import JobResult
-from backbone_bench.versus import series
+from backbone_bench.versus import rotations, series
 from backbone_bench.versus.rounds import FreshRounds
 from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
 from tests.claims.judges.test_clock import CLOSER, ONE, RECORDS, TWO, count, entry_of, finding, on_gpu, pair
@@ -152,7 +152,7 @@ def test_comparisons_share_the_processes_of_a_rotation():
 
 
 def test_a_rotation_has_no_more_processes_than_fit_and_a_job_against_itself_has_two(monkeypatch):
-    monkeypatch.setattr(series, "MOST_LIVE", 3)
+    monkeypatch.setattr(rotations, "MOST_LIVE", 3)
     one, two, three, four = (Job(name, {}) for name in "1234")
     question = ComparisonQuestion()
     energy = series.ComparisonJob("", (one, two), ComparisonQuestion("energy"))
@@ -166,7 +166,7 @@ def test_a_rotation_has_no_more_processes_than_fit_and_a_job_against_itself_has_
 
 
 def test_an_interrupt_loses_no_record(monkeypatch):
-    monkeypatch.setattr(series, "MOST_LIVE", 2)
+    monkeypatch.setattr(rotations, "MOST_LIVE", 2)
     ended, kept = run_pairs(("1", "2"), ("1", "stop"), ("2", "3"))
     assert (ended.over, ended.exit_code) == ((0,), 130)
     assert len(kept) == 8

@@ -19,7 +19,7 @@ from backbone_bench.gate.report.junit import junit
 from backbone_bench.gate.report.text import answer
 from backbone_bench.gate.session import GateRules, gate
 from backbone_bench.gate.verdicts import VERDICTS, GateFinding, GateReport, GateVerdict, MeasuredChange
-from backbone_bench.records import Tool, matching
+from backbone_bench.records import ModelCommit, Tool, matching
 from backbone_bench.report.tables.formats import write
 from backbone_bench.report.views import history
 from tests.gate.samples import COST, HERE, WIDER, counted, processes, timed
@@ -279,6 +279,8 @@ def test_a_history_names_the_commit_at_which_a_level_or_a_count_changed():
     days = [day(n, (0.04 if n < 7 else 0.044) * (1 + noise[n % 7])) for n in range(14)]
     slower = write(history.answer(days), "md")
     assert "Change points: +10.0 % at c0ffee007 (after c0ffee006), 2026-11-17." in slower
+    own = [replace(one, model_commit=ModelCommit(f"{n:02}" * 20, dirty=n == 7)) for n, one in enumerate(days)]
+    assert "+10.0 % at 070707070+ (after 060606060), 2026-11-17" in write(history.answer(own), "md")
     counted_days = [day(n, 0.04, cost=COST if n < 13 else WIDER) for n in range(14)]
     assert "Change points: +78.4 % at c0ffee013" in write(history.answer(counted_days, "flops"), "md")
 

@@ -23,7 +23,8 @@ from backbone_bench.report.tables.table import tabulate
 from backbone_bench.report.tables.terminal import terminal
 from backbone_bench.report.views.columns import COLUMNS, COUNT, RUN, doubled
 from backbone_bench.report.views.compare import View, compare
-from backbone_bench.report.views.layers import layers, operation_table
+from backbone_bench.report.views.layers import layers
+from backbone_bench.report.views.operations import operation_table
 from backbone_bench.report.views.render import answer
 from tests.conftest import Golden
 from tests.report.samples import EVERY, NO_EVENTS, NO_GRAPH, RESNET50, UNKNOWN, VOVNET39, cost, latency, record
