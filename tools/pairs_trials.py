@@ -2,9 +2,11 @@
 
 `python -m tools.pairs_trials run FILE --model mobilenetv2 --size 96 --trials 30` compares a network with itself again
 and again, each time for `--seconds`, in live rounds and in fresh rounds in turn. Each trial is a line of FILE at once;
-a second call with the same options goes on where the first ended. `--percent` slows one side down by so much.
-`--neighbour` runs a process beside that computes on and off. `python -m tools.pairs_trials summary FILE` prints the
-table: what would have been found, had one side been slower, is told by shifting the logarithms.
+a second call with the same options goes on where the first ended. `--percent` slows one side down by so much: a network
+of the zoo by a busy wait, which beside other work costs more than its share, and `--model stack` by so many more of its
+hundred equal convolutions, which is exact. `--neighbour` runs a process beside that computes on and off.
+`python -m tools.pairs_trials summary FILE` prints the table: what would have been found, had one side been slower, is
+told by shifting the logarithms.
 """
 
 import argparse
@@ -35,6 +37,7 @@ KINDS: tuple[Kind, ...] = ("live", "fresh")
 ROUNDS = 12
 RULE = DecisionRule(ROUNDS, threshold=0.001)  # of someone who looks for every difference
 SHIFTS = (1, 2, 3, 5)  # percent
+STACK = "stack"
 NEIGHBOUR = """
 import random, time
 while True:
@@ -58,14 +61,20 @@ class Design(NamedTuple):
 
     def jobs(self) -> tuple[Job, Job]:
         """A, slower by `percent`, and B."""
-        common: dict[str, Any] = {"inputs": (f"3x{self.size}x{self.size}",), "device": "cpu", "energy": "off"}
-        slow, plain = (
-            Job(
-                "tools.slowed:net", {"name": self.model, "percent": percent}, threads=self.threads, quick=True, **common
-            )
-            for percent in (self.percent, 0.0)
-        )
+        slow, plain = (self._job(percent) for percent in (self.percent, 0.0))
         return slow, plain
+
+    def _job(self, percent: float) -> Job:
+        common: dict[str, Any] = {"device": "cpu", "energy": "off", "threads": self.threads, "quick": True}
+        if self.model == STACK:
+            stack = {"channels": 32, "layers": round(100 + percent)}
+            return Job("backbone_bench.zoo.micro:plain", {**stack}, input_size=self.size, **common)
+        return Job(
+            "tools.slowed:net",
+            {"name": self.model, "percent": percent},
+            inputs=(f"3x{self.size}x{self.size}",),
+            **common,
+        )
 
     def rounds(self) -> TakeRound:
         fresh = FreshRounds([runner.isolated()])
@@ -175,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=("run", "summary"))
     parser.add_argument("file", type=Path, help="trials, one a line of JSON; run appends to it")
-    parser.add_argument("--model", default="mobilenetv2", help="a network of the zoo")
+    parser.add_argument("--model", default="mobilenetv2", help="a network of the zoo, or stack")
     parser.add_argument("--size", type=int, default=96, help="pixels of a side of the image")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60, help="time of a trial")

@@ -103,6 +103,9 @@ def versus(
         ),
     ] = None,
     timeout: TimeoutOption = None,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Also time every operation of each, and show where two models differ.")
+    ] = False,
     form: ComparisonFormatOption = None,
     to: Annotated[
         list[Path] | None,
@@ -127,6 +130,7 @@ def versus(
     output.check(whole, COMPARISON)
     output.check(appended)
     common = {**settings_in(context.params), "energy": "required" if by == "energy" else "off", "budget": None}
+    common["layers"] = None  # a pass of its own, after the rounds
     job_a, timeout_s = _side(a, "--a", settings_a, common)
     job_b, _ = _side(b or a, "--b", settings_b, common)
     if job_a.device != job_b.device:
@@ -134,6 +138,10 @@ def versus(
     others = [_side(model, "", None, common)[0] for model in more or ()]
     if others and (settings_a or settings_b):
         raise UserError("--a and --b are settings of one of two models: leave them out, or compare two.")
+    if by == "energy" and layers:
+        raise UserError("--layers is about time: leave it out with --by energy.")
+    if others and layers:
+        raise UserError("--layers shows where two models differ: leave it out, or compare two.")
     from backbone_bench.versus.many import answer_of_many, every_two
     from backbone_bench.versus.report import answer
     from backbone_bench.versus.rule import ComparisonQuestion, DecisionRule
@@ -143,7 +151,13 @@ def versus(
     rule = DecisionRule(rounds, threshold / 100, family=len(jobs) * (len(jobs) - 1) // 2)
     question = ComparisonQuestion(by or usual(job_a.device), rule, limit_s)
     found = _compare(jobs, every_two(len(jobs), question), timeout_s, appended, quiet=quiet)
-    output.emit(answer_of_many(found) if others else answer(found[0]), form, whole, COMPARISON)
+    made = answer_of_many(found) if others else answer(found[0])
+    if layers:
+        from backbone_bench.versus.layers import with_layers
+
+        timed = _timed_layers((job_a, job_b), timeout_s, quiet=quiet)
+        made = with_layers(found[0], made, timed[0], timed[1])
+    output.emit(made, form, whole, COMPARISON)
 
 
 def usual(device: str) -> "By":
@@ -188,6 +202,22 @@ def rounds_of(by: "By", timeout_s: float | None, say: Callable[[str], None]) -> 
 
     fresh = FreshRounds([runner.isolated(timeout_s)])
     return fresh if by == "energy" else LiveRounds(fresh, say, timeout_s)
+
+
+def _timed_layers(jobs: "Sequence[Job]", timeout_s: float | None, *, quiet: bool) -> "list[Record]":
+    """A quick record of each job with the times of its layers. Raises CouldNotMeasure if a row fails."""
+    from backbone_bench.cli.progress.choose import shown
+    from backbone_bench.run import runner
+
+    run, records = runner.isolated(timeout_s), []
+    with shown(quiet=quiet) as progress:
+        for number, job in enumerate(jobs, start=1):
+            asked = replace(job, layers=True, quick=True, budget_s=None, energy="off")
+            outcome = run(asked, progress.row(f"{job}: layers", number, len(jobs)))
+            if outcome.failure is not None:
+                raise CouldNotMeasure(f"{job}: {outcome.failure.message}")
+            records += [] if outcome.record is None else [outcome.record]
+    return records
 
 
 def _compare(

@@ -244,8 +244,9 @@ def _measure(  # noqa: PLR0913  # what is measured, and how
             measured = latency_meter.measure(step, device, watch, plan, on_progress)
         joules = energy.measure(job, energy.Call(step, batch, measured), device, watch, on_progress)
         watched = watch.verdict()
-        # Last: the profiler disturbs.
-        times = layers.measure(job, step, loaded.model, device, draft.workload, on_progress) if job.layers else None
+        # Last: the profiler disturbs. It would disturb the other processes too.
+        alone = job.layers and turns is None
+        times = layers.measure(job, step, loaded.model, device, draft.workload, on_progress) if alone else None
     return replace(
         draft,
         latency=NOT_REQUESTED if measured is None else measured.latency,

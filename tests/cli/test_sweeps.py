@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from backbone_bench.records import store
+from backbone_bench.records import PENDING, LayerTimes, OpTime, store
 from backbone_bench.run import live, runner
 from backbone_bench.run.messages import Failed, ResolvedJob
 from tests.report.samples import CPU, RESNET50, VOVNET39, record
@@ -148,7 +148,11 @@ def scripted(monkeypatch):
         on_progress("measuring", 0.5)
         if job.model == "vgg19":
             return runner.JobResult(job, None, Failed("was killed", 3))
-        made = record(job.model, 4_000_000, 0.001 if job.model == "resnet18" else 0.002)
+        took_s = 0.001 if job.model == "resnet18" else 0.002
+        made = record(job.model, 4_000_000, took_s)
+        if job.layers:
+            row = OpTime("stem", "convolution", "3x3", 10 * took_s, 1, 0, 0.0)
+            made = replace(made, layer_times=LayerTimes("operations", 3, (row,), 0.0, PENDING, 1.0))
         return runner.JobResult(job, replace(made, workload=replace(made.workload, precision=job.precision)))
 
     def locate(jobs, worker=None):
@@ -171,6 +175,19 @@ def test_versus_writes_what_it_prints_and_keeps_every_record(bench, elsewhere, s
     assert len(found["rounds"]) == 6
     order = [made.workload.model for made in store.read([elsewhere / "rounds.jsonl"], pytest.fail)]
     assert order == ["resnet18", "resnet34"] * 6
+
+
+def test_versus_shows_by_layer_where_two_differ(bench, elsewhere, scripted):
+    output = bench("versus", "resnet18", "resnet34", "-d", "cpu", "-q", "--layers")
+    assert output.code == 0
+    assert "Where they differ: time per image by kind of operation" in output.out
+    assert "resnet34 takes 1.00 ms more than resnet18 in 3x3 convolution" in output.out
+
+
+def test_where_more_than_two_differ_is_not_shown(bench, elsewhere, scripted):
+    output = bench("versus", "resnet18", "resnet34", "resnet50", "--layers")
+    assert (output.code, output.out) == (2, "")
+    assert "leave it out, or compare two" in output.err
 
 
 def test_versus_takes_one_model_under_two_settings(bench, elsewhere, scripted):
