@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from backbone_bench.base.choices import Precision
+from backbone_bench.base.choices import Precision, is_host
 from backbone_bench.base.errors import CouldNotMeasure, UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
@@ -44,9 +44,7 @@ def calibrate(
     ] = None,
     batch_size: Annotated[
         str | None,
-        typer.Option(
-            "--batch-size", "-b", help="Images in one call.", metavar="N[,N]", show_default="1,32; on a CPU 1,4"
-        ),
+        typer.Option("--batch-size", "-b", help="Images in one call.", metavar="N[,N]", show_default="1,32"),
     ] = None,
     input_size: Annotated[
         int, typer.Option("--input-size", help="Height and width of the image.", metavar="PIXELS", min=32)
@@ -55,10 +53,6 @@ def calibrate(
     channels_last: Annotated[bool, typer.Option("--channels-last", help="Channels-last memory format.")] = False,
     compile_mode: Annotated[
         str | None, typer.Option("--compile", help="Compile with torch.compile in this mode.", metavar="MODE")
-    ] = None,
-    threads: Annotated[
-        int | None,
-        typer.Option("--threads", "-t", help="CPU threads.", metavar="N", min=1, show_default="torch's choice"),
     ] = None,
     energy: Annotated[
         bool, typer.Option("--energy/--no-energy", help="Measure energy at the largest batch, if the device has it.")
@@ -75,7 +69,7 @@ def calibrate(
     form: RowFormatOption = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Calibrate `bench predict` for a device at hand.
+    """Calibrate `bench predict` for a GPU at hand.
 
     Measures four networks at two batch sizes, about a minute on a GPU, fits what one of each count costs, and shows how
     far each network is off when it is left out. Nothing is written if the fit misses a row by more than 30 %. The
@@ -90,6 +84,7 @@ def calibrate(
         found = list(store.read(records, warn=complain))
     else:
         from backbone_bench.jobs.job import Job
+        from backbone_bench.predictor import sets
 
         asked = Job(
             "",
@@ -99,11 +94,11 @@ def calibrate(
             precision=precision,
             memory_format="channels_last" if channels_last else "contiguous",
             compile=compile_mode,
-            threads=threads,
             quick=True,
             budget_s=budget,
             energy="auto" if energy else "off",
         )
+        sets.check_device(host=is_host(_resolved(device)))
         names = _names(models or (), more.split(",") if more else (), quick=quick)
         found = _measured(_jobs(names, asked, batch_size), to.with_suffix(".jsonl"), quiet=quiet)
     calibration = _shown(to.stem, found, form)
@@ -131,7 +126,7 @@ def _jobs(names: "Sequence[str]", asked: "Job", batch_size: str | None) -> "list
     from backbone_bench.cli.predict import batches
     from backbone_bench.predictor import sets
 
-    sizes = sets.batches(_resolved(asked.device)) if batch_size is None else batches(batch_size)
+    sizes = sets.BATCHES if batch_size is None else batches(batch_size)
     return [
         replace(asked, model=name, batch=batch, energy=asked.energy if batch == max(sizes) else "off")
         for name in names
@@ -172,10 +167,11 @@ def _measured(jobs: "Sequence[Job]", kept: Path, *, quiet: bool) -> "list[Record
 def _shown(name: str, records: "Sequence[Record]", form: str | None) -> "DeviceCalibration":
     """Fit the records and print the fit; with too few for a band of their own it is as wide as the shipped one."""
     from backbone_bench.cli.calibrated import answer
-    from backbone_bench.predictor import choose, learn
+    from backbone_bench.predictor import choose, learn, sets
     from backbone_bench.predictor.calibration import CalibrationOrigin
     from backbone_bench.predictor.rows import rows_of
 
+    sets.check_device(host=any(record.environment.is_host for record in records))
     days = sorted(record.started_utc[:10] for record in records)
     origin = CalibrationOrigin("measured", f"bench calibrate, {days[0]}" if days else "bench calibrate")
     taken = rows_of(name, records, origin, _count)

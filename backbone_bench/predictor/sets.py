@@ -8,7 +8,6 @@ Rows at one batch do not calibrate another.
 
 from collections.abc import Mapping, Sequence
 
-from backbone_bench.base.choices import is_host
 from backbone_bench.base.errors import UserError, did_you_mean
 
 DEFAULT = ("resnet50", "vgg19", "densenet121", "resnext50_32x4d")
@@ -19,7 +18,10 @@ MORE: Mapping[str, tuple[str, ...]] = {
     "attention": ("torchvision:vit_b_16", "torchvision:vit_b_32"),
 }
 _KINDS = " and ".join(MORE)
-BATCHES, HOST_BATCHES = (1, 32), (1, 4)  # a call of 32 images takes many seconds on a CPU
+BATCHES = (1, 32)
+
+# By results/predict-cpu.md, which tries the line on one thread of a CPU: it is no nearer than FLOPs with traffic.
+HOST_IS_ACCEPTED = False
 
 
 def networks(*, quick: bool, more: Sequence[str]) -> tuple[str, ...]:
@@ -30,6 +32,10 @@ def networks(*, quick: bool, more: Sequence[str]) -> tuple[str, ...]:
     return (*(QUICK if quick else DEFAULT), *(name for kind in more for name in MORE[kind]))
 
 
-def batches(device: str) -> tuple[int, ...]:
-    """The batch sizes that calibrate a device."""
-    return HOST_BATCHES if is_host(device) else BATCHES
+def check_device(*, host: bool) -> None:
+    """Raise UserError for a CPU, on which the line was tried and is not good enough."""
+    if host and not HOST_IS_ACCEPTED:
+        raise UserError(
+            "A CPU is not calibrated: over two dozen networks the line was no nearer than FLOPs with traffic "
+            "(results/predict-cpu.md). Measure there, with `bench run --device cpu`."
+        )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.cli.options import ROWS
-from backbone_bench.predictor import choose
+from backbone_bench.predictor import choose, sets
 from backbone_bench.predictor.calibration import loads
 from backbone_bench.records import Latencies, Missing, store
 from backbone_bench.report.tables.formats import FORMATS, formats
@@ -164,7 +164,7 @@ def test_a_training_step_makes_no_calibration(bench, tmp_path):
 
 @pytest.mark.parametrize("words", [["--with", "spikes"], ["-m", "resnet51"], ["-b", "x"], ["-o", "own.json"]])
 def test_what_cannot_be_calibrated_is_said_before_anything_is_measured(bench, tmp_path, words):
-    told = bench("calibrate", "--device", "cpu", "-o", tmp_path / "own.toml", *words)
+    told = bench("calibrate", "--device", "cuda", "-o", tmp_path / "own.toml", *words)
     assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
 
 
@@ -184,9 +184,17 @@ def test_a_record_of_another_network_is_refused(bench, tmp_path):
     assert "it is of another network" in told.err
 
 
-def test_this_cpu_is_calibrated_and_predicted(bench, tmp_path):
+def test_a_cpu_is_refused_with_the_reason(bench, tmp_path):
+    told = bench("calibrate", "--device", "cpu", "-o", tmp_path / "here.toml")
+    assert (told.code, told.out, told.err.count("\n")) == (2, "", 1)
+    assert "results/predict-cpu.md" in told.err
+
+
+def test_a_device_is_measured_for_real(bench, tmp_path, monkeypatch):
+    """On this CPU, as if it were accepted: there is no other device everywhere."""
+    monkeypatch.setattr(sets, "HOST_IS_ACCEPTED", True)
     file = tmp_path / "here.toml"
-    words = ("--device", "cpu", "--quick", "-b", "1,2", "--input-size", "64", "--threads", "1", "--budget", "0.2", "-q")
+    words = ("--device", "cpu", "--quick", "-b", "1,2", "--input-size", "64", "--budget", "0.2", "-q")
     told = bench("calibrate", *words, "-o", file)
     assert told.code == 0, told.err
     assert len(store.read([file.with_suffix(".jsonl")], pytest.fail)) == 2

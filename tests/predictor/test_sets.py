@@ -21,8 +21,10 @@ def test_more_networks_follow_the_set():
         sets.networks(quick=False, more=["spikes"])
 
 
-def test_a_cpu_has_a_smaller_second_batch():
-    assert (sets.batches("cpu"), sets.batches("cuda:1")) == ((1, 4), (1, 32))
+def test_a_cpu_is_refused():
+    sets.check_device(host=False)
+    with pytest.raises(UserError, match=r"results/predict-cpu\.md"):
+        sets.check_device(host=True)
 
 
 @pytest.mark.parametrize(("models", "within"), [(sets.DEFAULT, {1: 0.06, 32: 0.05}), (sets.QUICK, {1: 0.09, 32: 0.06})])

@@ -12,7 +12,8 @@ from backbone_bench.predictor.bounds import outside
 from backbone_bench.predictor.calibration import CalibrationRow
 from backbone_bench.predictor.counts import Counts
 from backbone_bench.predictor.rows import family_of
-from backbone_bench.records import known
+from backbone_bench.records import Latencies, Missing, known
+from tests.report import samples
 from tools import cpu_predictions
 from tools.cpu_predictions import HELD_OUT, RIVALS, Trial
 
@@ -28,6 +29,15 @@ def trial(time_s) -> Trial:
 
 def on_a_line(row: CalibrationRow) -> float:
     return 5e-11 * row.flops + 1e-10 * row.traffic_bytes + 2e-5 * row.ops
+
+
+def test_a_load_that_is_not_known_is_the_worst():
+    wall = samples.latency(0.1)
+    assert cpu_predictions.load(samples.record("resnet50", 1, 0.1)) == 0.01
+    unknown = replace(wall, host_load=Missing("not_read", "not read"))
+    latencies = samples.record("resnet50", 1, 0.1).latency
+    assert isinstance(latencies, Latencies)
+    assert cpu_predictions.load(samples.record("resnet50", 1, 0.1, latency=replace(latencies, wall=unknown))) == 1
 
 
 def test_twenty_networks_or_more_are_held_out():
@@ -60,7 +70,10 @@ def test_the_rank_correlation_is_that_of_scipy():
 
 
 @pytest.mark.skipif(not (cpu_predictions.ROOT / cpu_predictions.RECORDS).exists(), reason="nothing was measured")
-def test_the_page_says_what_the_records_say():
+def test_the_page_says_what_the_records_say_and_the_program_does():
+    found = cpu_predictions.trial(cpu_predictions._records())
+    assert len({row.model for row, _ in found.tested}) >= 20
+    assert cpu_predictions.is_better(found) == sets.HOST_IS_ACCEPTED
     assert (cpu_predictions.ROOT / cpu_predictions.PAGE).read_text(encoding="utf-8") == cpu_predictions.page()
 
 
