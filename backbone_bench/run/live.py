@@ -99,14 +99,18 @@ def take_round(
     """
     coin = random.Random(seed)
     cores, began_s = _cores(sides, coin), time.monotonic()
+    # Whoever starts first was seen to be half a percent faster: each round starts the sides in an order of its own.
+    order = coin.sample(range(len(sides)), len(sides))
     with ExitStack() as end:
-        started = [end.enter_context(_child(side, cores, len(sides) - 1)) for side in sides]
-        processes = [
-            _Process(place, side, one, plan.timeout_s)
-            for place, (side, one) in enumerate(zip(sides, started, strict=True))
-        ]
+        started = {
+            place: _Process(
+                place, sides[place], end.enter_context(_child(sides[place], cores, len(sides) - 1)), plan.timeout_s
+            )
+            for place in order
+        }
+        processes = [started[place] for place in range(len(sides))]
         _check_room([process.receive(Needs, on_progress) for process in processes])
-        for process in processes:
+        for process in started.values():
             process.send(Build())
         ready = [process.receive(Ready, on_progress) for process in processes]
         rotation = _Rotation(processes, ready, coin, plan)
