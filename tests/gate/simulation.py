@@ -65,8 +65,8 @@ SCENES = (
     Scene(TYPICAL, 0.0, subjects=14),
     Scene(NOISY, 0.0, subjects=14),
 )
-LIVE_ROUNDS = 4000  # that are simulated once and drawn from
-LIVE_TRIALS = 1000
+LIVE_ROUNDS = 2000  # that are simulated once and drawn from
+LIVE_TRIALS = 400
 
 
 class LiveScene(NamedTuple):

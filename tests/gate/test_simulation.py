@@ -68,7 +68,7 @@ def printed(heading):
 
 @pytest.mark.parametrize(
     ("heading", "figures"),
-    [("In live rounds (1000", "live"), ("The same draws, judged", "found"), ("By ranks from nine", "by_ranks")],
+    [("In live rounds (400", "live"), ("The same draws, judged", "found"), ("By ranks from nine", "by_ranks")],
 )
 def test_the_page_prints_these_figures(heading, figures, request):
     drawn = request.getfixturevalue(figures)
