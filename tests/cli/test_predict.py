@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backbone_bench.cli.options import ROWS
-from backbone_bench.predictor import choose, sets
+from backbone_bench.predictor import choose, learn, sets
 from backbone_bench.predictor.calibration import loads
 from backbone_bench.records import Latencies, Missing, store
 from backbone_bench.report.tables.formats import FORMATS, formats
@@ -191,8 +191,9 @@ def test_a_cpu_is_refused_with_the_reason(bench, tmp_path):
 
 
 def test_a_device_is_measured_for_real(bench, tmp_path, monkeypatch):
-    """On this CPU, as if it were accepted: there is no other device everywhere."""
+    """On this CPU, as if it were accepted: there is no other device everywhere. It may be busy: any fit is written."""
     monkeypatch.setattr(sets, "HOST_IS_ACCEPTED", True)
+    monkeypatch.setattr(learn, "WORST", 1e9)
     file = tmp_path / "here.toml"
     words = ("--device", "cpu", "--quick", "-b", "1,2", "--input-size", "64", "--budget", "0.2", "-q")
     told = bench("calibrate", *words, "-o", file)
