@@ -17,10 +17,9 @@ from backbone_bench.claims.evidence import publications
 from backbone_bench.claims.evidence.publications import Publication
 from backbone_bench.jobs.job import Job
 from backbone_bench.predictor import choose, learn, sets
-from backbone_bench.predictor.calibration import CalibrationConditions, CalibrationOrigin, CalibrationRow, dumps
-from backbone_bench.predictor.counts import Counts
+from backbone_bench.predictor.calibration import CalibrationConditions, CalibrationOrigin, dumps
 from backbone_bench.predictor.learn import RowsOf
-from backbone_bench.predictor.rows import conditions_of, family_of, rows_of
+from backbone_bench.predictor.rows import conditions_of, row_of, rows_of
 from backbone_bench.records import Missing, ModelCost, Record, Workload, known
 from tools.gpu_page import AT_HAND, H200, CardPage
 
@@ -114,7 +113,7 @@ def published(card: Card) -> str:
         conditions,
         kinds=tuple(sorted({row.op for cost in costs for row in cost.by_op})),
         groups=max(row.groups or 1 for row in convolutions),
-        rows=tuple(_row(*one) for one in counted),
+        rows=tuple(row_of(*one) for one in counted),
     )
     return dumps(learn.calibration(taken))
 
@@ -138,18 +137,6 @@ def _counted(table: Publication, card: Card) -> Iterator[tuple[Workload, ModelCo
 @cache
 def _record(model: str, side: int, batch: int) -> Record:
     return profiler.count(Job(model, {}, input_size=side, batch=batch, precision=COUNTED_IN))
-
-
-def _row(workload: Workload, cost: ModelCost, time_s: float) -> CalibrationRow:
-    counts = Counts.of(cost)
-    return CalibrationRow(
-        model=workload.model,
-        family=family_of(workload),
-        inputs=workload.inputs,
-        batch=workload.batch,
-        **counts._asdict(),
-        time_s=time_s,
-    )
 
 
 # The card at hand.

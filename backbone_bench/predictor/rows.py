@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from backbone_bench.base.errors import NotComparable, UserError
 from backbone_bench.predictor.calibration import CalibrationConditions, CalibrationOrigin, CalibrationRow
-from backbone_bench.predictor.counts import TimeKind
+from backbone_bench.predictor.counts import Counts, TimeKind
 from backbone_bench.predictor.learn import RowsOf
 from backbone_bench.records import Latency, Missing, ModelCost, Record, Workload, known
 from backbone_bench.zoo import catalogue
@@ -100,22 +100,24 @@ def _cost(record: Record, count: CountWorkload) -> ModelCost:
     return replace(again, shapes_sha256=cost.shapes_sha256)
 
 
-def _row(record: Record, cost: ModelCost, kind: TimeKind) -> CalibrationRow:
-    workload, energy = record.workload, record.energy
-    wall = known(record.latency).wall
+def row_of(workload: Workload, cost: ModelCost, time_s: float) -> CalibrationRow:
+    """A row of the counts and the time of one call."""
     return CalibrationRow(
         model=workload.model,
         family=family_of(workload),
         inputs=workload.inputs,
         batch=workload.batch,
+        **Counts.of(cost)._asdict(),
+        time_s=time_s,
+    )
+
+
+def _row(record: Record, cost: ModelCost, kind: TimeKind) -> CalibrationRow:
+    energy, wall = record.energy, known(record.latency).wall
+    return replace(
+        row_of(record.workload, cost, time_of(record, kind).median_s),
         shapes_sha256=None if isinstance(cost.shapes_sha256, Missing) else cost.shapes_sha256,
         record=record.id,
-        reduction_depth=known(cost.reduction_depth),
-        ops=cost.ops,
-        flops=cost.flops,
-        grouped_flops=known(cost.grouped_flops),
-        traffic_bytes=cost.traffic_bytes,
-        time_s=time_of(record, kind).median_s,
         wall_s=wall.median_s if kind == "graph" and not isinstance(wall, Missing) else None,
         image_j=None if isinstance(energy, Missing) else energy.gross_per_image_j,
     )
