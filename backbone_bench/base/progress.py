@@ -24,9 +24,9 @@ def within(on_progress: ProgressCallback, step: str, done: int, count: int) -> P
     return lambda phase, share: on_progress(StepPhase(step, phase), (done + share) / count)
 
 
-def of_whole(on_progress: ProgressCallback, done: int, count: int) -> ProgressCallback:
-    """A callback for one of `count` equal steps that keeps the phases and reports the share of all steps."""
-    return lambda phase, share: on_progress(phase, (done + share) / count)
+def of_whole(on_progress: ProgressCallback, done: int, count: int, part: int = 1) -> ProgressCallback:
+    """A callback for `part` of `count` equal steps that keeps the phases and reports the share of all steps."""
+    return lambda phase, share: on_progress(phase, (done + part * share) / count)
 
 
 def silent(phase: str, share: float) -> None:

@@ -73,7 +73,7 @@ def compare_rotating(
     while waiting:
         rotation = waiting[0]
         left = sum(len(one.pairings) for one in waiting)
-        progress = _of_part(on_progress, len(pairings) - left, len(rotation.pairings), len(pairings))
+        progress = of_whole(on_progress, len(pairings) - left, len(pairings), len(rotation.pairings))
         try:
             rotation.run(jobs, take, keep, progress)
         except NoRoom:
@@ -81,11 +81,6 @@ def compare_rotating(
         else:
             del waiting[0]
     return [pairing.result() for pairing in pairings]
-
-
-def _of_part(on_progress: ProgressCallback, done: int, part: int, count: int) -> ProgressCallback:
-    """A callback for `part` of `count` pairs, of which `done` are finished."""
-    return lambda phase, share: on_progress(phase, (done + part * share) / count)
 
 
 @dataclass(slots=True)
