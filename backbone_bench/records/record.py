@@ -13,7 +13,7 @@ from backbone_bench.records.cost import CrossCheck, ModelCost
 from backbone_bench.records.energy import Energy
 from backbone_bench.records.environment import Environment
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, Latencies, Latency
-from backbone_bench.records.layers import LayerTimes
+from backbone_bench.records.layers import Ceilings, LayerTimes
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, MeasuredValues, Missing
 from backbone_bench.records.turn import LiveTurns, Turn
 from backbone_bench.records.workload import Workload
@@ -151,6 +151,12 @@ class Record:
         if isinstance(self.latency, Missing):
             return self.latency
         return Rates(self._rate(self.latency.wall), self._rate(self.latency.device), self._rate(self.latency.graph))
+
+    @property
+    def ceilings(self) -> Ceilings | None:
+        """The rates of a large product and a large copy, if they were measured with the layers."""
+        times = self.layer_times
+        return times.ceilings if isinstance(times, LayerTimes) and isinstance(times.ceilings, Ceilings) else None
 
     @property
     def device_work(self) -> Known[Latency]:

@@ -291,9 +291,8 @@ class _Costs:
             return _RECORD.validate_json(line)
         cost = self._cost(line[start:end])
         record = _RECORD.validate_json(f"{line[:start]}{_NO_COST}{line[end:]}")
-        object.__setattr__(
-            record, "cost", cost
-        )  # nobody else has the record yet; `replace` would check all of it again
+        # Nobody else has the record yet, and `replace` would check all of it again.
+        object.__setattr__(record, "cost", cost)
         return record
 
     def _cost(self, text: str) -> ModelCost:

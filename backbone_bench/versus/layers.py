@@ -15,7 +15,7 @@ from backbone_bench.base.units import MILLISECONDS, significant
 from backbone_bench.records import LayerTimes, Missing, Record
 from backbone_bench.report.tables.answer import Answer, AnswerPart, Paragraph
 from backbone_bench.report.tables.table import Column, Table, tabulate
-from backbone_bench.report.views.times import joined
+from backbone_bench.report.views.times import parts
 from backbone_bench.stats.ratios import Pair
 from backbone_bench.versus.report import SideNames, names
 from backbone_bench.versus.rule import Comparison
@@ -45,12 +45,9 @@ def differences(a: Record, b: Record, measured: Pair) -> list[KindTimes]:
 
 def _shares(record: Record) -> Counter[str]:
     """The share of each kind of operation in the time of a call."""
-    found = Counter[str]()
-    timed = [(op.label, op.time.time_s) for op in joined(record) if op.time is not None]
-    whole_s = sum(time_s for _, time_s in timed) or 1
-    for kind, time_s in timed:
-        found[kind] += time_s / whole_s  # type: ignore[assignment]
-    return found
+    times = record.layer_times
+    kinds = parts(record, times, lambda op: op.label) if isinstance(times, LayerTimes) else ()
+    return Counter({kind.name: kind.share for kind in kinds if kind.time_s})
 
 
 def with_layers(found: Comparison, answer: Answer, a: Record, b: Record) -> Answer:

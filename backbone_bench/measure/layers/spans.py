@@ -18,9 +18,7 @@ _BACKWARD = "autograd::engine::evaluate_function: "
 _OPERATION = "aten::"
 _COMPILED = "Torch-Compiled Region"
 # Names of torch's functions where the counter has others.
-_NAMES = {f"conv{n}d": "convolution" for n in (1, 2, 3)} | {
-    f"conv_transpose{n}d": "convolution" for n in (1, 2, 3)
-}  # fmt: skip
+_NAMES = {f"{name}{n}d": "convolution" for name in ("conv", "conv_transpose") for n in (1, 2, 3)}
 
 
 class HostSpan(NamedTuple):

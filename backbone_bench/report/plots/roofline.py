@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from backbone_bench.base.units import PLAIN, Unit
-from backbone_bench.records import Ceilings, LayerTimes, Record
+from backbone_bench.records import Record
 from backbone_bench.records.quantities import QUANTITIES
 from backbone_bench.report.drawing.plot import Axis, Line, Panel, Plot
 from backbone_bench.report.plots.alike import Alike
@@ -65,18 +65,12 @@ def split_ceilings(records: Iterable[Record]) -> tuple[list[Record], list[Ceilin
             copies[key] = max(copies.get(key, 0), number(_rate([record], "traffic_bytes"), record) or 0)
         else:
             networks.append(record)
-            if isinstance(found := _with_layers(record), Ceilings):
+            if (found := record.ceilings) is not None:
                 products[key] = max(products.get(key, 0), found.flops_per_s)
                 copies[key] = max(copies.get(key, 0), found.bytes_per_s)
     return networks, [
         Ceiling(*key, products[key], copies[key]) for key in products if products[key] and copies.get(key)
     ]
-
-
-def _with_layers(record: Record) -> Ceilings | None:
-    """The ceilings that were measured with the layers of a network."""
-    times = record.layer_times
-    return times.ceilings if isinstance(times, LayerTimes) and isinstance(times.ceilings, Ceilings) else None
 
 
 def _rate(records: Iterable[Record], cost: str) -> Column[Record]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from backbone_bench.base.units import MILLISECONDS, PERCENT, Unit, readable, significant
-from backbone_bench.records import LayerTimes, Missing, Record
+from backbone_bench.records import Missing, Record
 from backbone_bench.report.views.conditions import measured
 
 _FLOP_RATES = (Unit("TFLOP/s", 1e-12), Unit("GFLOP/s", 1e-9), Unit("MFLOP/s", 1e-6))
@@ -47,7 +47,6 @@ def _rate(record: Record) -> str:
 
 def _of_ceiling(record: Record, unit: Unit) -> str:
     """`of 33 `: what a large matrix product reaches here, if it was measured with the layers."""
-    times = record.layer_times
-    if not isinstance(times, LayerTimes) or isinstance(times.ceilings, Missing):
+    if record.ceilings is None:
         return ""
-    return f"of {significant(times.ceilings.flops_per_s * unit.per_base, 2)} "
+    return f"of {significant(record.ceilings.flops_per_s * unit.per_base, 2)} "

@@ -14,7 +14,7 @@ from backbone_bench.base.units import MILLISECONDS, PERCENT, PLAIN, Unit, readab
 from backbone_bench.records import Ceilings, Known, LayerTimes, Missing, OpCost, OpTime, Record
 from backbone_bench.records.layers import SHORT_S
 from backbone_bench.report.tables.table import Column, Table, tabulate
-from backbone_bench.report.views.layers import COSTLIEST, CostTotals, module_at
+from backbone_bench.report.views.layers import COSTLIEST, CostPart, CostTotals, module_at
 
 _OFF = 0.10  # by which the sum of the operations may differ from the undisturbed latency
 _KIND = 18  # characters of a kind of operation in a narrow terminal: `1x1 convolution` and more
@@ -75,17 +75,13 @@ class TimedPart:
         return sum(op.time.launches for op in self.ops if op.time is not None)
 
     @property
-    def flops_share(self) -> float:
-        return sum(op.flops for op in self.ops) / (self.whole.flops or 1)
-
-    @property
-    def traffic_share(self) -> float:
-        elems = sum(cost.traffic_elems for op in self.ops for cost in op.costs)
-        return elems / (self.whole.traffic_elems or 1)
+    def cost(self) -> CostPart:
+        """What these operations count."""
+        return CostPart(self.name, tuple(cost for op in self.ops for cost in op.costs), self.whole)
 
     @property
     def flops_per_s(self) -> float | str:
-        flops = sum(op.flops for op in self.ops)
+        flops = self.cost.flops
         return flops / self.time_s if flops and self.time_s else ""
 
     @property
@@ -164,8 +160,8 @@ def _columns(key: str, times: LayerTimes) -> tuple[Column[TimedPart], ...]:
         Column("of_ceiling", "of the ceiling", lambda part: part.of_ceiling, PERCENT),
         Column("flops_per_s", "arithmetic", lambda part: part.flops_per_s, _GFLOP_RATE),
         Column("bytes_per_s", "traffic", lambda part: part.bytes_per_s, _GB_RATE),
-        Column("flops_share", "share of FLOPs", lambda part: part.flops_share, PERCENT),
-        Column("traffic_share", "share of traffic", lambda part: part.traffic_share, PERCENT),
+        Column("flops_share", "share of FLOPs", lambda part: part.cost.flops_share, PERCENT),
+        Column("traffic_share", "share of traffic", lambda part: part.cost.traffic_share, PERCENT),
         Column("launches", launches, lambda part: part.launches, PLAIN),
     )
 
