@@ -14,7 +14,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from io import FileIO, StringIO
+from io import BytesIO, FileIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
@@ -192,10 +192,13 @@ def read(paths: Sequence[Path], warn: Callable[[str], None]) -> tuple[Record, ..
 
 
 def _read(path: Path, warn: Callable[[str], None]) -> list[Record]:
-    """The records of one file; of JSON Lines only one line at a time is in memory."""
+    """The records of one file; of JSON Lines only one line at a time is decoded.
+
+    The file is read at once: whoever appends to it meanwhile may take away a line that was cut short.
+    """
     if path.suffix != ".jsonl":
         return parse(read_text(path), path, warn)
-    with _readable(path), open(path, encoding="utf-8-sig") as lines:
+    with _readable(path), TextIOWrapper(BytesIO(path.read_bytes()), encoding="utf-8-sig") as lines:
         return _parse_lines(lines, path, warn)
 
 
