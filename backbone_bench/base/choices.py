@@ -18,6 +18,10 @@ LatencyMode = Literal["wall", "device", "graph"]
 Allocator = Literal["kept", "default"]  # kept: glibc gives no memory back to the system between calls
 DeviceMethod = Literal["filled_queue", "eager_events"]  # how a device latency was taken; see records/latency.py
 
+EngineName = Literal["local", "slurm", "ray"]  # who places the rows of a fleet
+# exclusive: one row has a whole node; side_by_side: one row a card, and only rows of this fleet; shared: with anybody
+Sharing = Literal["exclusive", "side_by_side", "shared"]
+
 DeviceKind = Literal["gpu", "cpu"]  # the kind that a claim or a published measurement is about
 Tracker = Literal["github-action-benchmark", "bencher"]  # services that store the history of a gate's quantities
 

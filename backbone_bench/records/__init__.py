@@ -13,6 +13,7 @@ from backbone_bench.records.flags import FLAGS, Flag, meanings
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, EAGER_EVENTS, Latencies, Latency, WarmUp
 from backbone_bench.records.layers import Ceilings, LayerTimes, OpTime
 from backbone_bench.records.missing import NOT_REQUESTED, PENDING, STRICT, Known, Missing, known, was_requested
+from backbone_bench.records.placement import Placement
 from backbone_bench.records.record import SCHEMA_VERSION, Memory, ModelCommit, Rate, Rates, Record, Tool, Watch
 from backbone_bench.records.setting import Scalar, Setting
 from backbone_bench.records.turn import LiveTurns, Turn
@@ -48,6 +49,7 @@ __all__ = [
     "OpCost",
     "OpTime",
     "PaperEnergy",
+    "Placement",
     "Rate",
     "Rates",
     "Record",

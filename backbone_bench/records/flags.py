@@ -6,9 +6,9 @@ from typing import Literal, NamedTuple
 
 Flag = Literal[
     "aliasing_risk", "allocator_active", "auto_batch", "batch_guessed", "below_idle", "clocks_unlocked", "host_busy",
-    "hw_slowdown", "isolation_unchecked", "load_slowed", "memory_shared", "mig_slice", "nan_output", "not_steady",
-    "output_not_repeatable", "phase_shifted", "power_capped", "shared_gpu", "sources_disagree", "thermal",
-    "warm_up_cut_short",
+    "hw_slowdown", "isolation_unchecked", "load_slowed", "memory_shared", "mig_slice", "mixed_versions", "nan_output",
+    "not_steady", "output_not_repeatable", "phase_shifted", "power_capped", "shared_gpu", "shared_node",
+    "sources_disagree", "thermal", "warm_up_cut_short",
 ]  # fmt: skip
 # Not flags of a measurement, but seen in the record beside them.
 Finding = Literal[
@@ -82,6 +82,9 @@ FLAGS: Mapping[str, FlagMeaning] = {
     "load_slowed": FlagMeaning("with care", "reading the power sensors slowed the load by more than 0.5 %"),
     "memory_shared": FlagMeaning("with care", "the peak memory includes other tensors of the calling program"),
     "mig_slice": FlagMeaning("with care", "the model ran on a MIG slice, not on the whole GPU"),
+    "mixed_versions": FlagMeaning(
+        "with care", "the node's versions of this program, torch, CUDA or Python are not those of the fleet's plan"
+    ),
     "nan_output": FlagMeaning("do not quote", "the output of the model contains NaN or infinity"),
     "not_steady": FlagMeaning("with care", "latency had not reached a steady state when the warm-up ended"),
     "output_not_repeatable": FlagMeaning(
@@ -93,6 +96,9 @@ FLAGS: Mapping[str, FlagMeaning] = {
     "power_capped": FlagMeaning("with care", "the power limit lowered the clocks"),
     "quick": FlagMeaning("with care", "a preliminary result from few samples"),
     "shared_gpu": FlagMeaning("do not quote", "other processes used the GPU during the measurement"),
+    "shared_node": FlagMeaning(
+        "with care", "other jobs ran on the same machine: they share its processor, its memory and its power"
+    ),
     "slow_turns": FlagMeaning(
         "with care",
         "a call takes longer than 0.5 s, and a disturbance that ends within a turn does not cancel: give it more "

@@ -15,6 +15,7 @@ from backbone_bench.records.environment import Environment
 from backbone_bench.records.latency import CLOCK_TOO_COARSE, Latencies, Latency
 from backbone_bench.records.layers import Ceilings, LayerTimes
 from backbone_bench.records.missing import STRICT, Count, Known, MeasuredValue, MeasuredValues, Missing
+from backbone_bench.records.placement import Placement
 from backbone_bench.records.turn import LiveTurns, Turn
 from backbone_bench.records.workload import Workload
 
@@ -113,6 +114,7 @@ class Record:
     wall_energy: Known[Energy] | None = None  # of calls that are waited for; None if not requested beside `energy`
     layer_times: Known[LayerTimes] | None = None  # None if not requested
     model_commit: ModelCommit | None = None  # None if the model's file is in no repository, or the model in no file
+    placement: Placement | None = None  # None if no fleet ran it
     schema_version: Literal["1"] = SCHEMA_VERSION
 
     def __repr__(self) -> str:

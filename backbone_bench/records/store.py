@@ -104,8 +104,13 @@ def _copy_permissions(file: int, path: Path) -> None:
 
 
 def append(path: Path, record: Record) -> None:
-    """Append one line, whole or not at all, even if other processes append too. Raises UserError if it cannot."""
-    line = dump_line(record).encode()
+    """Append a record, whole or not at all, even if other processes append too. Raises UserError if it cannot."""
+    append_line(path, _RECORD.dump_json(record))
+
+
+def append_line(path: Path, document: bytes) -> None:
+    """Append a JSON document as one line, whole or not at all, even if other processes append. Raises UserError."""
+    line = document + b"\n"
     try:
         with deferred(), open(path, "a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)

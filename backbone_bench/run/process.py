@@ -37,7 +37,7 @@ class Worker(NamedTuple):
 
     command: tuple[str, ...]
     folder: Path | None = None  # its working directory; None: that of this process
-    variables: tuple[tuple[str, str], ...] = ()  # of its environment, beside those of this process
+    variables: tuple[tuple[str, str | None], ...] = ()  # of its environment, unlike here; None: not set there
 
     @classmethod
     def of(cls, path: Sequence[str] = sys.path, folder: Path | None = None) -> "Worker":
@@ -53,6 +53,11 @@ class Child:
         self._lines: deque[bytes] = deque()
         self._rest = b""
 
+    def fileno(self) -> int:
+        """The descriptor of its output, to wait for several processes at once."""
+        assert self.process.stdout is not None
+        return self.process.stdout.fileno()
+
     def send(self, line: bytes) -> None:
         """Send one line. One that died before it could read is no error here: reading tells how it ended."""
         assert self.process.stdin is not None
@@ -67,9 +72,22 @@ class Child:
         """
         deadline_s = None if limit_s is None else time.monotonic() + limit_s
         while not self._lines:
-            if not self._receive(deadline_s):
+            left_s = _POLL_S if deadline_s is None else deadline_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            if self._receive(min(_POLL_S, left_s)) is False:
                 return None
         return self._lines.popleft()
+
+    def arrived(self) -> Iterator[bytes | None]:
+        """Lines that it has written by now, without waiting for more; None at its end."""
+        while True:
+            if self._lines:
+                yield self._lines.popleft()
+            elif not (some := self._receive(0.0)):
+                if some is False:
+                    yield None
+                return
 
     def lines(self, limit_s: float | None) -> Iterator[bytes]:
         """Lines that it writes, until it ends. Raises TimeoutError after `limit_s`."""
@@ -77,20 +95,15 @@ class Child:
         while (line := self.read(None if deadline_s is None else max(0.0, deadline_s - time.monotonic()))) is not None:
             yield line
 
-    def _receive(self, deadline_s: float | None) -> bool:
-        """Wait for further bytes; False at the end."""
+    def _receive(self, wait_s: float) -> bool | None:
+        """Wait for further bytes: True if some came, False at the end, None if neither."""
         assert self.process.stdout is not None
-        while True:
-            left_s = _POLL_S if deadline_s is None else deadline_s - time.monotonic()
-            if left_s <= 0:
-                raise TimeoutError
-            if select.select([self.process.stdout], [], [], min(_POLL_S, left_s))[0]:
-                chunk = os.read(self.process.stdout.fileno(), 1 << 16)
-                *lines, self._rest = (self._rest + chunk).split(b"\n")
-                self._lines.extend(lines)
-                return bool(chunk)
-            if self.process.poll() is not None:
-                return False
+        if select.select([self.process.stdout], [], [], wait_s)[0]:
+            chunk = os.read(self.process.stdout.fileno(), 1 << 16)
+            *lines, self._rest = (self._rest + chunk).split(b"\n")
+            self._lines.extend(lines)
+            return bool(chunk)
+        return None if self.process.poll() is None else False
 
 
 _POLL_S = 1.0  # how often a silent child is polled for whether it still runs
@@ -118,7 +131,7 @@ def _start(worker: Worker) -> subprocess.Popen[bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=worker.folder,
-            env={**os.environ, **dict(worker.variables)},
+            env={name: value for name, value in {**os.environ, **dict(worker.variables)}.items() if value is not None},
             start_new_session=True,  # only the parent handles Ctrl-C
         )
     except OSError as error:  # for example: no more processes or open files are allowed

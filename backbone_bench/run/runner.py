@@ -4,9 +4,11 @@ The parent never loads torch: it waits, and takes no CPU cycles from what is
 measured. A row that fails keeps what its worker had already reported.
 """
 
+import math
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
@@ -26,7 +28,7 @@ from backbone_bench.run.messages import (
     ResolvedJob,
     ResolveJobs,
 )
-from backbone_bench.run.process import Worker, child, exit_reason, stop_reason
+from backbone_bench.run.process import Child, Worker, child, exit_reason, stop_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +43,86 @@ class JobResult:
 RunJob = Callable[[Job, ProgressCallback], JobResult]
 
 
-def isolated(timeout_s: float | None = None, worker: Worker | None = None) -> RunJob:
+class RunningJob:
+    """A job in its worker process: what the process has reported, and the result as soon as there is one."""
+
+    def __init__(self, job: Job, process: Child, on_progress: ProgressCallback, timeout_s: float | None) -> None:
+        self.job, self.process = job, process
+        self._on_progress, self._timeout_s = on_progress, timeout_s
+        self._deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
+        self._kept: Record | None = None
+
+    def wait(self) -> JobResult:
+        """Wait for the result."""
+        try:
+            for line in self.process.lines(self._timeout_s):
+                if (result := self._reported(line)) is not None:
+                    return result
+        except (TimeoutError, ValidationError) as error:
+            return self._stopped(error)
+        return self._ended()
+
+    def poll(self) -> JobResult | None:
+        """The result if there is one by now."""
+        try:
+            for line in self.process.arrived():
+                if (result := self._ended() if line is None else self._reported(line)) is not None:
+                    return result
+        except ValidationError as error:
+            return self._stopped(error)
+        return self._stopped(TimeoutError()) if time.monotonic() >= self._deadline_s else None
+
+    def _reported(self, line: bytes) -> JobResult | None:
+        match MESSAGE.validate_json(line):
+            case Phase(name=name, share=share):
+                self._on_progress(name, share)
+            case Kept(record=record):
+                self._kept = record
+            case Done(record=record):
+                return JobResult(self.job, record)
+            case Failed() as failure:
+                return _failed(self.job, self._kept, failure)
+        return None
+
+    def _stopped(self, error: Exception) -> JobResult:
+        return _failed(self.job, self._kept, Failed(stop_reason(error, self._timeout_s), 3))
+
+    def _ended(self) -> JobResult:
+        return _failed(self.job, self._kept, Failed(exit_reason(self.process.process.wait()), 3))
+
+
+def isolated(timeout_s: float | None = None, worker: Worker | None = None, argv: Sequence[str] | None = None) -> RunJob:
     """A `RunJob` that runs each job in a fresh process with this timeout."""
-    return lambda job, on_progress: run_isolated(job, on_progress, timeout_s, worker)
+    return lambda job, on_progress: run_isolated(job, on_progress, timeout_s, worker, argv)
 
 
 def run_isolated(
-    job: Job, on_progress: ProgressCallback, timeout_s: float | None = None, worker: Worker | None = None
+    job: Job,
+    on_progress: ProgressCallback,
+    timeout_s: float | None = None,
+    worker: Worker | None = None,
+    argv: Sequence[str] | None = None,
 ) -> JobResult:
-    """Run one job in a fresh process and wait for it, at most `timeout_s`."""
-    kept: Record | None = None
-    with child(Profile(job, tuple(sys.argv)), worker or Worker.of()) as process:
-        try:
-            for line in process.lines(timeout_s):
-                match MESSAGE.validate_json(line):
-                    case Phase(name=name, share=share):
-                        on_progress(name, share)
-                    case Kept(record=kept):
-                        pass
-                    case Done(record=record):
-                        return JobResult(job, record)
-                    case Failed() as failure:
-                        return _failed(job, kept, failure)
-        except (TimeoutError, ValidationError) as error:
-            return _failed(job, kept, Failed(stop_reason(error, timeout_s), 3))
-        return _failed(job, kept, Failed(exit_reason(process.process.wait()), 3))
+    """Run one job in a fresh process and wait for it, at most `timeout_s`.
+
+    `argv`: the command line that the record names; None: that of this process.
+    """
+    with started(job, on_progress, timeout_s, worker, argv) as running:
+        return running.wait()
+
+
+@contextmanager
+def started(
+    job: Job,
+    on_progress: ProgressCallback,
+    timeout_s: float | None = None,
+    worker: Worker | None = None,
+    argv: Sequence[str] | None = None,
+) -> Iterator[RunningJob]:
+    """A job that runs in a fresh process, which is killed at the end."""
+    request = Profile(job, tuple(sys.argv if argv is None else argv))
+    with child(request, worker or Worker.of()) as process:
+        yield RunningJob(job, process, on_progress, timeout_s)
 
 
 def run_in_process(job: Job, on_progress: ProgressCallback) -> JobResult:

@@ -117,9 +117,9 @@ def kernel() -> str:
     return platform.release()
 
 
-def host() -> str:
-    """Digest of the host name: distinguishes hosts without naming them."""
-    return hashlib.sha256(platform.node().encode()).hexdigest()[:12]
+def host(name: str | None = None) -> str:
+    """Digest of the name of a host, this one if None: distinguishes hosts without naming them."""
+    return hashlib.sha256((name or platform.node()).encode()).hexdigest()[:12]
 
 
 def wsl(root: Path = ROOT) -> bool:

@@ -1,0 +1,1 @@
+"""A fleet: the rows of one plan on many devices or machines, which an engine of the site places."""
