@@ -13,6 +13,7 @@ __all__ = ["main"]
 # `--help` lists the commands in this order.
 for _group in (
     "run",
+    "fleet",
     "versus",
     "predict",
     "calibrate",

@@ -8,8 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from backbone_bench.base.errors import UserError
-from backbone_bench.cli import choose, output
+from backbone_bench.cli import choose, fleet_run, output
 from backbone_bench.cli.app import app, complain, program
+from backbone_bench.cli.fleet_options import (
+    FleetOption,
+    FleetRequest,
+    MixedOption,
+    OnOption,
+    RowsPerJobOption,
+    SbatchOption,
+    ShareNodeOption,
+    SideBySideOption,
+)
+from backbone_bench.cli.fleet_run import HowShown
 from backbone_bench.cli.job_options import (
     BatchSizesOption,
     BudgetOption,
@@ -120,6 +131,13 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the rows and how long they take; run nothing.")
     ] = False,
+    fleet: FleetOption = None,
+    on: OnOption = None,
+    side_by_side: SideBySideOption = False,
+    share_node: ShareNodeOption = False,
+    mixed: MixedOption = False,
+    rows_per_job: RowsPerJobOption = None,
+    sbatch: SbatchOption = None,
     layers: TimedLayersOption = None,
     trace: TraceOption = None,
     depth: DepthOption = 2,
@@ -145,6 +163,12 @@ def run(
     paths = to or []
     output.check(paths)
     settings = resolved(settings_in(context.params)).settings
+    request = FleetRequest(fleet, on, side_by_side, share_node, mixed, rows_per_job, tuple(sbatch or ()))
+    if request.fleet is not None:
+        jobs = _jobs_of_fleet(settings, shard, resume=resume)
+        how = HowShown(form, convention, wide, quiet, verbose)
+        raise typer.Exit(fleet_run.run(request, jobs, settings, paths, how, resume=resume, dry_run=dry_run))
+    request.check_absent()
     jobs = _jobs(settings, shard)
     before = _already_done(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]
@@ -210,6 +234,25 @@ def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
     names = choose.models(settings.model, settings.family, everything=settings.all)
     jobs = settings.jobs(names, arguments(list(settings.arg)))
     return jobs if shard is None else sweep.shard(jobs, *sweep.parse_shard(shard))
+
+
+def _jobs_of_fleet(settings: "Settings", shard: str | None, *, resume: bool) -> "Sequence[Job]":
+    """The jobs of a fleet; none if an earlier plan is resumed as it is. Raises UserError for what a fleet cannot do."""
+    of_one_machine = {
+        "--shard": shard is not None,
+        "--in-process": settings.in_process,
+        "--lock-clocks": settings.lock_clocks is not None,
+        "--trace": settings.trace is not None,
+    }
+    for option, given in of_one_machine.items():
+        if given:
+            raise UserError(f"{option} is for one machine: leave it out with --fleet.")
+    if resume and not (settings.model or settings.family or settings.all):
+        return ()
+    jobs = _jobs(settings, None)
+    if settings.input_size:
+        _check_sizes(jobs)
+    return jobs
 
 
 def _check_trace(settings: "Settings", jobs: "Sequence[Job]") -> None:

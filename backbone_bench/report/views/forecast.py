@@ -29,9 +29,9 @@ _COLUMNS = (
 )
 
 
-def forecast(rows: Sequence[Forecast]) -> Answer:
-    """List the rows with their times, and the total below."""
+def forecast(rows: Sequence[Forecast], cost: str = "") -> Answer:
+    """List the rows with their times, and the total below; `cost` is a further sentence about it."""
     least_s, most_s = sum(row.least_s for row in rows), sum(row.most_s for row in rows)
     total = f"Rows: {len(rows)}. About {span(least_s)} on a quiet machine, {span(most_s)} at most."
-    table = replace(tabulate(rows, _COLUMNS), remarks=(total, "Nothing has been run."))
+    table = replace(tabulate(rows, _COLUMNS), remarks=(total, *filter(None, (cost,)), "Nothing has been run."))
     return listing([row._asdict() for row in rows], table)

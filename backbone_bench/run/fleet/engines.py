@@ -1,0 +1,81 @@
+"""The engines of a fleet: what `--fleet` may name, and how rows are handed to each."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, get_args
+
+from backbone_bench.base.choices import EngineName
+from backbone_bench.base.errors import UserError, did_you_mean, visible
+from backbone_bench.jobs.job import Job
+from backbone_bench.run.fleet import local
+from backbone_bench.run.fleet.drive import OpenPlaces
+from backbone_bench.run.fleet.slurm import commands
+
+EACH_KIND = "each-kind"
+
+
+class EngineAddress(NamedTuple):
+    """An engine, and where it is: `ray:10.0.0.1:6379`, `local:4`."""
+
+    engine: EngineName
+    address: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> "EngineAddress":
+        """Parse `slurm`, `ray`, `ray:ADDRESS` or `local:N`. Raises UserError for anything else."""
+        name, _, address = text.partition(":")
+        names: Sequence[EngineName] = get_args(EngineName)
+        for engine in names:
+            if engine == name:
+                return cls(engine, address or None)
+        hint = did_you_mean(name, names, "It is slurm, ray, ray:ADDRESS or local:N.")
+        raise UserError(f"--fleet {visible(text)}: there is no such engine. {hint}")
+
+
+def check(where: EngineAddress, jobs: Sequence[Job], kinds: Sequence[str]) -> None:
+    """Raise UserError, before a plan is made, for what an engine cannot take."""
+    if where.engine == "local":
+        local.check(where.address, jobs)
+        if kinds:
+            raise UserError("--on chooses among the machines of Slurm or Ray; local has the devices of this one.")
+    if where.engine == "slurm" and where.address is not None:
+        raise UserError("--fleet slurm takes no address: the commands of Slurm know theirs.")
+
+
+def kinds(where: EngineAddress, words: Sequence[str]) -> Sequence[str | None]:
+    """The kinds of card that `--on` names, those of the whole engine for `each-kind`; None: any. Raises UserError."""
+    if not words:
+        return [None]
+    there = [kind for kind in cards(where) if kind is not None]
+    if list(words) == [EACH_KIND]:
+        if not there:
+            raise UserError(f"--on {EACH_KIND}: {where.engine} names no kind of card.")
+        return sorted(there)
+    for word in words:
+        if word not in there:
+            hint = did_you_mean(word, there, f"It has {', '.join(sorted(there)) or 'none with a name'}.")
+            raise UserError(f"--on {visible(word)}: {where.engine} has no such kind of card. {hint}")
+    return words
+
+
+def cards(where: EngineAddress) -> Mapping[str | None, int]:
+    """The kinds of card of an engine, and the most that one of its machines has. Raises UserError.
+
+    None stands for the largest machine of any kind.
+    """
+    most: dict[str | None, int] = {}
+    if where.engine == "slurm":
+        for one in commands.cards():
+            for kind in {one.kind, None}:
+                most[kind] = max(most.get(kind, 0), one.number)
+    return most
+
+
+def driven(engine: EngineName) -> OpenPlaces | None:
+    """How to open the places of an engine whose rows this process drives; None for one that is only handed them."""
+    match engine:
+        case "local":
+            return local.places
+        case "ray":
+            raise UserError("--fleet ray is not built yet.")
+        case "slurm":
+            return None

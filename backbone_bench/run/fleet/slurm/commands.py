@@ -1,0 +1,122 @@
+"""Slurm's commands, and what they answer. No accounting (`sacct`) is needed."""
+
+import re
+import subprocess
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from backbone_bench.base.errors import UserError, visible
+from backbone_bench.records import Known, Missing
+
+_LIMIT_S = 60.0  # a controller that does not answer by then is down
+
+
+class Task(NamedTuple):
+    """An element of an array that Slurm still has to run, or runs."""
+
+    job: str  # of the array and the element: `17_4`
+    name: str
+    state: str  # Slurm's: PENDING, RUNNING …
+    node: str
+    reason: str  # why it is pending
+
+
+class Ending(NamedTuple):
+    """How Slurm saw an element end."""
+
+    state: str
+    node: str
+
+
+class Cards(NamedTuple):
+    """The cards of one kind in one node."""
+
+    kind: str | None  # None: the site gives them no type
+    number: int
+
+
+def ask(*command: str) -> str:
+    """What a command prints. Raises UserError with its complaint if it fails, is not there or does not answer."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+    except FileNotFoundError:
+        raise UserError(f"There is no command {command[0]}: --fleet slurm needs a login node of Slurm.") from None
+    except subprocess.TimeoutExpired:
+        raise UserError(f"Slurm does not answer: {command[0]} has waited for {_LIMIT_S:g} s.") from None
+    if done.returncode:
+        complaint = next((line for line in done.stderr.splitlines() if line.strip()), f"exit code {done.returncode}")
+        raise UserError(f"Slurm refuses: {visible(complaint.strip().removesuffix('.'))}.")
+    return done.stdout
+
+
+def submit(words: Sequence[str], command: str) -> str:
+    """Submit a shell command as a batch job with these options of `sbatch`; return the id of the job."""
+    return ask("sbatch", "--parsable", *words, "--wrap", command).strip().partition(";")[0]
+
+
+def tasks(name: str) -> list[Task]:
+    """The elements of all jobs with this name that wait or run."""
+    lines = ask("squeue", "--noheader", "--array", f"--name={name}", "--format=%i|%j|%T|%N|%r").splitlines()
+    return [Task(*line.split("|", 4)) for line in lines if line.count("|") >= 4]
+
+
+def endings(jobs: Collection[str]) -> Mapping[str, Ending]:
+    """How the elements of these arrays ended, as far as Slurm remembers; it forgets after some minutes."""
+    found: dict[str, Ending] = {}
+    for job in jobs:
+        try:
+            shown = ask("scontrol", "--oneliner", "show", "job", job)
+        except UserError:  # it is forgotten
+            continue
+        for line in shown.splitlines():
+            facts = dict(re.findall(r"(\w+)=(\S*)", line))
+            if "ArrayTaskId" in facts:
+                element = f"{facts.get('ArrayJobId', job)}_{facts['ArrayTaskId']}"
+                found[element] = Ending(facts.get("JobState", ""), facts.get("NodeList", ""))
+    return found
+
+
+def exclude(job: str, nodes: Collection[str]) -> None:
+    """Keep what is pending of an array away from these nodes."""
+    ask("scontrol", "update", f"JobId={job}", f"ExcNodeList={','.join(sorted(nodes))}")
+
+
+def excluded(job: str) -> set[str]:
+    """The nodes that what is pending of an array is kept away from."""
+    shown = ask("scontrol", "--oneliner", "show", "job", job)
+    lists = {found for found in re.findall(r"\bExcNodeList=(\S+)", shown) if found != "(null)"}
+    return {node for one in lists for node in ask("scontrol", "show", "hostnames", one).split()}
+
+
+def cancel(jobs: Collection[str]) -> None:
+    ask("scancel", *jobs)
+
+
+def largest_array() -> int:
+    """The most elements that an array may have; the largest index is one less."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.MULTILINE)
+    if found is None:
+        raise UserError("Slurm does not say its MaxArraySize.")
+    return int(found[1])
+
+
+def neighbours(node: str, own: str) -> Known[int]:
+    """How many other jobs Slurm runs on a node beside this one."""
+    try:
+        running = ask("squeue", "--noheader", "--array", f"--nodelist={node}", "--states=R,CG", "--format=%i").split()
+    except UserError as error:
+        return Missing("not_told", str(error))
+    return len(set(running) - {own})
+
+
+def cards() -> list[Cards]:
+    """The cards of every node, kind by kind."""
+    return [
+        cards for line in ask("sinfo", "--noheader", "--Node", "--format=%G").splitlines() for cards in _cards(line)
+    ]
+
+
+def _cards(gres: str) -> Iterator[Cards]:
+    """`gpu:a100:4(S:0-1),gpu:h100:2` has four cards of one kind and two of another."""
+    for found in re.finditer(r"(?:^|,)gpu:(?:([^:,()]+):)?(\d+)", gres):
+        yield Cards(found[1], int(found[2]))
