@@ -103,16 +103,46 @@ def measured(record: Record) -> bool:
 def _same_environment(a: Record, b: Record) -> bool:
     if not measured(a) and not measured(b):
         return a.environment.torch == b.environment.torch
-    return measured(a) == measured(b) and _relevant(a.environment) == _relevant(b.environment)
+    return measured(a) == measured(b) and _relevant(a) == _relevant(b)
 
 
-def _relevant(environment: Environment) -> Environment:
-    return replace(environment, ci=None)  # the name of a CI job does not change a measurement
+def _relevant(record: Record) -> Environment:
+    """The environment without what tells apart two machines that measure the same.
+
+    The name of a CI job does not change a measurement; the machines of a fleet stand for their kind.
+    """
+    environment = replace(record.environment, ci=None)
+    return environment if record.placement is None else _of_kind(environment)
+
+
+_ANY = Missing("any", "any machine of this kind")
+
+
+def _of_kind(environment: Environment) -> Environment:
+    """The environment of any machine with the same kind of card and the same software."""
+    gpu = environment.gpu
+    return replace(
+        environment,
+        device=environment.device.partition(":")[0],
+        host=None,
+        kernel=None,
+        container=None,
+        memory_bytes=_ANY,
+        governor=_ANY,
+        variables=None,
+        gpu=replace(gpu, uuid=_ANY, pci=_ANY, vbios=_ANY) if isinstance(gpu, Gpu) else gpu,
+    )
 
 
 def _caption(group: Sequence[Record], firsts: Sequence[Record]) -> str:
-    parts = [machine(group[0]), *_distinguishing(group[0], firsts), *shared(group), _when(group)]
+    parts = [machine(group[0]), *_distinguishing(group[0], firsts), _nodes(group), *shared(group), _when(group)]
     return "; ".join(filter(None, parts)) + "."
+
+
+def _nodes(group: Sequence[Record]) -> str:
+    """How many machines of a fleet the records are of, if several."""
+    nodes = {record.placement.node for record in group if record.placement is not None}
+    return f"{len(nodes)} machines of this kind" if len(nodes) > 1 else ""
 
 
 def shared(records: Sequence[Record]) -> tuple[str, ...]:
@@ -166,9 +196,9 @@ def _gpu(gpu: Gpu | Missing | None) -> Iterator[str]:
 
 def _distinguishing(record: Record, firsts: Sequence[Record]) -> list[str]:
     """The fields that differ between environments with the same machine line, so that no two captions are equal."""
-    own = dict(leaves(_relevant(record.environment)))
+    own = dict(leaves(_relevant(record)))
     twins = [other for other in firsts if machine(other) == machine(record)]
-    others = [dict(leaves(_relevant(other.environment))) for other in twins]
+    others = [dict(leaves(_relevant(other))) for other in twins]
     return [f"{name} {text}" for name, text in own.items() if any(other.get(name) != text for other in others)]
 
 

@@ -1,0 +1,51 @@
+import pytest
+
+from backbone_bench.run.fleet import events
+from backbone_bench.run.fleet.events import Event, EventLog
+from tests.run.fleet.plans import planned
+
+
+def state(tmp_path, happened, *, recorded=False, runs=False):
+    log = [Event(what, 1, at_s, "n1") for at_s, what in enumerate(happened)]
+    return events.states(planned(tmp_path), [1] if recorded else [], log, lambda event: runs)[0]
+
+
+@pytest.mark.parametrize(
+    ("happened", "recorded", "runs", "expected"),
+    [
+        ([], False, False, "waiting"),
+        ([], True, False, "done"),
+        (["started"], False, True, "running"),
+        (["started"], False, False, "lost"),
+        (["started"], True, False, "done"),  # it ended between its record and its event
+        (["started", "recorded"], True, False, "done"),
+        (["started", "failed"], False, False, "failed"),
+        (["started", "failed"], True, False, "failed"),  # with what was measured until then
+        (["refused"], False, False, "refused"),
+        (["started", "lost"], False, False, "lost"),
+        (["started", "lost", "started"], False, True, "running"),
+        (["started", "lost", "started", "recorded"], True, False, "done"),
+        (["refused", "started", "failed", "started"], True, True, "running"),
+    ],
+)
+def test_the_state_of_a_row_follows_from_its_last_event(tmp_path, happened, recorded, runs, expected):
+    assert state(tmp_path, happened, recorded=recorded, runs=runs).state == expected
+
+
+def test_a_row_took_the_time_from_its_last_start_to_its_end(tmp_path):
+    assert state(tmp_path, ["started", "lost", "started", "recorded"], recorded=True).took_s == 1
+    assert state(tmp_path, ["started"], runs=True).took_s is None
+    assert state(tmp_path, ["recorded"], recorded=True).took_s is None
+
+
+def test_events_of_several_writers_are_read_by_time_and_without_a_line_that_was_cut_short(tmp_path):
+    made = planned(tmp_path)
+    first, second = EventLog(made.output, "a"), EventLog(made.output, "b")
+    first.note("started", 1, "n1", job="7_0")
+    second.note("started", 2, "n2")
+    first.note("failed", 1, "n1", message="ran out of memory")
+    with (events.folder(made.output) / "b.jsonl").open("a") as file:
+        file.write('{"what":"recor')
+    assert [(event.what, event.row) for event in events.read(made.output)] == [
+        ("started", 1), ("started", 2), ("failed", 1),
+    ]  # fmt: skip
