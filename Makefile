@@ -1,6 +1,6 @@
 # Everything that a fresh clone needs: each target makes what it depends on, but for gpu-test, gpu-pairs and gpu-results.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format results results-measured claims-measured counts predict-cpu speed search dist gpu-test gpu-pairs gpu-results test-extras test-torch fuzz clean
+.PHONY: help run test check format results results-measured claims-measured counts predict-cpu speed search dist gpu-test gpu-pairs gpu-results test-extras test-fleet test-torch fuzz clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -83,6 +83,9 @@ counts: $(EXTRAS_READY) ## count the networks of timm and torchvision that claim
 test-extras: $(EXTRAS_READY) ## torchvision's and timm's models against their published figures (a large second environment)
 	OMP_NUM_THREADS=1 $(EXTRAS)/bin/pytest tests/extras -s
 	OMP_NUM_THREADS=1 $(EXTRAS)/bin/python -m tests.speed
+
+test-fleet: $(READY) ## a sweep over a cluster of Slurm that is started on this machine: it takes root and Debian's packages of Slurm
+	$(BIN)/pytest tests/fleet -m fleet -rs
 
 # Each torch has an environment of its own, of some 6 GB: the package index has only CUDA builds of the older ones.
 TORCH_ENV = .venv-torch-$(TORCH)

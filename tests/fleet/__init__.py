@@ -1,0 +1,1 @@
+"""Tests that need a cluster: `make test-fleet` starts one here. Without Slurm they are skipped, with the reason."""
