@@ -17,7 +17,7 @@ from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RecordF
 
 if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.run.fleet.plan import Plan
-    from backbone_bench.run.fleet.status import Status
+    from backbone_bench.run.fleet.status import FleetStatus
 
 fleet = typer.Typer(help="Show, collect or end a sweep that `bench run --fleet` has begun.", no_args_is_help=True)
 app.add_typer(fleet, name="fleet")
@@ -124,7 +124,7 @@ def gather(sweep: SweepArgument) -> None:
     complain(f"Submitted {len(left.rows)} rows again, without {', '.join(submission.avoid) or 'leaving a node out'}.")
 
 
-def _look(planned: "Plan") -> "Status":
+def _look(planned: "Plan") -> "FleetStatus":
     """The state of a fleet now."""
     from backbone_bench.run.fleet import collect
     from backbone_bench.run.fleet import status as fleet_status
@@ -132,7 +132,7 @@ def _look(planned: "Plan") -> "Status":
     return fleet_status.read(planned, collect.recorded(planned), time.time())
 
 
-def _follow(planned: "Plan", *, quiet: bool) -> "Status":
+def _follow(planned: "Plan", *, quiet: bool) -> "FleetStatus":
     """Show progress until nothing runs or waits; return the last state."""
     from backbone_bench.cli.progress.choose import shown
     from backbone_bench.run.fleet import status as fleet_status

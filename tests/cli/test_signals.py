@@ -37,7 +37,7 @@ def rows(monkeypatch):
     """Rows without a process; the row of `resnet34` sends the signal that the test puts into the list."""
     to_send: list[int] = []
 
-    def run(job, on_progress, timeout_s=None, worker=None):
+    def run(job, on_progress, *how):
         if job.model == "resnet34":
             os.kill(os.getpid(), to_send[0])
         return runner.JobResult(job, record(job.model, 4_000_000, 0.001))

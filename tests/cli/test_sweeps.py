@@ -144,7 +144,7 @@ def test_a_record_is_chosen_by_how_its_id_begins(bench, elsewhere):
 def scripted(monkeypatch):
     """Rows without a process: resnet18 takes 1 ms, other models 2 ms, and `vgg19` is killed."""
 
-    def run(job, on_progress, timeout_s=None, worker=None):
+    def run(job, on_progress, *how):
         on_progress("measuring", 0.5)
         if job.model == "vgg19":
             return runner.JobResult(job, None, Failed("was killed", 3))

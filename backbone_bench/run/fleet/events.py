@@ -26,7 +26,7 @@ _STATES: Mapping[What, RowState] = {
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
-class Event:
+class RowEvent:
     """Something that happened to a row on a node."""
 
     what: What
@@ -42,11 +42,11 @@ class RowNow(NamedTuple):
 
     row: Row
     state: RowState
-    last: Event | None
+    last: RowEvent | None
     took_s: float | None  # from its start to its end, if it is done or failed
 
 
-_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+_EVENT: TypeAdapter[RowEvent] = TypeAdapter(RowEvent)
 
 
 class EventLog:
@@ -60,20 +60,20 @@ class EventLog:
         self, what: What, row: int, node: str | None, *, job: str | None = None, message: str | None = None
     ) -> None:
         """Append an event of now. Raises UserError if it cannot be written."""
-        store.append_line(self._path, _EVENT.dump_json(Event(what, row, time.time(), node, job, message)))
+        store.append_line(self._path, _EVENT.dump_json(RowEvent(what, row, time.time(), node, job, message)))
 
 
 def folder(output: Path) -> Path:
     return plan.folder(output) / "events"
 
 
-def read(output: Path) -> tuple[Event, ...]:
+def read(output: Path) -> tuple[RowEvent, ...]:
     """All events of all writers, by time; a last line that was cut short is left out."""
     found = [event for path in sorted(folder(output).glob("*.jsonl")) for event in _events(path)]
     return tuple(sorted(found, key=lambda event: event.at_s))
 
 
-def _events(path: Path) -> Iterator[Event]:
+def _events(path: Path) -> Iterator[RowEvent]:
     for line in path.read_bytes().splitlines(keepends=True):
         try:
             yield _EVENT.validate_json(line)
@@ -83,17 +83,17 @@ def _events(path: Path) -> Iterator[Event]:
 
 
 def states(
-    of: Plan, recorded: Iterable[int], events: Iterable[Event], runs: Callable[[Event], bool]
+    of: Plan, recorded: Iterable[int], events: Iterable[RowEvent], runs: Callable[[RowEvent], bool]
 ) -> Sequence[RowNow]:
     """The state of every row. `recorded`: the rows that have a record; `runs`: whether a started row still runs."""
-    by_row: dict[int, list[Event]] = {}
+    by_row: dict[int, list[RowEvent]] = {}
     for event in events:
         by_row.setdefault(event.row, []).append(event)
     have = set(recorded)
     return [_now(row, by_row.get(row.row, []), recorded=row.row in have, runs=runs) for row in of.rows]
 
 
-def _now(row: Row, events: Sequence[Event], *, recorded: bool, runs: Callable[[Event], bool]) -> RowNow:
+def _now(row: Row, events: Sequence[RowEvent], *, recorded: bool, runs: Callable[[RowEvent], bool]) -> RowNow:
     last = events[-1] if events else None
     if last is None:
         return RowNow(row, "done" if recorded else "waiting", None, None)
@@ -105,7 +105,7 @@ def _now(row: Row, events: Sequence[Event], *, recorded: bool, runs: Callable[[E
     return RowNow(row, state, last, _took_s(events) if state in ("done", "failed") else None)
 
 
-def _took_s(events: Sequence[Event]) -> float | None:
+def _took_s(events: Sequence[RowEvent]) -> float | None:
     """Seconds from the last start before the last event to that event; None if the start was not noted."""
     starts = [event.at_s for event in events if event.what == "started"]
     return events[-1].at_s - starts[-1] if starts and events[-1].what != "started" else None

@@ -13,7 +13,7 @@ from backbone_bench.report.tables.answer import Answer, AnswerPart
 from backbone_bench.report.tables.listing import listing
 from backbone_bench.report.tables.table import Column, tabulate
 from backbone_bench.run.fleet import events, lock
-from backbone_bench.run.fleet.events import Event, RowNow, RowState
+from backbone_bench.run.fleet.events import RowEvent, RowNow, RowState
 from backbone_bench.run.fleet.plan import Plan
 from backbone_bench.run.fleet.slurm import batch, commands
 
@@ -22,7 +22,7 @@ ENDED: tuple[RowState, ...] = ("done", "failed")
 _SECONDS = Unit("s", 1, 0)
 
 
-class Status(NamedTuple):
+class FleetStatus(NamedTuple):
     """The state of every row of a plan at one moment."""
 
     plan: Plan
@@ -51,13 +51,13 @@ class Status(NamedTuple):
         return fmean(took_s) * (len(self.rows) - self.ended) / running if took_s and running else None
 
 
-def read(of: Plan, recorded: Sequence[int], at_s: float) -> Status:
+def read(of: Plan, recorded: Sequence[int], at_s: float) -> FleetStatus:
     """The state of a plan, as its files and its engine tell it. Raises UserError if the engine does not answer."""
     runs, queue = _engine(of)
-    return Status(of, tuple(events.states(of, recorded, events.read(of.output), runs)), at_s, queue)
+    return FleetStatus(of, tuple(events.states(of, recorded, events.read(of.output), runs)), at_s, queue)
 
 
-def _engine(of: Plan) -> tuple[Callable[[Event], bool], tuple[str, ...]]:
+def _engine(of: Plan) -> tuple[Callable[[RowEvent], bool], tuple[str, ...]]:
     """Which started rows the engine still runs, and why others wait."""
     if of.conditions.engine == "slurm":
         tasks = commands.tasks(batch.name(of))
@@ -113,7 +113,7 @@ _LINES = (
 )
 
 
-def answer(status: Status) -> Answer:
+def answer(status: FleetStatus) -> Answer:
     """The numbers by kind of card, and a line for each row that runs or did not end well; as JSON, all rows."""
 
     def parts() -> Sequence[AnswerPart]:
@@ -142,7 +142,7 @@ def _plain(line: _Line) -> dict[str, Any]:
     }
 
 
-def sentence(status: Status) -> str:
+def sentence(status: FleetStatus) -> str:
     """`12 of 30 rows have ended, 3 run, about 2 min are left.`"""
     numbers, count = status.numbers, len(status.rows)
     words = [f"{status.ended} of {count} rows have ended", f"{numbers['running']} running"]

@@ -1,12 +1,12 @@
 import pytest
 
 from backbone_bench.run.fleet import events
-from backbone_bench.run.fleet.events import Event, EventLog
+from backbone_bench.run.fleet.events import EventLog, RowEvent
 from tests.run.fleet.plans import planned
 
 
 def state(tmp_path, happened, *, recorded=False, runs=False):
-    log = [Event(what, 1, at_s, "n1") for at_s, what in enumerate(happened)]
+    log = [RowEvent(what, 1, at_s, "n1") for at_s, what in enumerate(happened)]
     return events.states(planned(tmp_path), [1] if recorded else [], log, lambda event: runs)[0]
 
 

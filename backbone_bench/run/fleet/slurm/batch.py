@@ -118,7 +118,7 @@ def left(of: Plan, recorded: Collection[int]) -> Left:
     return Left(tuple(rows), frozenset(refused | silent))
 
 
-def _spoke(job: str, happened: Sequence[events.Event]) -> bool:
+def _spoke(job: str, happened: Sequence[events.RowEvent]) -> bool:
     """Whether an element could write down what happened to it."""
     return any(event.job == job for event in happened)
 

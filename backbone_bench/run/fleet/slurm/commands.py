@@ -1,5 +1,6 @@
 """Slurm's commands, and what they answer. No accounting (`sacct`) is needed."""
 
+import os
 import re
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -8,7 +9,9 @@ from typing import NamedTuple
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.records import Known, Missing
 
-_LIMIT_S = 60.0  # a controller that does not answer by then is down
+_LIMIT_S = 180.0  # a full queue makes `sbatch` wait for two minutes before it says so
+_OF_THE_SITE = ("SLURM_CONF", "SLURM_CLUSTERS")
+HELD = "launch failed requeued held"  # the reason of an element that a node could not start, which waits for ever
 
 
 class Task(NamedTuple):
@@ -38,7 +41,9 @@ class Cards(NamedTuple):
 def ask(*command: str) -> str:
     """What a command prints. Raises UserError with its complaint if it fails, is not there or does not answer."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_LIMIT_S)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=_LIMIT_S, env=_variables(os.environ)
+        )
     except FileNotFoundError:
         raise UserError(f"There is no command {command[0]}: --fleet slurm needs a login node of Slurm.") from None
     except subprocess.TimeoutExpired:
@@ -47,6 +52,15 @@ def ask(*command: str) -> str:
         complaint = next((line for line in done.stderr.splitlines() if line.strip()), f"exit code {done.returncode}")
         raise UserError(f"Slurm refuses: {visible(complaint.strip().removesuffix('.'))}.")
     return done.stdout
+
+
+def _variables(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The environment of Slurm's commands: a job that is submitted within a job would take itself for that one.
+
+    Lists of the elements of an array are not shortened.
+    """
+    own = {name: value for name, value in environ.items() if not name.startswith("SLURM_") or name in _OF_THE_SITE}
+    return own | {"SLURM_BITSTR_LEN": "0"}
 
 
 def submit(words: Sequence[str], command: str) -> str:
@@ -76,16 +90,20 @@ def endings(jobs: Collection[str]) -> Mapping[str, Ending]:
     return found
 
 
-def exclude(job: str, nodes: Collection[str]) -> None:
-    """Keep what is pending of an array away from these nodes."""
-    ask("scontrol", "update", f"JobId={job}", f"ExcNodeList={','.join(sorted(nodes))}")
+def exclude(job: str, node: str) -> None:
+    """Keep what is pending of an array away from this node too."""
+    for elements in ask("squeue", "--noheader", f"--jobs={job}", "--states=PD", "--format=%i").split():
+        shown = ask("scontrol", "--oneliner", "show", "job", elements)
+        lists = {found for found in re.findall(r"\bExcNodeList=(\S+)", shown) if found != "(null)"}
+        before = {name for one in lists for name in ask("scontrol", "show", "hostnames", one).split()}
+        ask("scontrol", "update", f"JobId={elements}", f"ExcNodeList={','.join(sorted(before | {node}))}")
 
 
-def excluded(job: str) -> set[str]:
-    """The nodes that what is pending of an array is kept away from."""
-    shown = ask("scontrol", "--oneliner", "show", "job", job)
-    lists = {found for found in re.findall(r"\bExcNodeList=(\S+)", shown) if found != "(null)"}
-    return {node for one in lists for node in ask("scontrol", "show", "hostnames", one).split()}
+def release_held(name: str) -> None:
+    """Let the elements run elsewhere that a node could not start; Slurm has taken that node out of service."""
+    for task in tasks(name):
+        if task.reason == HELD:
+            ask("scontrol", "release", task.job)
 
 
 def cancel(jobs: Collection[str]) -> None:

@@ -60,8 +60,10 @@ def work(of: Plan, submission: int, array: int, element: Element, say: Callable[
     try:
         return _run(of, rows, element, say)
     except UserError:
-        commands.exclude(element.array, commands.excluded(element.array) | {element.node})
+        commands.exclude(element.array, element.node)
         raise
+    finally:
+        commands.release_held(batch.name(of))
 
 
 def _without_ended(rows: Sequence[Row], of: Plan, element: Element) -> list[Row]:
