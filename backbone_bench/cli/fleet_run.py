@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.grouping import group_by
 from backbone_bench.cli import output
 from backbone_bench.cli.app import complain
 from backbone_bench.cli.fleet_options import FleetRequest
@@ -187,8 +188,9 @@ def show(
     found = [records[row] for row in sorted(records)]
     if not found:
         return
+    of_kind = group_by(found, lambda record: record.placement and record.placement.kind)
     rows = [
-        records.get(row.row) or failed.row(row.job, failures[row.row], found)
+        records.get(row.row) or failed.row(row.job, failures[row.row], of_kind.get(row.kind, found))
         for row in planned.rows
         if row.row in records or row.row in failures
     ]

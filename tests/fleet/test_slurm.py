@@ -171,17 +171,29 @@ def test_a_node_with_another_torch_is_refused_and_its_rows_go_elsewhere(site):
     assert "n3 is not used: torch 2.0.1 instead of" in site.logs()
 
 
-def test_a_node_with_a_full_disk_is_left_out_and_its_rows_go_elsewhere(site):
-    site.cluster.inside("n1", "mount -t tmpfs -o size=64k tmpfs /tmp && head -c 64k /dev/zero > /tmp/full")
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        ("temporary", "n1 is not used: cannot write to"),
+        ("sweep.fleet/events", "sweep.fleet/events/"),  # it cannot even write that a row has begun
+    ],
+)
+def test_a_node_with_a_full_disk_is_left_out_and_its_rows_go_elsewhere(site, folder, said):
+    full = site.folder / folder
+    full.mkdir(parents=True)
+    site.environment["TMPDIR"] = str(site.folder / "temporary")
+    (site.folder / "temporary").mkdir(exist_ok=True)
+    site.cluster.inside("n1", f"mount -t tmpfs -o size=4k tmpfs {full} && head -c 4k /dev/zero > {full}/full")
     try:
         site.start(6)
         site.wait_for_end()
     finally:
-        site.cluster.inside("n1", "umount /tmp")
+        site.cluster.inside("n1", f"umount {full}")
     records = site.records()
     assert numbers(records) == list(range(1, 7))
     assert set(nodes(records)) == {"n2", "n3"}
-    assert "n1 is not used: " in site.logs()
+    assert said in site.logs()
+    assert "Submitted" in site.logs()
 
 
 def test_a_canceled_sweep_keeps_its_records_and_goes_on_with_resume(site):

@@ -109,7 +109,7 @@ def profile(job: Job, on_progress: ProgressCallback, keep: Callable[[Record], No
     if job.seed:  # counted before it happened
         keep(replace(counted(job.model, 4_000_000), latency=PENDING, memory=PENDING, energy=PENDING, watch=PENDING))
     on_progress("measuring", 0.5)
-    globals()[job.model]()
+    globals()[job.model.rpartition(":")[2]]()
     return made
 
 

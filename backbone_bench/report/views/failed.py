@@ -24,6 +24,7 @@ def row(job: Job, message: str, finished: Sequence[Record]) -> Record:
         memory=_unless_left_out(like.memory, missing),
         energy=_unless_left_out(like.energy, missing),
         watch=_unless_left_out(like.watch, missing),
+        placement=like.placement,
     )
 
 
