@@ -1,6 +1,7 @@
 """Which records share a table, which values are marked best, and what a ratio refers to."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from backbone_bench.base.choices import EnergyMode
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.units import PLAIN
-from backbone_bench.records import Energy, Latencies, Record
+from backbone_bench.records import Energy, Gpu, Latencies, Missing, Placement, Record
 from backbone_bench.report.tables.table import Cell, Column, Table, without_empty
 from backbone_bench.report.views.columns import COLUMNS, COMPARE, named
 from backbone_bench.report.views.compare import View, compare
@@ -18,6 +19,7 @@ from backbone_bench.report.views.families import family
 from tests.report.samples import (
     CPU,
     EVERY,
+    GPU,
     NO_EVENTS,
     NO_GRAPH,
     RESNET50,
@@ -53,6 +55,36 @@ environments = st.builds(
     kernel=st.sampled_from([None, "6.1"]),
     ci=st.sampled_from([None, "github"]),
 )
+
+
+def of_fleet(row: int, node: str, kind: str, name: str, device: str = "cuda:0") -> Record:
+    """A record of one card of a fleet: another card than that of every other node."""
+    made = gpu_record("resnet18", 4_000_000, 0.001)
+    known: dict[str, Any] = {field.name: Missing("not_told", "not told") for field in fields(Gpu)}
+    own = Gpu(**known | {"name": name, "uuid": f"GPU-{node}"})
+    environment = replace(GPU, device=device, device_name=name, host=node, kernel=f"6.1 on {node}", gpu=own)
+    placement = Placement("1a2b", row, "slurm", node, f"7_{row}", kind, "exclusive", 0)
+    return replace(made, id=str(row), environment=environment, placement=placement)
+
+
+def test_the_machines_of_a_fleet_share_a_table_if_their_kind_of_card_is_the_same():
+    made = [
+        of_fleet(1, "n1", "a100", "A100"),
+        of_fleet(2, "n2", "a100", "A100", "cuda:1"),
+        of_fleet(3, "n3", "h100", "H100"),
+    ]
+    found = environment_groups(made)
+    assert [len(group.records) for group in found] == [2, 1]
+    assert "; 2 machines of this kind; " in found[0].caption
+    assert "machines" not in found[1].caption
+    alone = [replace(one, placement=None) for one in made]
+    assert len(environment_groups(alone)) == 3
+
+
+def test_a_difference_that_a_kind_of_card_does_not_have_makes_another_table():
+    first = of_fleet(1, "n1", "a100", "A100")
+    other = replace(first, id="2", environment=replace(first.environment, torch="2.9.0"))
+    assert len(environment_groups([first, other])) == 2
 
 
 @given(st.lists(st.tuples(environments, st.booleans()), min_size=1, max_size=12))
