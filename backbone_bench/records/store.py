@@ -103,14 +103,14 @@ def _copy_permissions(file: int, path: Path) -> None:
     os.fchmod(file, before.st_mode & 0o777)
 
 
-def append(path: Path, record: Record) -> None:
-    """Append a record, whole or not at all, even if other processes append too. Raises UserError if it cannot."""
-    append_line(path, _RECORD.dump_json(record))
+def append(path: Path, *records: Record) -> None:
+    """Append records, all or none, even if other processes append too. Raises UserError if it cannot."""
+    append_lines(path, *map(_RECORD.dump_json, records))
 
 
-def append_line(path: Path, document: bytes) -> None:
-    """Append a JSON document as one line, whole or not at all, even if other processes append. Raises UserError."""
-    line = document + b"\n"
+def append_lines(path: Path, *documents: bytes) -> None:
+    """Append each JSON document as one line, all or none, even if other processes append. Raises UserError."""
+    line = b"".join(document + b"\n" for document in documents)
     try:
         with deferred(), open(path, "a+b", buffering=0) as file:
             fcntl.flock(file, fcntl.LOCK_EX)

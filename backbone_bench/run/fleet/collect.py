@@ -10,6 +10,8 @@ from backbone_bench.run.fleet import lock, plan
 from backbone_bench.run.fleet.plan import Plan
 from backbone_bench.run.resume import answers
 
+_AT_ONCE = 50  # records that are synced to the disk together
+
 
 class Collected(NamedTuple):
     """The records of a sweep by row, and how many of them were added to the output now."""
@@ -30,8 +32,8 @@ def collect(of: Plan, warn: Callable[[str], None]) -> Collected:
         files = sorted(parts(of.output).glob("*.jsonl"))
         found = _by_row(of, store.read(files, warn), have)
         new = [record for row, record in sorted(found.items()) if record is not have.get(row)]
-        for record in new:
-            store.append(of.output, record)
+        for start in range(0, len(new), _AT_ONCE):
+            store.append(of.output, *new[start : start + _AT_ONCE])
     return Collected(found, len(new))
 
 

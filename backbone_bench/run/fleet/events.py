@@ -60,7 +60,7 @@ class EventLog:
         self, what: What, row: int, node: str | None, *, job: str | None = None, message: str | None = None
     ) -> None:
         """Append an event of now. Raises UserError if it cannot be written."""
-        store.append_line(self._path, _EVENT.dump_json(RowEvent(what, row, time.time(), node, job, message)))
+        store.append_lines(self._path, _EVENT.dump_json(RowEvent(what, row, time.time(), node, job, message)))
 
 
 def folder(output: Path) -> Path:
