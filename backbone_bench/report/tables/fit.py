@@ -21,15 +21,19 @@ _BRIEF_TEXT = 10  # the same in a brief table, but for the first column
 
 def brief(table: Table, width: int) -> Table:
     """Leave out the columns that do not fit, from the first on that does not, and name them in a remark."""
-    widths = [least(table, index, width) + GAP for index in range(len(table.columns))]
-    fitting = sum(total <= width for total in accumulate(widths))
-    kept = range(max(1, fitting))
+    shown, left_out = fitting(table, width)
+    return shown.adding(f"More with --wide: {', '.join(left_out)}.") if left_out else table
+
+
+def fitting(table: Table, width: int, *, cut: bool = True) -> tuple[Table, tuple[str, ...]]:
+    """The table with the columns that fit, up to the first that does not, and the titles of the others.
+
+    `cut`: text that is too long will be cut.
+    """
+    widths = [(least(table, index, width) if cut else uncut(table, index)) + GAP for index in range(len(table.columns))]
+    kept = range(max(1, sum(total <= width for total in accumulate(widths))))
     left_out = table.columns[len(kept) :]
-    if not left_out:
-        return table
-    shown = with_columns(table, kept)
-    titles = ", ".join(dict.fromkeys(column.title for column in left_out))
-    return shown.adding(f"More with --wide: {titles}.")
+    return with_columns(table, kept) if left_out else table, tuple(dict.fromkeys(one.title for one in left_out))
 
 
 def fold(table: Table, width: int) -> Iterator[tuple[int, ...]]:
@@ -51,6 +55,11 @@ def least(table: Table, index: int, width: int) -> int:
     if column.unit is None:
         cells = min(cells, column.least or _BRIEF_TEXT if table.brief and index else max(_TEXT_WIDTH, width // 4))
     return max(cells, _longest_word(column))
+
+
+def uncut(table: Table, index: int) -> int:
+    """The least width of a column whose text is neither wrapped nor cut."""
+    return max(widest(table, index), _longest_word(table.columns[index]))
 
 
 def _longest_word(column: Column[Any]) -> int:

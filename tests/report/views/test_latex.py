@@ -23,8 +23,19 @@ def test_a_table_has_the_rules_of_booktabs_and_a_cell_a_column():
     (table,) = compare([RESNET50, VOVNET39], View(named("model,flops,wall_s"), relative_to="resnet50"))
     text = latex([table])
     assert text.startswith("% Needs \\usepackage{booktabs}.\n")
-    assert "\\begin{tabular}{lrr}\n\\toprule\nmodel & FLOPs (G) & wall latency (ms) \\\\\n\\midrule\n" in text
+    heading = r"model & FLOPs (G) & \shortstack[r]{wall latency\\(ms)} \\"
+    assert f"\\begin{{tabular}}{{lrr}}\n\\toprule\n{heading}\n\\midrule\n" in text
     assert "vovnet39 & 7.072 (1.73$\\times$) & \\textbf{51.0 (0.715$\\times$)} \\\\" in text
+
+
+def test_a_table_is_as_wide_as_a_page_and_a_comment_names_what_is_left_out():
+    tables = compare([RESNET50, VOVNET39], View(COMPARE))
+    text = latex(tables)
+    (heading,) = re.findall(r"\\toprule\n(.*)\n\\midrule", text)
+    assert 3 < heading.count("&") < 9
+    assert re.search(r"% Left out: .*memory access.* --wide shows all, --columns chooses\.", text)
+    (whole,) = re.findall(r"\\toprule\n(.*)\n\\midrule", latex(compare([RESNET50, VOVNET39], View(COMPARE, wide=True))))
+    assert whole.count("&") > 12
 
 
 def test_a_reason_is_a_note_under_the_table():
@@ -64,3 +75,4 @@ def test_a_paper_with_every_part_compiles(tmp_path: Path):
     words = ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"]
     done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:]
+    assert not re.findall(r"Overfull \\hbox.* in (?:paragraph|alignment).*", done.stdout)
