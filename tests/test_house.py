@@ -30,6 +30,7 @@ FREE_OF_TORCH = {"zoo/catalogue.py", "zoo/defaults.py"}  # and the other way rou
 ONE_USER = {
     "pynvml": {"measure/nvml/card.py"},
     "fvcore": {"cost/crosscheck.py"},
+    "ray": {"run/fleet/ray/cluster.py"},
     "rich": {"report/tables/terminal.py", "report/tables/fit.py", "cli/progress/bar.py"},
 }
 

@@ -44,11 +44,12 @@ class Refused(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """The engine has lost a row, with its node if it knows which."""
+    """The engine has lost a row, on its node if it knows which; `gone`: the node is lost too."""
 
     row: Row
     node: str | None
     reason: str
+    gone: bool = True
 
 
 class Stranded(NamedTuple):
@@ -140,8 +141,8 @@ class _Driver:
                     self._say(f"{node} is not used: {'; '.join(reasons)}.")
                 self._log.note("refused", row.row, node, message="; ".join(reasons))
                 self._again(row, node, places)
-            case Lost(row, node, reason):
-                self._lose(row, node, reason, places)
+            case Lost(row, node, reason, gone):
+                self._lose(row, node, reason, places, gone=gone)
             case Stranded(row, reason):
                 self._fail(row, None, reason)
 
@@ -154,14 +155,14 @@ class _Driver:
         self._log.note("recorded", row.row, node, job=job)
         self.done += 1
 
-    def _lose(self, row: Row, node: str | None, reason: str, places: Places) -> None:
+    def _lose(self, row: Row, node: str | None, reason: str, places: Places, *, gone: bool) -> None:
         self._say(f"Row {row.row} ({row}) is lost: {reason}.")
         self._log.note("lost", row.row, node, message=reason)
         self._losses[row.row] = self._losses.get(row.row, 0) + 1
         if self._losses[row.row] == TRIES:
             self._fail(row, node, f"was lost {TRIES} times, the last time because {reason}")
             return
-        self._again(row, node, places)
+        self._again(row, node if gone else None, places)
 
     def _again(self, row: Row, node: str | None, places: Places) -> None:
         if node is not None:

@@ -1,0 +1,1 @@
+"""The engine Ray: the driver in this process, and a task for each row."""
