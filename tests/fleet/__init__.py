@@ -1,1 +1,1 @@
-"""Tests that need a cluster: `make test-fleet` starts them here. Without the engine they are skipped, with the reason."""
+"""Tests that need a cluster: `make test-fleet` starts one. Without the engine they are skipped, with the reason."""

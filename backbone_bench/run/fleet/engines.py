@@ -8,6 +8,7 @@ from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.jobs.job import Job
 from backbone_bench.run.fleet import local
 from backbone_bench.run.fleet.drive import OpenPlaces
+from backbone_bench.run.fleet.ray import cluster, places
 from backbone_bench.run.fleet.slurm import commands
 
 EACH_KIND = "each-kind"
@@ -45,16 +46,17 @@ def kinds(where: EngineAddress, words: Sequence[str]) -> Sequence[str | None]:
     """The kinds of card that `--on` names, those of the whole engine for `each-kind`; None: any. Raises UserError."""
     if not words:
         return [None]
-    there = [kind for kind in cards(where) if kind is not None]
+    there = {kind.lower(): kind for kind in cards(where) if kind is not None}
     if list(words) == [EACH_KIND]:
         if not there:
             raise UserError(f"--on {EACH_KIND}: {where.engine} names no kind of card.")
-        return sorted(there)
+        return sorted(there.values())
     for word in words:
-        if word not in there:
-            hint = did_you_mean(word, there, f"It has {', '.join(sorted(there)) or 'none with a name'}.")
+        if word.lower() not in there:
+            names = sorted(there.values())
+            hint = did_you_mean(word, names, f"It has {', '.join(names) or 'none with a name'}.")
             raise UserError(f"--on {visible(word)}: {where.engine} has no such kind of card. {hint}")
-    return words
+    return [there[word.lower()] for word in words]
 
 
 def cards(where: EngineAddress) -> Mapping[str | None, int]:
@@ -62,6 +64,8 @@ def cards(where: EngineAddress) -> Mapping[str | None, int]:
 
     None stands for the largest machine of any kind.
     """
+    if where.engine == "ray":
+        return cluster.cards(where.address)
     most: dict[str | None, int] = {}
     if where.engine == "slurm":
         for one in commands.cards():
@@ -76,6 +80,6 @@ def driven(engine: EngineName) -> OpenPlaces | None:
         case "local":
             return local.places
         case "ray":
-            raise UserError("--fleet ray is not built yet.")
+            return places.places
         case "slurm":
             return None
