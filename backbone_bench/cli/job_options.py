@@ -151,6 +151,15 @@ TraceOption = Annotated[
     typer.Option(help="With --layers: write the profile of that pass for Perfetto, of one row.", metavar="FILE"),
 ]
 BudgetOption = Annotated[float | None, typer.Option(help="Time for the latency of each row.", metavar="SECONDS")]
+WaitForCoolOption = Annotated[
+    float | None,
+    typer.Option(
+        "--wait-for-cool",
+        help="Take samples again that a limit of the card's power or temperature has slowed, after a wait, and for at "
+        "most so long in a row.",
+        metavar="SECONDS",
+    ),
+]
 TimeoutOption = Annotated[float | None, typer.Option(help="End a row that takes longer than this.", metavar="SECONDS")]
 
 

@@ -46,6 +46,7 @@ from backbone_bench.cli.job_options import (
     TimeoutOption,
     TraceOption,
     TrainOption,
+    WaitForCoolOption,
     WholeCardOption,
     resolved,
     settings_in,
@@ -114,6 +115,7 @@ def run(
     cross_check: CrossCheckOption = False,
     quick: QuickOption = None,
     budget: BudgetOption = None,
+    wait_for_cool: WaitForCoolOption = None,
     timeout: TimeoutOption = None,
     in_process: Annotated[
         bool | None,

@@ -15,7 +15,9 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.jobs.job import Job
     from backbone_bench.jobs.settings import Settings
 
-_OTHERS = frozenset(("cross_check", "in_process"))  # settings that do not change what a comparison measures
+_OTHERS = frozenset(
+    ("cross_check", "in_process", "wait_for_cool")
+)  # settings that do not change what a comparison measures
 
 
 def settings_of(words: Sequence[str]) -> "Settings":

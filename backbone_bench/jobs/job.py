@@ -49,6 +49,7 @@ class Job(Setting):
     latency: bool = True
     quick: bool = False
     budget_s: float | None = None  # time limit for the latency of this row
+    wait_for_cool_s: float | None = None  # the longest that samples of a card that is held back are taken again
     energy: EnergyRequest = "auto"
     energy_of: EnergyOf = "graph"  # wall where there is no graph
     energy_window_s: float | None = None  # duration of one trial; None: the plan's default

@@ -94,6 +94,7 @@ class Settings:
     trace: Word | None = None
     quick: bool = False
     budget: Seconds | None = None  # time limit for the latency of a row
+    wait_for_cool: Seconds | None = None  # the longest that samples of a card that is held back are taken again
     timeout: Seconds | None = None  # time limit for a whole row
     in_process: bool = False
 
@@ -115,6 +116,7 @@ class Settings:
                 memory_format=layout,
                 threads=None if threads == "auto" else threads,
                 budget_s=self.budget,
+                wait_for_cool_s=self.wait_for_cool,
                 energy_window_s=self.energy_window,
                 locked_clock_hz=self.lock_clocks * 1e6 if isinstance(self.lock_clocks, float) else self.lock_clocks,
                 **{name: getattr(self, name) for name in _SAME_IN_JOB},

@@ -117,6 +117,12 @@ class Watcher(Protocol):
     def verdict(self) -> records.Known[records.Watch]:
         """Summary of all snapshots."""
 
+    def held_back_s(self) -> records.Known[float]:
+        """Seconds, since a fixed moment, in which a limit of power or temperature reduced the clocks."""
+
+    def holds_back(self) -> bool:
+        """Whether such a limit, or the hardware's protection, reduces the clocks now."""
+
 
 class Clock(Protocol):
     """The host's clock and sleep. A test's clock advances without waiting."""

@@ -263,6 +263,7 @@ def _latency_plan(job: Job, draft: Record, *, in_turns: bool) -> LatencyPlan:
     """The plan for a job. What a call launches is known only if it was counted as it runs."""
     cold = job.cache == "cold"
     plan = latency_plan.choose(quick=job.quick, budget_s=job.budget_s, cold=cold, in_turns=in_turns)
+    plan = replace(plan, cool_s=job.wait_for_cool_s)
     if isinstance(draft.cost, Missing) or job.mode == "train" or job.compile is not None:
         return plan
     return replace(plan, launches=draft.cost.ops)

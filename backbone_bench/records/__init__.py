@@ -10,7 +10,7 @@ from backbone_bench.records.cost import CrossCheck, Difference, ModelCost, OpCos
 from backbone_bench.records.energy import CardActivity, Energy, EnergyTrial, PaperEnergy
 from backbone_bench.records.environment import Environment, Gpu
 from backbone_bench.records.flags import FLAGS, Flag, meanings
-from backbone_bench.records.latency import CLOCK_TOO_COARSE, EAGER_EVENTS, Latencies, Latency, WarmUp
+from backbone_bench.records.latency import CLOCK_TOO_COARSE, EAGER_EVENTS, Cooling, Latencies, Latency, WarmUp
 from backbone_bench.records.layers import Ceilings, LayerTimes, OpTime
 from backbone_bench.records.missing import NOT_REQUESTED, PENDING, STRICT, Known, Missing, known, was_requested
 from backbone_bench.records.placement import Placement
@@ -29,6 +29,7 @@ __all__ = [
     "STRICT",
     "CardActivity",
     "Ceilings",
+    "Cooling",
     "CrossCheck",
     "Difference",
     "Energy",

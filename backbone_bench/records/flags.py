@@ -7,8 +7,8 @@ from typing import Literal, NamedTuple
 Flag = Literal[
     "aliasing_risk", "allocator_active", "auto_batch", "batch_guessed", "below_idle", "clocks_unlocked", "host_busy",
     "hw_slowdown", "isolation_unchecked", "load_slowed", "memory_shared", "mig_slice", "mixed_versions", "nan_output",
-    "not_steady", "output_not_repeatable", "phase_shifted", "power_capped", "shared_gpu", "shared_node",
-    "sources_disagree", "thermal", "warm_up_cut_short",
+    "not_steady", "output_not_repeatable", "phase_shifted", "power_capped", "samples_repeated", "shared_gpu",
+    "shared_node", "sources_disagree", "thermal", "warm_up_cut_short",
 ]  # fmt: skip
 # Not flags of a measurement, but seen in the record beside them.
 Finding = Literal[
@@ -95,6 +95,10 @@ FLAGS: Mapping[str, FlagMeaning] = {
     ),
     "power_capped": FlagMeaning("with care", "the power limit lowered the clocks"),
     "quick": FlagMeaning("with care", "a preliminary result from few samples"),
+    "samples_repeated": FlagMeaning(
+        "quote",
+        "samples that a limit of the card's power or temperature had slowed were taken again (--wait-for-cool)",
+    ),
     "shared_gpu": FlagMeaning("do not quote", "other processes used the GPU during the measurement"),
     "shared_node": FlagMeaning(
         "with care", "other jobs ran on the same machine: they share its processor, its memory and its power"

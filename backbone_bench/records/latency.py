@@ -49,8 +49,17 @@ class WarmUp:
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)
+class Cooling:
+    """Samples that were taken again because a limit of power or temperature held the clocks back meanwhile."""
+
+    repeated: Count
+    spent_s: MeasuredValue  # on these samples and on the waits after them
+    gave_up: bool  # the limit was reached: later samples were kept as they came
+
+
+@dataclass(frozen=True, slots=True, config=STRICT)
 class Latency:
-    """Latency of one call in one mode. The samples are in order and none is dropped."""
+    """Latency of one call in one mode. The samples are in order and none is dropped, but for `cooling`."""
 
     samples_s: SomeTimes
     first_calls_s: Times  # one by one, before the warm-up; for a graph, its capture and first replay
@@ -61,6 +70,7 @@ class Latency:
     flags: tuple[str, ...] = ()
     method: DeviceMethod | None = None  # of a device latency; None in other modes and in records before 2026-11-28
     not_filled: Missing | None = None  # why the launch queue was not filled first, if it was not
+    cooling: Cooling | None = None  # None if not requested
     per_burst: Annotated[int, Field(ge=1)] | None = None  # samples of one burst, if the process took turns with others
 
     @property

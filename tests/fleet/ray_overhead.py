@@ -29,7 +29,8 @@ def main() -> None:
         took_s, cpu_ms = ends_s[-1] - ends_s[FIRST - 1], told["cpu_s"] / told["done"] * 1e3
         print(
             f"{ROWS} rows in {took_s:.1f} s (ideal {ROWS * ROW_S / SLOTS:.1f} s), all {told['done']} in "
-            f"{told['took_s']:.1f} s. The driver: {cpu_ms:.1f} ms of CPU a row, {told['peak_bytes'] / 1e6:.0f} MB at most."
+            f"{told['took_s']:.1f} s. The driver: {cpu_ms:.1f} ms of CPU a row, "
+            f"{told['peak_bytes'] / 1e6:.0f} MB at most."
         )
         print(err, end="")
 

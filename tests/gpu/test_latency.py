@@ -37,6 +37,12 @@ class Blind:
 
     def poll(self) -> None: ...
 
+    def held_back_s(self) -> Missing:
+        return Missing("blind", "nobody watches")
+
+    def holds_back(self) -> bool:
+        return False
+
     def verdict(self) -> Missing:
         return Missing("blind", "the device was not polled")
 

@@ -52,6 +52,7 @@ class World:
     output: Callable[[int], object] = lambda calls: 1.0
     replayed: object = 1.0
     load: Known[float] = 0.0  # share of the host that other processes use
+    heat: Sequence[tuple[float, float]] | None = None  # when the clocks are held back; None: the device does not say
 
     def now_s(self) -> float:
         return self.now
@@ -130,6 +131,19 @@ class World:
 
     def verdict(self) -> Missing:
         return NOTHING
+
+    def held_back_s(self) -> Known[float]:
+        if self.heat is None:
+            return NOTHING
+        return sum(max(0.0, min(self.now, end_s) - start_s) for start_s, end_s in self.heat)
+
+    def holds_back(self) -> bool:
+        return any(start_s <= self.now < end_s for start_s, end_s in self.heat or ())
+
+    def sleep_s(self, seconds: float) -> None:
+        """Sleep of the host, as a clock's."""
+        self.now += seconds
+        self.log.append("sleep")
 
     def _work(self, launch_s: float = 0.0) -> None:
         """Run one call; a replayed one needs no launch of each kernel."""

@@ -13,10 +13,12 @@ from backbone_bench.base import collector
 from backbone_bench.base.choices import DeviceMethod, LatencyMode
 from backbone_bench.base.progress import ProgressCallback, silent
 from backbone_bench.measure.latency import rules
+from backbone_bench.measure.latency.cooling import Cooler
 from backbone_bench.measure.latency.plan import FULL, LatencyPlan
 from backbone_bench.measure.latency.timers import Pairs, Timer, Wall, filled_queue, replay
 from backbone_bench.measure.protocols import (
     CaptureFailed,
+    Clock,
     ClockFailed,
     Device,
     EventsFailed,
@@ -47,17 +49,24 @@ class MeasuredLatency(NamedTuple):
     calls: int  # calls of the step in one run of `fastest`
 
 
-def measure(
-    step: Step, device: Device, watch: Watcher, plan: LatencyPlan = FULL, on_progress: ProgressCallback = silent
+def measure(  # noqa: PLR0913  # what is measured, how, and who watches
+    step: Step,
+    device: Device,
+    watch: Watcher,
+    plan: LatencyPlan = FULL,
+    on_progress: ProgressCallback = silent,
+    clock: Clock | None = None,
 ) -> MeasuredLatency:
     """Time a step in every mode of the plan.
 
     A mode that the device lacks is Missing with its reason. Errors of the step
-    itself are not caught. The garbage collector is off meanwhile.
+    itself are not caught. The garbage collector is off meanwhile. Raises
+    CouldNotMeasure if the plan waits for a cool card and the device does not
+    say when it is too hot; `clock` is the one that waits (the host's if None).
     """
     gc.collect()
     with collector.gc_disabled():
-        return _Session(step, device, watch, plan, on_progress).run()
+        return _Session(step, device, watch, plan, on_progress, clock).run()
 
 
 def warm_up(timer: Timer, device: Device, rule: rules.WarmUpRule, on_progress: Callable[[float], None]) -> WarmUp:
@@ -77,16 +86,20 @@ def warm_up(timer: Timer, device: Device, rule: rules.WarmUpRule, on_progress: C
 
 
 def sample(
-    timer: Timer, device: Device, rule: rules.StoppingRule, on_progress: Callable[[float], None]
+    timer: Timer,
+    device: Device,
+    rule: rules.StoppingRule,
+    on_progress: Callable[[float], None],
+    cooler: Cooler | None = None,
 ) -> tuple[list[float], rules.Status]:
     """Take samples in batches until the stopping rule ends the sampling; it is checked after each batch."""
-    start_s = device.now_s()
+    start_s, cooled_s = device.now_s(), cooler.spent_s if cooler else 0.0
     samples_s: list[float] = []
     status: rules.Status | None = None
     batch, narrow_checks = 1, 0
     while status is None:
-        samples_s += timer.take(batch)
-        spent_s = device.now_s() - start_s
+        samples_s += cooler.take(timer, batch) if cooler else timer.take(batch)
+        spent_s = device.now_s() - start_s - (cooler.spent_s - cooled_s if cooler else 0.0)
         narrow_checks = narrow_checks + 1 if rule.narrow(samples_s, timer.calls_per_sample) else 0
         status = rule.verdict(len(samples_s), spent_s, narrow_checks)
         batch = rule.next_batch(len(samples_s), spent_s)
@@ -152,11 +165,18 @@ def _eager_timer(step: Step, device: Device, plan: LatencyPlan, failed: HoldFail
 class _Session:
     """Measurement of one step on one device: state that its modes share."""
 
-    def __init__(
-        self, step: Step, device: Device, watch: Watcher, plan: LatencyPlan, on_progress: ProgressCallback
+    def __init__(  # noqa: PLR0913  # what is measured, how, and who watches
+        self,
+        step: Step,
+        device: Device,
+        watch: Watcher,
+        plan: LatencyPlan,
+        on_progress: ProgressCallback,
+        clock: Clock | None = None,
     ) -> None:
         self.step, self.device, self.watch, self.plan, self.on_progress = step, device, watch, plan, on_progress
         self.start_s = device.now_s()
+        self.cooler = None if plan.cool_s is None else Cooler(watch, plan.cool_s, clock)
         self.first_calls_s: tuple[float, ...] = ()
         self.fastest, self.calls = step, 1
 
@@ -201,15 +221,19 @@ class _Session:
         warm = warm_up(timer, device, plan.warm_up_rule, lambda share: self.on_progress(f"{mode}: warming up", share))
         self.watch.poll()
         allocations = device.allocations()
+        cooler = self.cooler
+        before = (cooler.repeated, cooler.spent_s) if cooler else (0, 0.0)
         samples_s, status = sample(
-            timer, device, plan.stopping_rule, lambda share: self.on_progress(f"{mode}: sampling", share)
+            timer, device, plan.stopping_rule, lambda share: self.on_progress(f"{mode}: sampling", share), cooler
         )
         if statistics.median(samples_s) == 0:
             raise ClockFailed(CLOCK_TOO_COARSE)
         allocated = device.allocations() > allocations
         self.watch.poll()
         host_load = contention.share()
+        cooling = cooler.since(*before) if cooler else None
         found: dict[Flag, bool] = {
+            "samples_repeated": cooling is not None and cooling.repeated > 0,
             "not_steady": warm.status == "not_steady",
             "warm_up_cut_short": warm.status == "cut_short",
             "allocator_active": allocated,
@@ -225,6 +249,7 @@ class _Session:
             flags=(*ready.flags, *(flag for flag, raised in found.items() if raised)),
             method=ready.method,
             not_filled=ready.not_filled,
+            cooling=cooling,
         )
 
     def _mode_plan(self, mode: LatencyMode) -> LatencyPlan:

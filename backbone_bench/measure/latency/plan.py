@@ -20,6 +20,7 @@ class LatencyPlan:
     queue_depth: int = 8  # number of calls that the host may run ahead of the device
     launches: int | None = None  # operations that a call launches, if it was counted
     budget_s: float | None = None  # for all modes together
+    cool_s: float | None = None  # the longest that samples of a hot card are taken again; None: they are kept
     quick: bool = False  # the status of the record is then `quick`
 
     def is_short(self, spent_s: float) -> bool:

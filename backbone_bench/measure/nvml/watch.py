@@ -18,6 +18,7 @@ CAPPED = 0.01  # share of the time at the power limit above which a record is fl
 BUSY = 0.1  # utilisation of a card that this process has not used yet
 HOT = {"sw_thermal_slowdown", "hw_thermal_slowdown"}
 SLOWED = {"hw_slowdown", "hw_power_brake"}
+CAPPING = {"sw_power_cap"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,12 @@ class NoWatcher:
 
     def verdict(self) -> Known[records.Watch]:
         return self.missing
+
+    def held_back_s(self) -> Known[float]:
+        return self.missing
+
+    def holds_back(self) -> bool:
+        return False
 
 
 class CardSnapshot(NamedTuple):
@@ -84,6 +91,16 @@ class CardWatcher:
             other_processes=others,
             flags=(*_slow(capped, hot_s, set(reasons)), *self._process_flags(others), *self._card_flags()),
         )
+
+    def held_back_s(self) -> Known[float]:
+        """Seconds in which the power limit or the temperature limit reduced the clocks, since the driver was loaded."""
+        held_s = known(self._card.held_back_s)
+        return held_s if isinstance(held_s, Missing) else sum(held_s)
+
+    def holds_back(self) -> bool:
+        """Whether power, temperature or the hardware's protection reduces the clocks now."""
+        reasons = known(self._card.throttle_reasons)
+        return not isinstance(reasons, Missing) and not set(reasons).isdisjoint(HOT | SLOWED | CAPPING)
 
     def _held_back(self) -> tuple[Known[float], float]:
         """From first to last snapshot: share of the time at the power limit, and seconds at the temperature limit."""

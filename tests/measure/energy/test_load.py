@@ -119,5 +119,11 @@ class BlindWatcher:
     def poll(self):
         """Do nothing."""
 
+    def held_back_s(self) -> Missing:
+        return Missing("blind", "nobody watches")
+
+    def holds_back(self) -> bool:
+        return False
+
     def verdict(self):
         return Missing("no_nvml", "A CPU has no NVML.")

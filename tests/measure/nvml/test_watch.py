@@ -39,6 +39,20 @@ def test_a_power_cap_is_told_as_its_share_of_the_time(world, card):
     assert "thermal" not in verdict.flags
 
 
+@pytest.mark.parametrize(("reasons", "held"), [(0x00, False), (0x01, False), (0x04, True), (0x20, True), (0x08, True)])
+def test_whether_the_clocks_are_held_back_is_asked_of_the_card(world, card, reasons, held):
+    watch = CardWatcher(card)
+    before_s = watch.held_back_s()
+    assert not isinstance(before_s, Missing)
+    world.gpu.reasons, world.gpu.capped_ns, world.gpu.hot_ns = reasons, 2_000_000_000, 500_000_000
+    assert watch.holds_back() is held
+    assert watch.held_back_s() == pytest.approx(before_s + 2.5)
+
+
+def test_without_a_card_the_reason_is_why_nobody_knows():
+    assert NoWatcher(Missing("no_nvml", "no library")).held_back_s() == Missing("no_nvml", "no library")
+
+
 @pytest.mark.parametrize(
     ("reasons", "flag"), [(0x20, "thermal"), (0x40, "thermal"), (0x08, "hw_slowdown"), (0x80, "hw_slowdown")]
 )
