@@ -4,14 +4,14 @@ import signal
 import sys
 from typing import NoReturn
 
-from backbone_bench.base import exits, signals
+from backbone_bench.base import exits, signals, watched
 
 
 def main() -> NoReturn:
     """Run the command line; the console scripts call this."""
     exits.refuse()  # for good: a model may leave threads and handlers behind
     try:
-        with signals.handled():
+        with signals.handled(), watched.splittable():
             from backbone_bench.cli import main as command_line
 
             command_line()

@@ -1,6 +1,7 @@
 """Sudden ends of the process by code of a model: they would pass for success, before or after a result is written."""
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NoReturn
@@ -36,3 +37,13 @@ def _refused(name: str, real: Any, own: int) -> Any:
         raise SystemExit(f"os.{name}({', '.join(map(repr, arguments))})")
 
     return refused
+
+
+def reason(code: int) -> str:
+    """How a process ended suddenly, by its exit code or the negative number of the signal that ended it."""
+    if code == -signal.SIGKILL:
+        return "was killed (signal 9): out of memory, most likely"
+    if code < 0:
+        name = next((known.name for known in signal.Signals if known == -code), "no name")
+        return f"ended by signal {-code} ({name})"
+    return f"ended early with exit code {code}"

@@ -17,15 +17,19 @@ def wrapped(modules: Sequence[tuple[str, nn.Module]], wrap: Callable[[str, Forwa
     Global forward hooks would be slower, would see other threads, and would miss
     a `forward` that is called directly.
     """
-    found = [(vars(module), name, module) for name, module in modules if not isinstance(module, ScriptModule)]
-    originals = [attributes.get("forward") for attributes, _, _ in found]
-    for attributes, name, module in found:
-        attributes["forward"] = wrap(name, module.forward)
+    scripted = {kind for kind in {type(module) for _, module in modules} if issubclass(kind, ScriptModule)}
+    before: list[tuple[dict[str, Any], Forward | None]] = []
     try:
+        for name, module in modules:
+            if type(module) not in scripted:
+                attributes = vars(module)
+                forward = wrap(name, module.forward)
+                before.append((attributes, attributes.get("forward")))
+                attributes["forward"] = forward
         yield
     finally:
-        for (attributes, _, _), forward in zip(found, originals, strict=True):
-            if forward is None:
+        for attributes, original in before:
+            if original is None:
                 del attributes["forward"]
             else:
-                attributes["forward"] = forward
+                attributes["forward"] = original

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from backbone_bench.base import signals
+from backbone_bench.base import signals, watched
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.program import __version__
 from backbone_bench.cli import streams
@@ -83,6 +83,7 @@ def main() -> NoReturn:
         if received.received is not None and code != received.received.exit_code:  # the command has not reported it
             complain(f"{received.received}.")
             code = received.received.exit_code
+    watched.tell(code)
     raise SystemExit(code)
 
 

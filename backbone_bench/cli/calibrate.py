@@ -8,7 +8,7 @@ import typer
 
 from backbone_bench.base.choices import Precision, is_host
 from backbone_bench.base.errors import CouldNotMeasure, UserError
-from backbone_bench.cli import output
+from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.options import ROWS, QuietOption, RowFormatOption
 
@@ -82,7 +82,9 @@ def calibrate(
     store.check_writable(to)
     if records:
         found = list(store.read(records, warn=complain))
+        choose.watch(record.workload.model for record in found)
     else:
+        choose.watch(models or ())
         from backbone_bench.jobs.job import Job
         from backbone_bench.predictor import sets
 
@@ -115,7 +117,6 @@ def calibrate(
 
 def _names(models: "Sequence[str]", more: "Sequence[str]", *, quick: bool) -> "Sequence[str]":
     """The networks to measure, each once."""
-    from backbone_bench.cli import choose
     from backbone_bench.predictor import sets
 
     return choose.models([*sets.networks(quick=quick, more=more), *models], None, everything=False)

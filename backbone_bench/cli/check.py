@@ -6,7 +6,7 @@ import typer
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.prints import prints_to_stderr
-from backbone_bench.cli import output
+from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app
 from backbone_bench.cli.options import (
     MODEL_HELP,
@@ -59,6 +59,7 @@ def check(
     given = {metric: figure for metric in CLAIMED if (figure := context.params.get(metric)) is not None}
     if not given:
         raise UserError("No figure to check: give at least one, such as --flops 4.1G or --params 25.6M.")
+    choose.watch([model])
     from backbone_bench.claims.data import claimed, subjects
     from backbone_bench.claims.evidence import counter
     from backbone_bench.claims.judges.claimed import judge_claimed

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from backbone_bench.base import watched
 from backbone_bench.base.errors import UserError, did_you_mean
 from backbone_bench.zoo import catalogue
 
@@ -17,6 +18,13 @@ def models(named: Iterable[str] | None, families: Iterable[str] | None, *, every
         if ":" not in name and not name.endswith((".pt", ".pth")):
             catalogue.find(name)  # all names are checked before the first is measured
     return list(dict.fromkeys(chosen))
+
+
+def watch(names: Iterable[str]) -> None:
+    """Go on in a child process if the code of one of these models is not ours: it may end the process it runs in."""
+    others = [name for name in dict.fromkeys(names) if name not in catalogue.entries()]
+    if others:
+        watched.split(", ".join(others))
 
 
 def _members(family: str) -> list[str]:

@@ -11,7 +11,7 @@ from backbone_bench.base import signals
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.grouping import group_by
 from backbone_bench.base.prints import prints_to_stderr
-from backbone_bench.cli import output
+from backbone_bench.cli import choose, output
 from backbone_bench.cli.app import app, complain
 from backbone_bench.cli.claims_measure import (
     ComparisonBudgetOption,
@@ -138,6 +138,7 @@ def claims(
     output.check(paths, ROWS)
     measuring = {"keep": keep, "dry-run": dry_run, "no-energy": no_energy, "budget": budget}
     _check_measuring({**options, **measuring}, measure=measure)
+    choose.watch(map(str, file or ()))  # claims of one's own may name any model
     names, given = _without_files(names or [], records or [])
     chosen = _chosen(_entries(file or []), names, about, naming)
     found = store.read(given, warn=complain) if given else ()

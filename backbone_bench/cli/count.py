@@ -71,6 +71,7 @@ def count(
     mode = mode_of(train=train, optimizer=optimizer)
     changed = (arg, inputs, input_size is not None, batch_size > 1, precision != "fp32", train, cross_check, layers)
     _print_listed(() if any(changed) else names, convention, form, paths, wide=wide)
+    choose.watch(names)
     from backbone_bench.records import Record
     from backbone_bench.records.workload import input_specs
     from backbone_bench.report.views.columns import COUNT

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from backbone_bench.base.errors import NotComparable, UserError
+from backbone_bench.cli import choose
 from backbone_bench.cli.app import complain, program
 from backbone_bench.cli.run_words import jobs_of, settings_of
 
@@ -128,11 +129,14 @@ def compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateRe
 
 def _compare(options: GateOptions, rules: "GateRules") -> "tuple[Compared, GateReport]":
     from backbone_bench.cli.progress.choose import shown
+    from backbone_bench.gate import sides
 
     if options.current is not None:
         return _compare_files(options, options.current, rules)
     settings = settings_of(options.words)
     jobs = named_jobs(settings, exact=options.exact, shard=options.shard)
+    if options.base_ref is None and sides.counts_only(jobs):
+        choose.watch(job.model for job in jobs.values())
     with shown(quiet=options.quiet) as progress:
         work = _Work(options, rules, jobs, settings.timeout, progress)
         if options.calibrate:

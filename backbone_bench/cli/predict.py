@@ -101,6 +101,7 @@ def predict(
     names = choose.models(models, family, everything=everything)
     if relative_to is not None:
         names = list(dict.fromkeys([*names, *choose.models([relative_to], None, everything=False)]))
+    choose.watch(names)
     from backbone_bench.predictor.shipped import AskedSetting
     from backbone_bench.predictor.shipped import choose as choose_calibration
 

@@ -182,6 +182,8 @@ def run(
     if dry_run:
         output.emit(_forecast(left), form)
         return
+    if settings.in_process:
+        choose.watch(job.model for job in left)
     if resume and not quiet:
         complain(f"Already recorded: {len(jobs) - len(left)} of {len(jobs)} rows.")
     with _clocks(settings), shown(quiet=quiet, verbose=verbose) as progress:

@@ -4,6 +4,7 @@ The sources are Python's `random`, torch's and numpy's generators, and generator
 that the model makes anew in each call, or keeps elsewhere, is not seen.
 """
 
+import ctypes
 import random
 import sys
 from collections import OrderedDict
@@ -30,6 +31,10 @@ class _Source(NamedTuple):
     read: Callable[[], Any]
     write: Callable[[Any], object]
     seed: Callable[[int], object]
+    surely_at: Callable[[Any], bool] = lambda state: False  # whether it has this state, if that is seen at once
+
+    def is_at(self, state: Any) -> bool:
+        return self.surely_at(state) or _same(self.read(), state)
 
 
 class Chance:
@@ -39,7 +44,7 @@ class Chance:
         self.was_used = False
         self._common = [_Source(random.getstate, random.setstate, random.seed), _of_torch(torch.default_generator)]
         if (numpy := _numpy_random()) is not None:
-            self._common.append(_of_legacy_numpy(numpy))
+            self._common.append(_of_legacy_numpy(numpy.mtrand._rand))  # whose methods are the functions of the module
         own = (module for module in modules if type(module) not in LAYERS)
         kept = (value for module in own for value in vars(module).values() if type(value) not in _NO_SOURCES)
         self._own = [source for value in kept if (source := _of_object(value)) is not None]
@@ -64,7 +69,7 @@ class Chance:
             yield
         finally:
             for source, state in before:
-                if not _same(source.read(), state):
+                if not source.is_at(state):
                     self.was_used = True
                     source.write(state)
 
@@ -101,7 +106,16 @@ def _of_object(value: object) -> _Source | None:
 
 
 def _of_legacy_numpy(state: Any) -> _Source:
-    return _Source(lambda: state.get_state(legacy=False), state.set_state, state.seed)
+    """A `RandomState`. Numpy takes long to show its 624 words, one by one, so they are compared where they lie."""
+
+    def surely_at(before: Any) -> bool:
+        bits = state._bit_generator
+        if before["has_gauss"] or type(bits).__name__ != "MT19937":  # a second normal number is kept: no word changes
+            return False
+        words = before["state"]["key"].tobytes() + before["state"]["pos"].to_bytes(4, sys.byteorder)
+        return ctypes.string_at(bits.ctypes.state_address, len(words)) == words
+
+    return _Source(lambda: state.get_state(legacy=False), state.set_state, state.seed, surely_at)
 
 
 def _of_numpy(bits: Any) -> _Source:

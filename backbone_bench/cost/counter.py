@@ -31,7 +31,7 @@ from backbone_bench.cost.fused import as_one
 from backbone_bench.cost.ledger import Ledger
 from backbone_bench.cost.recorder import Recorder
 from backbone_bench.cost.rules import ShapeRules
-from backbone_bench.cost.storage import is_wrapper, sizes, values
+from backbone_bench.cost.storage import is_wrapper, parts
 from backbone_bench.cost.swap import Survey, as_meta, buffers_restored, gradients_restored, real
 from backbone_bench.cost.training import TrainingLedger, TrainingStep
 from backbone_bench.records import ModelCost
@@ -200,9 +200,10 @@ class _Call:
             recording = ShapeRules(ledger)
         with self.chance.watched(), ledger.attributing_to(self.survey.modules), uncompiled(), without_grad(), recording:
             self.model(*args, **kwargs)
+        stored = [parts(parameter) for parameter in parameters]
         return ModelCost(
-            params=sum(values(parameter).numel() for parameter in parameters),
-            params_bytes=sizes(parameters)[1],
+            params=sum(some[0].numel() for some in stored),
+            params_bytes=sum(part.numel() * part.element_size() for some in stored for part in some),
             peak_activation_bytes=ledger.peak_activation_bytes,
             path=path,
             by_op=ledger.rows(),

@@ -145,7 +145,7 @@ def _restored(model: nn.Module) -> Iterator[None]:
     tables = [table for module in model.modules() for table in (module._forward_hooks, module._forward_pre_hooks)]
     before = [table.copy() for table in tables]
     try:
-        with Survey(model).left_as_found(), buffers_restored(model):
+        with torch.random.fork_rng(devices=()), Survey(model).left_as_found(), buffers_restored(model):
             yield
     finally:
         for table, hooks in zip(tables, before, strict=True):

@@ -19,6 +19,7 @@ from backbone_bench.base import forwards
 from backbone_bench.cost.formulas import NONE, Arithmetic
 from backbone_bench.cost.storage import Some, parts, sizes, storages
 from backbone_bench.records import Missing, OpCost, TrainingPhase
+from backbone_bench.records.cost import counted_row
 from backbone_bench.records.missing import Known
 
 _NO_STORAGE = Missing("no_storage", "torch does not show what some activations store (mkldnn)")
@@ -207,10 +208,10 @@ class Ledger:
         for key, row in self._rows.items():
             module, op, phase, groups = key
             flops = _no_formula(op) if key in self._unknown else row[FLOPS]
-            shape = (groups, *row[OUT:]) if groups else ()
-            # Positional, which takes a third of the time: a row has the order of OpCost's fields.
+            shape = (groups, *row[OUT:]) if groups else (None, None, None)
             calls, _, access, cio, traffic, size, *_ = row
-            rows.append(OpCost(module, op, calls, flops, access, cio, traffic, size, phase, *shape))
+            make = counted_row if max(row) < 1 << 63 else OpCost  # which refuses what no record can hold
+            rows.append(make(module, op, calls, flops, access, cio, traffic, size, phase, *shape))
         return tuple(rows)
 
 

@@ -71,8 +71,10 @@ class Survey:
             visited.add(id(module))
             self.modules.append((name, module))
             self._save_module(module)
+            if not (children := module._modules):
+                continue
             prefix = f"{name}." if name else ""
-            for child, part in reversed(module._modules.items()):
+            for child, part in reversed(children.items()):
                 if part is not None:  # a compiled module gets the name of its original
                     pending.append((name if child == "_orig_mod" else prefix + child, part))
 
@@ -111,20 +113,19 @@ class Survey:
 
     @contextmanager
     def left_as_found(self) -> Iterator[None]:
-        """Restore afterwards the attributes, the containers in them, all tensors, and the host's random state."""
+        """Restore afterwards the attributes, the containers in them, and all tensors."""
         containers = [(container, container.copy() if container else None) for container in self._containers]
-        with torch.random.fork_rng(devices=()):
-            try:
-                yield
-            finally:
-                self._restore_attributes()
-                for container, before in containers:
-                    if container:
-                        container.clear()
-                    if before:
-                        (container.extend if type(container) is list else container.update)(before)
-                for container, key, tensor in self.places:
-                    container[key] = tensor
+        try:
+            yield
+        finally:
+            self._restore_attributes()
+            for container, before in containers:
+                if container:
+                    container.clear()
+                if before:
+                    (container.extend if type(container) is list else container.update)(before)
+            for container, key, tensor in self.places:
+                container[key] = tensor
 
     def _restore_attributes(self) -> None:
         for attributes, saved in self._attributes:

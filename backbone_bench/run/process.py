@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from backbone_bench.base import exits
 from backbone_bench.base.errors import CouldNotMeasure
 from backbone_bench.base.signals import deferred
 from backbone_bench.run.messages import REQUEST, WorkerRequest
@@ -152,11 +153,6 @@ def stop_reason(error: Exception, timeout_s: float | None) -> str:
 
 def exit_reason(code: int) -> str:
     """Why a process ended without its last message."""
-    if code == -signal.SIGKILL:
-        return "was killed (signal 9): out of memory, most likely"
-    if code < 0:
-        name = next((known.name for known in signal.Signals if known == -code), "no name")
-        return f"ended by signal {-code} ({name})"
     if code == NO_WORKER:
         return "could not start: the backbone-bench there has no worker of this version"
-    return f"ended early with exit code {code}"
+    return exits.reason(code)

@@ -104,7 +104,7 @@ def test_what_a_model_prints_is_no_part_of_the_result(bench, tmp_path, words):
         assert printed in shown.err
 
 
-EXACT = ("gate", "--exact")
+COUNTING_GATE = ("gate", "--exact", "--update-baseline", "--baseline", "b.json", "--")
 SUDDEN = {
     "exit": "sys.exit(0)",
     "quit": "quit()",
@@ -112,27 +112,56 @@ SUDDEN = {
     "generator": "raise GeneratorExit",
     "cancelled": "raise asyncio.CancelledError",
     "thread": "threading.Thread(target=os._exit, args=(0,)).start()",
+    "C": "ctypes.CDLL(None)._exit(0)",
 }
 
 
 @pytest.mark.parametrize("how", SUDDEN)
-@pytest.mark.parametrize(
-    "command", [("count",), ("gate", "--exact", "--update-baseline", "--baseline", "b.json", "--")]
-)
+@pytest.mark.parametrize("command", [("count",), COUNTING_GATE])
 def test_no_end_of_a_model_passes_for_success(tmp_path, how, command):
     net = tmp_path / "net.py"
     lines = dict.fromkeys(("at_import", "at_build", "at_call"), "pass") | {"at_call": SUDDEN[how]}
-    net.write_text("import asyncio, sys, threading\n" + ENDS.format(**lines))
+    net.write_text("import asyncio, ctypes, sys, threading\n" + ENDS.format(**lines))
     shown = program(*command, f"{net}:Net", "--input", "3x8x8", folder=tmp_path)
-    if how == "thread":  # the thread alone ends
+    if how == "C":
+        assert (shown.returncode, shown.stdout) == (3, "")
+        assert "net.py:Net: the process ended early with exit code 0, before its work was done." in shown.stderr
+    elif how == "thread":  # the thread alone ends
         assert (shown.returncode, "net.py:Net" in shown.stdout) == (0, True)
     else:
         assert shown.returncode == 2, shown
 
 
-def test_a_handler_at_exit_does_not_turn_a_failure_into_success(tmp_path):
+ENDS_IN_C = "import ctypes\ndef build(): ctypes.CDLL(None)._exit(0)\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("check", "net.py:build", "--params", "1"),
+        ("predict", "net.py:build", "--on", "h200"),
+        ("run", "net.py:build", "-d", "cpu", "--in-process"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_no_command_that_runs_a_model_in_its_process_passes_for_success_if_c_code_ends_it(tmp_path, words):
+    (tmp_path / "net.py").write_text(ENDS_IN_C)
+    shown = program(*words, folder=tmp_path)
+    assert (shown.returncode, shown.stdout) == (3, "")
+    assert "exit code 0, before its work was done" in shown.stderr
+
+
+def test_a_crash_of_c_code_is_told_in_a_line(tmp_path):
+    (tmp_path / "net.py").write_text("import ctypes\ndef build(): ctypes.string_at(0)\n")
+    shown = program("count", "net.py:build", "--input", "3x8x8", folder=tmp_path)
+    assert (shown.returncode, shown.stdout) == (3, "")
+    assert "net.py:build: the process ended by signal 11 (SIGSEGV), before its work was done." in shown.stderr
+
+
+@pytest.mark.parametrize("end", ["os._exit", "ctypes.CDLL(None)._exit"])
+def test_a_handler_at_exit_does_not_turn_a_failure_into_success(tmp_path, end):
     net = tmp_path / "net.py"
-    net.write_text("import atexit, os\natexit.register(lambda: os._exit(0))\ndef build(): raise RuntimeError('no')\n")
+    net.write_text(f"import atexit, ctypes, os\natexit.register({end}, 0)\ndef build(): raise RuntimeError('no')\n")
     assert program("count", f"{net}:build", "--input", "3x8x8", folder=tmp_path).returncode == 2
 
 

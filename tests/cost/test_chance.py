@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from backbone_bench import cost, profiler
 from backbone_bench.cost import count
 from backbone_bench.jobs.job import Job
-from backbone_bench.records import FLAGS, ModelCost
+from backbone_bench.records import FLAGS, ModelCost, OpCost
 from backbone_bench.report.tables.formats import write
 from backbone_bench.report.views.columns import COUNT
 from backbone_bench.report.views.compare import View
@@ -141,3 +141,32 @@ def test_the_seed_of_the_job_chooses_and_the_table_says_so() -> None:
     assert len({found.flops for found in made if isinstance(found, ModelCost)}) > 1
     shown = write(answer([replace(counted("net", 7), cost=made[0])], View(COUNT)), "md")
     assert FLAGS["count_varies"].meaning in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("drawn_before", [0, 1, 2])
+def test_a_normal_number_of_numpy_is_seen_also_where_its_pair_was_drawn_before(drawn_before: int) -> None:
+    """The second of a pair is kept, and given out without a change of the generator's words."""
+    np.random.seed(1)
+    np.random.randn(drawn_before)
+    before = np.random.get_state(legacy=False)
+    assert count(Skips(lambda _: abs(np.random.randn())).train(), (IMAGE,)).varies
+    after = np.random.get_state(legacy=False)
+    assert (after["has_gauss"], after["gauss"]) == (before["has_gauss"], before["gauss"])
+    assert (after["state"]["key"] == before["state"]["key"]).all()
+
+
+class DrawsOnce(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([x] * (1 + (np.random.randn() > 0)))
+
+
+def test_one_normal_number_that_was_kept_is_seen() -> None:
+    np.random.seed(1)
+    np.random.randn()
+    assert count(DrawsOnce(), (IMAGE,)).varies
+
+
+def test_a_row_of_a_count_is_the_row_that_validation_makes() -> None:
+    found = count(Skips(SOURCES["Python"]).eval(), (IMAGE,)).by_op
+    assert [OpCost(*(getattr(row, name) for name in OpCost.__slots__)) for row in found] == list(found)
+    assert {type(row) for row in found} == {OpCost}

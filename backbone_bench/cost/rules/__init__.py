@@ -25,6 +25,7 @@ __all__ = ["RULES", "ShapeRules"]
 del elementwise, layers, pools, products, reshaping  # imported because they register their rules
 
 _PLAIN_TYPES = ((), (Tensor,))
+_transform = torch._C._functorch.peek_interpreter_stack  # the active one, as `vmap`: tensors have hidden dimensions
 
 
 class ShapeRules(TorchFunctionMode):
@@ -40,19 +41,14 @@ class ShapeRules(TorchFunctionMode):
         if rule is None:
             if launches_nothing(func):
                 return func(*args, **kwargs)
-        elif types in _PLAIN_TYPES and not _transformed():
+        elif types in _PLAIN_TYPES and _transform() is None:
             try:
                 out = rule(self._ledger, *args, **kwargs)
             except (TypeError, ValueError, AttributeError, IndexError, RuntimeError):  # bad arguments: torch decides
                 out = None
             if out is not None:
                 return out
-        if types in _PLAIN_TYPES and not _transformed():
+        if types in _PLAIN_TYPES and _transform() is None:
             return remembered.run(self._ledger, func, args, kwargs)
         with Recorder(self._ledger):
             return func(*args, **kwargs)
-
-
-def _transformed() -> bool:
-    """Whether a functorch transform is active (`vmap`): then tensors have hidden dimensions."""
-    return torch._C._functorch.peek_interpreter_stack() is not None

@@ -51,7 +51,7 @@ def carry_out(ledger: Ledger, op: str, like: Tensor, plan: ShapePlan | None) -> 
 
 def make(ledger: Ledger, op: str, like: Tensor, shape: Sequence[int], elems: int, cost: Arithmetic = NONE) -> Tensor:
     """Make and book a contiguous result of the dtype of `like`; `elems` elements are read and written."""
-    out = torch.empty(shape, dtype=like.dtype, device=META)
+    out = torch.empty(tuple(shape), dtype=like.dtype, device=META)  # of a `torch.Size` it takes a third longer
     ledger.book_new(op, elems, out, cost)
     return out
 
