@@ -311,6 +311,7 @@ def test_a_wrong_token_is_one_line(nodes, tmp_path):
     assert told["ended"].startswith(f"The Ray cluster at {nodes.address} does not let this program in: its token is")
 
 
+@pytest.mark.usefixtures("whole")  # Ray reads once, when it is loaded, whether tokens are on
 @pytest.mark.parametrize(
     ("address", "reason"),
     [

@@ -21,7 +21,7 @@ KIND = "accelerator_type:"  # Ray's resource of a kind of card
 _CONNECT_S = 5.0
 
 
-class Node(NamedTuple):
+class RayNode(NamedTuple):
     """A node that lives, as Ray describes it."""
 
     id: str
@@ -131,7 +131,7 @@ def _handlers_kept() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def nodes(ray: Any, names: dict[str, str] | None = None) -> Mapping[str, Node]:
+def nodes(ray: Any, names: dict[str, str] | None = None) -> Mapping[str, RayNode]:
     """The nodes that live, by id; `names` gets a name of its own for each."""
     found = {}
     for node in ray.nodes():
@@ -139,7 +139,7 @@ def nodes(ray: Any, names: dict[str, str] | None = None) -> Mapping[str, Node]:
             continue
         id, resources = node["NodeID"], node["Resources"]
         kind = next((name.removeprefix(KIND) for name in sorted(resources) if name.startswith(KIND)), None)
-        found[id] = Node(id, int(resources.get("CPU", 0)), int(resources.get("GPU", 0)), kind)
+        found[id] = RayNode(id, int(resources.get("CPU", 0)), int(resources.get("GPU", 0)), kind)
         if names is not None and id not in names:
             host = node["NodeName"] if node["NodeName"] != node["NodeManagerAddress"] else node["NodeManagerHostname"]
             names[id] = host if host not in names.values() else f"{host}-{id[:8]}"

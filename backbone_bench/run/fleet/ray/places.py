@@ -20,7 +20,7 @@ from backbone_bench.run.fleet.drive import Ended, Happening, Lost, Refused, Star
 from backbone_bench.run.fleet.machine import Place
 from backbone_bench.run.fleet.plan import Plan, Row
 from backbone_bench.run.fleet.ray import cluster
-from backbone_bench.run.fleet.ray.cluster import KIND, Node, Others
+from backbone_bench.run.fleet.ray.cluster import KIND, Others, RayNode
 from backbone_bench.run.fleet.ray.task import ANSWER, CONDITIONS, ROW, Begun, NodeAnswer, NodeResult, Unfit
 from backbone_bench.run.runner import JobResult
 
@@ -47,7 +47,7 @@ class _Ask(NamedTuple):
     gpus: int
     kind: str | None  # as Ray spells it
 
-    def on(self, node: Node) -> int:
+    def on(self, node: RayNode) -> int:
         """How many rows the node can run that ask so."""
         return min(node.cpus // self.cpus, node.gpus // self.gpus if self.gpus else node.cpus)
 
@@ -65,7 +65,7 @@ class _Task:
 
 @contextmanager
 def places(plan: Plan) -> Iterator["RayPlaces"]:
-    """The nodes of a Ray cluster. Raises UserError without a cluster, or without a node for each row."""
+    """The nodes of a Ray cluster. Raises UserError if there is none."""
     with cluster.connected(plan.conditions.address) as ray:
         with deferred():
             opened = RayPlaces(ray, plan)
@@ -85,12 +85,12 @@ class RayPlaces:
         self._happened = deque[Happening]()
         self._names: dict[str, str] = {}  # of nodes, by id
         self._left_out: set[str] = set()  # ids of nodes that have refused
-        self._nodes: Mapping[str, Node] = {}
+        self._nodes: Mapping[str, RayNode] = {}
         self._asks: dict[_Need, Mapping[_Ask, frozenset[str]]] = {}
         self._looked_s, self._asked_s = -_POLL_S, -_LOOK_S
         self._others = Others(ray, plan.conditions.sharing == "exclusive")
         self._look()
-        self._check()
+        self._checked = False
 
     def submit(self, row: Row, avoid: Collection[str]) -> None:
         left_out = {id for id, name in self._names.items() if name in avoid} - self._left_out
@@ -100,6 +100,9 @@ class RayPlaces:
         self._waiting.setdefault(self._need(row), deque()).append(row)
 
     def next(self) -> Happening:
+        if not self._checked:
+            self._check()
+            self._checked = True
         while not self._happened:
             with deferred():  # Ray's calls in C do not pass on what a signal raises
                 if time.monotonic() - self._looked_s >= _POLL_S:
@@ -110,10 +113,12 @@ class RayPlaces:
         return self._happened.popleft()
 
     def _check(self) -> None:
-        """Raise UserError if no node has what a row of the plan needs."""
-        for row in self._plan.rows:
-            if not self._asks_of(self._need(row)):
-                raise UserError(f"No node of the Ray cluster has {self._wanted(row)} for {row}. {self._there()}")
+        """Raise UserError, before a row runs, if no node has what a row needs."""
+        for need, rows in self._waiting.items():
+            if rows and not self._asks_of(need):
+                raise UserError(
+                    f"No node of the Ray cluster has {self._wanted(rows[0])} for {rows[0]}. {self._there()}"
+                )
 
     def _wanted(self, row: Row) -> str:
         what = "CPUs" if row.job.on_host else "a card"
@@ -152,7 +157,7 @@ class RayPlaces:
             self._asks[need] = {ask: frozenset(ids) for ask, ids in asks.items()}
         return self._asks[need]
 
-    def _ask(self, need: _Need, node: Node) -> _Ask | None:
+    def _ask(self, need: _Need, node: RayNode) -> _Ask | None:
         """What a row takes of this node; None if the node lacks it."""
         if not node.cpus or (need.card and not node.gpus):
             return None
