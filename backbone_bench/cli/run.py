@@ -175,8 +175,7 @@ def run(
     before = _already_done(jobs, paths) if resume else [None] * len(jobs)
     left = [job for job, record in zip(jobs, before, strict=True) if record is None]
     _check_trace(settings, left)
-    if settings.input_size:
-        _check_sizes(left)
+    _check_sizes(settings, left)
     from backbone_bench.cli.progress.choose import shown
 
     if dry_run:
@@ -254,8 +253,7 @@ def _jobs_of_fleet(settings: "Settings", shard: str | None, *, resume: bool) -> 
     if resume and not (settings.model or settings.family or settings.all):
         return ()
     jobs = _jobs(settings, None)
-    if settings.input_size:
-        _check_sizes(jobs)
+    _check_sizes(settings, jobs)
     return jobs
 
 
@@ -272,11 +270,13 @@ def _check_trace(settings: "Settings", jobs: "Sequence[Job]") -> None:
     store.check_writable(Path(settings.trace))
 
 
-def _check_sizes(jobs: "Sequence[Job]") -> None:
+def _check_sizes(settings: "Settings", jobs: "Sequence[Job]") -> None:
     """Raise UserError for an input size that a network of the zoo cannot take, before the first row runs.
 
     A network from elsewhere is code, which runs in the process of its row alone.
     """
+    if not settings.input_size:
+        return
     from backbone_bench.zoo import catalogue
 
     zoo = catalogue.entries()

@@ -15,7 +15,8 @@ import pytest
 from backbone_bench.base.errors import UserError
 from backbone_bench.jobs.job import Job
 from backbone_bench.records import store
-from backbone_bench.run.fleet import events, plan
+from backbone_bench.run.fleet import engines, events, plan
+from backbone_bench.run.fleet.engines import EngineAddress
 from backbone_bench.run.fleet.ray import cluster
 from tests.fleet import virtual
 
@@ -263,7 +264,7 @@ def test_rows_on_a_kind_of_card_run_side_by_side_on_nodes_of_that_kind(nodes, tm
 
 def test_kinds_are_those_of_the_cluster_and_another_is_refused_before_a_row_runs(nodes, tmp_path):
     nodes.add("one", num_gpus=2, resources={"accelerator_type:A100": 1})
-    assert cluster.kinds(nodes.address) == ("A100",)
+    assert engines.kinds(EngineAddress("ray", nodes.address), ["each-kind"]) == ["A100"]
     assert cluster.cards(nodes.address) == {"A100": 2, None: 2}
     of = planned(nodes, tmp_path, jobs(1, device="cuda"), kind="h100")
     told, code, _ = ended(nodes.driver(of.output))

@@ -156,11 +156,6 @@ def cards(address: str | None) -> Mapping[str | None, int]:
         return most
 
 
-def kinds(address: str | None) -> tuple[str, ...]:
-    """The kinds of card of a cluster, as Ray spells them. Raises UserError."""
-    return tuple(sorted(kind for kind in cards(address) if kind is not None))
-
-
 class Others:
     """What runs on the nodes that is not of this plan, as Ray says it.
 
