@@ -13,9 +13,20 @@ import typer
 from backbone_bench.base.errors import UserError
 from backbone_bench.cli import output
 from backbone_bench.cli.app import app, complain
-from backbone_bench.cli.options import ROWS, OutputsOption, QuietOption, RecordFormatOption, RowFormatOption, WideOption
+from backbone_bench.cli.options import (
+    RECORDS,
+    ROWS,
+    OutputsOption,
+    QuietOption,
+    RecordFormatOption,
+    RowFormatOption,
+    WideOption,
+)
 
 if TYPE_CHECKING:  # they load pydantic
+    from collections.abc import Sequence
+
+    from backbone_bench.report.tables.answer import Face
     from backbone_bench.run.fleet.plan import Plan
     from backbone_bench.run.fleet.status import FleetStatus
 
@@ -42,8 +53,8 @@ def status(
     from backbone_bench.run.fleet import plan
     from backbone_bench.run.fleet import status as fleet_status
 
-    output.check(to or [], ROWS)
     planned = plan.read(sweep.absolute())
+    _check_outputs(to or [], planned, ROWS)
     now = _follow(planned, quiet=quiet) if follow else _look(planned)
     output.emit(fleet_status.answer(now), form, to or [], ROWS)
 
@@ -62,12 +73,11 @@ def collect(
     from backbone_bench.cli.fleet_run import HowShown, show
     from backbone_bench.run.fleet import collect, events, plan
 
-    paths = to or []
-    output.check(paths)
     planned = plan.read(sweep.absolute())
+    _check_outputs(to or [], planned, RECORDS)
     found = collect.collect(planned, complain)
     failures = {event.row: event.message or "" for event in events.read(planned.output) if event.what == "failed"}
-    show(planned, found.by_row, failures, paths, HowShown(form, "1", wide, quiet=False, verbose=False))
+    show(planned, found.by_row, failures, to or [], HowShown(form, wide=wide))
     done = sum(collect.complete(planned, row, record) for row, record in found.by_row.items())
     complain(f"Records: {done} of {len(planned.rows)} rows, {found.added} of them collected now.")
     raise typer.Exit(0 if done == len(planned.rows) else 3)
@@ -80,19 +90,23 @@ def cancel(sweep: SweepArgument) -> None:
     from backbone_bench.run.fleet.slurm import batch, commands
 
     planned = plan.read(sweep.absolute())
-    if planned.conditions.engine == "slurm":
-        jobs = sorted({task.job for task in commands.tasks(batch.name(planned))})
-        if jobs:
-            commands.cancel(jobs)
-        complain(f"Ended {len(jobs)} jobs of Slurm.")
-        return
+    ended = 0
+    if batch.submissions(planned):
+        while count := commands.cancel(batch.name(planned)):  # a collecting job may submit more meanwhile
+            ended = max(ended, count)
+            time.sleep(1)
+    if ended:
+        complain(f"Ended {ended} jobs of Slurm.")
     driver = lock.driver(planned.output)
     if driver is None:
-        complain("Nothing runs.")
+        complain("Nothing runs any more.")
         return
     if driver.host != platform.node():
         raise UserError(f"The driver runs on {driver.host}, as process {driver.pid}: end it there.")
-    os.kill(driver.pid, signal.SIGTERM)
+    try:
+        os.kill(driver.pid, signal.SIGTERM)
+    except (ProcessLookupError, PermissionError) as error:
+        raise UserError(f"Cannot end the driver, process {driver.pid}: {error.strerror}.") from None
     complain(f"Asked the driver, process {driver.pid}, to end.")
 
 
@@ -110,18 +124,33 @@ def work(sweep: SweepArgument, submission: int, array: int) -> None:
 def gather(sweep: SweepArgument) -> None:
     """Collect the records when all arrays have ended, and submit once more what no machine has finished."""
     from backbone_bench.run.fleet import collect, plan
-    from backbone_bench.run.fleet.slurm import batch
+    from backbone_bench.run.fleet.drive import TRIES
+    from backbone_bench.run.fleet.slurm import batch, commands
 
     planned = plan.read(sweep.absolute())
     found = collect.collect(planned, complain)
-    complain(f"Records: {len(found.by_row)} of {len(planned.rows)} rows.")
-    left = batch.left(planned, list(found.by_row))
+    done = [row for row, record in found.by_row.items() if collect.complete(planned, row, record)]
+    complain(f"Records: {len(done)} of {len(planned.rows)} rows.")
+    own = os.environ.get("SLURM_JOB_ID")
+    if any(task.job != own for task in commands.tasks(batch.name(planned))):
+        complain("Other jobs of this sweep are in the queue: they are not submitted again.")  # it was started twice
+        return
+    left = batch.left(planned, done)
+    for row in left.given_up:
+        complain(f"Row {row.row} ({row}) has lost its machine {TRIES} times and is not tried again.")
     if not left.rows:
         return
-    if len(batch.submissions(planned)) >= batch.SUBMISSIONS:
+    if left.submissions >= batch.SUBMISSIONS:
         raise UserError(f"{len(left.rows)} rows were submitted {batch.SUBMISSIONS} times and have no record.")
-    submission = batch.submit(planned, left.rows, left.avoid)
+    submission = batch.submit(planned, left.rows, left)
     complain(f"Submitted {len(left.rows)} rows again, without {', '.join(submission.avoid) or 'leaving a node out'}.")
+
+
+def _check_outputs(paths: "Sequence[Path]", planned: "Plan", faces: "Sequence[Face]") -> None:
+    """Raise UserError for an output that could not be written, or that is the sweep itself."""
+    output.check(paths, faces)
+    if any(path.absolute() == planned.output for path in paths):
+        raise UserError(f"{planned.output} is the sweep itself: name another output.")
 
 
 def _look(planned: "Plan") -> "FleetStatus":

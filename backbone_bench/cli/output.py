@@ -29,6 +29,8 @@ def check(paths: Sequence[Path], faces: Sequence[Face] = RECORDS) -> None:
     from backbone_bench.records import store
 
     for path in paths:
+        if path.name.endswith(".plan.jsonl"):
+            raise UserError(f"{path}: files with this ending are plans of fleets: name another output.")
         format_of(path, faces)
         store.check_writable(path)
 

@@ -167,8 +167,8 @@ def run(
     settings = resolved(settings_in(context.params)).settings
     request = FleetRequest(fleet, on, side_by_side, share_node, mixed, rows_per_job, tuple(sbatch or ()))
     if request.fleet is not None:
-        jobs = _jobs_of_fleet(settings, shard, resume=resume)
-        how = HowShown(form, convention, wide, quiet, verbose)
+        jobs = _jobs_of_fleet(settings, shard, resume=resume, verbose=verbose)
+        how = HowShown(form, convention, wide, quiet, depth if settings.layers else None, by)
         raise typer.Exit(fleet_run.run(request, jobs, settings, paths, how, resume=resume, dry_run=dry_run))
     request.check_absent()
     jobs = _jobs(settings, shard)
@@ -239,13 +239,14 @@ def _jobs(settings: "Settings", shard: str | None) -> "Sequence[Job]":
     return jobs if shard is None else sweep.shard(jobs, *sweep.parse_shard(shard))
 
 
-def _jobs_of_fleet(settings: "Settings", shard: str | None, *, resume: bool) -> "Sequence[Job]":
+def _jobs_of_fleet(settings: "Settings", shard: str | None, *, resume: bool, verbose: bool) -> "Sequence[Job]":
     """The jobs of a fleet; none if an earlier plan is resumed as it is. Raises UserError for what a fleet cannot do."""
     of_one_machine = {
         "--shard": shard is not None,
         "--in-process": settings.in_process,
         "--lock-clocks": settings.lock_clocks is not None,
         "--trace": settings.trace is not None,
+        "--verbose": verbose,
     }
     for option, given in of_one_machine.items():
         if given:

@@ -203,8 +203,14 @@ def _read(path: Path, warn: Callable[[str], None]) -> list[Record]:
     """
     if path.suffix != ".jsonl":
         return parse(read_text(path), path, warn)
-    with _readable(path), TextIOWrapper(BytesIO(path.read_bytes()), encoding="utf-8-sig") as lines:
+    with _readable(path), TextIOWrapper(BytesIO(read_bytes(path)), encoding="utf-8-sig") as lines:
         return _parse_lines(lines, path, warn)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Content of a file. Raises UserError if it cannot be read."""
+    with _readable(path):
+        return path.read_bytes()
 
 
 def read_text(path: Path) -> str:

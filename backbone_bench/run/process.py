@@ -99,12 +99,13 @@ class Child:
     def _receive(self, wait_s: float) -> bool | None:
         """Wait for further bytes: True if some came, False at the end, None if neither."""
         assert self.process.stdout is not None
+        has_ended = self.process.poll() is not None  # asked first: it may write its last line and end meanwhile
         if select.select([self.process.stdout], [], [], wait_s)[0]:
             chunk = os.read(self.process.stdout.fileno(), 1 << 16)
             *lines, self._rest = (self._rest + chunk).split(b"\n")
             self._lines.extend(lines)
             return bool(chunk)
-        return None if self.process.poll() is None else False
+        return False if has_ended else None
 
 
 _POLL_S = 1.0  # how often a silent child is polled for whether it still runs

@@ -5,6 +5,7 @@ measured. A row that fails keeps what its worker had already reported.
 """
 
 import math
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -66,7 +67,13 @@ class RunningJob:
         """The result if there is one by now."""
         try:
             for line in self.process.arrived():
-                if (result := self._ended() if line is None else self._reported(line)) is not None:
+                if line is not None:
+                    result = self._reported(line)
+                elif self.process.process.poll() is None:  # it has closed the pipe, and goes on
+                    break
+                else:
+                    result = self._ended()
+                if result is not None:
                     return result
         except ValidationError as error:
             return self._stopped(error)
@@ -88,7 +95,12 @@ class RunningJob:
         return _failed(self.job, self._kept, Failed(stop_reason(error, self._timeout_s), 3))
 
     def _ended(self) -> JobResult:
-        return _failed(self.job, self._kept, Failed(exit_reason(self.process.process.wait()), 3))
+        left_s = None if self._timeout_s is None else max(0.0, self._deadline_s - time.monotonic())
+        try:
+            code = self.process.process.wait(left_s)
+        except subprocess.TimeoutExpired:  # it has closed the pipe, and goes on
+            return self._stopped(TimeoutError())
+        return _failed(self.job, self._kept, Failed(exit_reason(code), 3))
 
 
 def isolated(timeout_s: float | None = None, worker: Worker | None = None, argv: Sequence[str] | None = None) -> RunJob:

@@ -6,8 +6,9 @@ import pytest
 
 from backbone_bench.records import store
 from backbone_bench.run.fleet import lock, machine, plan
-from backbone_bench.run.fleet.slurm import commands
-from backbone_bench.run.fleet.slurm.commands import Cards
+from backbone_bench.run.fleet.slurm import batch, commands
+from backbone_bench.run.fleet.slurm.commands import Cards, Task
+from tests.run.fleet.plans import job as plan_job
 from tests.run.test_isolation import STAND_IN
 
 
@@ -94,6 +95,13 @@ def test_a_dry_run_says_the_card_hours_of_each_way_to_share(fleet, monkeypatch):
             ("run", "resnet18", "--fleet", "slurm", "--side-by-side", "--share-node", "-o", "s.jsonl"),
             "--share-node allows more than --side-by-side",
         ),
+        (("run", "resnet18", "--fleet", "local:1", "--sbatch=-x", "-o", "s.jsonl"), "are for --fleet slurm"),
+        (("run", "resnet18", "--fleet", "local:1", "--side-by-side", "-o", "s.jsonl"), "are for many machines"),
+        (("run", "resnet18", "--fleet", "local:1", "-v", "-o", "s.jsonl"), "--verbose is for one machine"),
+        (("run", "resnet18", "--fleet", "local:9999", "-o", "s.jsonl"), "cores only"),
+        (("run", "resnet18", "--fleet", "slurm", "-o", "s.jsonl", "-o", "s.md"), "to `bench fleet collect"),
+        (("run", "resnet18", "--fleet", "local:1", "-o", "s.plan.jsonl"), "are plans of fleets"),
+        (("run", "resnet18", "-o", "s.plan.jsonl"), "are plans of fleets"),
         (("fleet", "status", "s.jsonl"), "There is no plan"),
         (("fleet", "collect", "s.jsonl"), "There is no plan"),
         (("fleet", "cancel", "s.jsonl"), "There is no plan"),
@@ -120,11 +128,69 @@ def test_a_plan_is_not_overwritten_and_a_sweep_not_driven_twice(fleet, tmp_path)
     assert "is being measured already" in output.err
 
 
+def test_the_options_of_a_plan_stay_unless_they_are_given_again(fleet, tmp_path):
+    fleet(*run(FINE, "--fleet", "local:1", "--timeout", "77", "--mixed"))
+    fleet(*run("--fleet", "local:1", "--resume"))
+    kept = plan.read(tmp_path / "s.jsonl").conditions
+    assert (kept.timeout_s, kept.mixed) == (77, True)
+    fleet(*run("--fleet", "local:1", "--resume", "--timeout", "88"))
+    assert plan.read(tmp_path / "s.jsonl").conditions.timeout_s == 88
+
+
+def test_a_resume_that_is_refused_changes_nothing(fleet, tmp_path):
+    fleet(*run(FINE, "--fleet", "local:1", "--timeout", "77"))
+    before = plan.file(tmp_path / "s.jsonl").read_bytes()
+    with lock.driving(tmp_path / "s.jsonl"):
+        assert fleet(*run(PRINTS, "--fleet", "local:1", "--resume", "--timeout", "5")).code == 2
+    assert plan.file(tmp_path / "s.jsonl").read_bytes() == before
+
+
+def test_no_engine_goes_on_while_slurm_still_has_jobs_of_the_sweep(fleet, tmp_path, monkeypatch):
+    fleet(*run(FINE, "--fleet", "local:1"))
+    monkeypatch.setattr(commands, "largest_array", lambda: 10)
+    monkeypatch.setattr(commands, "submit", lambda words, command: "7")
+    of = plan.read(tmp_path / "s.jsonl")
+    batch.submit(of, of.rows)
+    monkeypatch.setattr(commands, "tasks", lambda name: [Task("7_0", name, "RUNNING", "n1", "None")])
+    output = fleet(*run("--fleet", "local:1", "--resume"))
+    assert output.code == 2
+    assert "Slurm still has 1 jobs of this sweep" in output.err
+
+
+def test_rows_for_a_kind_of_card_are_not_run_on_whatever_is_here(fleet, tmp_path, monkeypatch):
+    of = plan.new(tmp_path / "s.jsonl", plan.Conditions.of("slurm"), [plan_job()], ["h100"])
+    plan.write(of)
+    for words in ((), ("--dry-run",)):
+        output = fleet(*run("--fleet", "local:1", "--resume", *words))
+        assert output.code == 2
+        assert "The plan has rows for h100, and local has no such kind of card." in output.err
+
+
+@pytest.mark.parametrize("command", ["status", "collect"])
+def test_a_sweep_is_no_output_of_itself(fleet, tmp_path, command):
+    fleet(*run(FINE, "--fleet", "local:1"))
+    before = (tmp_path / "s.jsonl").read_bytes()
+    assert fleet("fleet", command, "s.jsonl", "-o", "s.jsonl").code == 2
+    assert (tmp_path / "s.jsonl").read_bytes() == before
+    assert fleet("fleet", command, "s.jsonl", "-o", "other.jsonl").code == 0
+    assert len((tmp_path / "other.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_gathering_job_that_is_started_twice_submits_nothing(fleet, tmp_path, monkeypatch):
+    fleet(*run(FINE, SEGFAULTS, "--fleet", "local:1"))
+    monkeypatch.setenv("SLURM_JOB_ID", "9")
+    mine, others = Task("9", "b", "RUNNING", "n1", "None"), Task("10_0", "b", "PENDING", "", "Resources")
+    monkeypatch.setattr(commands, "tasks", lambda name: [mine, others])
+    output = fleet("fleet", "gather", "s.jsonl")
+    assert output.code == 0
+    assert "they are not submitted again" in output.err
+
+
 def test_nothing_is_canceled_where_nothing_runs(fleet):
     fleet(*run(FINE, "--fleet", "local:1"))
     output = fleet("fleet", "cancel", "s.jsonl")
     assert output.code == 0
-    assert "Nothing runs." in output.err
+    assert "Nothing runs any more." in output.err
 
 
 def test_the_records_of_a_fleet_are_read_like_any_others(fleet, tmp_path):

@@ -2,11 +2,13 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,9 +95,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def site(running: Cluster, tmp_path: Path) -> Iterator[Site]:
-    (tmp_path / ".git").mkdir()
-    (tmp_path / "net.py").write_text(NET)
-    yield Site(running, tmp_path)
+    folder = tmp_path / "50% of 'it', here"  # whatever people call their folders
+    (folder / ".git").mkdir(parents=True)
+    (folder / "net.py").write_text(NET)
+    (folder / "random.py").write_text("raise ImportError('not the one of Python')\n")  # it must shadow nothing
+    yield Site(running, folder)
     for node in running.kinds.keys() - running.daemons.keys():
         running.start(node)
     running.run("scancel", "--user=root")
@@ -153,22 +157,52 @@ def test_a_sweep_whose_submission_died_halfway_is_begun_again_without_a_second_r
     assert numbers(site.records()) == list(range(1, 7))
 
 
-def test_a_node_with_another_torch_is_refused_and_its_rows_go_elsewhere(site):
-    shadow = Path(site.cluster.inside("n3", "mktemp -d"))
-    (shadow / "torch").mkdir()
-    (shadow / "torch" / "__init__.py").touch()
-    (shadow / "torch" / "version.py").write_text("__version__ = '2.0.1'\ncuda = None\n")
+@contextmanager
+def another_torch(site: Site, *on: str) -> Iterator[None]:
+    """Some nodes have another torch than the login node."""
+    other = site.folder / "other"
+    other.mkdir()
+    (other / "__init__.py").touch()
+    (other / "version.py").write_text("__version__ = '2.0.1'\ncuda = None\n")
     real = Path(str(__import__("torch").__file__)).parent
-    site.cluster.inside("n3", f"mount --bind {shadow}/torch {real}")
+    for node in on:
+        site.cluster.inside(node, f"mount --bind {shlex.quote(str(other))} {real}")
     try:
+        yield
+    finally:
+        for node in on:
+            site.cluster.inside(node, f"umount {real}")
+
+
+def test_a_node_with_another_torch_is_refused_and_its_rows_go_elsewhere(site):
+    with another_torch(site, "n3"):
+        site.start(16)
+        site.wait_for_end()
+    records = site.records()
+    assert numbers(records) == list(range(1, 17))
+    assert set(nodes(records)) == {"n1", "n2"}
+    assert 1 <= site.logs().count("n3 is not used: torch 2.0.1 instead of") <= 2  # then it gets no more of the array
+    assert "Slurm refuses" not in site.logs()
+
+
+def test_a_sweep_that_no_node_may_run_ends_and_says_so(site):
+    with another_torch(site, "n1", "n2", "n3"):
         site.start(9)
         site.wait_for_end()
-    finally:
-        site.cluster.inside("n3", f"umount {real}")
-    records = site.records()
-    assert numbers(records) == list(range(1, 10))
-    assert set(nodes(records)) == {"n1", "n2"}
-    assert "n3 is not used: torch 2.0.1 instead of" in site.logs()
+    assert not site.sweep.exists()
+    assert "No node is left that may run the rows: n1, n2, n3 are not used" in site.logs()
+    shown = site.bench("fleet", "status", site.sweep.name).stdout
+    assert "0 of 9 rows have ended, 0 running, nothing in the queue: --resume goes on." in shown
+    site.bench("run", "--fleet", "slurm", "--resume", "-o", site.sweep.name, "-q")
+    site.wait_for_end()
+    assert numbers(site.records()) == list(range(1, 10))
+
+
+def test_a_collecting_job_that_starts_twice_submits_nothing_twice(site):
+    site.start(3, sleep_s=3)
+    assert "they are not submitted again" in site.bench("fleet", "gather", site.sweep.name).stderr
+    site.wait_for_end()
+    assert numbers(site.records()) == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -183,12 +217,13 @@ def test_a_node_with_a_full_disk_is_left_out_and_its_rows_go_elsewhere(site, fol
     full.mkdir(parents=True)
     site.environment["TMPDIR"] = str(site.folder / "temporary")
     (site.folder / "temporary").mkdir(exist_ok=True)
-    site.cluster.inside("n1", f"mount -t tmpfs -o size=4k tmpfs {full} && head -c 4k /dev/zero > {full}/full")
+    there = shlex.quote(str(full))
+    site.cluster.inside("n1", f"mount -t tmpfs -o size=4k tmpfs {there} && head -c 4k /dev/zero > {there}/full")
     try:
         site.start(6)
         site.wait_for_end()
     finally:
-        site.cluster.inside("n1", f"umount {full}")
+        site.cluster.inside("n1", f"umount {there}")
     records = site.records()
     assert numbers(records) == list(range(1, 7))
     assert set(nodes(records)) == {"n2", "n3"}

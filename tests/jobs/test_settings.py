@@ -188,7 +188,7 @@ OTHERS = {
     "memory_format": ("channels_last",), "threads": (2,), "compile": "default", "train": True, "cache": "cold",
     "optimizer": "sgd", "seed": 1, "latency": False, "energy": "required", "energy_of": "both", "energy_window": 2.0,
     "energy_source": "rapl", "protocol": "paper", "allow_whole_card": True, "lock_clocks": "base",
-    "cross_check": True, "quick": True, "budget": 3.0, "layers": True, "trace": "trace.json",
+    "cross_check": True, "quick": True, "budget": 3.0, "wait_for_cool": 9.0, "layers": True, "trace": "trace.json",
 }  # fmt: skip
 ABOUT_NO_JOB = {"model", "family", "all", "arg", "timeout", "in_process"}
 

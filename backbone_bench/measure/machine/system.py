@@ -122,6 +122,12 @@ def host(name: str | None = None) -> str:
     return hashlib.sha256((name or platform.node()).encode()).hexdigest()[:12]
 
 
+def siblings(core: int, root: Path = ROOT) -> int:
+    """The first of the logical processors that share a physical core with this one; itself if that is not known."""
+    found = re.match(r"\d+", _text(root / f"sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list"))
+    return int(found[0]) if found else core
+
+
 def wsl(root: Path = ROOT) -> bool:
     return "microsoft" in _text(root / "proc/version").lower()
 

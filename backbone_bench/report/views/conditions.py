@@ -4,6 +4,7 @@ Records of different environments never share a table, because a best value and
 a ratio mean nothing across environments.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple
@@ -115,6 +116,7 @@ def _relevant(record: Record) -> Environment:
     return environment if record.placement is None else _of_kind(environment)
 
 
+_DEVICES = re.compile(r"\w*VISIBLE_DEVICES")  # which of its devices an engine has given to a row
 _ANY = Missing("any", "any machine of this kind")
 
 
@@ -129,7 +131,7 @@ def _of_kind(environment: Environment) -> Environment:
         container=None,
         memory_bytes=_ANY,
         governor=_ANY,
-        variables=None,
+        variables={name: text for name, text in (environment.variables or {}).items() if not _DEVICES.fullmatch(name)},
         gpu=replace(gpu, uuid=_ANY, pci=_ANY, vbios=_ANY) if isinstance(gpu, Gpu) else gpu,
     )
 

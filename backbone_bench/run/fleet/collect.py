@@ -26,11 +26,10 @@ def parts(output: Path) -> Path:
 
 
 def collect(of: Plan, warn: Callable[[str], None]) -> Collected:
-    """Append to the output what the parts have beyond it. A row with a complete record takes no second one."""
+    """Append to the output what the parts have beyond it: of a row one record, or a complete one after another."""
     with lock.collecting(of.output):
         have = read(of, warn)
-        files = sorted(parts(of.output).glob("*.jsonl"))
-        found = _by_row(of, store.read(files, warn), have)
+        found = _best(of, store.read(sorted(parts(of.output).glob("*.jsonl")), warn), have)
         new = [record for row, record in sorted(found.items()) if record is not have.get(row)]
         for start in range(0, len(new), _AT_ONCE):
             store.append(of.output, *new[start : start + _AT_ONCE])
@@ -38,31 +37,39 @@ def collect(of: Plan, warn: Callable[[str], None]) -> Collected:
 
 
 def read(of: Plan, warn: Callable[[str], None]) -> Mapping[int, Record]:
-    """The records of a plan that the output has, by row: the first complete one, else the last."""
-    return _by_row(of, store.read([of.output], warn) if of.output.exists() else (), {})
+    """The records of a plan that the output has, one for each row: a complete one if there is one."""
+    return _best(of, store.read([of.output], warn) if of.output.exists() else (), {})
 
 
-def _by_row(of: Plan, records: Iterable[Record], have: Mapping[int, Record]) -> Mapping[int, Record]:
+def _best(of: Plan, records: Iterable[Record], have: Mapping[int, Record]) -> Mapping[int, Record]:
+    """The first record of each row beside those that are there; a complete one takes the place of another."""
     found = dict(have)
     for record in records:
         placement = record.placement
         if placement is None or placement.plan != of.id or placement.row > len(of.rows):
             continue
-        before = found.get(placement.row)
-        if before is None or (before.id != record.id and not complete(of, placement.row, before)):
-            found[placement.row] = record
+        row, before = placement.row, found.get(placement.row)
+        if before is None or (complete(of, row, record) and not complete(of, row, before)):
+            found[row] = record
     return found
 
 
+_FAILED = b'"missing":"failed"'  # in JSON a quote within a text is escaped, so this is a key
 _RECORDED = re.compile(rb'"placement":\{"plan":"(\w+)","row":(\d+),')
 
 
 def recorded(of: Plan) -> list[int]:
-    """The rows that have a record in the output or in a part, without decoding the records."""
-    files = [path for path in (of.output, *parts(of.output).glob("*.jsonl")) if path.exists()]
-    lines = (line for path in files for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
-    found = (_RECORDED.search(line) for line in lines)
-    return sorted({int(one[2]) for one in found if one and one[1].decode() == of.id})
+    """The rows that have a record in the output or in a part, of which nothing failed; no record is decoded.
+
+    Raises UserError for a file that cannot be read.
+    """
+    rows: set[int] = set()
+    for path in (of.output, *sorted(parts(of.output).glob("*.jsonl"))):
+        if path.exists():
+            lines = (line for line in store.read_bytes(path).split(b"\n")[:-1] if _FAILED not in line)
+            found = (_RECORDED.search(line) for line in lines)
+            rows |= {int(one[2]) for one in found if one and one[1].decode() == of.id}
+    return sorted(rows)
 
 
 def complete(of: Plan, row: int, record: Record) -> bool:

@@ -8,6 +8,7 @@ from backbone_bench.base.errors import UserError, did_you_mean, visible
 from backbone_bench.jobs.job import Job
 from backbone_bench.run.fleet import local
 from backbone_bench.run.fleet.drive import OpenPlaces
+from backbone_bench.run.fleet.plan import Row
 from backbone_bench.run.fleet.ray import cluster, places
 from backbone_bench.run.fleet.slurm import commands
 
@@ -40,6 +41,13 @@ def check(where: EngineAddress, jobs: Sequence[Job], kinds: Sequence[str]) -> No
             raise UserError("--on chooses among the machines of Slurm or Ray; local has the devices of this one.")
     if where.engine == "slurm" and where.address is not None:
         raise UserError("--fleet slurm takes no address: the commands of Slurm know theirs.")
+
+
+def check_rows(where: EngineAddress, rows: Sequence[Row]) -> None:
+    """Raise UserError if a row of an earlier plan is for a kind of card that the engine does not have."""
+    planned = {row.kind for row in rows} - {None}
+    if lacking := sorted(kind for kind in planned - cards(where).keys() if kind is not None):
+        raise UserError(f"The plan has rows for {', '.join(lacking)}, and {where.engine} has no such kind of card.")
 
 
 def kinds(where: EngineAddress, words: Sequence[str]) -> Sequence[str | None]:

@@ -12,6 +12,8 @@ from typing import Annotated, Literal, NamedTuple
 from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
+from backbone_bench.base.errors import UserError
+from backbone_bench.base.validation import first_problem
 from backbone_bench.records import STRICT, store
 from backbone_bench.run.fleet import plan
 from backbone_bench.run.fleet.plan import Plan, Row
@@ -54,7 +56,7 @@ class EventLog:
 
     def __init__(self, output: Path, writer: str) -> None:
         self._path = folder(output) / f"{writer}.jsonl"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        plan.make(self._path.parent)
 
     def note(
         self, what: What, row: int, node: str | None, *, job: str | None = None, message: str | None = None
@@ -68,24 +70,24 @@ def folder(output: Path) -> Path:
 
 
 def read(output: Path) -> tuple[RowEvent, ...]:
-    """All events of all writers, by time; a last line that was cut short is left out."""
+    """All events of all writers, by time; a last line that was cut short is left out. Raises UserError."""
     found = [event for path in sorted(folder(output).glob("*.jsonl")) for event in _events(path)]
     return tuple(sorted(found, key=lambda event: event.at_s))
 
 
 def _events(path: Path) -> Iterator[RowEvent]:
-    for line in path.read_bytes().splitlines(keepends=True):
+    *lines, _cut_short = store.read_text(path).split("\n")
+    for number, line in enumerate(lines, start=1):
         try:
             yield _EVENT.validate_json(line)
-        except ValidationError:
-            if line.endswith(b"\n"):
-                raise
+        except ValidationError as error:
+            raise UserError(f"{path}, line {number}, is not an event: {first_problem(error)}.") from None
 
 
 def states(
     of: Plan, recorded: Iterable[int], events: Iterable[RowEvent], runs: Callable[[RowEvent], bool]
 ) -> Sequence[RowNow]:
-    """The state of every row. `recorded`: the rows that have a record; `runs`: whether a started row still runs."""
+    """The state of every row. `recorded`: rows with a complete record; `runs`: whether a started row still runs."""
     by_row: dict[int, list[RowEvent]] = {}
     for event in events:
         by_row.setdefault(event.row, []).append(event)
@@ -95,12 +97,10 @@ def states(
 
 def _now(row: Row, events: Sequence[RowEvent], *, recorded: bool, runs: Callable[[RowEvent], bool]) -> RowNow:
     last = events[-1] if events else None
-    if last is None:
-        return RowNow(row, "done" if recorded else "waiting", None, None)
-    state = _STATES[last.what]
-    if state == "running" and not runs(last):
+    state: RowState = "waiting" if last is None else _STATES[last.what]
+    if last is not None and state == "running" and not runs(last):
         state = "lost"
-    if recorded and state in ("lost", "refused"):  # the record was written, and the event after it was not
+    if recorded and state != "running":  # the record may be there, and the event after it not
         state = "done"
     return RowNow(row, state, last, _took_s(events) if state in ("done", "failed") else None)
 
@@ -108,4 +108,4 @@ def _now(row: Row, events: Sequence[RowEvent], *, recorded: bool, runs: Callable
 def _took_s(events: Sequence[RowEvent]) -> float | None:
     """Seconds from the last start before the last event to that event; None if the start was not noted."""
     starts = [event.at_s for event in events if event.what == "started"]
-    return events[-1].at_s - starts[-1] if starts and events[-1].what != "started" else None
+    return events[-1].at_s - starts[-1] if starts and events[-1].what in ("recorded", "failed") else None

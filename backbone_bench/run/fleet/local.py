@@ -12,6 +12,7 @@ from typing import NamedTuple
 from backbone_bench.base.errors import UserError
 from backbone_bench.base.progress import silent
 from backbone_bench.jobs.job import Job
+from backbone_bench.measure.machine import system
 from backbone_bench.run import runner
 from backbone_bench.run.fleet import machine
 from backbone_bench.run.fleet.drive import Ended, Happening, Started
@@ -40,8 +41,11 @@ class _Running:
 
 @contextmanager
 def places(plan: Plan) -> Iterator["LocalPlaces"]:
-    """The devices of this machine. Raises UserError for a number of them that is not one."""
-    opened = LocalPlaces(plan, _slots(plan))
+    """The devices of this machine. Raises UserError if this machine cannot run the rows, or has fewer of them."""
+    fitness = machine.fitness(plan.conditions)
+    if fitness.refusals:
+        raise UserError(f"This machine cannot run the rows of the plan: {'; '.join(fitness.refusals)}.")
+    opened = LocalPlaces(plan, _slots(plan), Place(platform.node(), differs=fitness.differs))
     try:
         yield opened
     finally:
@@ -57,6 +61,7 @@ def count(address: str | None) -> int:
 
 def check(address: str | None, jobs: Sequence[Job]) -> None:
     """Raise UserError for a number of devices that is none, or jobs whose device is not known before they run."""
+    _shares(count(address))
     if count(address) > 1 and (found := next((job for job in jobs if job.device not in ("cpu", "cuda")), None)):
         raise UserError(
             f"--fleet local:{address} gives each row a device of its own, and {found.device} does not say of which "
@@ -73,9 +78,10 @@ def _slots(plan: Plan) -> list[_Slot]:
 
 def _shares(number: int) -> list[frozenset[int]]:
     """The cores of this process in equal parts. Raises UserError if there are fewer cores than parts."""
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < number:
-        raise UserError(f"--fleet local:{number}: this process may use {len(cores)} cores only.")
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < number:
+        raise UserError(f"--fleet local:{number}: this process may use {len(allowed)} cores only.")
+    cores = sorted(allowed, key=lambda core: (system.siblings(core), core))  # the threads of one core stay together
     size = len(cores) // number
     return [frozenset(cores[start : start + size]) for start in range(0, size * number, size)]
 
@@ -83,9 +89,8 @@ def _shares(number: int) -> list[frozenset[int]]:
 class LocalPlaces:
     """The rows that run on this machine, each in a worker process of this one."""
 
-    def __init__(self, plan: Plan, slots: list[_Slot]) -> None:
-        self._plan, self._worker = plan, machine.worker(plan.conditions)
-        self._place = Place(platform.node())
+    def __init__(self, plan: Plan, slots: list[_Slot], place: Place) -> None:
+        self._plan, self._place, self._worker = plan, place, machine.worker(plan.conditions)
         self._free, self._waiting = deque(slots), deque[Row]()
         self._running: list[_Running] = []
 
@@ -111,9 +116,7 @@ class LocalPlaces:
         with ExitStack() as end:
             with _on(slot.cores):
                 job = end.enter_context(
-                    runner.started(
-                        _on_device(row.job, slot), silent, conditions.timeout_s, self._worker, conditions.argv
-                    )
+                    runner.started(_on_device(row.job, slot), silent, conditions.timeout_s, self._worker, row.argv)
                 )
             self._running.append(_Running(slot, row, job, end.pop_all()))
         for running in self._running:

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,15 +19,21 @@ class Driver(NamedTuple):
 
     pid: int
     host: str
+    began_s: float  # since the epoch
 
 
 @contextmanager
 def driving(output: Path) -> Iterator[None]:
     """Be the only driver of a sweep. Raises UserError if there is one."""
     with _opened(output, "driver") as file:
-        if not _taken(file, wait=False):
-            raise UserError(f"{output} is being measured already: `bench fleet status {output}` shows it.")
-        file.write(json.dumps(Driver(os.getpid(), platform.node())))
+        until_s = time.monotonic() + _PROBED_S
+        while not _taken(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            if time.monotonic() > until_s:
+                raise UserError(f"{output} is being measured already: `bench fleet status {output}` shows it.")
+            time.sleep(0.02)
+        file.seek(0)
+        file.truncate()
+        file.write(json.dumps(Driver(os.getpid(), platform.node(), time.time())))
         file.flush()
         yield
 
@@ -34,25 +41,31 @@ def driving(output: Path) -> Iterator[None]:
 def driver(output: Path) -> Driver | None:
     """The driver that runs now, if any."""
     with _opened(output, "driver") as file:
-        if _taken(file, wait=False):
+        if _taken(file, fcntl.LOCK_SH | fcntl.LOCK_NB):
             return None
         file.seek(0)
-        return Driver(*json.loads(file.read()))
+        try:
+            return Driver(*json.loads(file.read()))
+        except (ValueError, TypeError):  # it has not written it yet
+            return Driver(0, "another machine or process", time.time())
 
 
 @contextmanager
 def collecting(output: Path) -> Iterator[None]:
     """Wait for any other collector of a sweep, and be the only one."""
     with _opened(output, "collector") as file:
-        _taken(file, wait=True)
+        _taken(file, fcntl.LOCK_EX)
         yield
+
+
+_PROBED_S = 1.0  # somebody who asks for the driver holds the lock for an instant
 
 
 @contextmanager
 def _opened(output: Path, name: str) -> Iterator[IO[str]]:
     path = plan.folder(output) / f"{name}.lock"
     try:
-        path.parent.mkdir(exist_ok=True)
+        plan.make(path.parent)
         file = open(path, "r+" if path.exists() else "w+", encoding="utf-8")  # noqa: SIM115  # closed below
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror}.") from None
@@ -60,9 +73,11 @@ def _opened(output: Path, name: str) -> Iterator[IO[str]]:
         yield file
 
 
-def _taken(file: IO[str], *, wait: bool) -> bool:
+def _taken(file: IO[str], how: int) -> bool:
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        fcntl.flock(file, how)
     except BlockingIOError:
         return False
+    except OSError as error:
+        raise UserError(f"Cannot lock {file.name}: {error.strerror}. Put the output on a disk that can.") from None
     return True

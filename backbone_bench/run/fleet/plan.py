@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import EngineName, Sharing
-from backbone_bench.base.errors import UserError
+from backbone_bench.base.errors import UserError, visible
 from backbone_bench.base.program import now_utc
 from backbone_bench.base.validation import first_problem
 from backbone_bench.jobs.job import Job
@@ -44,7 +44,6 @@ class Conditions:
     words: tuple[str, ...]  # further options for the engine's own command
     rows_per_job: int | None  # None: as few as the engine allows
     created_utc: str
-    argv: tuple[str, ...]  # the command line that made the plan, for the records
     folder: str  # the working folder
     variables: Mapping[str, str]  # of the environment, those that change what torch does
     versions: Versions
@@ -74,8 +73,7 @@ class Conditions:
             words=tuple(words),
             rows_per_job=rows_per_job,
             created_utc=now_utc(),
-            argv=tuple(sys.argv),
-            folder=os.getcwd(),
+            folder=_working_folder(),
             variables=variables or {},
             versions=versions.here(),
         )
@@ -88,6 +86,7 @@ class Row:
     row: Annotated[int, Field(ge=1)]
     kind: str | None  # None: any
     job: Job
+    argv: tuple[str, ...]  # the command line that asked for it, for the record
 
     def __str__(self) -> str:
         return f"{self.job}{f' on {self.kind}' if self.kind else ''}"
@@ -117,7 +116,7 @@ class Plan:
         rows = list(self.rows)
         for kind in kinds:
             for job in jobs:
-                row = Row(len(rows) + 1, kind, job)
+                row = Row(len(rows) + 1, kind, job, tuple(sys.argv))
                 if _key(row) not in known:
                     known.add(_key(row))
                     rows.append(row)
@@ -142,6 +141,22 @@ def folder(output: Path) -> Path:
     return output.with_name(f"{output.stem}.fleet")
 
 
+def make(path: Path) -> None:
+    """Make a folder, and those above it. Raises UserError if it cannot be."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"Cannot make the folder {path}: {error.strerror}.") from None
+
+
+def _working_folder() -> str:
+    """The working folder. Raises UserError if its name is no text, which a plan cannot hold."""
+    found = os.getcwd()
+    if found != found.encode(errors="ignore").decode():
+        raise UserError(f"The name of the working folder is not valid text: {visible(found)}. A plan cannot hold it.")
+    return found
+
+
 def new(output: Path, conditions: Conditions, jobs: Sequence[Job], kinds: Sequence[str | None]) -> Plan:
     """A plan with one row for each job and kind of card; the rows of one kind are adjacent."""
     return Plan(output, conditions, ()).extended(jobs, kinds)
@@ -150,10 +165,7 @@ def new(output: Path, conditions: Conditions, jobs: Sequence[Job], kinds: Sequen
 def write(plan: Plan) -> None:
     """Write the file of a plan, whole or not at all, and make its folder. Raises UserError."""
     lines = [_CONDITIONS.dump_json(plan.conditions), *map(_ROW.dump_json, plan.rows)]
-    try:
-        folder(plan.output).mkdir(exist_ok=True)
-    except OSError as error:
-        raise UserError(f"Cannot make the folder {folder(plan.output)}: {error.strerror}.") from None
+    make(folder(plan.output))
     store.write(file(plan.output), b"".join(line + b"\n" for line in lines))
 
 
@@ -169,7 +181,7 @@ def read(output: Path) -> Plan:
     path = file(output)
     if not path.exists():
         raise UserError(f"There is no plan {path}: `bench run … --fleet ENGINE -o {output.name}` makes one.")
-    first, *rest = store.read_text(path).splitlines() or [""]
+    first, *rest = store.read_text(path).rstrip("\n").split("\n")
     conditions = _parsed(_CONDITIONS, first, f"{path}, line 1")
     rows = [_parsed(_ROW, line, f"{path}, line {number}") for number, line in enumerate(rest, start=2)]
     if [row.row for row in rows] != list(range(1, len(rows) + 1)):

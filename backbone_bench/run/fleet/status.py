@@ -28,6 +28,7 @@ class FleetStatus(NamedTuple):
     plan: Plan
     rows: tuple[RowNow, ...]
     at_s: float  # since the epoch
+    over: bool  # whether the engine has nothing of it any more
     queue: tuple[str, ...] = ()  # why the engine lets rows wait, in its words
 
     @property
@@ -39,11 +40,6 @@ class FleetStatus(NamedTuple):
         return sum(self.numbers[state] for state in ENDED)
 
     @property
-    def over(self) -> bool:
-        """Whether nothing runs or waits in the engine any more."""
-        return not self.numbers["running"] and not self.queue
-
-    @property
     def left_s(self) -> float | None:
         """Seconds that the rows left take, at the pace of those that have ended; None if nothing runs or has ended."""
         took_s = [row.took_s for row in self.rows if row.took_s is not None]
@@ -53,20 +49,32 @@ class FleetStatus(NamedTuple):
 
 def read(of: Plan, recorded: Sequence[int], at_s: float) -> FleetStatus:
     """The state of a plan, as its files and its engine tell it. Raises UserError if the engine does not answer."""
-    runs, queue = _engine(of)
-    return FleetStatus(of, tuple(events.states(of, recorded, events.read(of.output), runs)), at_s, queue)
+    engine = _of_slurm(of) if of.conditions.engine == "slurm" else _of_driver(of)
+    rows = events.states(of, recorded, events.read(of.output), engine.runs)
+    return FleetStatus(of, tuple(rows), at_s, engine.over, engine.queue)
 
 
-def _engine(of: Plan) -> tuple[Callable[[RowEvent], bool], tuple[str, ...]]:
-    """Which started rows the engine still runs, and why others wait."""
-    if of.conditions.engine == "slurm":
-        tasks = commands.tasks(batch.name(of))
-        running = {(task.job, task.node) for task in tasks if task.state != "PENDING"}
-        reasons = Counter(task.reason for task in tasks if task.state == "PENDING")
-        words = tuple(f"{number} for {reason}" for reason, number in reasons.most_common())
-        return lambda event: (event.job, event.node) in running, words
-    alive = lock.driver(of.output) is not None
-    return lambda event: alive, ()
+class _EngineNow(NamedTuple):
+    """What an engine says: which started rows still run, whether it has nothing any more, and why rows wait."""
+
+    runs: Callable[[RowEvent], bool]
+    over: bool
+    queue: tuple[str, ...] = ()
+
+
+def _of_slurm(of: Plan) -> _EngineNow:
+    tasks = commands.tasks(batch.name(of))
+    running = {(task.job, task.node) for task in tasks if task.state != "PENDING"}
+    reasons = Counter(task.reason for task in tasks if task.state == "PENDING")
+    words = tuple(f"{number} for {reason}" for reason, number in reasons.most_common())
+    return _EngineNow(lambda event: (event.job, event.node) in running, not tasks, words)
+
+
+def _of_driver(of: Plan) -> _EngineNow:
+    driver = lock.driver(of.output)
+    if driver is None:
+        return _EngineNow(lambda event: False, True)
+    return _EngineNow(lambda event: event.at_s >= driver.began_s, False)
 
 
 NOTHING_YET = Missing("nothing_yet", "nothing has happened to the row yet")
@@ -148,6 +156,8 @@ def sentence(status: FleetStatus) -> str:
     words = [f"{status.ended} of {count} rows have ended", f"{numbers['running']} running"]
     if status.left_s is not None:
         words.append(f"about {span(status.left_s)} left")
+    if status.over and status.ended < count:
+        words.append("nothing in the queue: --resume goes on")
     if status.queue:
         words.append(f"in the queue {', '.join(status.queue)}")
     return f"{', '.join(words)}."

@@ -5,7 +5,7 @@ import pytest
 
 from backbone_bench.base.errors import UserError
 from backbone_bench.records import Latencies, Missing, store
-from backbone_bench.run.fleet import collect, lock
+from backbone_bench.run.fleet import collect, lock, plan
 from tests.run.fleet.plans import made, planned
 
 
@@ -48,6 +48,15 @@ def test_a_complete_record_follows_one_that_failed_and_takes_its_place(tmp_path)
     assert collected(of) == ["broken", "whole"]
     assert collect.read(of, pytest.fail)[1].id == "whole"
     assert collected(of) == ["broken", "whole"]
+
+
+def test_two_records_that_failed_in_part_are_collected_once(tmp_path):
+    of = planned(tmp_path)
+    for number in range(2):
+        write(of, f"17_0-{number}", made(of, 1, id=f"broken {number}", latency=Missing("failed", "was killed")))
+    first = collected(of)
+    assert collected(of) == first
+    assert collect.recorded(of) == []  # nothing complete
 
 
 def test_records_of_another_plan_or_of_no_fleet_are_left_alone(tmp_path):
@@ -104,6 +113,18 @@ def test_a_sweep_has_one_driver_at_a_time_and_says_which(tmp_path):
         with pytest.raises(UserError, match="is being measured already"), lock.driving(of.output):
             pass
     assert lock.driver(of.output) is None
+
+
+def test_a_lock_of_a_longer_past_is_read_as_it_is_now(tmp_path):
+    of = planned(tmp_path)
+    path = plan.folder(of.output) / "driver.lock"
+    path.write_text("x" * 500)
+    with lock.driving(of.output):
+        found = lock.driver(of.output)
+        assert found is not None
+        assert found.pid == multiprocessing.current_process().pid
+        path.write_text("")  # as between the lock and what is written into it
+        assert lock.driver(of.output) is not None
 
 
 def test_a_sample_record_is_complete(tmp_path):

@@ -2,12 +2,14 @@
 
 import os
 import time
+from dataclasses import replace
 
 import pytest
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.measure.machine import system
 from backbone_bench.records import store
-from backbone_bench.run.fleet import drive, events, local, machine
+from backbone_bench.run.fleet import drive, events, local, machine, versions
 from tests.run.fleet.plans import job, planned
 from tests.run.test_isolation import STAND_IN
 
@@ -75,7 +77,29 @@ def test_more_places_than_cores_are_refused(tmp_path):
 
 
 def test_several_devices_need_a_job_that_says_of_which_kind():
-    local.check("4", [job(device="cuda"), job(device="cpu")])
+    number = str(len(os.sched_getaffinity(0)))
+    local.check(number, [job(device="cuda"), job(device="cpu")])
     local.check("1", [job(device="auto")])
-    with pytest.raises(UserError, match="cuda:1 does not say of which kind"):
-        local.check("4", [job(device="cuda"), job(device="cuda:1")])
+    if number != "1":
+        with pytest.raises(UserError, match="cuda:1 does not say of which kind"):
+            local.check(number, [job(device="cuda"), job(device="cuda:1")])
+
+
+def test_the_threads_of_one_core_stay_together(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)))
+    monkeypatch.setattr(system, "siblings", lambda core: core % 4)
+    assert local._shares(2) == [{0, 4, 1, 5}, {2, 6, 3, 7}]
+
+
+def test_this_machine_is_refused_or_marked_like_any_other(tmp_path):
+    other = replace(versions.here(), torch="2.9.0")
+    of = planned(tmp_path, models=("fine",))
+    of = replace(of, conditions=replace(of.conditions, versions=other))
+    found, _ = driven(of)
+    assert found.exit_code == 2
+    assert "instead of 2.9.0" in str(found.ended)
+    mixed = replace(of, conditions=replace(of.conditions, mixed=True))
+    assert driven(mixed)[0].done == 1
+    (record,) = store.read([of.output], pytest.fail)
+    assert record.placement is not None
+    assert record.placement.differs == (f"torch {versions.here().torch} instead of 2.9.0",)

@@ -18,9 +18,15 @@ def noted(of, *happened):
 def test_rows_that_a_dead_driver_has_started_are_lost_and_those_of_a_living_one_run(tmp_path):
     of = planned(tmp_path)
     noted(of, ("started", 1, "n1"))
-    assert status.read(of, [], 0.0).numbers == {"lost": 1, "waiting": 2}
+    now = status.read(of, [], 0.0)
+    assert now.numbers == {"lost": 1, "waiting": 2}
+    assert now.over
     with lock.driving(of.output):
-        assert status.read(of, [], 0.0).numbers == {"running": 1, "waiting": 2}
+        assert status.read(of, [], 0.0).numbers == {"lost": 1, "waiting": 2}  # another driver had started it
+        noted(of, ("started", 2, "n1"))
+        now = status.read(of, [], 0.0)
+        assert now.numbers == {"lost": 1, "running": 1, "waiting": 1}
+        assert not now.over
 
 
 def test_slurm_says_which_rows_run_and_why_others_wait(tmp_path, monkeypatch):
@@ -42,9 +48,8 @@ def test_slurm_says_which_rows_run_and_why_others_wait(tmp_path, monkeypatch):
 
 def test_the_time_left_follows_the_rows_that_have_ended(tmp_path):
     of = planned(tmp_path, models="abcdef")
-    log = noted(of, ("started", 1, "n1"), ("recorded", 1, "n1"), ("started", 2, "n1"), ("started", 3, "n2"))
-    del log
     with lock.driving(of.output):
+        noted(of, ("started", 1, "n1"), ("recorded", 1, "n1"), ("started", 2, "n1"), ("started", 3, "n2"))
         now = status.read(of, [1], 0.0)
     took_s = now.rows[0].took_s
     assert took_s is not None
@@ -58,7 +63,7 @@ def test_people_see_numbers_by_kind_and_the_rows_that_need_a_look(tmp_path):
     text = written(answer, "md")
     assert "| a100 | 2 | 1 | 1 | 0 | 0 | 0 | 0 |" in text
     assert "| h100 | 2 | 0 | 0 | 0 | 2 | 0 | 0 |" in text
-    assert "2 of 4 rows have ended, 0 running." in text
+    assert "2 of 4 rows have ended, 0 running, nothing in the queue: --resume goes on." in text
     assert "| 2 | two (fp32, cpu) on a100 | failed | n2 |" in text
     assert "three" not in text
     rows = json.loads(str(written(answer, "json")))

@@ -79,7 +79,7 @@ def _text(answer: NodeAnswer) -> str:
 
 def _run(conditions: Conditions, row: Row, differs: tuple[str, ...]) -> NodeResult:
     try:
-        with runner.started(row.job, silent, conditions.timeout_s, worker(conditions), conditions.argv) as running:
+        with runner.started(row.job, silent, conditions.timeout_s, worker(conditions), row.argv) as running:
             _as_nice_as_the_node(running.process.process.pid)
             result = running.wait()
     except UserError as error:  # no process could be started

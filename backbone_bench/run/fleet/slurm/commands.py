@@ -4,12 +4,15 @@ import os
 import re
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError, visible
 from backbone_bench.records import Known, Missing
 
 _LIMIT_S = 180.0  # a full queue makes `sbatch` wait for two minutes before it says so
+_LOST_INDEX = "4294967294"  # Slurm's number for none
+_CHANGING = ("SLURM_", "SQUEUE_", "SINFO_", "SCANCEL_", "SCONTROL_")
 _OF_THE_SITE = ("SLURM_CONF", "SLURM_CLUSTERS")
 HELD = "launch failed requeued held"  # the reason of an element that a node could not start, which waits for ever
 
@@ -55,11 +58,12 @@ def ask(*command: str) -> str:
 
 
 def _variables(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """The environment of Slurm's commands: a job that is submitted within a job would take itself for that one.
+    """The environment of Slurm's commands, without what would change their answers.
 
-    Lists of the elements of an array are not shortened.
+    A job that is submitted within a job would take itself for that one; `SQUEUE_STATES` would hide jobs. Those of
+    `sbatch` stay: they say how jobs are submitted here.
     """
-    own = {name: value for name, value in environ.items() if not name.startswith("SLURM_") or name in _OF_THE_SITE}
+    own = {name: value for name, value in environ.items() if not name.startswith(_CHANGING) or name in _OF_THE_SITE}
     return own | {"SLURM_BITSTR_LEN": "0"}
 
 
@@ -75,7 +79,10 @@ def tasks(name: str) -> list[Task]:
 
 
 def endings(jobs: Collection[str]) -> Mapping[str, Ending]:
-    """How the elements of these arrays ended, as far as Slurm remembers; it forgets after some minutes."""
+    """How the elements of these arrays ended, as far as Slurm remembers; it forgets after some minutes.
+
+    Elements that were canceled before they began stand under `17_*`: Slurm does not say which they are.
+    """
     found: dict[str, Ending] = {}
     for job in jobs:
         try:
@@ -85,18 +92,36 @@ def endings(jobs: Collection[str]) -> Mapping[str, Ending]:
         for line in shown.splitlines():
             facts = dict(re.findall(r"(\w+)=(\S*)", line))
             if "ArrayTaskId" in facts:
-                element = f"{facts.get('ArrayJobId', job)}_{facts['ArrayTaskId']}"
-                found[element] = Ending(facts.get("JobState", ""), facts.get("NodeList", ""))
+                index = facts["ArrayTaskId"]
+                one = index if index.isdecimal() and index != _LOST_INDEX else "*"
+                found[f"{facts.get('ArrayJobId', job)}_{one}"] = Ending(
+                    facts.get("JobState", ""), facts.get("NodeList", "")
+                )
     return found
 
 
 def exclude(job: str, node: str) -> None:
-    """Keep what is pending of an array away from this node too."""
-    for elements in ask("squeue", "--noheader", f"--jobs={job}", "--states=PD", "--format=%i").split():
-        shown = ask("scontrol", "--oneliner", "show", "job", elements)
-        lists = {found for found in re.findall(r"\bExcNodeList=(\S+)", shown) if found != "(null)"}
-        before = {name for one in lists for name in ask("scontrol", "show", "hostnames", one).split()}
-        ask("scontrol", "update", f"JobId={elements}", f"ExcNodeList={','.join(sorted(before | {node}))}")
+    """Keep what is pending of an array away from this node too; end it if no node is left that may run it.
+
+    Slurm would let it wait for ever.
+    """
+    shown = ask("scontrol", "--oneliner", "show", "job", job).splitlines()
+    pending = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in shown if "JobState=PENDING" in line]
+    if not pending:
+        return
+    lists = {facts["ExcNodeList"] for facts in pending if facts.get("ExcNodeList", "(null)") != "(null)"}
+    out = {name for one in lists for name in ask("scontrol", "show", "hostnames", one).split()} | {node}
+    if out >= _nodes(pending[0].get("Partition", "")):
+        ask("scancel", "--state=PENDING", job)
+        raise UserError(f"No node is left that may run the rows: {', '.join(sorted(out))} are not used.")
+    with suppress(UserError):  # it complains of elements that have begun meanwhile: their nodes tell for themselves
+        ask("scontrol", "update", f"JobId={job}", f"ExcNodeList={','.join(sorted(out))}")
+
+
+def _nodes(partitions: str) -> set[str]:
+    """The nodes of partitions; of all if none is named."""
+    words = (f"--partition={partitions}",) if partitions else ()
+    return set(ask("sinfo", "--noheader", "--Node", *words, "--format=%N").split())
 
 
 def release_held(name: str) -> None:
@@ -106,8 +131,12 @@ def release_held(name: str) -> None:
             ask("scontrol", "release", task.job)
 
 
-def cancel(jobs: Collection[str]) -> None:
-    ask("scancel", *jobs)
+def cancel(name: str) -> int:
+    """End all jobs with this name; return how many elements there were."""
+    count = len(tasks(name))
+    if count:
+        ask("scancel", f"--name={name}")
+    return count
 
 
 def largest_array() -> int:
@@ -118,8 +147,16 @@ def largest_array() -> int:
     return int(found[1])
 
 
-def neighbours(node: str, own: str) -> Known[int]:
-    """How many other jobs Slurm runs on a node beside this one."""
+def hides_jobs() -> bool:
+    """Whether this site does not show the jobs of others."""
+    found = re.search(r"^PrivateData\s*=\s*(\S+)", ask("scontrol", "show", "config"), re.MULTILINE)
+    return found is not None and "jobs" in found[1].split(",")
+
+
+def neighbours(node: str, own: str, *, hidden: bool = False) -> Known[int]:
+    """How many other jobs Slurm runs on a node beside this one; `hidden`: it does not show those of others."""
+    if hidden:
+        return Missing("hidden", "this site of Slurm does not show the jobs of others (PrivateData)")
     try:
         running = ask("squeue", "--noheader", "--array", f"--nodelist={node}", "--states=R,CG", "--format=%i").split()
     except UserError as error:

@@ -5,7 +5,8 @@ row after the other.
 """
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from backbone_bench.base.errors import CouldNotMeasure, UserError
@@ -13,12 +14,12 @@ from backbone_bench.base.progress import silent
 from backbone_bench.base.signals import deferred
 from backbone_bench.records import store
 from backbone_bench.run import runner
-from backbone_bench.run.fleet import collect, events, machine
+from backbone_bench.run.fleet import collect, events, machine, plan
 from backbone_bench.run.fleet.events import EventLog
 from backbone_bench.run.fleet.machine import Place
 from backbone_bench.run.fleet.plan import Plan, Row
 from backbone_bench.run.fleet.slurm import batch, commands
-from backbone_bench.run.runner import RunJob
+from backbone_bench.run.process import Worker
 
 
 class Element(NamedTuple):
@@ -55,15 +56,26 @@ def work(of: Plan, submission: int, array: int, element: Element, say: Callable[
 
     Raises UserError if this node cannot run rows, or cannot write down what it has done.
     """
-    numbers = batch.submissions(of)[submission - 1].arrays[array].elements[element.place]
+    numbers = batch.submission(of, submission).arrays[array].elements[element.place]
     rows = _without_ended([of.row(number) for number in numbers], of, element)
     try:
         return _run(of, rows, element, say)
     except UserError:
-        commands.exclude(element.array, element.node)
+        with _told(say):
+            commands.exclude(element.array, element.node)
         raise
     finally:
-        commands.release_held(batch.name(of))
+        with _told(say):
+            commands.release_held(batch.name(of))
+
+
+@contextmanager
+def _told(say: Callable[[str], None]) -> Iterator[None]:
+    """Say what Slurm refuses, and go on: it must not hide how the rows ended."""
+    try:
+        yield
+    except UserError as refusal:
+        say(str(refusal))
 
 
 def _without_ended(rows: Sequence[Row], of: Plan, element: Element) -> list[Row]:
@@ -84,25 +96,26 @@ def _run(of: Plan, rows: Sequence[Row], element: Element, say: Callable[[str], N
         for row in rows:
             log.note("refused", row.row, element.node, job=element.job, message=reasons)
         raise CouldNotMeasure(f"{element.node} is not used: {reasons}.")
-    run = runner.isolated(of.conditions.timeout_s, machine.worker(of.conditions), of.conditions.argv)
+    worker = machine.worker(of.conditions)
     place = Place(element.node, element.job, fitness.differs)
-    codes = [_run_row(of, row, element, place, run, log, say) for row in rows]
+    codes = [_run_row(of, row, element, place, worker, log, say) for row in rows]
     return min(filter(None, codes), default=0)
 
 
 def _run_row(  # noqa: PLR0913  # what runs where, and who is told
-    of: Plan, row: Row, element: Element, place: Place, run: RunJob, log: EventLog, say: Callable[[str], None]
+    of: Plan, row: Row, element: Element, place: Place, worker: Worker, log: EventLog, say: Callable[[str], None]
 ) -> int:
     log.note("started", row.row, element.node, job=element.job)
     say(f"Row {row.row}: {row}")
-    before = commands.neighbours(element.node, element.job)
-    result = run(row.job, silent)
-    after = commands.neighbours(element.node, element.job)
+    hidden = of.conditions.sharing == "shared" and commands.hides_jobs()
+    before = commands.neighbours(element.node, element.job, hidden=hidden)
+    result = runner.run_isolated(row.job, silent, of.conditions.timeout_s, worker, row.argv)
+    after = commands.neighbours(element.node, element.job, hidden=hidden)
     result = machine.placed(result, of.conditions, row, place, [before, after])
     with deferred():
         if result.record is not None:
             path = collect.parts(of.output) / f"{element.writer}.jsonl"
-            path.parent.mkdir(exist_ok=True)
+            plan.make(path.parent)
             store.append(path, result.record)
         if result.failure is None:
             log.note("recorded", row.row, element.node, job=element.job)

@@ -1,5 +1,6 @@
 """Submissions and elements, with Slurm's commands as functions."""
 
+import shlex
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ from backbone_bench.run.fleet import collect, events, machine
 from backbone_bench.run.fleet.events import EventLog
 from backbone_bench.run.fleet.machine import Fitness
 from backbone_bench.run.fleet.slurm import batch, commands, element
+from backbone_bench.run.fleet.slurm.batch import Left
 from backbone_bench.run.fleet.slurm.commands import Ending
 from backbone_bench.run.messages import Failed
 from tests.report.samples import record
@@ -35,11 +37,12 @@ class Slurm:
 def slurm(monkeypatch):
     made = Slurm()
     monkeypatch.setattr(commands, "submit", made.submit)
-    monkeypatch.setattr(commands, "cancel", made.canceled.extend)
+    monkeypatch.setattr(commands, "cancel", made.canceled.append)
     monkeypatch.setattr(commands, "exclude", lambda job, node: made.excluded.append((job, node)))
     monkeypatch.setattr(commands, "largest_array", lambda: made.largest)
     monkeypatch.setattr(commands, "endings", lambda jobs: made.ends)
-    monkeypatch.setattr(commands, "neighbours", lambda node, own: 0)
+    monkeypatch.setattr(commands, "neighbours", lambda node, own, hidden=False: 0)
+    monkeypatch.setattr(commands, "hides_jobs", lambda: False)
     monkeypatch.setattr(commands, "release_held", lambda name: None)
     return made
 
@@ -48,12 +51,43 @@ def plan_of(tmp_path, models=("one", "two", "three"), kinds=(None,), **how):
     return planned(tmp_path, models, kinds, engine="slurm", address=None, **how)
 
 
+def test_a_path_reaches_slurm_as_it_is_written(tmp_path, slurm):
+    odd = tmp_path / "50% of 'it', %j"
+    odd.mkdir()
+    of = plan_of(odd)
+    batch.submit(of, of.rows)
+    (words, command), (waits, _) = slurm.submitted
+    logs = str(odd / "sweep.fleet" / "logs").replace("%", "%%")
+    assert f"--output={logs}/%A_%a.log" in words
+    assert f"--output={logs}/collect-%j.log" in waits
+    assert shlex.split(command)[-3] == str(of.output)
+
+
+def test_a_path_with_a_backslash_is_refused(tmp_path, slurm):
+    (tmp_path / "a\\b").mkdir()
+    of = plan_of(tmp_path / "a\\b")
+    with pytest.raises(UserError, match="no path with a backslash"):
+        batch.submit(of, of.rows)
+    assert slurm.submitted == []
+
+
+def test_the_collecting_job_asks_for_no_card(tmp_path, slurm):
+    of = plan_of(tmp_path, words=("--partition=gpu", "--gres=gpu:2", "--cpus-per-task=8", "--time=5", "-w", "n1"))
+    batch.submit(of, of.rows)
+    assert slurm.submitted[0][0][-6:] == list(of.conditions.words)
+    assert [word for word in slurm.submitted[1][0] if word in of.conditions.words] == [
+        "--partition=gpu",
+        "--time=5",
+        "n1",
+    ]
+
+
 def test_an_array_has_an_element_for_each_row_and_a_job_that_waits_for_it(tmp_path, slurm):
     of = plan_of(tmp_path, words=("--partition=gpu",))
     submission = batch.submit(of, of.rows)
     (words, command), (waits, collecting) = slurm.submitted
     assert "--array=0-2" in words
-    assert {"--exclusive", "--requeue", f"--job-name=bench-{of.id}", "--open-mode=append"} <= set(words)
+    assert {"--exclusive", "--mem=0", "--requeue", f"--job-name=bench-{of.id}", "--open-mode=append"} <= set(words)
     assert words[-1] == waits[-1] == "--partition=gpu"
     assert not any(word.startswith("--gres") for word in words)
     assert command.endswith(f"-m backbone_bench fleet work {of.output} 1 0")
@@ -99,8 +133,11 @@ def test_a_submission_that_slurm_refuses_halfway_leaves_nothing_in_the_queue(tmp
     slurm.refuses_after = 1
     with pytest.raises(UserError, match="Slurm refuses"):
         batch.submit(of, of.rows)
-    assert slurm.canceled == ["1"]
+    assert slurm.canceled == [batch.name(of)]
     assert batch.submissions(of) == []
+    slurm.refuses_after = 99
+    assert batch.submit(of, of.rows).number == 2  # elements of the first may still come to run
+    assert [one.number for one in batch.submissions(of)] == [2]
 
 
 ELEMENT = element.here(
@@ -113,15 +150,12 @@ def rows_run(monkeypatch):
     """The rows that were run; the one of the model `two` fails."""
     ran = []
 
-    def isolated(timeout_s, worker, argv):
-        def run(job, on_progress):
-            ran.append(job.model)
-            failure = Failed("ran out of memory", 3) if job.model == "two" else None
-            return runner.JobResult(job, None if failure else record(job.model, 4_000_000, 0.01), failure)
+    def run(job, on_progress, timeout_s, worker, argv):
+        ran.append(job.model)
+        failure = Failed("ran out of memory", 3) if job.model == "two" else None
+        return runner.JobResult(job, None if failure else record(job.model, 4_000_000, 0.01), failure)
 
-        return run
-
-    monkeypatch.setattr(runner, "isolated", isolated)
+    monkeypatch.setattr(runner, "run_isolated", run)
     return ran
 
 
@@ -193,14 +227,46 @@ def test_what_no_node_has_finished_is_left_with_the_nodes_that_could_not(tmp_pat
     slurm.ends = {"1_5": Ending("CANCELLED", "n1"), "1_6": Ending("FAILED", "n3"), "1_2": Ending("FAILED", "n1")}
     left = batch.left(of, [1])
     assert [row.row for row in left.rows] == [3, 4, 7]
+    assert [row.row for row in left.given_up] == [5]
     assert left.avoid == {"n2", "n3"}  # n3 could not even write that it had begun
+
+
+def test_a_row_that_failed_in_part_and_then_lost_its_node_runs_again(tmp_path, slurm):
+    of = plan_of(tmp_path, models="a")
+    batch.submit(of, of.rows)
+    log = EventLog(of.output, "x")
+    log.note("started", 1, "n1", job="1_0")
+    log.note("failed", 1, "n1", job="1_0")
+    assert batch.left(of, []).rows == ()
+    batch.submit(of, of.rows)  # somebody asks for it again
+    assert batch.left(of, []).rows == of.rows  # nothing is known of it in this round
+    log.note("started", 1, "n1", job="3_0")
+    assert batch.left(of, []).rows == of.rows
+
+
+def test_what_was_canceled_before_it_began_stays_away(tmp_path, slurm):
+    of = plan_of(tmp_path)
+    batch.submit(of, of.rows)
+    EventLog(of.output, "x").note("started", 1, "n1", job="1_0")
+    slurm.ends = {"1_*": Ending("CANCELLED", ""), "1_0": Ending("NODE_FAIL", "n1")}
+    assert [row.row for row in batch.left(of, []).rows] == [1]
+
+
+def test_the_submissions_of_a_round_are_counted_anew_when_somebody_asks_again(tmp_path, slurm):
+    of = plan_of(tmp_path)
+    for _ in range(3):
+        batch.submit(of, of.rows)
+    assert batch.left(of, []).submissions == 1
+    batch.submit(of, of.rows, batch.left(of, []))
+    assert batch.left(of, []).submissions == 2
 
 
 def test_rows_are_submitted_again_without_the_nodes_that_could_not(tmp_path, slurm):
     of = plan_of(tmp_path)
     batch.submit(of, of.rows)
-    again = batch.submit(of, of.rows[1:], {"n2", "n1"})
-    assert again.number == 2
+    left = Left(of.rows[1:], (), frozenset(("n2", "n1")), 1, 1)
+    again = batch.submit(of, left.rows, left)
+    assert (again.number, again.of_round) == (2, 1)
     assert "--exclude=n1,n2" in slurm.submitted[2][0]
     assert [one.number for one in batch.submissions(of)] == [1, 2]
     assert replace(again, number=1) != batch.submissions(of)[0]

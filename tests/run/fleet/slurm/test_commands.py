@@ -33,8 +33,14 @@ def test_a_job_is_submitted_with_its_options_and_its_command_in_one_word(play):
 def test_a_command_within_a_job_does_not_take_itself_for_that_job(play, monkeypatch):
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "4")
     monkeypatch.setenv("SLURM_CONF", "/etc/slurm.conf")
-    play("sbatch", "env | grep SLURM_ | sort")
-    assert commands.ask("sbatch").splitlines() == ["SLURM_BITSTR_LEN=0", "SLURM_CONF=/etc/slurm.conf"]
+    monkeypatch.setenv("SQUEUE_STATES", "COMPLETING")
+    monkeypatch.setenv("SBATCH_PARTITION", "gpu")
+    play("sbatch", "env | grep -E '^(SLURM|SQUEUE|SBATCH)_' | sort")
+    assert commands.ask("sbatch").splitlines() == [
+        "SBATCH_PARTITION=gpu",
+        "SLURM_BITSTR_LEN=0",
+        "SLURM_CONF=/etc/slurm.conf",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -76,20 +82,59 @@ def test_the_ends_of_elements_are_read_and_what_slurm_has_forgotten_is_left_out(
         "scontrol",
         """case $4 in 43)
         echo 'JobId=44 ArrayJobId=43 ArrayTaskId=0 JobState=FAILED Reason=NonZeroExitCode ExitCode=3:0 NodeList=n1'
+        echo 'JobId=45 ArrayJobId=43 ArrayTaskId=4294967294 JobState=CANCELLED ExitCode=0:0 NodeList='
         echo 'JobId=43 ArrayJobId=43 ArrayTaskId=1 JobName=b JobState=COMPLETED Reason=None NodeList=n2';;
         *) echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1;; esac""",
     )
-    assert commands.endings(["43", "9"]) == {"43_0": Ending("FAILED", "n1"), "43_1": Ending("COMPLETED", "n2")}
+    assert commands.endings(["43", "9"]) == {
+        "43_0": Ending("FAILED", "n1"),
+        "43_1": Ending("COMPLETED", "n2"),
+        "43_*": Ending("CANCELLED", ""),
+    }
+
+
+PENDING = "JobId=29 ArrayJobId=29 ArrayTaskId=3-7 JobState=PENDING Partition=main ExcNodeList=n[1-2] NodeList="
+SHOWN = f"""case $2 in hostnames) echo n1; echo n2;; update) echo 'Job is no longer pending' >&2; exit 1;;
+  *) echo 'JobId=30 ArrayTaskId=2 JobState=RUNNING ExcNodeList=n9'; echo '{PENDING}';; esac"""
 
 
 def test_a_node_is_left_out_for_what_is_pending_beside_those_before(play):
-    play("squeue", "echo '29_[3-7]'")
-    calls = play(
-        "scontrol",
-        """case $2 in hostnames) echo n1; echo n2;; show) echo 'JobId=29 ExcNodeList=n[1-2] NodeList=';; esac""",
-    )
+    """Slurm complains of an array of which a part has begun, and does it all the same."""
+    play("sinfo", "printf 'n1\\nn2\\nn3\\nn4\\nn4\\n'")
+    calls = play("scontrol", SHOWN)
     commands.exclude("29", "n4")
-    assert calls.read_text().splitlines()[-1] == "scontrol update JobId=29_[3-7] ExcNodeList=n1,n2,n4"
+    assert calls.read_text().splitlines()[-1] == "scontrol update JobId=29 ExcNodeList=n1,n2,n4"
+    assert "sinfo --noheader --Node --partition=main --format=%N" in calls.read_text()
+
+
+def test_what_no_node_is_left_for_does_not_wait_for_ever(play):
+    play("sinfo", "printf 'n1\\nn2\\nn4\\n'")
+    play("scontrol", SHOWN)
+    calls = play("scancel", "")
+    with pytest.raises(UserError, match="No node is left that may run the rows: n1, n2, n4 are not used"):
+        commands.exclude("29", "n4")
+    assert calls.read_text().splitlines()[-1] == "scancel --state=PENDING 29"
+
+
+def test_of_an_array_that_has_begun_as_a_whole_no_node_is_left_out(play):
+    calls = play("scontrol", "echo 'JobId=30 ArrayTaskId=2 JobState=RUNNING ExcNodeList=n9'")
+    commands.exclude("29", "n4")
+    assert len(calls.read_text().splitlines()) == 1
+
+
+def test_all_jobs_of_a_name_are_ended_and_counted(play):
+    play("squeue", "echo '7_1|b|PENDING||None'; echo '7_2|b|RUNNING|n1|None'")
+    calls = play("scancel", "")
+    assert commands.cancel("b") == 2
+    assert calls.read_text().splitlines()[-1] == "scancel --name=b"
+    play("squeue", "")
+    assert commands.cancel("b") == 0
+
+
+@pytest.mark.parametrize(("private", "hides"), [("none", False), ("accounts,jobs", True), ("usage", False)])
+def test_a_site_that_hides_jobs_is_known(play, private, hides):
+    play("scontrol", f"echo 'PrivateData             = {private}'")
+    assert commands.hides_jobs() is hides
 
 
 def test_only_elements_that_a_node_could_not_start_are_released(play):
@@ -102,6 +147,8 @@ def test_only_elements_that_a_node_could_not_start_are_released(play):
 def test_neighbours_are_the_other_jobs_on_a_node(play):
     play("squeue", "echo 28; echo 29_0")
     assert commands.neighbours("n1", "29_0") == 1
+    hidden = commands.neighbours("n1", "29_0", hidden=True)
+    assert isinstance(hidden, Missing)
     play("squeue", "echo 'slurm_load_jobs error: access denied' >&2; exit 1")
     assert commands.neighbours("n1", "29_0") == Missing(
         "not_told", "Slurm refuses: slurm_load_jobs error: access denied."
