@@ -78,11 +78,13 @@ def _exit_code(code: int, pipe: int, what: str) -> int:
         told = os.read(pipe, 8)
     except BlockingIOError:
         told = b""
-    if code < 0 or (code == 0 and not told):
+    if told and code <= 0:  # a signal after the work, such as a second one of Ctrl-C, changes nothing
+        return int(told)
+    if code <= 0:
         from backbone_bench.base.errors import CouldNotMeasure  # signals are not handled before this file is loaded
 
         raise CouldNotMeasure(f"{what}: the process {exits.reason(code)}, before its work was done.")
-    return code or int(told)
+    return code
 
 
 def _end_with_the_reader(pipe: int) -> None:

@@ -18,17 +18,18 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the program spl
 SPLIT = """
 import ctypes, os, signal, sys, time
 from backbone_bench.base import signals, watched
-try:
-    with signals.handled(), watched.splittable():
+with signals.handled(), watched.splittable():
+    try:
         print("once")
         watched.split("a model")
         {work}
         watched.tell(code)
         {after}
         sys.exit(code)
-except signals.Interrupted as interrupted:
-    print("interrupted")
-    sys.exit(interrupted.exit_code)
+    except signals.Interrupted as interrupted:
+        print("interrupted")
+        watched.tell(interrupted.exit_code)
+        sys.exit(interrupted.exit_code)
 """
 
 
