@@ -46,7 +46,7 @@ class Site:
 
     def bench(self, *words: str, code: int = 0) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
-            [sys.executable, "-m", "backbone_bench", *words],
+            [sys.executable, "-P", "-m", "backbone_bench", *words],
             cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=200,
         )  # fmt: skip
         assert done.returncode == code, f"{words}: {done.returncode}\n{done.stdout}\n{done.stderr}"
