@@ -5,6 +5,7 @@ import re
 import subprocess
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from typing import NamedTuple
 
 from backbone_bench.base.errors import UserError, visible
@@ -147,6 +148,7 @@ def largest_array() -> int:
     return int(found[1])
 
 
+@cache
 def hides_jobs() -> bool:
     """Whether this site does not show the jobs of others."""
     found = re.search(r"^PrivateData\s*=\s*(\S+)", ask("scontrol", "show", "config"), re.MULTILINE)

@@ -133,6 +133,7 @@ def test_all_jobs_of_a_name_are_ended_and_counted(play):
 
 @pytest.mark.parametrize(("private", "hides"), [("none", False), ("accounts,jobs", True), ("usage", False)])
 def test_a_site_that_hides_jobs_is_known(play, private, hides):
+    commands.hides_jobs.cache_clear()
     play("scontrol", f"echo 'PrivateData             = {private}'")
     assert commands.hides_jobs() is hides
 
