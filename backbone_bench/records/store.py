@@ -108,8 +108,11 @@ def append(path: Path, *records: Record) -> None:
     append_lines(path, *map(_RECORD.dump_json, records))
 
 
-def append_lines(path: Path, *documents: bytes) -> None:
-    """Append each JSON document as one line, all or none, even if other processes append. Raises UserError."""
+def append_lines(path: Path, *documents: bytes, sync: bool = True) -> None:
+    """Append each JSON document as one line, all or none, even if other processes append. Raises UserError.
+
+    `sync`: wait until the disk has them, which a power cut asks for.
+    """
     line = b"".join(document + b"\n" for document in documents)
     try:
         with deferred(), open(path, "a+b", buffering=0) as file:
@@ -117,7 +120,8 @@ def append_lines(path: Path, *documents: bytes) -> None:
             end = _mend_last_line(file)
             try:
                 _write_all(file, line)
-                os.fsync(file.fileno())
+                if sync:
+                    os.fsync(file.fileno())
             except OSError:
                 file.truncate(end)
                 raise

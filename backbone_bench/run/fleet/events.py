@@ -52,7 +52,7 @@ _EVENT: TypeAdapter[RowEvent] = TypeAdapter(RowEvent)
 
 
 class EventLog:
-    """Writes the events of one writer into its file, each synced to the disk."""
+    """Writes the events of one writer into its file."""
 
     def __init__(self, output: Path, writer: str) -> None:
         self._path = folder(output) / f"{writer}.jsonl"
@@ -61,8 +61,12 @@ class EventLog:
     def note(
         self, what: What, row: int, node: str | None, *, job: str | None = None, message: str | None = None
     ) -> None:
-        """Append an event of now. Raises UserError if it cannot be written."""
-        store.append_lines(self._path, _EVENT.dump_json(RowEvent(what, row, time.time(), node, job, message)))
+        """Append an event of now. Raises UserError if it cannot be written.
+
+        It is not synced: what a power cut takes is in the records.
+        """
+        event = RowEvent(what, row, time.time(), node, job, message)
+        store.append_lines(self._path, _EVENT.dump_json(event), sync=False)
 
 
 def folder(output: Path) -> Path:
