@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # they load pydantic
     from backbone_bench.run.fleet.plan import Plan
     from backbone_bench.run.fleet.status import FleetStatus
 
-fleet = typer.Typer(help="Show, collect or end a sweep that `bench run --fleet` has begun.", no_args_is_help=True)
+fleet = typer.Typer(help="Show, collect or end a sweep on many machines.", no_args_is_help=True)
 app.add_typer(fleet, name="fleet")
 
 SweepArgument = Annotated[

@@ -52,6 +52,7 @@ class RunningJob:
         self._on_progress, self._timeout_s = on_progress, timeout_s
         self._deadline_s = math.inf if timeout_s is None else time.monotonic() + timeout_s
         self._kept: Record | None = None
+        self.has_closed = False  # it has closed its pipe, and goes on
 
     def wait(self) -> JobResult:
         """Wait for the result."""
@@ -69,7 +70,8 @@ class RunningJob:
             for line in self.process.arrived():
                 if line is not None:
                     result = self._reported(line)
-                elif self.process.process.poll() is None:  # it has closed the pipe, and goes on
+                elif self.process.process.poll() is None:
+                    self.has_closed = True
                     break
                 else:
                     result = self._ended()
@@ -103,9 +105,9 @@ class RunningJob:
         return _failed(self.job, self._kept, Failed(exit_reason(code), 3))
 
 
-def isolated(timeout_s: float | None = None, worker: Worker | None = None, argv: Sequence[str] | None = None) -> RunJob:
+def isolated(timeout_s: float | None = None, worker: Worker | None = None) -> RunJob:
     """A `RunJob` that runs each job in a fresh process with this timeout."""
-    return lambda job, on_progress: run_isolated(job, on_progress, timeout_s, worker, argv)
+    return lambda job, on_progress: run_isolated(job, on_progress, timeout_s, worker)
 
 
 def run_isolated(

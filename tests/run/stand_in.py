@@ -85,6 +85,12 @@ def shouts() -> None:
             os.write(number, b"x\n")
 
 
+def closes_all() -> None:
+    """It closes our pipe, and goes on."""
+    os.closerange(3, 99)
+    threading.Event().wait()
+
+
 def leaves_a_thread() -> None:
     threading.Thread(target=threading.Event().wait).start()
 

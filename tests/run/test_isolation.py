@@ -71,8 +71,9 @@ def test_a_row_that_dies_before_anything_is_known_has_only_a_reason():
     assert end(outcome) == ("ended early with exit code 7", 3)
 
 
-def test_a_row_that_hangs_ends_at_its_timeout():
-    outcome = run_isolated(job("hangs"), silent, timeout_s=3, worker=STAND_IN)
+@pytest.mark.parametrize("model", ["hangs", "closes_all"])
+def test_a_row_that_hangs_ends_at_its_timeout(model):
+    outcome = run_isolated(job(model), silent, timeout_s=3, worker=STAND_IN)
     assert end(outcome) == ("ran past the timeout of 3 s", 3)
 
 

@@ -104,7 +104,7 @@ class LocalPlaces:
             for running in self._running:
                 if (result := running.job.poll()) is not None:
                     return self._end(running, result)
-            select.select([one.job.process for one in self._running], [], [], _POLL_S)
+            select.select([one.job.process for one in self._running if not one.job.has_closed], [], [], _POLL_S)
 
     def close(self) -> None:
         """Kill what still runs."""

@@ -39,16 +39,17 @@ def test_rows_run_side_by_side_each_on_cores_of_its_own(tmp_path):
 
 
 def test_a_row_that_dies_or_hangs_costs_its_own_row(tmp_path):
-    of = planned(tmp_path, models=("segfaults", "hangs", "fine", "writes_everywhere"), timeout_s=2)
+    of = planned(tmp_path, models=("segfaults", "hangs", "fine", "writes_everywhere", "closes_all"), timeout_s=2)
     found, said = driven(of)
     assert found.done == 1
     assert dict((row.job.model, why) for row, why in found.failed) == {
         "segfaults": "ended by signal 11 (SIGSEGV)",
         "hangs": "ran past the timeout of 2 s",
+        "closes_all": "ran past the timeout of 2 s",
         "writes_everywhere": "wrote into the pipe of the worker process: a model must not write to file descriptors "
         "that it did not open",
     }
-    assert len(said) == 3
+    assert len(said) == 4
     assert {event.what for event in events.read(of.output)} == {"started", "recorded", "failed"}
 
 
