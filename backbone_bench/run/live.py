@@ -109,11 +109,11 @@ def take_round(
             for place in order
         }
         processes = [started[place] for place in range(len(sides))]
-        _check_room([process.receive(Needs, on_progress) for process in processes])
+        _check_room([process.receive(Needs, on_progress) for process in started.values()])
         for process in started.values():
             process.send(Build())
-        ready = [process.receive(Ready, on_progress) for process in processes]
-        rotation = _Rotation(processes, ready, coin, plan)
+        told = {place: process.receive(Ready, on_progress) for place, process in started.items()}
+        rotation = _Rotation(processes, [told[place] for place in range(len(sides))], coin, plan)
         start_s = time.monotonic() - began_s
         rotation.run(start_s, on_progress)
         for process in processes:  # one by one: what is not measured in turns is measured alone
@@ -242,7 +242,9 @@ class _Rotation:
             for process, own in zip(self.processes, call_s, strict=True):
                 process.calls = {mode: self._plan.calls(mode, slowest[mode == "wall"]) for mode in own}
             began_s = time.monotonic()
-            call_s = [self._burst(process, kept=False).call_s for process in self.processes]
+            order = self._coin.sample(range(len(self.processes)), len(self.processes))
+            taken = {place: self._burst(self.processes[place], kept=False).call_s for place in order}
+            call_s = [taken[place] for place in range(len(self.processes))]
             turn_s = time.monotonic() - began_s
         return turn_s
 
