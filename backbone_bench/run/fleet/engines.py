@@ -45,8 +45,8 @@ def check(where: EngineAddress, jobs: Sequence[Job], kinds: Sequence[str]) -> No
 
 def check_rows(where: EngineAddress, rows: Sequence[Row]) -> None:
     """Raise UserError if a row of an earlier plan is for a kind of card that the engine does not have."""
-    planned = {row.kind for row in rows} - {None}
-    if lacking := sorted(kind for kind in planned - cards(where).keys() if kind is not None):
+    planned = {row.kind for row in rows if row.kind is not None}
+    if planned and (lacking := sorted(planned - cards(where).keys())):
         raise UserError(f"The plan has rows for {', '.join(lacking)}, and {where.engine} has no such kind of card.")
 
 
