@@ -189,7 +189,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=60, help="time of a trial")
     parser.add_argument("--trials", type=int, default=30, help="of each kind")
-    parser.add_argument("--percent", type=float, default=0, help="how much slower A is, by a busy wait")
+    parser.add_argument("--percent", type=float, default=0.0, help="how much slower A is, by a busy wait")
     parser.add_argument("--neighbour", action="store_true", help="run a process beside that computes on and off")
     parser.add_argument(
         "--kind", choices=KINDS, action="append", help="only this kind of rounds; default: both in turn"
