@@ -78,7 +78,7 @@ def collect(
     found = collect.collect(planned, complain)
     failures = {event.row: event.message or "" for event in events.read(planned.output) if event.what == "failed"}
     show(planned, found.by_row, failures, to or [], HowShown(form, wide=wide))
-    done = sum(collect.complete(planned, row, record) for row, record in found.by_row.items())
+    done = len(collect.done(planned, found.by_row))
     complain(f"Records: {done} of {len(planned.rows)} rows, {found.added} of them collected now.")
     raise typer.Exit(0 if done == len(planned.rows) else 3)
 
@@ -129,7 +129,7 @@ def gather(sweep: SweepArgument) -> None:
 
     planned = plan.read(sweep.absolute())
     found = collect.collect(planned, complain)
-    done = [row for row, record in found.by_row.items() if collect.complete(planned, row, record)]
+    done = collect.done(planned, found.by_row)
     complain(f"Records: {len(done)} of {len(planned.rows)} rows.")
     own = os.environ.get("SLURM_JOB_ID")
     if any(task.job != own for task in commands.tasks(batch.name(planned))):

@@ -135,7 +135,7 @@ def _left(planned: "Plan", records: "Mapping[int, Record]") -> "Sequence[Row]":
     """The rows that have no complete record yet."""
     from backbone_bench.run.fleet import collect
 
-    done = {row for row, record in records.items() if collect.complete(planned, row, record)}
+    done = collect.done(planned, records)
     return [row for row in planned.rows if row.row not in done]
 
 

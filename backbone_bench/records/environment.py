@@ -1,11 +1,14 @@
 """Environment: the hardware and software that affect a measurement."""
 
+import re
 from collections.abc import Mapping
 
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.choices import is_host
 from backbone_bench.records.missing import STRICT, Known, Missing
+
+VISIBLE_DEVICES = re.compile(r"\w*VISIBLE_DEVICES")  # variables by which an engine gives a process its devices
 
 
 @dataclass(frozen=True, slots=True, config=STRICT)

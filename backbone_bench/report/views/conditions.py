@@ -4,13 +4,13 @@ Records of different environments never share a table, because a best value and
 a ratio mean nothing across environments.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, NamedTuple
 
 from backbone_bench.base.units import PLAIN
 from backbone_bench.records import Environment, Gpu, Missing, Record, Setting, TensorSpec
+from backbone_bench.records.environment import VISIBLE_DEVICES
 from backbone_bench.records.setting import SETTING_CONDITIONS, Condition
 from backbone_bench.report.tables.table import Column
 
@@ -116,7 +116,6 @@ def _relevant(record: Record) -> Environment:
     return environment if record.placement is None else _of_kind(environment)
 
 
-_DEVICES = re.compile(r"\w*VISIBLE_DEVICES")  # which of its devices an engine has given to a row
 _ANY = Missing("any", "any machine of this kind")
 
 
@@ -131,7 +130,9 @@ def _of_kind(environment: Environment) -> Environment:
         container=None,
         memory_bytes=_ANY,
         governor=_ANY,
-        variables={name: text for name, text in (environment.variables or {}).items() if not _DEVICES.fullmatch(name)},
+        variables={
+            name: text for name, text in (environment.variables or {}).items() if not VISIBLE_DEVICES.fullmatch(name)
+        },
         gpu=replace(gpu, uuid=_ANY, pci=_ANY, vbios=_ANY) if isinstance(gpu, Gpu) else gpu,
     )
 

@@ -72,6 +72,11 @@ def recorded(of: Plan) -> list[int]:
     return sorted(rows)
 
 
+def done(of: Plan, records: Mapping[int, Record]) -> frozenset[int]:
+    """The rows that have a complete record."""
+    return frozenset(row for row, record in records.items() if complete(of, row, record))
+
+
 def complete(of: Plan, row: int, record: Record) -> bool:
     """Whether a record has everything that its row asks for."""
     return answers(record, of.row(row).job)

@@ -13,6 +13,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from backbone_bench.base.errors import UserError
+from backbone_bench.base.grouping import group_by
 from backbone_bench.base.validation import first_problem
 from backbone_bench.records import STRICT, store
 from backbone_bench.run.fleet import plan
@@ -92,10 +93,7 @@ def states(
     of: Plan, recorded: Iterable[int], events: Iterable[RowEvent], runs: Callable[[RowEvent], bool]
 ) -> Sequence[RowNow]:
     """The state of every row. `recorded`: rows with a complete record; `runs`: whether a started row still runs."""
-    by_row: dict[int, list[RowEvent]] = {}
-    for event in events:
-        by_row.setdefault(event.row, []).append(event)
-    have = set(recorded)
+    by_row, have = group_by(events, lambda event: event.row), set(recorded)
     return [_now(row, by_row.get(row.row, []), recorded=row.row in have, runs=runs) for row in of.rows]
 
 

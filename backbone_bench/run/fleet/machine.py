@@ -1,7 +1,6 @@
 """The machine that a row of a fleet runs on: whether it may, in what environment, and what its record says of it."""
 
 import os
-import re
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -10,13 +9,13 @@ from typing import NamedTuple
 
 from backbone_bench.measure.machine import system
 from backbone_bench.records import Known, Missing, Placement, Record
+from backbone_bench.records.environment import VISIBLE_DEVICES
 from backbone_bench.run.fleet import versions
 from backbone_bench.run.fleet.plan import Conditions, Row
 from backbone_bench.run.process import Worker
 from backbone_bench.run.runner import JobResult
 
 _ROOM_BYTES = 1 << 20  # that a row needs at least in the folder for temporary files
-_OF_THE_ENGINE = re.compile(r"\w*VISIBLE_DEVICES")  # an engine gives a row its devices by these
 
 
 class Fitness(NamedTuple):
@@ -53,7 +52,7 @@ def _no_room() -> str | None:
 def worker(conditions: Conditions) -> Worker:
     """A worker with the torch variables of whoever made the plan: those that the engine has set do not reach it."""
     planned, now = conditions.variables, system.torch_variables()
-    variables = {name: planned.get(name) for name in (*planned, *now) if not _OF_THE_ENGINE.fullmatch(name)}
+    variables = {name: planned.get(name) for name in (*planned, *now) if not VISIBLE_DEVICES.fullmatch(name)}
     return Worker.of(folder=Path(conditions.folder))._replace(variables=tuple(variables.items()))
 
 

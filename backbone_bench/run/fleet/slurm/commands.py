@@ -87,11 +87,10 @@ def endings(jobs: Collection[str]) -> Mapping[str, Ending]:
     found: dict[str, Ending] = {}
     for job in jobs:
         try:
-            shown = ask("scontrol", "--oneliner", "show", "job", job)
+            shown = _shown(job)
         except UserError:  # it is forgotten
             continue
-        for line in shown.splitlines():
-            facts = dict(re.findall(r"(\w+)=(\S*)", line))
+        for facts in shown:
             if "ArrayTaskId" in facts:
                 index = facts["ArrayTaskId"]
                 one = index if index.isdecimal() and index != _LOST_INDEX else "*"
@@ -101,13 +100,18 @@ def endings(jobs: Collection[str]) -> Mapping[str, Ending]:
     return found
 
 
+def _shown(job: str) -> list[dict[str, str]]:
+    """What Slurm knows of the elements of an array, by its own words; those that wait alike are one."""
+    lines = ask("scontrol", "--oneliner", "show", "job", job).splitlines()
+    return [dict(re.findall(r"(\w+)=(\S*)", line)) for line in lines]
+
+
 def exclude(job: str, node: str) -> None:
     """Keep what is pending of an array away from this node too; end it if no node is left that may run it.
 
     Slurm would let it wait for ever.
     """
-    shown = ask("scontrol", "--oneliner", "show", "job", job).splitlines()
-    pending = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in shown if "JobState=PENDING" in line]
+    pending = [facts for facts in _shown(job) if facts.get("JobState") == "PENDING"]
     if not pending:
         return
     lists = {facts["ExcNodeList"] for facts in pending if facts.get("ExcNodeList", "(null)") != "(null)"}
@@ -142,17 +146,22 @@ def cancel(name: str) -> int:
 
 def largest_array() -> int:
     """The most elements that an array may have; the largest index is one less."""
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", ask("scontrol", "show", "config"), re.MULTILINE)
-    if found is None:
+    size = _configured("MaxArraySize")
+    if not size.isdecimal():
         raise UserError("Slurm does not say its MaxArraySize.")
-    return int(found[1])
+    return int(size)
 
 
 @cache
 def hides_jobs() -> bool:
     """Whether this site does not show the jobs of others."""
-    found = re.search(r"^PrivateData\s*=\s*(\S+)", ask("scontrol", "show", "config"), re.MULTILINE)
-    return found is not None and "jobs" in found[1].split(",")
+    return "jobs" in _configured("PrivateData").split(",")
+
+
+def _configured(name: str) -> str:
+    """A setting of the site; empty if Slurm does not name it."""
+    found = re.search(rf"^{name}\s*=\s*(\S+)", ask("scontrol", "show", "config"), re.MULTILINE)
+    return found[1] if found else ""
 
 
 def neighbours(node: str, own: str, *, hidden: bool = False) -> Known[int]:

@@ -27,7 +27,6 @@ class Element(NamedTuple):
 
     array: str  # the id of the array
     place: int  # in the array
-    own: str  # the id of this element alone
     node: str
     restarts: int
 
@@ -45,10 +44,10 @@ def here(environ: Mapping[str, str] = os.environ) -> Element:
     """The element that this process is. Raises UserError outside a job of Slurm."""
     try:
         array, place = environ["SLURM_ARRAY_JOB_ID"], int(environ["SLURM_ARRAY_TASK_ID"])
-        own, node = environ["SLURM_JOB_ID"], environ["SLURMD_NODENAME"]
+        node = environ["SLURMD_NODENAME"]
     except KeyError as missing:
         raise UserError(f"This runs within an array of Slurm only: {missing} is not set.") from None
-    return Element(array, place, own, node, int(environ.get("SLURM_RESTART_COUNT", "0")))
+    return Element(array, place, node, int(environ.get("SLURM_RESTART_COUNT", "0")))
 
 
 def work(of: Plan, submission: int, array: int, element: Element, say: Callable[[str], None]) -> int:
